@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ioloop.h - one event loop, every I/O model behind it.
+ *
+ * A loop watches file descriptors, timers, signals and other threads, and calls back.
+ * How it watches - select, poll, epoll, SIGIO, real-time signals, libevent - is chosen
+ * by name when the loop is made, and changes nothing in this contract.
+ *
+ * Conventions
+ *   errors      0 or a count on success, -errno on failure. A result comes through the
+ *               last parameter, `ret`, which is untouched on failure.
+ *   times       uint64_t nanoseconds of CLOCK_MONOTONIC. A timeout never fires early.
+ *   threads     a loop belongs to the thread that made it. Only the functions marked
+ *               "any thread" may be called from another; those marked "signal-safe" also
+ *               from a signal handler. Any number of loops may live in a process.
+ *   fork        a loop does not survive fork: in the child every call that would touch the
+ *               kernel returns -ECHILD, ioloop_free() releases the child's copy without
+ *               disturbing the parent's, and the child makes a loop of its own.
+ *   ownership   the loop never closes a descriptor and never frees an `arg`.
+ *   logging     none. The library neither prints, nor exits, nor reads the environment
+ *               (but for ioloop_backend_from_env, which says so).
+ *
+ * One iteration, in this order:
+ *
+ *      +-> callbacks -> timeouts -> flush changed masks -> wait -> handlers -+
+ *      +---------------------------------------------------------------------+
+ *
+ * Each phase runs what was there when it began. What a phase adds to itself waits for the
+ * next iteration, so that nothing starves anything else. The wait does not block while a
+ * callback is queued, and not past the earliest timeout.
+ */
+#ifndef IOLOOP_H
+#define IOLOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IOLOOP_VERSION "0.1.0"
+
+/* "No deadline": as a timeout of ioloop_run_once and in observers. */
+#define IOLOOP_FOREVER UINT64_MAX
+
+/*
+ * Events, as in Tornado. READ means that a read will not block: there is data, end of file,
+ * or an error to collect; WRITE the same of a write. When a descriptor fails or hangs up,
+ * every event asked for is reported, so that the next read or write says what happened.
+ * ERROR is a hint on top of that; some models cannot give it (select), and nobody needs it.
+ */
+enum {
+  IOLOOP_READ = 0x01,
+  IOLOOP_WRITE = 0x04,
+  IOLOOP_ERROR = 0x18,
+};
+
+struct ioloop;
+
+typedef void ioloop_handler(struct ioloop *loop, int fd, unsigned events, void *arg);
+typedef void ioloop_callback(struct ioloop *loop, void *arg);
+typedef void ioloop_signal_handler(struct ioloop *loop, int signo, void *arg);
+
+/* A timeout's handle: a value. Once the timeout has fired or was removed the handle is
+ * stale, gives -ENOENT and never touches a later timeout. 0 is no timeout's handle. */
+typedef uint64_t ioloop_timeout;
+
+/* ---- making and running ------------------------------------------------------------- */
+
+/*
+ * Make a loop on the named backend ("epoll", "libevent:poll"); NULL takes the best one here
+ * (ioloop_backend_default). There is no substitution: a name that cannot be had fails.
+ *   -EINVAL  no backend has that name
+ *   -ENOSYS  not built in, or the kernel lacks it
+ *   -EPERM   the kernel refuses it here (seccomp, sysctl)
+ *   -EBUSY   the model allows one loop a thread, and this thread has one (sigio, rtsig)
+ *   -EMFILE, -ENFILE, -ENOMEM
+ * ioloop_backend_probe says the reason in words.
+ */
+int ioloop_new(const char *backend, struct ioloop **ret);
+
+/* Free the loop and everything registered; no descriptor is closed. NULL is fine.
+ * -EBUSY: the loop is running; nothing happened. */
+int ioloop_free(struct ioloop *loop);
+
+/*
+ * Run until ioloop_stop. An empty loop waits, as Tornado's does. A stop that came before
+ * the start is not lost: the start returns at once, having run nothing.
+ *   -EBUSY   it is running already (called from a handler)
+ *   -EPERM   called from a thread that did not make the loop
+ *   -ECHILD  the loop was made before a fork
+ */
+int ioloop_start(struct ioloop *loop);
+
+/* End ioloop_start after the iteration under way. Any thread, signal-safe. */
+void ioloop_stop(struct ioloop *loop);
+
+/*
+ * One iteration, waiting `timeout_ns` at most (0: do not wait, IOLOOP_FOREVER: no limit).
+ * Returns how many handlers, callbacks and timeouts were called, or as ioloop_start.
+ */
+int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns);
+
+/* Now, on the clock of the timeouts. Reads the clock. Any thread, signal-safe. */
+uint64_t ioloop_time(const struct ioloop *loop);
+
+/* ---- descriptors -------------------------------------------------------------------- */
+
+/*
+ * Call handler(loop, fd, events, arg) whenever `fd` is ready for one of `events`: of READ
+ * and WRITE one, both, or 0 to watch nothing yet. Level-triggered under every backend: what
+ * is not consumed is reported again. Readiness may be spurious: use non-blocking descriptors.
+ *
+ * A handler may do anything: add, update, remove (itself or others of the same batch), close
+ * descriptors and reuse their numbers, stop the loop.
+ *
+ *   -EBADF   not an open descriptor
+ *   -EEXIST  has a handler (it may belong to a descriptor that was closed without remove)
+ *   -EPERM   a kind that is always ready and no model can wait for: regular file, directory,
+ *            /dev/null
+ *   -EINVAL  events other than READ and WRITE; no handler
+ *   -ENOSPC, -ENOMEM, -ECHILD
+ *
+ * Closing a descriptor without removing it first is the program's mistake, and survived: the
+ * registration is dropped when the loop notices (metrics.abandoned), nothing spins, and a
+ * handler that is registered later for the same number gets that number's events only.
+ */
+int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+                       void *arg);
+
+/*
+ * Change the events. Takes effect at the next wait; any number of changes before it cost one
+ * system call, or none where they cancel out. With 0 the handler stays and nothing is
+ * watched.
+ *   -ENOENT  no handler; -EINVAL; -ECHILD
+ *   the errors of add, where the mask was 0 and becomes another
+ */
+int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events);
+
+/* Change events, handler and argument without giving the descriptor up: unlike remove and
+ * add it need not ask the kernel whether the number is still the same file. As update. */
+int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+                           void *arg);
+
+/* The handler is not called again, not even for an event of the batch under way, and `fd`
+ * may be closed at once. -ENOENT: no handler. -ECHILD. */
+int ioloop_remove_handler(struct ioloop *loop, int fd);
+
+/* ---- callbacks ---------------------------------------------------------------------- */
+
+/* Call fn(loop, arg) in the next iteration's first phase; in order of adding. -ENOMEM. */
+int ioloop_add_callback(struct ioloop *loop, ioloop_callback *fn, void *arg);
+
+/* The same from any thread; wakes the loop. The order of each thread's calls is kept.
+ * -ENOMEM. */
+int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, void *arg);
+
+/* The same from a signal handler (signal-safe, any thread). -EAGAIN: 256 such callbacks are
+ * already waiting for the loop. */
+int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, void *arg);
+
+/* ---- timeouts ----------------------------------------------------------------------- */
+
+/*
+ * Call fn(loop, arg) once, `delay_ns` from now or at `deadline_ns`; in order of deadline,
+ * ties in order of adding. `ret` may be NULL. A deadline in the past fires in the next
+ * timeout phase; a delay that passes the end of the clock never fires. -ENOMEM.
+ */
+int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback *fn, void *arg,
+                      ioloop_timeout *ret);
+int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *fn, void *arg,
+                   ioloop_timeout *ret);
+
+/*
+ * Call fn every `period_ns` (> 0: else -EINVAL), first one period from now. A turn that is
+ * missed because the loop was busy is skipped, not made up for; the phase is kept, as with
+ * Tornado's PeriodicCallback. Ends with ioloop_remove_timeout, also from inside fn. -ENOMEM.
+ */
+int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *fn, void *arg,
+                      ioloop_timeout *ret);
+
+/* Move a timeout that has not fired to another deadline; cheaper than remove and call_at.
+ * Inside its own function a periodic callback may be moved. -ENOENT: fired or removed. */
+int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns);
+
+/* -ENOENT: fired, being called, or removed already. */
+int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
+
+/* ---- signals ------------------------------------------------------------------------ */
+
+/*
+ * Call handler(loop, signo, arg) in the loop, as a callback, after `signo` arrived. Arrivals
+ * coalesce; none is lost. The process's disposition is taken over while any loop watches
+ * the signal and put back afterwards. Several loops may watch the same signal: each is told.
+ *   -EINVAL  not a signal that can be caught, or one that this backend uses itself
+ *   -EEXIST  this loop watches it already
+ *   -ENOSPC  16 loops watch it already
+ */
+int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg);
+
+/* -ENOENT: not watched by this loop. */
+int ioloop_remove_signal(struct ioloop *loop, int signo);
+
+/* ---- backends ----------------------------------------------------------------------- */
+
+enum {
+  IOLOOP_F_SCALES = 1 << 0,        /* a wait costs O(ready), not O(registered) */
+  IOLOOP_F_NS_TIMEOUT = 1 << 1,    /* waits to the nanosecond; else rounded up to 1 us or 1 ms */
+  IOLOOP_F_SIGNAL_DRIVEN = 1 << 2, /* the kernel announces readiness by a signal */
+  IOLOOP_F_COMPLETION = 1 << 3,    /* streams are served by completion, not readiness */
+  IOLOOP_F_TAGGED = 1 << 4,        /* the kernel carries our token with each event */
+};
+
+struct ioloop_backend_info {
+  const char *name;    /* "rtsig"; static */
+  const char *model;   /* the I/O model in Stevens' terms: "signal-driven"; static */
+  const char *summary; /* a line on how it waits; static */
+  unsigned features;   /* IOLOOP_F_* */
+  int error;           /* 0: available; else the -errno of ioloop_new */
+  char reason[160];    /* why not, in words; empty when available */
+};
+
+/* The index-th backend that this library knows, built in or not, best first.
+ * -ENOENT: index is past the last. Any thread. */
+int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret);
+
+/* The backend of that name, variants as "libevent:poll" included. -EINVAL: unknown, with
+ * ret->reason listing those there are (the one case in which ret is written on failure). */
+int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret);
+
+/* The name of the first available backend. Never NULL: poll is always there. */
+const char *ioloop_backend_default(void);
+
+/* The environment's IOLOOP_BACKEND, or NULL where it is unset or empty. The one function
+ * here that reads the environment; programs call it. */
+const char *ioloop_backend_from_env(void);
+
+/* What this loop runs on: the name as it was asked for. */
+const char *ioloop_backend_name(const struct ioloop *loop);
+unsigned ioloop_backend_features(const struct ioloop *loop);
+
+/* ---- watching the loop -------------------------------------------------------------- */
+
+struct ioloop_metrics {
+  uint64_t iterations; /* turns of the loop */
+  uint64_t wakeups;    /* waits that found something */
+  uint64_t events;     /* descriptors reported by waits */
+  uint64_t spurious;   /* of those, reported without an event that was wanted */
+  uint64_t stale;      /* of those, meant for a registration that was gone */
+  uint64_t callbacks;  /* callbacks called, signals' included */
+  uint64_t timeouts;   /* timeouts called */
+  uint64_t modifies;   /* changes of interest that reached the backend */
+  uint64_t rebuilds;   /* kernel sets rebuilt because of a descriptor's ghost */
+  uint64_t abandoned;  /* registrations dropped because their descriptor was closed */
+  uint64_t signals;    /* SIGIO and rt signals taken by a signal-driven backend */
+  uint64_t overflows;  /* overflows of the rt signal queue */
+  uint64_t rescues;    /* ready descriptors found only by the safety scan: should be 0 */
+  /* With ioloop_set_timing on, else 0: */
+  uint64_t busy_ns;            /* outside the wait */
+  uint64_t idle_ns;            /* inside it */
+  uint64_t longest_handler_ns; /* of handlers, callbacks and timeouts */
+};
+
+void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret);
+
+/* Measure the three times above. Costs two clock reads a handler; off by default. */
+void ioloop_set_timing(struct ioloop *loop, bool on);
+
+/*
+ * Hooks for traces, debuggers and lectures. Any may be NULL. While none is set the loop runs
+ * a dispatch path without them; they cost nothing then. Hooks must not change the loop.
+ * `what` of call_begin and call_end: 'h'andler (fd is valid), 'c'allback, 't'imeout,
+ * 's'ignal watcher (fd is the signal number).
+ */
+struct ioloop_observer {
+  void (*wait_begin)(void *arg, uint64_t timeout_ns);
+  void (*wait_end)(void *arg, int ready_count);
+  void (*signal_received)(void *arg, int signo, int fd, int band); /* fd -1: not told */
+  void (*ready)(void *arg, int fd, unsigned events);
+  void (*call_begin)(void *arg, char what, int fd, unsigned events);
+  void (*call_end)(void *arg, char what, int fd, uint64_t duration_ns);
+  void (*slow)(void *arg, char what, int fd, uint64_t duration_ns);
+  uint64_t slow_ns; /* calls longer than this are `slow`; Tornado's debug mode; 0: none */
+};
+
+/* Copied; `arg` goes to each hook. NULL removes it. Takes effect at the next iteration. */
+void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

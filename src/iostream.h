@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iostream.h - TCP servers, byte streams and datagram sockets on an ioloop.
+ *
+ * Tornado's IOStream and TCPServer in C, and UDP beside them. Conventions (errors, threads,
+ * fork, times) as in ioloop.h. These objects own the descriptor they are given: they make it
+ * non-blocking and close-on-exec and close it in the end. All calls from the loop's thread.
+ *
+ * An object may be closed in any of its callbacks; memory is released when the callback has
+ * returned. After its close callback (streams) or *_close (servers, datagram sockets) the
+ * object must not be used.
+ */
+#ifndef IOSTREAM_H
+#define IOSTREAM_H
+
+#include <sys/socket.h>
+
+#include "ioloop.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- gates: backpressure shared by many sockets -------------------------------------- */
+
+/*
+ * Sockets attached to a gate read only while it is open. Closing it costs O(1): a socket stops
+ * when it next has something to read, so that idle ones never notice. Opening it costs O(those
+ * that stopped). A server whose output stalls closes the gate; TCP peers then see the window
+ * close, and nothing is lost or buffered.
+ */
+struct iostream_gate;
+int iostream_gate_new(struct iostream_gate **ret); /* -ENOMEM */
+/* Detaches what is attached. NULL is fine. */
+void iostream_gate_free(struct iostream_gate *gate);
+void iostream_gate_close(struct iostream_gate *gate);
+void iostream_gate_open(struct iostream_gate *gate);
+bool iostream_gate_is_open(const struct iostream_gate *gate);
+
+/* ---- byte streams -------------------------------------------------------------------- */
+
+struct iostream;
+
+typedef void iostream_callback(struct iostream *stream, void *arg);
+
+/* `data` is valid during the call only (idle streams own no buffer: reads go to one shared by
+ * the loop). size 0: the peer has finished sending, nothing follows; writing still works. */
+typedef void iostream_read_callback(struct iostream *stream, const char *data, size_t size,
+                                    void *arg);
+
+/* The stream is gone. error: 0 closed by us or finished in order, else -errno (-ECONNRESET,
+ * -EPIPE, -ECONNREFUSED, -ETIMEDOUT ...). The stream is freed when this returns. Called exactly
+ * once for each stream, never from inside another function of this file except iostream_close. */
+typedef void iostream_close_callback(struct iostream *stream, int error, void *arg);
+
+/* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's.
+ * -EBADF, -EPERM, -EEXIST, -ENOMEM as ioloop_add_handler. */
+int iostream_new(struct ioloop *loop, int fd, struct iostream **ret);
+
+/* Connect; on_connect is called when the peer has accepted, the close callback with the error
+ * otherwise. Writes made before are queued. -errno of socket() and of add_handler; an error of
+ * connect() itself comes through the close callback. */
+int iostream_connect(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
+                     iostream_callback *on_connect, iostream_close_callback *on_close, void *arg,
+                     struct iostream **ret);
+
+void iostream_set_close_callback(struct iostream *stream, iostream_close_callback *fn, void *arg);
+
+/* Read whatever comes, each read a call, until iostream_read_stop or the end. -EALREADY: a read
+ * is under way. The end of input is reported to whichever read is under way, or to the next. */
+int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg);
+/* Once: exactly `size` bytes (1 ..), or size 0 at the end of input with less than that left.
+ * -EINVAL, -EALREADY, -ENOMEM. */
+int iostream_read_bytes(struct iostream *stream, size_t size, iostream_read_callback *fn,
+                        void *arg);
+/* Once: up to and including `delimiter` (copied; 1 to 16 bytes). The stream is closed with
+ * -EMSGSIZE when `max` bytes came without it. -EINVAL, -EALREADY, -ENOMEM. */
+int iostream_read_until(struct iostream *stream, const char *delimiter, size_t delimiter_size,
+                        size_t max, iostream_read_callback *fn, void *arg);
+/* Stop calling the read callback. What was buffered is kept for the next read. */
+void iostream_read_stop(struct iostream *stream);
+
+/*
+ * Send `data`: at once what the socket takes, the rest is copied and sent when it can. Bytes
+ * arrive in order, each once. Returns 0, or
+ *   -EPIPE   writing was shut down, or the stream is closing
+ *   -ENOMEM  nothing was sent or queued
+ * A failure of the connection comes through the close callback; SIGPIPE is never raised.
+ */
+int iostream_write(struct iostream *stream, const void *data, size_t size);
+
+/* Bytes queued and not yet given to the kernel. */
+size_t iostream_pending(const struct iostream *stream);
+
+/* While more than `high` bytes are pending the stream does not read, until `low` or fewer are
+ * left: a peer that does not read its echo is not read from. Default 64 KiB and 256 KiB.
+ * -EINVAL: low > high. */
+int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high);
+
+/* Called whenever the queue has become empty after having been not. */
+void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg);
+
+/* Half-close: finish sending once the queue is empty. Reading goes on. -EPIPE: done already. */
+int iostream_shutdown(struct iostream *stream);
+
+/* Close once the queue is empty (no more reads, no more writes). */
+void iostream_close_when_sent(struct iostream *stream);
+
+/* Close now; what is queued is lost. The close callback is called with error 0. */
+void iostream_close(struct iostream *stream);
+
+/* NULL detaches. */
+void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate);
+
+int iostream_fd(const struct iostream *stream);
+struct ioloop *iostream_loop(const struct iostream *stream);
+
+/* ---- TCP servers --------------------------------------------------------------------- */
+
+struct tcpserver;
+
+/* A connection was accepted. The callback owns the stream and sets its callbacks. */
+typedef void tcpserver_connection(struct tcpserver *server, struct iostream *stream,
+                                  const struct sockaddr *peer, socklen_t peer_size, void *arg);
+
+/* Instead of a stream: the callback owns the bare descriptor, which is non-blocking. It must
+ * call tcpserver_release when the connection has ended, so that the limit is kept. */
+typedef void tcpserver_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
+                                socklen_t peer_size, void *arg);
+
+/* accept() failed: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM (accepting pauses, and is tried again
+ * when a connection closes and every 100 ms), reported once a pause. */
+typedef void tcpserver_trouble(struct tcpserver *server, int error, void *arg);
+
+struct tcpserver_options {
+  int backlog;              /* of listen(); 0: SOMAXCONN */
+  size_t max_connections;   /* 0: no limit; at the limit accepting pauses, the backlog waits */
+  uint64_t idle_timeout_ns; /* 0: none; a stream without traffic that long is closed, -ETIMEDOUT */
+  tcpserver_connection *on_connection; /* one of these two */
+  tcpserver_accepted *on_accepted;
+  tcpserver_trouble *on_trouble; /* may be NULL */
+  void *arg;
+};
+
+/* A server with no address yet. -EINVAL: neither or both of the callbacks. -ENOMEM. */
+int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
+                  struct tcpserver **ret);
+
+/* Listen on one more address. Port 0 takes a free one: tcpserver_address tells. -errno of
+ * socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are V6ONLY. */
+int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size);
+
+/* The index-th address listened on. -ENOENT: past the last. */
+int tcpserver_address(const struct tcpserver *server, size_t index, struct sockaddr_storage *ret,
+                      socklen_t *ret_size);
+
+/* Close the listeners; what the backlog holds is accepted first. Connections go on. */
+void tcpserver_stop(struct tcpserver *server);
+
+void tcpserver_release(struct tcpserver *server);
+size_t tcpserver_connections(const struct tcpserver *server); /* open now */
+uint64_t tcpserver_accepted_total(const struct tcpserver *server);
+
+/* Visit every open stream; fn may close the stream it is given. */
+void tcpserver_each(struct tcpserver *server, iostream_callback *fn, void *arg);
+
+/* Stop, and close every stream (their close callbacks run), and free. NULL is fine. */
+void tcpserver_close(struct tcpserver *server);
+
+/* ---- datagram sockets ---------------------------------------------------------------- */
+
+struct datagram;
+
+/* One datagram, of 0 to 65,535 bytes; `data` and `peer` are valid during the call only. */
+typedef void datagram_callback(struct datagram *socket, const char *data, size_t size,
+                               const struct sockaddr *peer, socklen_t peer_size, void *arg);
+
+/* An error that the network reported for an earlier datagram (-ECONNREFUSED, -EHOSTUNREACH ...),
+ * or one too big to send (-EMSGSIZE). The socket goes on. */
+typedef void datagram_error(struct datagram *socket, int error, void *arg);
+
+struct datagram_metrics {
+  uint64_t received, received_bytes;
+  uint64_t sent, sent_bytes;
+  uint64_t send_dropped; /* replies given up: queue full, or refused by the kernel */
+  uint64_t truncated;    /* datagrams longer than the buffer; never delivered as if whole */
+  uint64_t errors;
+  uint64_t kernel_drops; /* thrown away by the kernel because its queue was full */
+};
+
+/* Take over a bound or connected datagram socket. on_error may be NULL. On failure fd remains
+ * the caller's. Errors as ioloop_add_handler. */
+int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
+                 void *arg, struct datagram **ret);
+
+/* Bind a new socket to `address` (port 0: any). -errno of socket and bind. */
+int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
+                  datagram_callback *fn, datagram_error *on_error, void *arg,
+                  struct datagram **ret);
+
+/*
+ * Send one datagram to `peer` (NULL on a connected socket). The data is copied; what is sent in
+ * one wake-up goes to the kernel in as few calls as it has for that (sendmmsg). Where the kernel's
+ * queue is full up to 256 KiB wait, and then datagrams are dropped and counted, as UDP does.
+ * -EMSGSIZE: over 65,507 bytes. -ENOBUFS: dropped. -ENOMEM.
+ */
+int datagram_send(struct datagram *socket, const void *data, size_t size,
+                  const struct sockaddr *peer, socklen_t peer_size);
+
+void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate);
+/* Reads the kernel's drop counter (a system call). */
+void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret);
+int datagram_fd(const struct datagram *socket);
+
+/* Deliver what has arrived until the queue is empty or `max` datagrams came, then send what that
+ * queued; for an orderly end. Returns how many were delivered. */
+size_t datagram_drain(struct datagram *socket, size_t max);
+
+/* What can be sent at once is sent, the rest counted as dropped. NULL is fine. */
+void datagram_close(struct datagram *socket);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

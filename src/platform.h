@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * platform.h - what systems do differently, one small function each.
+ *
+ * platform_linux.c and platform_bsd.c (macOS, FreeBSD) implement it; nothing else in src/ asks
+ * what system it is on. All return -errno on failure unless said otherwise.
+ */
+#ifndef IOLOOP_PLATFORM_H
+#define IOLOOP_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/* CLOCK_MONOTONIC in nanoseconds. Signal-safe. */
+uint64_t ioloop__now(void);
+
+/* A non-blocking, close-on-exec pair that wakes a loop: fds[0] is watched, ioloop__waker_wake
+ * writes fds[1]. They are the same descriptor where an eventfd serves; with `signalling` it is a
+ * pipe, because an eventfd cannot raise SIGIO. */
+int ioloop__waker_open(int fds[2], bool signalling);
+void ioloop__waker_wake(int fd); /* signal-safe; keeps errno */
+void ioloop__waker_clear(int fd);
+void ioloop__waker_close(int fds[2]);
+
+/* How many times the process forked, counted in the child: 0 in the first parent. A loop made at
+ * another count was inherited. Signal-safe. */
+unsigned ioloop__fork_count(void);
+
+/* socket() and accept() that give non-blocking, close-on-exec, SIGPIPE-free descriptors on which
+ * signal-driven I/O is off, whatever the system makes accept() inherit. */
+int ioloop__socket(int family, int type, int protocol);
+int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size);
+/* O_NONBLOCK and FD_CLOEXEC on a descriptor made elsewhere; no SIGPIPE where that is an option. */
+int ioloop__adopt(int fd);
+
+/* send() and writev-like sends on a socket that raise no SIGPIPE. As send(2), but -errno. */
+ptrdiff_t ioloop__send(int fd, const void *data, size_t size);
+
+/* Datagrams, several a call where the system has recvmmsg and sendmmsg, one elsewhere. */
+struct ioloop__message {
+  void *data;
+  size_t size;                   /* in: room, or bytes to send; out: bytes received */
+  struct sockaddr_storage *peer; /* NULL: none (a connected socket) */
+  socklen_t peer_size;           /* in for send, out for receive */
+  bool truncated;                /* out: it was longer than `size` */
+};
+/* How many were received or sent (>= 1), or -errno if the first one failed. count is 1 to 64. */
+int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count);
+int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count);
+
+/* Datagrams that the kernel dropped on this socket since it was made because its queue was full;
+ * 0 where the system does not tell. */
+uint64_t ioloop__kernel_drops(int fd);
+
+/* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */
+int ioloop__check_fd(int fd);
+
+/* ---- classic SIGIO, for backends/sigio.c ---------------------------------------------- */
+
+/* Raise SIGIO for this descriptor, to this thread where the system can, else to the process; off
+ * again. Arming a descriptor that cannot raise it (the flag does not stick) is -ENOTTY. */
+int ioloop__sigio_arm(int fd);
+int ioloop__sigio_disarm(int fd);
+
+/* true where SIGIO can be sent to one thread, so that every thread may have such a loop. */
+bool ioloop__sigio_per_thread(void);
+
+#endif

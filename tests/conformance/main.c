@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the conformance suite: `conformance BACKEND [NUMBER | WORD]...` runs the behaviours
+ * that every backend must show against one of them. A backend that is not available here is
+ * skipped as a whole, with the reason that the library gives.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ioloop.h"
+#include "tap.h"
+
+static int refuse(const char *name) {
+  struct ioloop_backend_info info;
+  int r = ioloop_backend_probe(name, &info);
+  if (r == 0 && info.error == 0)
+    return -1;
+  printf("TAP version 13\n");
+  if (r == 0) {
+    printf("1..0 # SKIP %s\n", info.reason);
+    return 0;
+  }
+  printf("Bail out! %s\n", info.reason);
+  return 2;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    fprintf(stderr, "usage: conformance BACKEND [NUMBER | WORD]...\n");
+    return 2;
+  }
+  if (strcmp(argv[1], "--list") != 0) {
+    int status = refuse(argv[1]);
+    if (status >= 0)
+      return status;
+  }
+  return tap_main(argc, argv, true);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* stacks.c - see stacks.h. Linux: threads are listed in /proc and can be signalled one by one. */
+#include "stacks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FRAMES 48
+
+static atomic_int *answered;
+
+#ifdef HAVE_EXECINFO
+#include <execinfo.h>
+
+/* The first call loads libgcc, which a signal handler must not be the one to do. */
+static void warm_up(void) {
+  void *frames[2];
+  backtrace(frames, 2);
+}
+
+static void write_stack(int fd) {
+  void *frames[FRAMES];
+  backtrace_symbols_fd(frames, backtrace(frames, FRAMES), fd);
+}
+
+static int can_answer(void) {
+  return 1;
+}
+#else
+static void warm_up(void) {}
+
+static void write_stack(int fd) {
+  (void)fd;
+}
+
+static int can_answer(void) {
+  return 0;
+}
+#endif
+
+static void answer(int signo) {
+  int saved = errno;
+  (void)signo;
+  write_stack(STDERR_FILENO);
+  atomic_fetch_add(answered, 1);
+  errno = saved;
+}
+
+void stacks_prepare(atomic_int *answers) {
+  struct sigaction action = {.sa_handler = answer, .sa_flags = SA_RESTART};
+  answered = answers;
+  warm_up();
+  sigaction(SIGQUIT, &action, NULL);
+}
+
+static void read_line(const char *format, pid_t pid, pid_t tid, char *line, int size) {
+  char path[96];
+  line[0] = '\0';
+  snprintf(path, sizeof path, format, (int)pid, (int)tid);
+  FILE *file = fopen(path, "r");
+  if (!file)
+    return;
+  if (!fgets(line, size, file))
+    line[0] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+  fclose(file);
+}
+
+static int ask_thread(pid_t pid, pid_t tid, int fd, atomic_int *answers) {
+  char name[64], wait[64];
+  read_line("/proc/%d/task/%d/comm", pid, tid, name, sizeof name);
+  read_line("/proc/%d/task/%d/syscall", pid, tid, wait, sizeof wait);
+  dprintf(fd, "thread %d (%s), system call: %s\n", (int)tid, name, wait);
+  if (!can_answer())
+    return 0;
+  int before = atomic_load(answers);
+  syscall(SYS_tgkill, pid, tid, SIGQUIT);
+  for (int turn = 0; turn < 200; turn++) {
+    if (atomic_load(answers) != before)
+      return 1;
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+  }
+  dprintf(fd, "  does not answer\n");
+  return 0;
+}
+
+static int ask_all(pid_t pid, int fd, atomic_int *answers) {
+  char path[64];
+  int silent = 0;
+  snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+  DIR *tasks = opendir(path);
+  if (!tasks)
+    return 1;
+  for (struct dirent *task; (task = readdir(tasks)) != NULL;)
+    if (task->d_name[0] != '.' && !ask_thread(pid, (pid_t)atoi(task->d_name), fd, answers))
+      silent++;
+  closedir(tasks);
+  return silent;
+}
+
+static void ask_gdb(pid_t pid, int fd) {
+  char target[16];
+  snprintf(target, sizeof target, "%d", (int)pid);
+  pid_t gdb = fork();
+  if (gdb == 0) {
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    execlp("gdb", "gdb", "-nx", "-q", "-batch", "-p", target, "-ex", "thread apply all bt",
+           (char *)NULL);
+    _exit(127);
+  }
+  if (gdb > 0)
+    waitpid(gdb, NULL, 0);
+}
+
+void stacks_dump(pid_t pid, int fd, atomic_int *answers) {
+  if (ask_all(pid, fd, answers) > 0)
+    ask_gdb(pid, fd);
+}

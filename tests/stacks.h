@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stacks.h - where is every thread of a stalled test? For the watchdog of tap.c.
+ *
+ * The test answers itself: on SIGQUIT a thread writes its own stack. That works in containers
+ * without ptrace, under valgrind and under the sanitizers. Threads that do not answer (the signal
+ * is blocked, the C library has no backtrace()) are asked for through gdb, where there is one.
+ */
+#ifndef STACKS_H
+#define STACKS_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+/* In the test's process: make threads answer. `answers` is shared memory. */
+void stacks_prepare(atomic_int *answers);
+
+/* In the watchdog: write the stacks of all threads of `pid` to `fd`. */
+void stacks_dump(pid_t pid, int fd, atomic_int *answers);
+
+#endif

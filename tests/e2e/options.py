@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: MIT
+"""Each option of the server, once, and how it ends."""
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import socket
+import struct
+import tty
+
+from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
+                     main, need_ipv6, numbers, readable, receive, receive_all, run, skip, writable)
+
+OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--print",
+           "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--heartbeat", "--stats",
+           "--list-backends", "--help", "--version"]
+BACKENDS = ["select", "poll", "epoll", "sigio", "rtsig", "libevent"]
+IMAGE = b"\x1b]0;owned\x07\x1b[31mred\x9b5m \x00\x7f \xff\xfe ok \xc2\x9b \xe2\x82\xac\tend\n"
+
+
+# ---- asking --------------------------------------------------------------------------------
+
+
+@case("--help: every option, on stdout, exit 0")
+def _():
+    code, out, err = run(SERVER, "--help")
+    equal((code, err), (0, b""), "exit code and stderr")
+    for option in OPTIONS:
+        check(option.encode() in out, "%s is not in the help" % option)
+
+
+@case("--version: a name and a number, exit 0")
+def _():
+    code, out, _ = run(SERVER, "--version")
+    equal(code, 0, "exit code")
+    check(re.search(rb"\b\d+\.\d+\.\d+\n$", out), "no version in %r" % out)
+
+
+@case("--list-backends: name, model, and whether it can be had")
+def _():
+    code, out, _ = run(SERVER, "--list-backends")
+    equal(code, 0, "exit code")
+    for name in BACKENDS:
+        check(re.search(rb"(?m)^%s\s+\S+" % name.encode(), out), "%s is not listed" % name)
+    check(b"available" in out, "availability is not told")
+    check(b"multiplexing" in out and b"signal-driven" in out, "the I/O model is not told")
+
+
+# ---- where it listens ----------------------------------------------------------------------
+
+
+@case("by default it listens on every address of localhost, TCP and UDP on one port")
+def _():
+    with Server(host="localhost") as server:
+        equal(len({port for _, _, port, _ in server.listening}), 1, "ports")
+        equal(len(server.listening), 2 * len(addresses_of("localhost")), "listening lines")
+        equal({protocol for protocol, _, _, _ in server.listening}, {"tcp", "udp"}, "protocols")
+
+
+@case("--port: that port")
+def _():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = Process([SERVER, "--tcp", "--host=127.0.0.1", "--port=%d" % port])
+    process.stderr.wait_match(rb"(?m)^listening tcp 127\.0\.0\.1:%d backend=\w+$" % port)
+    socket.create_connection(("127.0.0.1", port), DEADLINE).close()
+    process.signal(signal.SIGTERM)
+    equal(process.wait(), 0, "exit code")
+
+
+@case("--tcp: no UDP; --udp: no TCP")
+def _():
+    with Server("--tcp") as server:
+        equal([line[0] for line in server.listening], ["tcp"], "listening")
+        server.echo(b"over tcp\n")
+        udp = server.datagram_socket()
+        udp.send(b"nobody")
+        try:
+            udp.recv(10)
+            check(False, "somebody answered over UDP")
+        except ConnectionRefusedError:
+            pass
+    with Server("--udp") as server:
+        equal([line[0] for line in server.listening], ["udp"], "listening")
+        udp = server.datagram_socket()
+        udp.send(b"over udp")
+        equal(udp.recv(100), b"over udp", "echo")
+        try:
+            server.connect()
+            check(False, "somebody accepted over TCP")
+        except ConnectionRefusedError:
+            pass
+
+
+@case("--host=::1: IPv6, TCP and UDP")
+def _():
+    need_ipv6()
+    with Server("--prefix", host="::1") as server:
+        equal(server.listening[0][1], "[::1]", "address")
+        server.echo(b"six\n")
+        udp = server.datagram_socket()
+        udp.send(b"six")
+        equal(udp.recv(100), b"six", "echo")
+        for line in server.stdout.wait_lines(2):
+            check(b"[::1]:" in line, "no IPv6 peer in %r" % line)
+
+
+@case("--backlog: taken")
+def _():
+    with Server("--backlog=1") as server:
+        server.echo(b"hello\n")
+
+
+# ---- which model ---------------------------------------------------------------------------
+
+
+@case("the backend: the best one here, or IOLOOP_BACKEND, or --backend, in this order")
+def _():
+    with Server() as server:
+        best = server.backend
+    with Server(env={"IOLOOP_BACKEND": ""}) as server:
+        equal(server.backend, best, "backend where the variable is empty")
+    with Server(env={"IOLOOP_BACKEND": "select"}) as server:
+        equal(server.backend, "select", "backend of the environment")
+        server.echo(b"hello\n")
+    with Server("--backend=poll", env={"IOLOOP_BACKEND": "select"}) as server:
+        equal(server.backend, "poll", "backend of the command line")
+
+
+@case("libevent's own methods can be chosen")
+def _():
+    for name in ("libevent:poll", "libevent:select"):
+        process = Process([SERVER, "--list-backends"])
+        process.wait()
+        if not re.search(rb"(?m)^libevent\s.*\bavailable\b", process.stdout.bytes()):
+            skip("libevent is not built in")
+        with Server("--backend=" + name) as server:
+            equal(server.backend, name, "backend")
+            server.echo(b"hello\n")
+
+
+# ---- what it prints ------------------------------------------------------------------------
+
+
+def records(server, *messages):
+    """Send each message as a datagram; what was printed when all have come back."""
+    sock = server.datagram_socket()
+    for message in messages:
+        sock.send(message)
+        equal(sock.recv(65536), message, "echo")
+    server.stop()
+    return server.stdout.bytes()
+
+
+@case("one record a read, on stdout, a newline added where it lacks one")
+def _():
+    with Server() as server:
+        equal(records(server, b"with\n", b"without", b"two\nlines\n", b"x"),
+              b"with\nwithout\ntwo\nlines\nx\n", "stdout")
+
+
+@case("control bytes and invalid UTF-8 are escaped, UTF-8 is not")
+def _():
+    with Server() as server:
+        printed = records(server, IMAGE, "grüße – 你好 🙂".encode(), b"\xed\xa0\x80 \xc0\x80 \xf8")
+        check_printable(printed)
+        check("grüße – 你好 🙂\n".encode() in printed, "UTF-8 was changed: %r" % printed)
+        check(b"ok " in printed and b"red" in printed, "text was lost: %r" % printed)
+
+
+def check_printable(printed):
+    """Nothing that a terminal obeys: no C0 but newline and tab, no DEL, no C1, no broken UTF-8."""
+    text = printed.decode("utf-8")  # fails where it is invalid
+    bad = re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]", text.replace("\r\n", "\n"))
+    equal(bad, [], "control characters on stdout")
+
+
+@case("the same on a terminal: escape sequences from the network do not reach it")
+def _():
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    screen = Output(master)
+    with Server(stdout=slave) as server:
+        os.close(slave)
+        sock = server.datagram_socket()
+        for message in (IMAGE, b"\x1b[2J", b"done"):
+            sock.send(message)
+            equal(sock.recv(1000), message, "echo")
+        screen.wait_match(rb"done")
+        check(b"\x1b" not in screen.bytes() and b"\x07" not in screen.bytes(),
+              "an escape reached the terminal: %r" % screen.bytes())
+        check_printable(screen.bytes())
+
+
+@case("--print=hex: the bytes; --print=none: nothing")
+def _():
+    with Server("--print=hex") as server:
+        printed = records(server, b"\x00\x1bAz\xff")
+        check(b"001b417aff" in re.sub(rb"[^0-9a-f]", b"", printed.lower()),
+              "the bytes are not in %r" % printed)
+    with Server("--print=none") as server:
+        equal(records(server, b"one", b"two"), b"", "stdout")
+
+
+@case("--prefix: time, protocol and peer before each record")
+def _():
+    with Server("--prefix") as server:
+        sock = server.datagram_socket()
+        tcp = server.connect()
+        sock.send(b"datagram")
+        equal(sock.recv(100), b"datagram", "echo")
+        server.echo(b"stream\n", tcp)
+        peers = [b"127.0.0.1:%d" % s.getsockname()[1] for s in (sock, tcp)]
+        server.stop()
+        lines = server.stdout.lines()
+        equal(len(lines), 2, "records")
+        for line, protocol, peer, text in zip(lines, (b"udp", b"tcp"), peers,
+                                              (b"datagram", b"stream")):
+            check(re.search(rb"\d\d:\d\d:\d\d.*%s.*%s.*%s$" % (protocol, re.escape(peer), text),
+                            line), "no time, %s, %s in %r" % (protocol, peer, line))
+
+
+@case("--no-echo: printed, and nothing comes back")
+def _():
+    with Server("--no-echo") as server:
+        with server.connect() as sock:
+            sock.sendall(b"no answer\n")
+            sock.shutdown(socket.SHUT_WR)
+            equal(receive_all(sock), b"", "what came back")
+        udp = server.datagram_socket()
+        udp.send(b"neither\n")
+        equal(sorted(server.stdout.wait_lines(2)), [b"neither", b"no answer"], "records")
+        check(not readable(udp, 0), "a datagram came back")
+
+
+@case("records of one turn of the loop go to stdout in one write")
+def _():
+    # A packet socket as stdout keeps the writes apart.
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with Server("--no-echo", stdout=theirs.fileno()) as server:
+        theirs.close()
+        ours.settimeout(DEADLINE)
+        udp = server.datagram_socket()
+        server.signal(signal.SIGSTOP)
+        for index in range(32):
+            udp.send(b"record %d\n" % index)
+        server.signal(signal.SIGCONT)
+        writes = []
+        while b"".join(writes).count(b"\n") < 32:
+            writes.append(ours.recv(1 << 20))
+        equal(b"".join(writes), b"".join(b"record %d\n" % i for i in range(32)), "records")
+        check(len(writes) <= 4, "32 records took %d writes" % len(writes))
+
+
+@case("stdout that is closed by its reader: one line says so, no endless loop")
+def _():
+    reader, writer = os.pipe()
+    server = Server(stdout=writer)
+    os.close(writer)
+    os.close(reader)
+    udp = server.datagram_socket()
+    udp.send(b"to nobody\n")
+    server.stderr.wait_match(rb"(?i)(stdout|output)", "a line about stdout")
+    if server.running():
+        server.signal(signal.SIGTERM)
+    check(server.wait() in (0, 1), "exit code %s" % server.popen.returncode)
+
+
+# ---- limits and times ----------------------------------------------------------------------
+
+
+@case("--max-connections: the next one waits until another leaves")
+def _():
+    with Server("--max-connections=2") as server:
+        first, second, third = (server.connect() for _ in range(3))
+        server.echo(b"1", first)
+        server.echo(b"2", second)
+        third.sendall(b"3")
+        check(not readable(third, 0.5), "a third connection was served")
+        first.close()
+        equal(receive(third, 1), b"3", "echo when there is room")
+        second.close()
+        third.close()
+
+
+@case("--idle-timeout: a connection without traffic is closed, one with traffic is not")
+def _():
+    for handler in ("inline", "thread"):
+        with Server("--idle-timeout=1", "--handler=" + handler) as server:
+            idle, busy = server.connect(), server.connect()
+            server.echo(b"one word", idle)
+            turns = 0
+            while not readable(idle, 0.1):
+                server.echo(b"tick", busy)
+                turns += 1
+                check(turns < 300, "the idle connection was never closed")
+            check(turns >= 8, "it was closed after %.1f s" % (turns / 10))
+            equal(idle.recv(10), b"", "end of input")
+            server.echo(b"still here", busy)
+            busy.close()
+
+
+@case("--heartbeat: \"Waiting...\" on stderr, and work goes on")
+def _():
+    with Server("--heartbeat=1") as server:
+        server.stderr.wait_match(rb"(?m)^Waiting\.\.\.$", "a heartbeat")
+        server.echo(b"hello\n")
+        server.stderr.wait(lambda data: data.count(b"Waiting...") >= 2, "another heartbeat")
+        equal(server.stdout.wait_lines(1), [b"hello"], "stdout")
+
+
+@case("--stats: a line each second with the numbers, and a summary")
+def _():
+    with Server("--stats=1") as server:
+        tcp = server.connect()
+        server.echo(b"twelve bytes", tcp)
+        udp = server.datagram_socket()
+        udp.send(b"eight by")
+        udp.recv(100)
+        line = server.stderr.wait_match(rb"(?m)^stats.*\brecords=2\b.*$", "a line with 2 records")
+        seen = numbers(line.group().decode())
+        for name in ("connections", "records", "bytes", "overflows", "signals", "kernel_drops"):
+            check(name in seen, "%s is not in %r" % (name, line.group()))
+        equal((seen["connections"], seen["bytes"]), (1, 20), "connections and bytes")
+        tcp.close()
+        summary = server.stop()
+        equal((summary["records"], summary["bytes"]), (2, 20), "records and bytes at the end")
+
+
+# ---- the end -------------------------------------------------------------------------------
+
+
+@case("SIGINT and SIGTERM: exit 0 with a summary")
+def _():
+    for signo in (signal.SIGINT, signal.SIGTERM):
+        with Server() as server:
+            server.echo(b"hello\n")
+            summary = server.stop(signo)
+            equal(summary["records"], 1, "records")
+
+
+@case("a client that never reads does not keep the server from ending")
+def _():
+    server, sock = stuffed_server()
+    server.signal(signal.SIGTERM)
+    equal(server.wait(), 0, "exit code")
+    sock.close()
+
+
+@case("a second signal ends it at once")
+def _():
+    server, sock = stuffed_server()
+    server.signal(signal.SIGTERM)
+    server.stderr.wait_match(rb"(?i)(finish|drain|stop|clos)", "a line about the end", 5)
+    server.signal(signal.SIGTERM)
+    code = server.wait(3)
+    check(code in (0, 1, 128 + signal.SIGTERM, -signal.SIGTERM), "exit code %s" % code)
+    sock.close()
+
+
+def stuffed_server():
+    """A server that holds an echo which its client does not read."""
+    server = Server("--print=none", "--tcp")
+    sock = server.connect()
+    sock.setblocking(False)
+    while writable(sock, 0.5):
+        sock.send(b"x" * 65536)
+    return server, sock
+
+
+@case("SIGTERM: queued echoes still reach a slow reader")
+def _():
+    with Server("--print=none", "--tcp") as server:
+        sock = server.connect()
+        sock.setblocking(False)
+        sent = 0
+        while writable(sock, 0.5):
+            sent += sock.send(b"x" * 65536)
+        server.signal(signal.SIGTERM)
+        sock.settimeout(DEADLINE)
+        got = 0
+        try:
+            while True:
+                chunk = sock.recv(1 << 16)
+                if not chunk:
+                    break
+                got += len(chunk)
+        except ConnectionResetError:
+            pass  # bytes that the server had not read when it left make the kernel reset
+        equal(server.wait(), 0, "exit code")
+        equal(got, server.summary()["bytes"], "bytes echoed, of those it had read")
+
+
+# ---- what is wrong -------------------------------------------------------------------------
+
+WRONG = [
+    ("--bogus", "--bogus"),
+    ("bogus", "bogus"),
+    ("-x", "-x"),
+    ("--port", "--port"),
+    ("--port=", "--port"),
+    ("--port=65536", "65535"),
+    ("--port=-1", "--port"),
+    ("--port=8888x", "8888x"),
+    ("--backend=bogus", "epoll"),
+    ("--backend=epoll:bogus", "epoll"),
+    ("--handler=bogus", "thread"),
+    ("--print=bogus", "hex"),
+    ("--max-connections=many", "many"),
+    ("--max-connections=-5", "--max-connections"),
+    ("--idle-timeout=soon", "soon"),
+    ("--idle-timeout=-1", "--idle-timeout"),
+    ("--backlog=x", "--backlog"),
+    ("--heartbeat=x", "--heartbeat"),
+    ("--heartbeat=99999999999999999999", "--heartbeat"),
+    ("--stats=x", "--stats"),
+    ("--tcp=yes", "--tcp"),
+    ("--host=", "--host"),
+]
+
+for wrong, named in WRONG:
+
+    @case("usage: %s is refused by one line, exit 2" % wrong)
+    def _(wrong=wrong, named=named):
+        code, out, err = run(SERVER, "--port=0", wrong)
+        equal((code, out), (2, b""), "exit code and stdout")
+        equal(err.count(b"\n"), 1, "lines on stderr (%r)" % err)
+        check(named.encode() in err, "%r does not name %s" % (err, named))
+
+
+def one_line(options, *words, **more):
+    code, out, err = run(SERVER, *options, **more)
+    equal((code, out), (1, b""), "exit code and stdout (stderr %r)" % err)
+    equal(err.count(b"\n"), 1, "lines on stderr (%r)" % err)
+    for word in words:
+        check(re.search(word, err), "%r does not say %r" % (err, word))
+
+
+@case("trouble: a port that is taken, exit 1")
+def _():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        one_line(["--host=127.0.0.1", "--port=%d" % port], rb"%d" % port, rb"--port")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        one_line(["--udp", "--host=127.0.0.1", "--port=%d" % port], rb"%d" % port, rb"--port")
+
+
+@case("trouble: an address that is not ours, exit 1")
+def _():
+    one_line(["--host=192.0.2.1", "--port=0"], rb"192\.0\.2\.1")
+
+
+@case("trouble: a name that does not resolve, exit 1")
+def _():
+    one_line(["--host=does-not-exist.invalid", "--port=0"], rb"does-not-exist\.invalid",
+             seconds=90)
+
+
+@case("trouble: too few descriptors to start, exit 1")
+def _():
+    one_line(["--host=127.0.0.1", "--port=0"], rb"(?i)descriptors|open files", rb"ulimit",
+             limits={resource.RLIMIT_NOFILE: 5})
+
+
+@case("trouble: IOLOOP_BACKEND names no backend")
+def _():
+    code, out, err = run(SERVER, "--port=0", env={"IOLOOP_BACKEND": "bogus"})
+    check(code in (1, 2), "exit code %s" % code)
+    equal((out, err.count(b"\n")), (b"", 1), "stdout, and lines on stderr (%r)" % err)
+    check(b"bogus" in err and b"IOLOOP_BACKEND" in err, "%r does not name it" % err)
+
+
+main()

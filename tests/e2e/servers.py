@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: MIT
+"""What the servers must do under every I/O model. Usage: servers.py BACKEND
+
+These are the tests that the naive SIGIO server fails (one accept and one recv a signal, in the
+handler): pending signals coalesce, so of 100 clients at once it served 27 to 79, and a silent
+client froze it. Here no message may be missing under any model.
+"""
+import collections
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import sys
+import threading
+
+from harness import (CLIENT, DEADLINE, Failure, Output, Process, Server, case, check, equal, main,
+                     need_descriptors, readable, receive, receive_all, wait_until, writable)
+
+BACKEND = sys.argv[1]
+CLIENTS = 100
+DATAGRAMS = 1000
+CONNECTIONS = 2000
+BULK = 10 * 1000 * 1000
+
+
+def server(*options, **more):
+    return Server("--backend=" + BACKEND, *options, **more)
+
+
+def json_message(text):
+    return json.dumps({"send_user": "tester", "send_time": "2024-01-01 12:00:00",
+                       "send_msg": text}).encode()
+
+
+def burst(target, tag, stopped):
+    """100 clients at once; each sends one JSON message and closes at once. With `stopped` the
+    server sleeps meanwhile, so that all of it has happened when it looks: 100 connections,
+    100 messages and 100 ends of input, behind a single pending signal."""
+    if stopped:
+        target.signal(signal.SIGSTOP)
+    socks = [target.connect() for _ in range(CLIENTS)]
+    for index, sock in enumerate(socks):
+        sock.sendall(json_message("%s %d" % (tag, index)))
+        sock.close()
+    if stopped:
+        target.signal(signal.SIGCONT)
+
+
+def bursts(target, rounds=5):
+    """Five bursts, one after the other: exactly 100 lines each, no message missing or twice."""
+    for turn in range(rounds):
+        burst(target, "round %d" % turn, stopped=turn % 2 == 1)
+        lines = target.stdout.wait_lines(CLIENTS * (turn + 1), "messages")
+        texts = sorted(json.loads(line)["send_msg"] for line in lines[CLIENTS * turn:])
+        equal(texts, sorted("round %d %d" % (turn, i) for i in range(CLIENTS)), "messages")
+    summary = target.stop()
+    equal(len(target.stdout.lines()), CLIENTS * rounds, "lines at the end")
+    return summary
+
+
+def datagrams(target, count=DATAGRAMS, stopped=False):
+    """A burst of datagrams: what was not printed is what the kernel counted as dropped."""
+    sock = target.datagram_socket()
+    if stopped:
+        target.signal(signal.SIGSTOP)
+    for index in range(count):
+        sock.send(b"datagram %d" % index)
+    if stopped:
+        target.signal(signal.SIGCONT)
+    try:
+        wait_until(lambda: len(target.stdout.lines()) + target.kernel_drops() == count,
+                   "lines + kernel drops == %d" % count)
+    except Failure as error:
+        raise Failure("%s: %d lines, %d dropped by the kernel"
+                      % (error, len(target.stdout.lines()), target.kernel_drops())) from None
+    dropped = target.kernel_drops()
+    summary = target.stop()
+    lines = target.stdout.lines()
+    equal(len(lines) + dropped, count, "lines + kernel drops")
+    equal(summary["kernel_drops"], dropped, "kernel drops in the summary")
+    repeated = [line for line, times in collections.Counter(lines).items() if times > 1]
+    equal(repeated, [], "datagrams printed twice")
+    indices = [int(line.split()[1]) for line in lines]
+    equal(indices, sorted(indices), "order")
+    return summary, dropped
+
+
+def bulk(target, size=BULK):
+    """Random bytes there and back in pieces of random sizes; the digest of what came back."""
+    chance = random.Random(size)
+    data = chance.getrandbits(8 * size).to_bytes(size, "little")
+    with target.connect() as sock:
+        trouble = []
+
+        def send():
+            position = 0
+            try:
+                while position < size:
+                    step = chance.choice((1, 100, 1460, 5000, 70000, 300000))
+                    sock.sendall(data[position:position + step])
+                    position += step
+                sock.shutdown(socket.SHUT_WR)
+            except OSError as error:
+                trouble.append(error)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        sizes, digest, total = random.Random(1), hashlib.sha256(), 0
+        while True:
+            chunk = sock.recv(sizes.choice((1, 17, 4096, 65536, 200000)))
+            if not chunk:
+                break
+            digest.update(chunk)
+            total += len(chunk)
+        sender.join()
+        equal(trouble, [], "errors of the sender")
+    equal(total, size, "bytes that came back")
+    equal(digest.hexdigest(), hashlib.sha256(data).hexdigest(), "SHA-256 of what came back")
+
+
+def crowd(target, count=CONNECTIONS):
+    """`count` connections, open at the same time, every one echoed."""
+    socks = [target.connect() for _ in range(count)]
+    for turn in range(2):
+        for index, sock in enumerate(socks):
+            sock.sendall(b"turn %d of %d\n" % (turn, index))
+        for index, sock in enumerate(socks):
+            expected = b"turn %d of %d\n" % (turn, index)
+            equal(receive(sock, len(expected)), expected, "echo")
+    lines = target.stdout.wait_lines(2 * count, "records")
+    equal(sorted(lines), sorted(b"turn %d of %d" % (t, i) for t in (0, 1) for i in range(count)),
+          "records")
+    for sock in socks:
+        sock.close()
+
+
+def send_until_stuck(sock, block, limit=200e6):
+    """Send `block` again and again until the peer has taken nothing for a second; how much."""
+    sent = 0
+    sock.setblocking(False)
+    while sent < limit and writable(sock, 1.0):
+        sent += sock.send(block[sent % len(block):][:65536])
+    sock.settimeout(DEADLINE)
+    check(sent < limit, "%d bytes went in although nothing comes out" % sent)
+    return sent
+
+
+@case("100 clients at once, each one message and close: 100 lines, five times")
+def _():
+    with server() as target:
+        summary = bursts(target)
+        equal(summary["records"], 5 * CLIENTS, "records in the summary")
+
+
+@case("100 real clients at once that do not wait: 100 lines")
+def _():
+    with server() as target:
+        clients = [Process([CLIENT, "--no-wait", "--port=%d" % target.port, "--host=127.0.0.1",
+                            "message %d" % i]) for i in range(CLIENTS)]
+        for client in clients:
+            equal(client.wait(), 0, "exit code of a client")
+        lines = target.stdout.wait_lines(CLIENTS)
+        equal(sorted(json.loads(line)["send_msg"] for line in lines),
+              sorted("message %d" % i for i in range(CLIENTS)), "messages")
+        target.stop()
+        equal(len(target.stdout.lines()), CLIENTS, "lines at the end")
+
+
+@case("the real client, concurrent: 1,000 messages over 50 connections come back")
+def _():
+    with server() as target:
+        client = Process([CLIENT, "--tcp", "--port=%d" % target.port, "--host=127.0.0.1",
+                          "--count=1000", "--concurrency=50", "hello"])
+        equal(client.wait(), 0, "exit code of the client")
+        equal(len(client.stdout.lines()), 1000, "echoes printed")
+        equal(len(target.stdout.wait_lines(1000)), 1000, "records")
+
+
+@case("1,000 datagrams in a burst: lines + kernel drops == 1,000")
+def _():
+    with server() as target:
+        datagrams(target)
+
+
+@case("1,000 datagrams while the server is stopped: the drops are counted exactly")
+def _():
+    with server() as target:
+        _, dropped = datagrams(target, stopped=True)
+        check(dropped > 0, "the kernel dropped nothing: this tested nothing")
+
+
+@case("a datagram of 0 bytes and one of 65,507 bytes come back")
+def _():
+    with server("--udp", "--print=none") as target:
+        sock = target.datagram_socket()
+        for message in (b"", b"x" * 65507, b"last"):
+            sock.send(message)
+            equal(sock.recv(65536), message, "echo")
+
+
+@case("a silent client delays nobody")
+def _():
+    with server() as target:
+        silent = [target.connect() for _ in range(10)]
+        silent[0].sendall(b"half a mess")
+        equal(receive(silent[0], 11), b"half a mess", "echo to the one that stopped talking")
+        for index in range(50):
+            target.echo(b"served %d\n" % index)
+        udp = target.datagram_socket()
+        udp.send(b"datagram")
+        equal(udp.recv(100), b"datagram", "echo of a datagram")
+        for sock in silent:
+            sock.close()
+
+
+@case("10 MB through TCP, byte-exact, in pieces of random sizes")
+def _():
+    with server("--print=none") as target:
+        bulk(target)
+        equal(target.stop()["bytes"], BULK, "bytes in the summary")
+
+
+@case("10 MB through TCP, printed as well: every byte is on stdout")
+def _():
+    with server("--no-echo") as target:
+        chance = random.Random(7)
+        line = b"".join(b"%c" % chance.choice(b"abcdefghijklmnop") for _ in range(99)) + b"\n"
+        with target.connect() as sock:
+            for _ in range(BULK // 5000):
+                sock.sendall(line * 50)
+        # A newline is added after a read that ends within a line, so they do not count.
+        letters = BULK // 100 * 99
+        target.stdout.wait(lambda data: len(data) >= BULK and
+                           len(data) - data.count(b"\n") >= letters, "%d letters" % letters)
+        target.stop()
+        equal(target.stdout.bytes().replace(b"\n", b"") == line[:-1] * (BULK // 100), True,
+              "the text is as it was sent")
+
+
+@case("2,000 connections open at the same time, every one echoed")
+def _():
+    need_descriptors(CONNECTIONS + 200)
+    with server() as target:
+        crowd(target)
+
+
+@case("1,000 connections that are reset at once harm nobody")
+def _():
+    with server() as target:
+        for _ in range(1000):
+            sock = target.connect()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            sock.send(b"x" * 1000)
+            sock.close()
+        target.echo(b"still here\n")
+
+
+@case("TCP and UDP at the same time, 50 clients each")
+def _():
+    with server("--print=none") as target:
+        socks = [target.connect() for _ in range(50)]
+        socks += [target.datagram_socket() for _ in range(50)]
+        for turn in range(20):
+            for index, sock in enumerate(socks):
+                sock.send(b"turn %02d of %03d" % (turn, index))
+            for index, sock in enumerate(socks):
+                equal(receive(sock, 14), b"turn %02d of %03d" % (turn, index), "echo")
+        for sock in socks:
+            sock.close()
+
+
+@case("half-close: what was sent before it is echoed after it")
+def _():
+    with server() as target:
+        with target.connect() as sock:
+            sock.sendall(b"all of it" * 1000)
+            sock.shutdown(socket.SHUT_WR)
+            equal(receive_all(sock), b"all of it" * 1000, "echo")
+
+
+@case("a reader that does not read its echo is not read from, and loses nothing")
+def _():
+    with server("--print=none") as target:
+        with target.connect() as sock:
+            # The server stops reading at its watermark; then our side fills up as well.
+            block = bytes(range(256)) * 256
+            sent = send_until_stuck(sock, block)
+            target.echo(b"others are served meanwhile")
+            target.check_memory()
+            sock.shutdown(socket.SHUT_WR)
+            back = receive_all(sock)
+            equal(len(back), sent, "bytes that came back")
+            check(back == (block * (sent // 65536 + 1))[:sent], "the bytes that came back differ")
+
+
+@case("SIGTERM: what had arrived is printed and echoed, then exit 0")
+def _():
+    with server() as target:
+        kept = target.connect()
+        target.echo(b"before\n", kept)
+        target.signal(signal.SIGSTOP)
+        kept.sendall(b"kept\n")
+        queued = [target.connect() for _ in range(20)]  # they wait in the backlog
+        for index, sock in enumerate(queued):
+            sock.sendall(b"queued %d\n" % index)
+        udp = target.datagram_socket()
+        for index in range(20):
+            udp.send(b"datagram %d" % index)
+        target.signal(signal.SIGTERM)
+        target.signal(signal.SIGCONT)
+        equal(target.wait(), 0, "exit code")
+        expected = [b"before", b"kept"] + [b"queued %d" % i for i in range(20)]
+        expected += [b"datagram %d" % i for i in range(20)]
+        equal(sorted(target.stdout.lines()), sorted(expected), "records")
+        equal(receive_all(kept), b"kept\n", "echo on the open connection")
+        for index, sock in enumerate(queued):
+            equal(receive_all(sock), b"queued %d\n" % index, "echo on a queued connection")
+        equal(target.summary()["records"], len(expected), "records in the summary")
+
+
+@case("a reader of stdout that stalls: backpressure, and nothing is lost")
+def _():
+    reader, writer = os.pipe()
+    target = server("--no-echo", "--heartbeat=1", stdout=writer)
+    os.close(writer)
+    with target.connect() as sock:
+        line = b"".join(b"%09d\n" % i for i in range(100000))
+        sent = send_until_stuck(sock, line)
+        target.check_memory()
+        # The loop turns all the while: its periodic callback still runs.
+        beats = target.stderr.bytes().count(b"Waiting...")
+        target.stderr.wait(lambda data: data.count(b"Waiting...") > beats + 1, "two heartbeats")
+        # Somebody reads again, and everything that was sent comes out, in order.
+        output = Output(reader)
+        digits = sent - sent // 10
+        output.wait(lambda data: len(data) >= digits and
+                    len(data) - data.count(b"\n") >= digits, "%d digits" % digits)
+        text = output.bytes().replace(b"\n", b"")
+        expected = (line * 101)[:sent].replace(b"\n", b"")
+        check(text == expected, "what came out is not what went in")
+    target.stop()
+
+
+@case("--handler=thread: a thread each connection, 100 messages and 10 MB")
+def _():
+    with server("--handler=thread") as target:
+        silent = target.connect()
+        bursts(target, 2)
+        silent.close()
+    with server("--handler=thread", "--print=none") as target:
+        bulk(target)
+
+
+@case("too few descriptors: the server goes on, does not spin, and recovers")
+def _():
+    with server("--tcp", limits={resource.RLIMIT_NOFILE: 40}) as target:
+        socks = [target.connect() for _ in range(80)]  # the backlog takes those beyond
+        target.stderr.wait_match(rb"(?i)too many open files|EMFILE|descriptor", "the trouble line")
+        before = target.cpu_seconds()
+        check(not readable(socks[-1], 1.0), "the last one was answered without a message")
+        spent = target.cpu_seconds() - before
+        check(spent < 0.3, "it burnt %.2f s of CPU in a second" % spent)
+        target.echo(b"a connection it has\n", socks[0])
+        for sock in socks[:60]:
+            sock.close()
+        for sock in socks[60:]:
+            target.echo(b"now it is our turn\n", sock)
+        for sock in socks[60:]:
+            sock.close()
+
+
+if BACKEND == "rtsig":
+    # The kernel queues at most RLIMIT_SIGPENDING signals and drops the others: what a program
+    # that trusts its queue loses for ever.
+    for limit in (0, 1, 8):
+        limits = {resource.RLIMIT_SIGPENDING: limit}
+
+        @case("--sigpending=%d: 100 clients five times, overflows are counted" % limit)
+        def _(limits=limits):
+            with server("--stats=1", limits=limits) as target:
+                summary = bursts(target)
+                check(summary["overflows"] > 0, "no overflow in the summary: %s" % summary)
+                check(all("overflows" in line for line in target.statistics()), "--stats lines")
+
+        @case("--sigpending=%d: 1,000 datagrams, overflows are counted" % limit)
+        def _(limits=limits):
+            with server("--stats=1", limits=limits) as target:
+                target.stderr.wait_match(rb"(?m)^stats")
+                summary, _ = datagrams(target, stopped=True)
+                check(summary["overflows"] > 0, "no overflow in the summary: %s" % summary)
+
+        @case("--sigpending=%d: 10 MB byte-exact, 2,000 connections" % limit)
+        def _(limits=limits):
+            need_descriptors(CONNECTIONS + 200)
+            with server("--print=none", limits=limits) as target:
+                bulk(target)
+            with server(limits=limits) as target:
+                crowd(target)
+                summary = target.stop()
+                check(summary["overflows"] > 0, "no overflow in the summary: %s" % summary)
+                equal(summary["rescues"], 0, "descriptors that only the safety scan found")
+
+main()

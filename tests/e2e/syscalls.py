@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""How many system calls a TCP request costs, counted by strace. Usage: syscalls.py BACKEND
+
+The least is two, recv and send; what is above that is the price of waiting, shared by the
+connections that one wait finds ready. Two runs of different lengths are counted and subtracted, so
+that starting, connecting and ending do not count. The clients send their next request when the
+echo of the last has come, and strace slows the server so much that the clients are the faster
+side: this is a server under load, in its steady state.
+
+A clock read is no system call where the kernel has a vDSO, so strace shows none; the backends'
+instruction counts (bench/) show that none is made.
+"""
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+
+from harness import DEADLINE, Server, case, check, equal, main, skip, wait_until
+
+BACKEND = sys.argv[1]
+REQUEST = b"a request of thirty-two bytes..."
+
+# backend: calls per request with 50 busy connections, and with one. None: no promise.
+LIMITS = {
+    "epoll": (2.05, 3.0),
+    "poll": (2.15, None),
+    "rtsig": (2.6, 4.0),
+    "sigio": (None, 5.0),
+}
+
+
+def need_strace():
+    try:
+        tried = subprocess.run(["strace", "-f", "-c", "-o", os.devnull, "true"],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    except FileNotFoundError:
+        skip("strace is not installed")
+    if tried.returncode:
+        lines = tried.stdout.decode("utf-8", "replace").strip().split("\n")
+        skip("strace may not trace here (%s)" % lines[0].replace("#", ""))
+
+
+def load(server, connections, requests):
+    """So many requests in all, each connection sending its next when its echo has come."""
+    poll = select.epoll()
+    socks = {}
+    for _ in range(connections):
+        sock = server.connect()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        socks[sock.fileno()] = sock
+        poll.register(sock, select.EPOLLIN)
+        server.echo(REQUEST, sock)
+    sent = done = 0
+    for sock in socks.values():
+        sock.send(REQUEST)
+        sent += 1
+    while done < requests:
+        found = poll.poll(DEADLINE)
+        check(found, "no echo within %g s" % DEADLINE)
+        for fd, _ in found:
+            equal(socks[fd].recv(100), REQUEST, "echo")
+            done += 1
+            if sent < requests:
+                socks[fd].send(REQUEST)
+                sent += 1
+    poll.close()
+    for sock in socks.values():
+        sock.close()
+
+
+def count(connections, requests):
+    """The system calls of a server's whole life, by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        table = os.path.join(folder, "strace")
+        # -D: the server stays our child, so that our signals reach it and not strace.
+        with Server("--backend=" + BACKEND, "--tcp", "--print=none",
+                    wrapper=["strace", "-D", "-f", "-c", "-o", table]) as server:
+            load(server, connections, requests)
+        wait_until(lambda: os.path.exists(table) and " total" in read(table), "strace's table")
+        calls = {}
+        for line in read(table).split("\n"):
+            fields = line.split()
+            if len(fields) in (5, 6) and fields[3].isdigit() and fields[-1] != "total":
+                calls[fields[-1]] = int(fields[3])
+        return calls
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def calls_per_request(connections, few, many):
+    """(the figure, what it is made of)"""
+    short, long = count(connections, few), count(connections, many)
+    each = {name: (long[name] - short.get(name, 0)) / (many - few) for name in long}
+    parts = ["%s %.3f" % (name, each[name]) for name in sorted(each, key=each.get, reverse=True)
+             if each[name] >= 0.001]
+    return sum(each.values()), ", ".join(parts)
+
+
+def gate(connections, few, many, limit):
+    """At most `limit`, to two decimals. The best of three: whatever else the machine does can
+    only make the clients late, and so the waits emptier and more."""
+    need_strace()
+    tries = []
+    for _ in range(3):
+        figure, parts = calls_per_request(connections, few, many)
+        print("# %s, %d busy connections: %.3f system calls per request (%s)"
+              % (BACKEND, connections, figure, parts))
+        if round(figure, 2) <= limit:
+            return
+        tries.append("%.3f (%s)" % (figure, parts))
+    check(False, "more than %.2f system calls per request: %s" % (limit, "; ".join(tries)))
+
+
+busy, alone = LIMITS[BACKEND]
+
+if busy:
+    @case("system calls per TCP request, 50 busy connections: at most %.2f" % busy)
+    def _():
+        gate(50, 1000, 6000, busy)
+
+if alone:
+    @case("system calls per TCP request, one connection: at most %.2f" % alone)
+    def _():
+        gate(1, 200, 1700, alone)
+
+main()

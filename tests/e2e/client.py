@@ -6,10 +6,11 @@ import os
 import pty
 import re
 import socket
+import struct
 import threading
 
-from harness import (CLIENT, DEADLINE, SERVER, Output, Process, Server, case, check, equal, main, need_ipv6,
-                     receive_all, run)
+from harness import (CLIENT, DEADLINE, SERVER, Output, Process, Server, case, check, equal, main,
+                     need_ipv6, receive_all, run)
 
 OPTIONS = ["--tcp", "--udp", "--host", "--port", "--user", "--raw", "--no-wait", "--count",
            "--concurrency", "--timeout", "--help", "--version"]
@@ -210,7 +211,7 @@ def _():
 def _():
     def reset(connection):
         connection.recv(1000)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     with Fake(reset) as fake:
         refused(client(fake.port, "hello"), b"missing", b"reset", b"no echo")
@@ -241,7 +242,10 @@ def _():
 @case("a different echo cannot drive the terminal")
 def _():
     nasty = b"\x1b]0;owned\x07\x1b[31m\x9b5m"
-    with Fake(lambda connection: connection.sendall(nasty * (1 + len(connection.recv(1000))))) as fake:
+    def answer(connection):
+        connection.sendall(nasty * (1 + len(connection.recv(1000))))
+
+    with Fake(answer) as fake:
         code, out, err = client(fake.port, "--timeout=5", "hello")
         equal(code, 1, "exit code")
         for text in (out, err):

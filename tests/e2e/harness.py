@@ -135,7 +135,7 @@ class Output:
                 if self.ended or deadline.over():
                     why = "the output ended" if self.ended else "%g s passed" % seconds
                     raise Failure("waited for %s: %s; so far %d bytes: ...%s"
-                                  % (what, why, len(self.data), short(bytes(self.data[-400:]), 420)))
+                                  % (what, why, len(self.data), short(bytes(self.data[-400:]))))
                 self.changed.wait(deadline.left())
 
     def wait_lines(self, count, what="lines", seconds=DEADLINE):

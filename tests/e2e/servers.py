@@ -13,6 +13,7 @@ import random
 import resource
 import signal
 import socket
+import struct
 import sys
 import threading
 
@@ -148,14 +149,14 @@ def send_until_stuck(sock, block, limit=200e6):
     return sent
 
 
-@case("100 clients at once, each one message and close: 100 lines, five times")
+@case("69 100 clients at once, each one message and close: 100 lines, five times")
 def _():
     with server() as target:
         summary = bursts(target)
         equal(summary["records"], 5 * CLIENTS, "records in the summary")
 
 
-@case("100 real clients at once that do not wait: 100 lines")
+@case("69 100 real clients at once that do not wait: 100 lines")
 def _():
     with server() as target:
         clients = [Process([CLIENT, "--no-wait", "--port=%d" % target.port, "--host=127.0.0.1",
@@ -192,7 +193,7 @@ def _():
         check(dropped > 0, "the kernel dropped nothing: this tested nothing")
 
 
-@case("a datagram of 0 bytes and one of 65,507 bytes come back")
+@case("62 63 a datagram of 0 bytes and one of 65,507 bytes come back")
 def _():
     with server("--udp", "--print=none") as target:
         sock = target.datagram_socket()
@@ -201,7 +202,7 @@ def _():
             equal(sock.recv(65536), message, "echo")
 
 
-@case("a silent client delays nobody")
+@case("68 a silent client delays nobody")
 def _():
     with server() as target:
         silent = [target.connect() for _ in range(10)]
@@ -216,14 +217,14 @@ def _():
             sock.close()
 
 
-@case("10 MB through TCP, byte-exact, in pieces of random sizes")
+@case("70 10 MB through TCP, byte-exact, in pieces of random sizes")
 def _():
     with server("--print=none") as target:
         bulk(target)
         equal(target.stop()["bytes"], BULK, "bytes in the summary")
 
 
-@case("10 MB through TCP, printed as well: every byte is on stdout")
+@case("70 10 MB through TCP, printed as well: every byte is on stdout")
 def _():
     with server("--no-echo") as target:
         chance = random.Random(7)
@@ -247,14 +248,81 @@ def _():
         crowd(target)
 
 
-@case("1,000 connections that are reset at once harm nobody")
+@case("61 1,000 connections in a burst: all served")
+def _():
+    need_descriptors(1200)
+    with server() as target:
+        target.signal(signal.SIGSTOP)
+        socks = [socket.socket() for _ in range(1000)]
+        for sock in socks:
+            sock.setblocking(False)
+            sock.connect_ex((target.host, target.port))
+        target.signal(signal.SIGCONT)
+        for index, sock in enumerate(socks):
+            sock.settimeout(DEADLINE)
+            check(writable(sock, DEADLINE), "connection %d was not made" % index)
+            target.echo(b"hello %d\n" % index, sock)
+        for sock in socks:
+            sock.close()
+
+
+@case("64 a flood of datagrams does not starve TCP")
+def _():
+    with server("--print=none", "--stats=1") as target:
+        enough = threading.Event()
+
+        def flood():
+            sock = target.datagram_socket()
+            while not enough.is_set():
+                try:
+                    sock.send(b"x" * 100)
+                except OSError:
+                    pass  # what an earlier one ran into; the flood goes on
+
+        floods = [threading.Thread(target=flood) for _ in range(2)]
+        for thread in floods:
+            thread.start()
+        try:
+            with target.connect() as sock:
+                for index in range(100):
+                    target.echo(b"through the flood %d\n" % index, sock)
+            lines = len(target.statistics())
+            target.stderr.wait(lambda data: data.count(b"\nstats") > lines + 1, "a timer's turn")
+        finally:
+            enough.set()
+            for thread in floods:
+                thread.join()
+
+
+@case("65 echoes that nobody waits for any more: no spin, no end")
+def _():
+    with server("--print=none") as target:
+        for _ in range(200):
+            sock = target.datagram_socket()
+            sock.send(b"gone before the answer")
+            sock.close()
+        target.echo(b"served")
+        before = target.cpu_seconds()
+        idle = target.connect()
+        check(not readable(idle, 1.0), "an answer to nothing")
+        spent = target.cpu_seconds() - before
+        check(spent < 0.3, "it burnt %.2f s of CPU in a second" % spent)
+        idle.close()
+
+
+@case("71 1,000 connections that are reset at once harm nobody")
 def _():
     with server() as target:
         for _ in range(1000):
             sock = target.connect()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             sock.send(b"x" * 1000)
             sock.close()
+        target.echo(b"still here\n")
+        deaf = target.connect()  # in the middle of a write: the echo has nowhere to go
+        send_until_stuck(deaf, b"x" * 65536)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        deaf.close()
         target.echo(b"still here\n")
 
 
@@ -281,7 +349,7 @@ def _():
             equal(receive_all(sock), b"all of it" * 1000, "echo")
 
 
-@case("a reader that does not read its echo is not read from, and loses nothing")
+@case("66 67 a reader that does not read its echo is not read from, and loses nothing")
 def _():
     with server("--print=none") as target:
         with target.connect() as sock:
@@ -354,7 +422,7 @@ def _():
         bulk(target)
 
 
-@case("too few descriptors: the server goes on, does not spin, and recovers")
+@case("60 too few descriptors: the server goes on, does not spin, and recovers")
 def _():
     with server("--tcp", limits={resource.RLIMIT_NOFILE: 40}) as target:
         socks = [target.connect() for _ in range(80)]  # the backlog takes those beyond

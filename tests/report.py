@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What the last `meson test` came to: report.py BUILD_DIR [--matrix]
+
+Reads BUILD_DIR/meson-logs/testlog.json and prints the matrix behaviour x backend (pass, FAIL, or
+the number of a footnote that says why it was skipped), then the tests that belong to no backend,
+then what failed, and alone on the last line
+
+    N passed, N failed, N skipped
+
+which counts single results, not test programs. The exit code is 1 when anything failed, and when
+nothing ran. A program that ended without reporting all it had planned is a failure of its own.
+
+--matrix prints the matrix only, as Markdown, as it is published in docs/conformance.md.
+"""
+import collections
+import json
+import os
+import re
+import sys
+
+BACKENDS = ["epoll", "poll", "select", "rtsig", "sigio", "libevent"]
+PASS, FAIL, SKIP = "passed", "failed", "skipped"
+
+# One line of TAP; meson itself reads it so.
+RESULT = re.compile(r"(ok|not ok)\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(\w+)\b\s*(.*))?$")
+PLAN = re.compile(r"1\.\.(\d+)\s*(?:#\s*(?:SKIP\S*|skip\S*)\s*(.*))?$")
+
+Result = collections.namedtuple("Result", "test backend name state note")
+
+
+# ---- reading -------------------------------------------------------------------------------
+
+
+def read_log(folder):
+    """Every single result of every program, in order of name."""
+    path = os.path.join(folder, "meson-logs", "testlog.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            runs = [json.loads(line) for line in file if line.strip()]
+    except OSError as error:
+        sys.exit("report.py: %s: %s (run meson test first)" % (path, error.strerror))
+    results = []
+    for run in sorted(runs, key=lambda run: run["name"]):
+        results += results_of(run)
+    return results
+
+
+def results_of(run):
+    """A run's name is `project:suite+suite / test`."""
+    suites, _, test = run["name"].rpartition(" / ")
+    parts = re.split(r"[:+ ]+", suites)
+    backend = next((b for b in parts if b in BACKENDS), None)
+    found = list(parse_tap(run.get("stdout") or ""))
+    results = [Result(test, backend, name, state, note) for name, state, note in found]
+    outcome = run["result"]
+    if not found:  # a program that speaks no TAP, or one that had nothing to say
+        state = {"OK": PASS, "SKIP": SKIP}.get(outcome, FAIL)
+        return [Result(test, backend, test, state, "exit code %s" % run.get("returncode"))]
+    if outcome not in ("OK", "SKIP") and not any(r.state == FAIL for r in results):
+        note = "ended with %s, exit code %s" % (outcome, run.get("returncode"))
+        results.append(Result(test, backend, "(the whole of %s)" % test, FAIL, note))
+    return results
+
+
+def parse_tap(text):
+    planned, seen, notes = None, 0, []
+    for line in text.split("\n"):
+        result, plan = RESULT.match(line), PLAN.match(line)
+        if result:
+            verdict, _, name, directive, reason = result.groups()
+            seen += 1
+            if verdict == "not ok":
+                yield name, FAIL, "\n".join(notes)
+            elif directive and directive.upper().startswith("SKIP"):
+                yield name, SKIP, (reason or "").strip() or "no reason given"
+            elif directive:
+                yield name, FAIL, "the directive %s is not known here" % directive
+            else:
+                yield name, PASS, ""
+            notes = []
+        elif plan:
+            planned = int(plan.group(1))
+            if planned == 0:
+                seen += 1
+                yield "everything", SKIP, plan.group(2) or "no reason given"
+        elif line.startswith("#"):
+            notes.append(line[1:].strip())
+        elif line.startswith("Bail out!"):
+            yield "(bail out)", FAIL, line
+    if planned is None and seen or planned and planned != seen:
+        yield "(ended early)", FAIL, "planned %s, reported %d\n%s" % (planned, seen, "\n".join(notes))
+
+
+# ---- the matrix ----------------------------------------------------------------------------
+
+
+class Matrix:
+    """Behaviours in rows, backends in columns. Rows with a number of the conformance list come
+    first, in its order; then the others, by test program."""
+
+    def __init__(self, results):
+        self.rows = collections.OrderedDict()
+        self.reasons = []
+        for result in results:
+            if result.backend:
+                key = (result.test, result.name)
+                self.rows.setdefault(key, {}).setdefault(result.backend, []).append(result)
+        self.backends = [b for b in BACKENDS if any(b in row for row in self.rows.values())]
+
+    def ordered(self):
+        def place(item):
+            index, (test, name) = item
+            number = re.match(r"(\d+)", name)
+            return (0, int(number.group(1)), "", index) if number else (1, 0, test, index)
+        keys = sorted(enumerate(self.rows), key=place)
+        return [(name, self.rows[test, name]) for _, (test, name) in keys]
+
+    def cell(self, results):
+        if not results:
+            return ""
+        states = {result.state for result in results}
+        if FAIL in states:
+            return "FAIL"
+        if SKIP in states:
+            reason = next(r.note for r in results if r.state == SKIP)
+            if reason not in self.reasons:
+                self.reasons.append(reason)
+            return "[%d]" % (self.reasons.index(reason) + 1)
+        return "pass"
+
+    def cells(self):
+        """(behaviour, [a cell for each backend])"""
+        self.reasons = []
+        return [(name, [self.cell(row.get(b)) for b in self.backends])
+                for name, row in self.ordered()]
+
+
+def print_text(matrix, paint):
+    width = max([len(name) for name, _ in matrix.cells()] + [9])
+    print(("%-*s  %s" % (width, "behaviour",
+                           "".join("%-9s" % b for b in matrix.backends))).rstrip())
+    for name, cells in matrix.cells():
+        print(("%-*s  %s" % (width, name, "".join(paint(c, "%-9s" % c) for c in cells))).rstrip())
+    if matrix.reasons:
+        print("\nskipped, because")
+    for number, reason in enumerate(matrix.reasons, 1):
+        print("  [%d] %s" % (number, reason))
+    print()
+
+
+def print_markdown(matrix):
+    print("| behaviour | %s |" % " | ".join(matrix.backends))
+    print("|---|%s" % ("---|" * len(matrix.backends)))
+    for name, cells in matrix.cells():
+        print("| %s | %s |" % (name.replace("|", "\\|"), " | ".join(cells)))
+    if matrix.reasons:
+        print()
+    for number, reason in enumerate(matrix.reasons, 1):
+        print("- [%d] %s" % (number, reason))
+
+
+# ---- the rest ------------------------------------------------------------------------------
+
+
+def print_others(results, paint):
+    """The tests of no backend: a line each, and each skip."""
+    tests = collections.OrderedDict()
+    for result in results:
+        if not result.backend:
+            tests.setdefault(result.test, []).append(result)
+    for test, found in tests.items():
+        count = collections.Counter(result.state for result in found)
+        word = "FAIL" if count[FAIL] else "pass"
+        print("%s  %s: %d passed, %d failed, %d skipped"
+              % (paint(word, word), test, count[PASS], count[FAIL], count[SKIP]))
+        for result in found:
+            if result.state == SKIP:
+                print("      skipped: %s, because %s" % (result.name, result.note))
+    if tests:
+        print()
+
+
+def print_failures(results, paint):
+    for result in results:
+        if result.state == FAIL:
+            place = "%s, %s" % (result.test, result.backend) if result.backend else result.test
+            print("%s  %s (%s)" % (paint("FAIL", "FAIL"), result.name, place))
+            for line in result.note.split("\n"):
+                print("      " + line)
+            print()
+
+
+def painter():
+    """Colour only on a terminal that did not ask for none (no-color.org)."""
+    colours = {"FAIL": "31;1", "pass": "32"}
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        colours = {}
+
+    def paint(state, text):
+        code = colours.get(state) or ("33" if colours and state.startswith("[") else "")
+        return "\x1b[%sm%s\x1b[0m" % (code, text) if code else text
+    return paint
+
+
+def main(arguments):
+    options = [a for a in arguments if a.startswith("-")]
+    folders = [a for a in arguments if not a.startswith("-")]
+    if options == ["--help"]:
+        print(__doc__.strip())
+        return 0
+    if len(folders) != 1 or options not in ([], ["--matrix"]):
+        print("usage: report.py BUILD_DIR [--matrix]", file=sys.stderr)
+        return 2
+    results = read_log(folders[0])
+    matrix = Matrix(results)
+    count = collections.Counter(result.state for result in results)
+    if options:
+        print_markdown(matrix)
+    else:
+        paint = painter()
+        if matrix.rows:
+            print_text(matrix, paint)
+        print_others(results, paint)
+        print_failures(results, paint)
+        print("%d passed, %d failed, %d skipped" % (count[PASS], count[FAIL], count[SKIP]))
+    return 1 if count[FAIL] or not count[PASS] else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BrokenPipeError:
+        sys.exit(1)

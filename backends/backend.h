@@ -18,17 +18,28 @@
  * the kernel carries 64 bits with an event, put the token there (IOLOOP_F_TAGGED); elsewhere
  * rebuild it from the fd with ioloop__token().
  *
- * Masks are of IOLOOP_READ and IOLOOP_WRITE. A report uses them too: a descriptor that failed
- * or hung up is reported with READ | WRITE | ERROR; the core keeps what was asked for.
+ * Masks are of IOLOOP_READ and IOLOOP_WRITE. A report uses them too, and IOLOOP_ERROR for a
+ * descriptor that failed or hung up, which the core turns into every event that was asked for.
  */
 #ifndef IOLOOP_BACKEND_H
 #define IOLOOP_BACKEND_H
 
 #include "ioloop.h"
 
-struct ioloop_ready {
-  uint64_t token;
+/* A report. Laid out like Linux's struct epoll_event, so that epoll_wait fills it in place. */
+#ifdef __x86_64__
+#define IOLOOP__PACKED __attribute__((packed))
+#else
+#define IOLOOP__PACKED
+#endif
+struct IOLOOP__PACKED ioloop_ready {
   uint32_t events;
+  uint64_t token;
+};
+
+/* The most that a wait is asked for. */
+enum {
+  IOLOOP__MAX_READY = 256,
 };
 
 struct ioloop_backend {
@@ -44,7 +55,8 @@ struct ioloop_backend {
    * and without variants. */
   int (*probe)(const char *variant, char *reason, size_t reason_size);
 
-  /* 0 or -errno. On failure nothing is left behind and fini is not called. */
+  /* 0 or -errno. On failure nothing is left behind and fini is not called. Before fini an untagged
+   * backend is told to remove everything. */
   int (*init)(struct ioloop *loop, void *state, const char *variant);
   void (*fini)(struct ioloop *loop, void *state);
 
@@ -72,12 +84,11 @@ struct ioloop_backend {
 
   /*
    * Wait up to timeout_ns (0: do not block; IOLOOP_FOREVER), rounded UP to what the call can do,
-   * so that nothing fires early. Fill at most `max` entries, each descriptor at most once, and
+   * so that nothing fires early. Fill at most IOLOOP__MAX_READY entries, each descriptor at most once, and
    * return their count. With more ready than fit, the rest must come next, before any of these
    * again. EINTR is 0 entries, no error. -errno only for what can never work again.
    */
-  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready,
-              int max);
+  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
 
   /* TAGGED only. A descriptor was closed while a dup or a child keeps its file alive: the kernel
    * reports it for ever and it can no longer be named. Replace the kernel object by an empty one;

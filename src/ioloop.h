@@ -40,6 +40,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 #define IOLOOP_VERSION "0.1.0"
 
 /* "No deadline": as a timeout of ioloop_run_once and in observers. */
@@ -244,8 +246,8 @@ unsigned ioloop_backend_features(const struct ioloop *loop);
 /* ---- watching the loop -------------------------------------------------------------- */
 
 struct ioloop_metrics {
-  uint64_t iterations; /* turns of the loop */
   uint64_t wakeups;    /* waits that found something */
+  uint64_t iterations; /* turns of the loop */
   uint64_t events;     /* descriptors reported by waits */
   uint64_t spurious;   /* of those, reported without an event that was wanted */
   uint64_t stale;      /* of those, meant for a registration that was gone */
@@ -287,6 +289,8 @@ struct ioloop_observer {
 
 /* Copied; `arg` goes to each hook. NULL removes it. Takes effect at the next iteration. */
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

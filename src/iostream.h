@@ -21,6 +21,8 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /* ---- gates: backpressure shared by many sockets -------------------------------------- */
 
 /*
@@ -218,6 +220,8 @@ size_t datagram_drain(struct datagram *socket, size_t max);
 
 /* What can be sent at once is sent, the rest counted as dropped. NULL is fine. */
 void datagram_close(struct datagram *socket);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

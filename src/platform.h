@@ -29,6 +29,9 @@ void ioloop__waker_close(int fds[2]);
  * another count was inherited. Signal-safe. */
 unsigned ioloop__fork_count(void);
 
+/* The highest signal number below the real-time ones. */
+int ioloop__last_standard_signal(void);
+
 /* socket() and accept() that give non-blocking, close-on-exec, SIGPIPE-free descriptors on which
  * signal-driven I/O is off, whatever the system makes accept() inherit. */
 int ioloop__socket(int family, int type, int protocol);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoll.c - the kernel keeps the interest set and a list of what is ready (Linux 2.6; epoll(7)).
+ *
+ * select and poll carry the whole set into the kernel with every call, which looks at each member.
+ * epoll_ctl changes a set that stays there, and every member has a callback on its file's wait
+ * queue that moves it to a ready list: epoll_wait costs O(ready), whatever is registered.
+ * Level-triggered members that are still ready go to the end of that list again, so that with more
+ * ready than fit into one call everyone has his turn before anyone has a second.
+ *
+ * Surprises
+ *   - The set's key is not the descriptor but (open file, number). Closing the number removes the
+ *     entry only if it was the file's last reference. With a dup, or a child that inherited it, the
+ *     entry lives on as a ghost: it is reported, but EPOLL_CTL_DEL wants the number, which is
+ *     closed (EBADF) or another file's (ENOENT). The core knows a ghost by its token's generation
+ *     and asks for a new set (rebuild).
+ *   - The converse is useful: a number that is closed is usually gone from the set for nothing. So
+ *     the core does not report removals (backend.h), and when the number is added again, one
+ *     EPOLL_CTL_ADD tells: it works on a new file, and says EEXIST if it is the old one still. (No
+ *     call at all would be possible only if we knew that the number was not closed in between.
+ *     kcmp(2) with KCMP_EPOLL_TFD answers that exactly, but costs four times the failing add.)
+ *   - EPOLLERR and EPOLLHUP are reported whether asked for or not: a member without interest is
+ *     taken out of the set, or a dead peer would spin the loop.
+ *   - Regular files and directories are refused (EPERM), as they are always ready.
+ *   - epoll_wait counts milliseconds; epoll_pwait2 (5.11) nanoseconds. Timeouts are rounded up, or
+ *     the last fraction of a millisecond would be spent in calls that return at once.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend.h"
+
+_Static_assert((int)IOLOOP_READ == (int)EPOLLIN && (int)IOLOOP_WRITE == (int)EPOLLOUT &&
+                   (int)IOLOOP_ERROR == (int)(EPOLLERR | EPOLLHUP),
+               "masks need no translation");
+_Static_assert(sizeof(struct ioloop_ready) == sizeof(struct epoll_event) &&
+                   offsetof(struct ioloop_ready, token) == offsetof(struct epoll_event, data),
+               "nor do reports: the kernel writes them where the core reads them");
+
+struct state {
+  int set;
+  bool milliseconds; /* the kernel has no epoll_pwait2 */
+};
+
+struct slot {
+  bool maybe_ghost; /* an earlier file of this number may have left its entry behind */
+};
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)loop, (void)variant;
+  struct state *s = state;
+  s->set = epoll_create1(EPOLL_CLOEXEC);
+  return s->set < 0 ? -errno : 0;
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  close(s->set);
+}
+
+static int control(struct state *s, int operation, uint64_t token, unsigned mask) {
+  struct epoll_event event = {.events = mask, .data.u64 = token};
+  return epoll_ctl(s->set, operation, (int)(uint32_t)token, &event) < 0 ? -errno : 0;
+}
+
+static int add(struct state *s, uint64_t token, unsigned old, unsigned now, bool readd,
+               struct slot *slot) {
+  int r = control(s, EPOLL_CTL_ADD, token, now);
+  if (r == 0 && readd)
+    slot->maybe_ghost = true;
+  if (r != -EEXIST)
+    return r;
+  /* The same file under the same number, whose entry nobody else can have made or changed. */
+  if (readd && !slot->maybe_ghost && old == now)
+    return 1;
+  return control(s, EPOLL_CTL_MOD, token, now);
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  (void)loop;
+  if (!now)
+    return control(state, EPOLL_CTL_DEL, token, 0);
+  if (old && !readd)
+    return control(state, EPOLL_CTL_MOD, token, now);
+  return add(state, token, old, now, readd, slot);
+}
+
+/* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t. */
+static int wait_ns(struct state *s, uint64_t timeout_ns, struct epoll_event *events) {
+  struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000),
+                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  return (int)syscall(SYS_epoll_pwait2, s->set, events, IOLOOP__MAX_READY, &timeout, NULL,
+                      (size_t)8);
+}
+
+static int wait_ms(struct state *s, uint64_t timeout_ns, struct epoll_event *events) {
+  uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+  return epoll_wait(s->set, events, IOLOOP__MAX_READY, ms < INT_MAX ? (int)ms : INT_MAX);
+}
+
+__attribute__((noinline)) static int wait_timed(struct state *s, uint64_t timeout_ns,
+                                                struct epoll_event *events) {
+  if (!s->milliseconds) {
+    int n = wait_ns(s, timeout_ns, events);
+    if (n >= 0 || (errno != ENOSYS && errno != EPERM)) /* EPERM: an old seccomp filter */
+      return n;
+    s->milliseconds = true;
+  }
+  return wait_ms(s, timeout_ns, events);
+}
+
+static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                       struct ioloop_ready *ready) {
+  (void)loop;
+  struct state *s = state;
+  struct epoll_event *events = (struct epoll_event *)ready;
+  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
+  int n = timed ? wait_timed(s, timeout_ns, events)
+                : epoll_wait(s->set, events, IOLOOP__MAX_READY, timeout_ns == 0 ? 0 : -1);
+  if (n >= 0)
+    return n;
+  return errno == EINTR ? 0 : -errno;
+}
+
+static int rebuild(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  int set = epoll_create1(EPOLL_CLOEXEC);
+  if (set < 0)
+    return -errno;
+  close(s->set);
+  s->set = set;
+  return 0;
+}
+
+const struct ioloop_backend ioloop__epoll = {
+    .name = "epoll",
+    .model = "multiplexing",
+    .summary = "epoll_wait: the kernel keeps the set and a list of what is ready",
+    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_TAGGED,
+    .state_size = sizeof(struct state),
+    .slot_size = sizeof(struct slot),
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_events,
+    .rebuild = rebuild,
+    .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
+};

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * callbacks.c - three ways to have a function called in the loop.
+ *
+ * From the loop's own thread: a ring. From other threads: a ring behind a mutex, which the loop
+ * moves over in one go. From signal handlers, where a mutex could deadlock against the very code
+ * that was interrupted: a bounded queue that uses nothing but lock-free atomics.
+ * The last two wake the loop, with one write for any number of calls between two wake-ups.
+ */
+#include "callbacks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more) {
+  uint64_t needed = (uint64_t)queue->count + more;
+  if (needed <= queue->capacity)
+    return 0;
+  uint64_t capacity = queue->capacity ? queue->capacity : 16;
+  while (capacity < needed)
+    capacity *= 2;
+  if (capacity > UINT32_MAX / 2)
+    return -ENOMEM;
+
+  struct ioloop__call *calls = malloc(capacity * sizeof *calls);
+  if (!calls)
+    return -ENOMEM;
+  for (uint32_t i = 0; i < queue->count; i++)
+    calls[i] = queue->calls[(queue->head + i) & (queue->capacity - 1)];
+  free(queue->calls);
+  *queue =
+      (struct ioloop__queue){.calls = calls, .count = queue->count, .capacity = (uint32_t)capacity};
+  return 0;
+}
+
+int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback *fn, void *arg) {
+  if (queue->count == queue->capacity) {
+    int r = ioloop__queue_reserve(queue, 1);
+    if (r)
+      return r;
+  }
+  queue->calls[(queue->head + queue->count++) & (queue->capacity - 1)] =
+      (struct ioloop__call){.fn = fn, .arg = arg};
+  return 0;
+}
+
+struct ioloop__call ioloop__queue_pop(struct ioloop__queue *queue) {
+  struct ioloop__call call = queue->calls[queue->head & (queue->capacity - 1)];
+  queue->head++;
+  queue->count--;
+  return call;
+}
+
+static int signal_queue_push(struct ioloop__signal_queue *queue, struct ioloop__call call) {
+  unsigned tail = atomic_load(&queue->tail);
+  for (;;) {
+    unsigned turn = atomic_load(&queue->cells[tail % IOLOOP__SIGNAL_CALLS].ticket);
+    if (turn == tail) {
+      if (atomic_compare_exchange_weak(&queue->tail, &tail, tail + 1))
+        break;
+    } else if ((int)(turn - tail) < 0) {
+      return -EAGAIN; /* the cell still holds the call of a round ago: full */
+    } else {
+      tail = atomic_load(&queue->tail);
+    }
+  }
+  queue->cells[tail % IOLOOP__SIGNAL_CALLS].call = call;
+  atomic_store(&queue->cells[tail % IOLOOP__SIGNAL_CALLS].ticket, tail + 1);
+  return 0;
+}
+
+static bool signal_queue_pop(struct ioloop__signal_queue *queue, struct ioloop__call *ret) {
+  unsigned head = queue->head;
+  if (atomic_load(&queue->cells[head % IOLOOP__SIGNAL_CALLS].ticket) != head + 1)
+    return false; /* empty, or its writer is interrupted half-way and will wake us again */
+  *ret = queue->cells[head % IOLOOP__SIGNAL_CALLS].call;
+  atomic_store(&queue->cells[head % IOLOOP__SIGNAL_CALLS].ticket, head + IOLOOP__SIGNAL_CALLS);
+  queue->head++;
+  return true;
+}
+
+int ioloop__callbacks_init(struct ioloop__callbacks *callbacks) {
+  for (unsigned i = 0; i < IOLOOP__SIGNAL_CALLS; i++)
+    atomic_init(&callbacks->from_signals.cells[i].ticket, i);
+  return -pthread_mutex_init(&callbacks->lock, NULL);
+}
+
+void ioloop__callbacks_free(struct ioloop__callbacks *callbacks) {
+  free(callbacks->ready.calls);
+  free(callbacks->posted.calls);
+  pthread_mutex_destroy(&callbacks->lock);
+}
+
+static int collect_posted(struct ioloop__callbacks *callbacks) {
+  pthread_mutex_lock(&callbacks->lock);
+  int r = 0;
+  if (callbacks->ready.count == 0) {
+    struct ioloop__queue empty = callbacks->ready;
+    callbacks->ready = callbacks->posted;
+    callbacks->posted = empty;
+  } else {
+    r = ioloop__queue_reserve(&callbacks->ready, callbacks->posted.count);
+    while (!r && callbacks->posted.count > 0) {
+      struct ioloop__call call = ioloop__queue_pop(&callbacks->posted);
+      r = ioloop__queue_push(&callbacks->ready, call.fn, call.arg);
+    }
+  }
+  pthread_mutex_unlock(&callbacks->lock);
+  return r;
+}
+
+int ioloop__callbacks_collect(struct ioloop__callbacks *callbacks) {
+  int r = collect_posted(callbacks);
+  if (!r)
+    r = ioloop__queue_reserve(&callbacks->ready, IOLOOP__SIGNAL_CALLS);
+  struct ioloop__call call;
+  while (!r && signal_queue_pop(&callbacks->from_signals, &call))
+    r = ioloop__queue_push(&callbacks->ready, call.fn, call.arg);
+  return r;
+}
+
+int ioloop_add_callback(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+  return ioloop__queue_push(&loop->callbacks.ready, fn, arg);
+}
+
+int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+  struct ioloop__callbacks *callbacks = &loop->callbacks;
+  pthread_mutex_lock(&callbacks->lock);
+  int r = ioloop__queue_push(&callbacks->posted, fn, arg);
+  pthread_mutex_unlock(&callbacks->lock);
+  if (!r)
+    ioloop__wake(loop);
+  return r;
+}
+
+int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+  struct ioloop__call call = {.fn = fn, .arg = arg};
+  int r = signal_queue_push(&loop->callbacks.from_signals, call);
+  if (!r)
+    ioloop__wake(loop);
+  return r;
+}

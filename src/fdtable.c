@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fdtable.c - registrations: the public calls, and how changes reach the backend.
+ *
+ * Each descriptor has what its owner wants and what the backend watches ("wanted" and "armed",
+ * after libuv's pevents and events). Adding goes to the backend at once, so that a descriptor
+ * that cannot be watched fails in the caller's hands. Changing a mask only puts the number on a
+ * list that is flushed before the next wait, so that changes which cancel out cost nothing.
+ *
+ * Removing is where models differ. Where the kernel knows descriptors by number (untagged), the
+ * backend is told at once, before the number can change hands. Where it carries our token with
+ * each event (epoll), it is not told at all: the owner will nearly always close the descriptor
+ * next, which removes it for nothing. The entry is then a zombie, with three ways to end:
+ *   - the number is added again: the backend finds out whether it is still the same file;
+ *   - a report for it arrives: it is removed then;
+ *   - that fails, because a dup or a child keeps the file open behind a closed number: a ghost,
+ *     which would be reported for ever. The set is rebuilt without it.
+ * Tokens carry a generation so that none of this ever reaches a later owner of the number.
+ */
+#include "fdtable.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static const unsigned valid_events = IOLOOP_READ | IOLOOP_WRITE;
+
+static uint64_t make_token(uint32_t generation, int fd) {
+  return (uint64_t)generation << 32 | (uint32_t)fd;
+}
+
+static uint8_t with_error(unsigned events) {
+  return (uint8_t)(events ? events | IOLOOP_ERROR : 0);
+}
+
+static bool tagged(const struct ioloop *loop) {
+  return loop->backend->features & IOLOOP_F_TAGGED;
+}
+
+static struct ioloop__fd *find(const struct ioloop *loop, int fd) {
+  if (fd < 0 || fd >= loop->table.size || !loop->table.fds[fd].handler)
+    return NULL;
+  return &loop->table.fds[fd];
+}
+
+uint64_t ioloop__token(const struct ioloop *loop, int fd) {
+  return make_token(loop->table.fds[fd].generation, fd);
+}
+
+void *ioloop__slot(const struct ioloop *loop, int fd) {
+  return loop->table.slots + (size_t)fd * loop->backend->slot_size;
+}
+
+/* By a quarter: a table is as large as the highest number, and must stay small per descriptor. */
+static int grow(struct ioloop *loop, int fd) {
+  struct ioloop__fdtable *table = &loop->table;
+  int size = table->size + table->size / 4 + 32;
+  if (size <= fd)
+    size = fd + 1;
+
+  struct ioloop__fd *fds = realloc(table->fds, (size_t)size * sizeof *fds);
+  if (!fds)
+    return -ENOMEM;
+  table->fds = fds;
+
+  size_t slot_size = loop->backend->slot_size;
+  if (slot_size) {
+    char *slots = realloc(table->slots, (size_t)size * slot_size);
+    if (!slots)
+      return -ENOMEM;
+    table->slots = slots;
+    memset(slots + (size_t)table->size * slot_size, 0, (size_t)(size - table->size) * slot_size);
+  }
+  memset(fds + table->size, 0, (size_t)(size - table->size) * sizeof *fds);
+  table->size = size;
+  return 0;
+}
+
+static int modify(struct ioloop *loop, int fd, uint32_t generation, unsigned now, bool readd) {
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  loop->metrics.modifies++;
+  return loop->backend->modify(loop, loop->state, make_token(generation, fd), entry->armed, now,
+                               readd, ioloop__slot(loop, fd));
+}
+
+/* Have the backend watch a descriptor that it does not watch for this owner yet. */
+static int arm(struct ioloop *loop, int fd, unsigned events) {
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  bool readd = entry->flags & IOLOOP__ZOMBIE;
+  /* First, for backends that rebuild tokens: what they report is what is current. */
+  uint32_t before = entry->generation++;
+  int r = modify(loop, fd, entry->generation, events, readd);
+  if (r != 0)
+    entry->generation = before;
+  if (r < 0)
+    return r;
+  entry->armed = (uint8_t)events;
+  entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
+  loop->armed_in_batch = true;
+  return 0;
+}
+
+static void mark_dirty(struct ioloop *loop, int fd) {
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  if (entry->flags & IOLOOP__DIRTY)
+    return;
+  entry->flags |= IOLOOP__DIRTY;
+  entry->next_dirty = loop->table.first_dirty;
+  loop->table.first_dirty = fd;
+  loop->table.dirty++;
+}
+
+int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+                       void *arg) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
+  if (!handler || events & ~valid_events)
+    return -EINVAL;
+  if (find(loop, fd))
+    return -EEXIST;
+  int r = 0;
+  if (fd < 0 || fd >= loop->table.size || !events)
+    r = ioloop__check_fd(fd); /* before a wild number can size the table */
+  if (!r && fd >= loop->table.size)
+    r = grow(loop, fd);
+  if (!r && events)
+    r = arm(loop, fd, events);
+  if (r)
+    return r;
+
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  entry->handler = handler;
+  entry->arg = arg;
+  entry->wanted = with_error(events);
+  loop->table.registered++;
+  return 0;
+}
+
+int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+                           void *arg) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
+  if (!handler || events & ~valid_events)
+    return -EINVAL;
+  struct ioloop__fd *entry = find(loop, fd);
+  if (!entry)
+    return -ENOENT;
+
+  bool unarmed = !entry->armed || entry->flags & IOLOOP__ZOMBIE;
+  if (unarmed && events) {
+    int r = arm(loop, fd, events);
+    if (r)
+      return r;
+  }
+  entry->handler = handler;
+  entry->arg = arg;
+  entry->wanted = with_error(events);
+  /* An unchanged mask is news to signal-driven backends: "look again" (backend.h). */
+  if (!unarmed && (events != entry->armed || loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN))
+    mark_dirty(loop, fd);
+  return 0;
+}
+
+int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events) {
+  struct ioloop__fd *entry = find(loop, fd);
+  if (!entry)
+    return ioloop__inherited(loop) ? -ECHILD : -ENOENT;
+  return ioloop_replace_handler(loop, fd, events, entry->handler, entry->arg);
+}
+
+static void forget(struct ioloop *loop, struct ioloop__fd *entry) {
+  entry->handler = NULL;
+  entry->wanted = 0;
+  loop->table.registered--;
+}
+
+int ioloop_remove_handler(struct ioloop *loop, int fd) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
+  struct ioloop__fd *entry = find(loop, fd);
+  if (!entry)
+    return -ENOENT;
+  forget(loop, entry);
+  if (!entry->armed)
+    return 0;
+  if (tagged(loop)) {
+    entry->flags |= IOLOOP__ZOMBIE;
+    return 0;
+  }
+  modify(loop, fd, entry->generation, 0, false);
+  entry->armed = 0;
+  return 0;
+}
+
+void ioloop__fd_gone(struct ioloop *loop, int fd) {
+  struct ioloop__fd *entry = find(loop, fd);
+  if (!entry)
+    return;
+  loop->metrics.abandoned++;
+  forget(loop, entry);
+  if (entry->armed)
+    modify(loop, fd, entry->generation, 0, false);
+  entry->armed = 0;
+}
+
+static void flush_one(struct ioloop *loop, int fd) {
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  entry->flags &= (uint8_t)~IOLOOP__DIRTY;
+  unsigned now = entry->wanted & valid_events;
+  bool look_again = now && loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN;
+  if (!entry->handler || entry->flags & IOLOOP__ZOMBIE || (now == entry->armed && !look_again))
+    return;
+
+  int r = modify(loop, fd, entry->generation, now, false);
+  if (now == 0) { /* cannot fail: at worst the kernel has forgotten it already */
+    entry->armed = 0;
+    return;
+  }
+  if (r == -ENOENT) { /* closed without remove, and the number is another file's by now */
+    entry->armed = 0;
+    r = arm(loop, fd, now);
+  } else if (r == 0) {
+    entry->armed = (uint8_t)now;
+  }
+  if (r == -EBADF)
+    ioloop__fd_gone(loop, fd);
+  else if (r < 0)
+    mark_dirty(loop, fd); /* out of memory: tried again before the next wait */
+}
+
+void ioloop__fdtable_flush(struct ioloop *loop) {
+  int fd = loop->table.first_dirty;
+  unsigned count = loop->table.dirty;
+  loop->table.dirty = 0; /* what fails is put on a new list */
+  while (count-- > 0) {
+    int next = loop->table.fds[fd].next_dirty;
+    flush_one(loop, fd);
+    fd = next;
+  }
+}
+
+void ioloop__fdtable_unwanted(struct ioloop *loop, int fd, uint32_t generation) {
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  if (entry->generation != generation) {
+    loop->metrics.stale++;
+    /* Within the batch in which a number changed hands that is normal; later it is a ghost. */
+    if (tagged(loop) && !loop->armed_in_batch)
+      ioloop__set(loop, IOLOOP__GHOST, true);
+    return;
+  }
+  if (!(entry->flags & IOLOOP__ZOMBIE)) {
+    loop->metrics.spurious++;
+    return;
+  }
+  loop->metrics.stale++;
+  if (modify(loop, fd, generation, 0, false) < 0)
+    ioloop__set(loop, IOLOOP__GHOST, true);
+  entry->armed = 0;
+  entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
+}
+
+void ioloop__fdtable_rebuild(struct ioloop *loop) {
+  struct ioloop__fdtable *table = &loop->table;
+  if (loop->backend->rebuild(loop, loop->state) < 0)
+    return; /* no descriptor to be had: the ghost shows up again, and so do we */
+  ioloop__set(loop, IOLOOP__GHOST, false);
+  loop->metrics.rebuilds++;
+  if (table->slots)
+    memset(table->slots, 0, (size_t)table->size * loop->backend->slot_size);
+
+  for (int fd = 0; fd < table->size; fd++) {
+    struct ioloop__fd *entry = &table->fds[fd];
+    unsigned wanted = entry->wanted & valid_events;
+    entry->armed = 0;
+    entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
+    if (!wanted)
+      continue;
+    int r = arm(loop, fd, wanted);
+    if (r == -ENOMEM || r == -ENOSPC)
+      ioloop__set(loop, IOLOOP__GHOST, true); /* once more from the start, when there is memory */
+    else if (r < 0)
+      ioloop__fd_gone(loop, fd);
+  }
+}
+
+void ioloop__fdtable_disarm(struct ioloop *loop) {
+  for (int fd = 0; fd < loop->table.size && !tagged(loop); fd++)
+    if (loop->table.fds[fd].armed)
+      modify(loop, fd, loop->table.fds[fd].generation, 0, false);
+}
+
+void ioloop__fdtable_free(struct ioloop *loop) {
+  free(loop->table.fds);
+  free(loop->table.slots);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - what the core's files share. Backends see backend.h only, streams ioloop.h. */
+#ifndef IOLOOP_INTERNAL_H
+#define IOLOOP_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backend.h"
+#include "callbacks.h"
+#include "fdtable.h"
+#include "ioloop.h"
+#include "platform.h"
+#include "timers.h"
+
+enum {
+  IOLOOP__MAX_SIGNO = 64
+};
+
+/* Bits of ioloop.attention. */
+enum {
+  IOLOOP__STOP = 1 << 0,
+  IOLOOP__WATCHED = 1 << 1, /* observer or timing: take the instrumented path */
+  IOLOOP__GHOST = 1 << 2,   /* a report named a registration that is gone for good: rebuild */
+};
+
+struct ioloop__signals {
+  atomic_uint pending[IOLOOP__MAX_SIGNO / 32 + 1]; /* a bit a signal, set by the handler */
+  struct {
+    ioloop_signal_handler *handler;
+    void *arg;
+  } * watchers; /* indexed by signal number; NULL until the first */
+};
+
+struct ioloop {
+  const struct ioloop_backend *backend;
+  void *state; /* the backend's */
+  struct ioloop__fdtable table;
+  struct ioloop__timers timers;
+  struct ioloop__callbacks callbacks;
+  struct ioloop_metrics metrics;
+
+  atomic_uint attention; /* what keeps the loop from simply waiting again; set by anyone */
+  bool running;
+  bool timing;
+  bool armed_in_batch; /* something was added since the wait: stale reports are to be expected */
+  unsigned uncounted;  /* calls of our own among those of this iteration */
+
+  struct ioloop_observer observer;
+  void *observer_arg;
+
+  int waker[2]; /* watched, written */
+  pthread_t thread;
+  unsigned fork_count; /* when it was made */
+  struct ioloop__signals signals;
+  void *scratch;
+  size_t scratch_size;
+  char *name;
+
+  struct ioloop_ready ready[IOLOOP__MAX_READY];
+};
+
+/* loop.c. Make the loop come out of its wait. Any thread, signal-safe. */
+void ioloop__wake(struct ioloop *loop);
+
+/* Is this loop a forked child's copy of its parent's? */
+static inline bool ioloop__inherited(const struct ioloop *loop) {
+  return loop->fork_count != ioloop__fork_count();
+}
+
+static inline bool ioloop__has(const struct ioloop *loop, unsigned bit) {
+  return atomic_load_explicit(&loop->attention, memory_order_relaxed) & bit;
+}
+
+static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
+  if (on)
+    atomic_fetch_or(&loop->attention, bit);
+  else
+    atomic_fetch_and(&loop->attention, ~bit);
+}
+
+/* A buffer of at least `size` bytes that everything on the loop shares: valid until the next call
+ * or the end of the callback. NULL: out of memory. */
+void *ioloop__scratch(struct ioloop *loop, size_t size);
+
+/* observe.c: around every call of user code while the loop is watched. */
+uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events);
+void ioloop__call_end(struct ioloop *loop, char what, int fd, uint64_t begun);
+
+/* signals.c */
+void ioloop__signals_collect(struct ioloop *loop); /* queue the watchers of what has arrived */
+void ioloop__signals_free(struct ioloop *loop);
+
+/* registry.c. The backend of "name" or "name:variant" (*variant points into name, or NULL).
+ * -errno as ioloop_new. */
+int ioloop__registry_find(const char *name, const struct ioloop_backend **ret,
+                          const char **variant);
+
+#endif

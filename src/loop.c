@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c - the loop: making it, running it, stopping it.
+ *
+ * One iteration (iterate, below) is the picture in ioloop.h. What it does for an event is compiled
+ * twice, with and without the observer's hooks, so that a loop that nobody watches pays nothing
+ * for them.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static inline uint64_t call_begin(struct ioloop *loop, bool watched, char what, int fd,
+                                  unsigned events) {
+  return watched ? ioloop__call_begin(loop, what, fd, events) : 0;
+}
+
+static inline void call_end(struct ioloop *loop, bool watched, char what, int fd, uint64_t begun) {
+  if (watched)
+    ioloop__call_end(loop, what, fd, begun);
+}
+
+static void run_callbacks(struct ioloop *loop) {
+  struct ioloop__queue *queue = &loop->callbacks.ready;
+  bool watched = ioloop__has(loop, IOLOOP__WATCHED);
+  for (uint32_t n = queue->count; n > 0; n--) {
+    struct ioloop__call call = ioloop__queue_pop(queue);
+    loop->metrics.callbacks++;
+    uint64_t begun = call_begin(loop, watched, 'c', -1, 0);
+    call.fn(loop, call.arg);
+    call_end(loop, watched, 'c', -1, begun);
+  }
+}
+
+static void run_timeout(struct ioloop *loop, struct ioloop__timer_due due) {
+  struct ioloop__call call;
+  uint64_t period;
+  if (!ioloop__timers_take(&loop->timers, due.timeout, &call, &period))
+    return;
+  loop->metrics.timeouts++;
+  bool watched = ioloop__has(loop, IOLOOP__WATCHED);
+  uint64_t begun = call_begin(loop, watched, 't', -1, 0);
+  call.fn(loop, call.arg);
+  call_end(loop, watched, 't', -1, begun);
+  if (period)
+    ioloop__timers_again(&loop->timers, due, ioloop__now());
+}
+
+/* Call what is due; return how long the wait may take until the next. */
+static uint64_t run_timeouts(struct ioloop *loop) {
+  struct ioloop__timers *timers = &loop->timers;
+  uint64_t now = ioloop__now();
+  uint32_t due = ioloop__timers_collect(timers, now);
+  for (uint32_t i = 0; i < due; i++)
+    run_timeout(loop, timers->due[i]);
+  if (timers->count == 0)
+    return IOLOOP_FOREVER;
+  if (due)
+    now = ioloop__now();
+  uint64_t next = timers->heap[0].deadline;
+  return next > now ? next - now : 0;
+}
+
+/* The phases before the wait. Returns how long that may take. */
+static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns) {
+  run_callbacks(loop);
+  if (loop->timers.count) {
+    uint64_t next_ns = run_timeouts(loop);
+    limit_ns = next_ns < limit_ns ? next_ns : limit_ns;
+  }
+  if (ioloop__has(loop, IOLOOP__GHOST))
+    ioloop__fdtable_rebuild(loop);
+  ioloop__fdtable_flush(loop);
+  bool do_not_block = loop->callbacks.ready.count || ioloop__has(loop, IOLOOP__STOP);
+  return do_not_block ? 0 : limit_ns;
+}
+
+static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
+  uint64_t begun = 0;
+  if (watched) {
+    if (loop->observer.wait_begin)
+      loop->observer.wait_begin(loop->observer_arg, timeout_ns);
+    begun = ioloop__now();
+  }
+  int n = loop->backend->wait(loop, loop->state, timeout_ns, loop->ready);
+  if (watched) {
+    if (loop->timing)
+      loop->metrics.idle_ns += ioloop__now() - begun;
+    if (loop->observer.wait_end)
+      loop->observer.wait_end(loop->observer_arg, n);
+  }
+  return n;
+}
+
+/* A report whose generation is old, or that nobody wants, is sorted out elsewhere. */
+static inline void dispatch(struct ioloop *loop, int count, bool watched) {
+  for (const struct ioloop_ready *ready = loop->ready, *end = ready + count; ready < end; ready++) {
+    int fd = (int)(uint32_t)ready->token;
+    uint32_t generation = (uint32_t)(ready->token >> 32);
+    const struct ioloop__fd *entry = &loop->table.fds[fd];
+    unsigned events = ready->events & entry->wanted;
+    if (entry->generation != generation || !events) {
+      loop->uncounted++;
+      ioloop__fdtable_unwanted(loop, fd, generation);
+      continue;
+    }
+    if (events & IOLOOP_ERROR)
+      events |= entry->wanted & (IOLOOP_READ | IOLOOP_WRITE);
+    if (watched && loop->observer.ready)
+      loop->observer.ready(loop->observer_arg, fd, events);
+    uint64_t begun = call_begin(loop, watched, 'h', fd, events);
+    entry->handler(loop, fd, events, entry->arg);
+    call_end(loop, watched, 'h', fd, begun);
+  }
+}
+
+/* The phases from the wait on. Returns what the backend's wait returned. */
+static inline __attribute__((always_inline)) int
+wait_and_dispatch(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
+  loop->metrics.iterations++;
+  loop->armed_in_batch = false;
+  int n = wait_ready(loop, timeout_ns, watched);
+  if (n > 0) {
+    loop->metrics.wakeups++;
+    loop->metrics.events += (unsigned)n;
+    dispatch(loop, n, watched);
+  }
+  return n;
+}
+
+static int iterate_watched(struct ioloop *loop, uint64_t limit_ns) {
+  uint64_t begun = ioloop__now(), idle_before = loop->metrics.idle_ns;
+  int n = wait_and_dispatch(loop, before_wait(loop, limit_ns), true);
+  if (loop->timing)
+    loop->metrics.busy_ns += ioloop__now() - begun - (loop->metrics.idle_ns - idle_before);
+  return n;
+}
+
+static int iterate(struct ioloop *loop, uint64_t limit_ns) {
+  if (ioloop__has(loop, IOLOOP__WATCHED))
+    return iterate_watched(loop, limit_ns);
+  return wait_and_dispatch(loop, before_wait(loop, limit_ns), false);
+}
+
+/* Nothing to do but to wait again? One test, because it is made for every wake-up. */
+static inline bool only_wait(const struct ioloop *loop) {
+  return !(atomic_load_explicit(&loop->attention, memory_order_relaxed) |
+           loop->callbacks.ready.count | loop->timers.count | loop->table.dirty);
+}
+
+static int may_run(const struct ioloop *loop) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
+  if (!pthread_equal(loop->thread, pthread_self()))
+    return -EPERM;
+  return loop->running ? -EBUSY : 0;
+}
+
+int ioloop_start(struct ioloop *loop) {
+  int r = may_run(loop);
+  if (r)
+    return r;
+  loop->running = true;
+  while (r >= 0) {
+    if (only_wait(loop))
+      r = wait_and_dispatch(loop, IOLOOP_FOREVER, false);
+    else if (!ioloop__has(loop, IOLOOP__STOP))
+      r = iterate(loop, IOLOOP_FOREVER);
+    else
+      break;
+  }
+  loop->running = false;
+  ioloop__set(loop, IOLOOP__STOP, false);
+  return r < 0 ? r : 0;
+}
+
+static uint64_t calls_made(const struct ioloop *loop) {
+  const struct ioloop_metrics *m = &loop->metrics;
+  return m->callbacks + m->timeouts + m->events;
+}
+
+int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
+  int r = may_run(loop);
+  if (r)
+    return r;
+  loop->running = true;
+  uint64_t before = calls_made(loop);
+  loop->uncounted = 0;
+  r = iterate(loop, timeout_ns);
+  loop->running = false;
+  if (r < 0)
+    return r;
+  uint64_t calls = calls_made(loop) - before - loop->uncounted;
+  return calls < INT_MAX ? (int)calls : INT_MAX;
+}
+
+void ioloop__wake(struct ioloop *loop) {
+  if (!atomic_exchange(&loop->callbacks.wake_pending, true))
+    ioloop__waker_wake(loop->waker[1]);
+}
+
+void ioloop_stop(struct ioloop *loop) {
+  ioloop__set(loop, IOLOOP__STOP, true);
+  ioloop__wake(loop);
+}
+
+/* The waker became readable: somebody left something, or wants the loop to look at `stop`. What
+ * was left before wake_pending is cleared is collected now; what comes later wakes again. */
+static void on_wake(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  (void)events, (void)arg;
+  loop->uncounted++;
+  ioloop__waker_clear(fd);
+  atomic_store(&loop->callbacks.wake_pending, false);
+  ioloop__signals_collect(loop);
+  if (ioloop__callbacks_collect(&loop->callbacks) < 0)
+    ioloop__wake(loop); /* out of memory: nothing is lost, we come again */
+}
+
+uint64_t ioloop_time(const struct ioloop *loop) {
+  (void)loop;
+  return ioloop__now();
+}
+
+static uint64_t deadline_after(uint64_t delay_ns) {
+  uint64_t now = ioloop__now();
+  return delay_ns < UINT64_MAX - now ? now + delay_ns : UINT64_MAX;
+}
+
+int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback *fn, void *arg,
+                      ioloop_timeout *ret) {
+  return ioloop__timers_add(&loop->timers, deadline_after(delay_ns), 0, fn, arg, ret);
+}
+
+int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *fn, void *arg,
+                   ioloop_timeout *ret) {
+  return ioloop__timers_add(&loop->timers, deadline_ns, 0, fn, arg, ret);
+}
+
+int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *fn, void *arg,
+                      ioloop_timeout *ret) {
+  if (period_ns == 0)
+    return -EINVAL;
+  return ioloop__timers_add(&loop->timers, deadline_after(period_ns), period_ns, fn, arg, ret);
+}
+
+int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns) {
+  return ioloop__timers_update(&loop->timers, timeout, deadline_ns);
+}
+
+int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout) {
+  return ioloop__timers_remove(&loop->timers, timeout);
+}
+
+void *ioloop__scratch(struct ioloop *loop, size_t size) {
+  if (size <= loop->scratch_size)
+    return loop->scratch;
+  void *larger = malloc(size);
+  if (!larger)
+    return NULL;
+  free(loop->scratch);
+  loop->scratch = larger;
+  loop->scratch_size = size;
+  return larger;
+}
+
+const char *ioloop_backend_name(const struct ioloop *loop) {
+  return loop->name;
+}
+
+unsigned ioloop_backend_features(const struct ioloop *loop) {
+  return loop->backend->features;
+}
+
+static void free_memory(struct ioloop *loop) {
+  ioloop__fdtable_free(loop);
+  ioloop__timers_free(&loop->timers);
+  ioloop__callbacks_free(&loop->callbacks);
+  free(loop->scratch);
+  free(loop->state);
+  free(loop->name);
+  free(loop);
+}
+
+static int init_waker(struct ioloop *loop) {
+  int r = ioloop__waker_open(loop->waker, loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN);
+  if (r)
+    return r;
+  r = ioloop_add_handler(loop, loop->waker[0], IOLOOP_READ, on_wake, NULL);
+  if (r)
+    ioloop__waker_close(loop->waker);
+  return r;
+}
+
+static void finish_backend(struct ioloop *loop) {
+  ioloop__fdtable_disarm(loop);
+  loop->backend->fini(loop, loop->state);
+}
+
+static int init_backend(struct ioloop *loop, const char *variant) {
+  loop->state = calloc(1, loop->backend->state_size ? loop->backend->state_size : 1);
+  if (!loop->state)
+    return -ENOMEM;
+  int r = loop->backend->init(loop, loop->state, variant);
+  if (r)
+    return r;
+  r = init_waker(loop);
+  if (r)
+    finish_backend(loop);
+  return r;
+}
+
+int ioloop_new(const char *backend, struct ioloop **ret) {
+  const char *name = backend ? backend : ioloop_backend_default();
+  const struct ioloop_backend *found;
+  const char *variant;
+  int r = ioloop__registry_find(name, &found, &variant);
+  if (r)
+    return r;
+
+  struct ioloop *loop = calloc(1, sizeof *loop);
+  if (!loop)
+    return -ENOMEM;
+  loop->backend = found;
+  loop->thread = pthread_self();
+  loop->fork_count = ioloop__fork_count();
+  r = ioloop__callbacks_init(&loop->callbacks);
+  if (r) {
+    free(loop);
+    return r;
+  }
+  loop->name = strdup(name);
+  r = loop->name ? init_backend(loop, variant) : -ENOMEM;
+  if (r)
+    free_memory(loop);
+  else
+    *ret = loop;
+  return r;
+}
+
+int ioloop_free(struct ioloop *loop) {
+  if (!loop)
+    return 0;
+  bool inherited = ioloop__inherited(loop);
+  if (loop->running && !inherited)
+    return -EBUSY;
+  ioloop__signals_free(loop);
+  if (inherited)
+    loop->backend->after_fork(loop, loop->state);
+  else
+    finish_backend(loop);
+  ioloop__waker_close(loop->waker);
+  free_memory(loop);
+  return 0;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* platform_bsd.c - platform.h on FreeBSD and macOS. */
+#include "platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "platform_posix.h"
+
+int ioloop__waker_open(int fds[2], bool signalling) {
+  (void)signalling; /* a pipe serves both */
+  return ioloop__pipe_waker_open(fds);
+}
+
+int ioloop__check_device(int fd) {
+  (void)fd; /* /dev/null is always ready here, under kqueue too */
+  return 0;
+}
+
+int ioloop__last_standard_signal(void) {
+  return SIGUSR2;
+}
+
+int ioloop__adopt(int fd) {
+  int on = 1;
+  /* Fails on what is not a socket; only sockets need it. */
+  (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+  return ioloop__set_flags(fd);
+}
+
+static int adopt_or_close(int fd) {
+  int r = ioloop__adopt(fd);
+  if (r)
+    close(fd);
+  return r ? r : fd;
+}
+
+int ioloop__socket(int family, int type, int protocol) {
+  int fd = socket(family, type, protocol);
+  return fd < 0 ? -errno : adopt_or_close(fd);
+}
+
+/* accept() hands on the listener's O_ASYNC and owner here: the new descriptor would raise SIGIO
+ * before anyone is ready for it. */
+int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
+  int fd = accept(listener, peer, peer_size);
+  if (fd < 0)
+    return -errno;
+  ioloop__sigio_disarm(fd);
+  return adopt_or_close(fd);
+}
+
+ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
+  ssize_t n = send(fd, data, size, 0); /* SO_NOSIGPIPE is set */
+  return n < 0 ? -errno : n;
+}
+
+static struct msghdr describe(const struct ioloop__message *message, struct iovec *vector) {
+  *vector = (struct iovec){.iov_base = message->data, .iov_len = message->size};
+  return (struct msghdr){.msg_name = message->peer, .msg_iov = vector, .msg_iovlen = 1};
+}
+
+int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count) {
+  (void)count; /* one a call: macOS has no recvmmsg */
+  struct iovec vector;
+  struct msghdr header = describe(messages, &vector);
+  if (messages->peer)
+    header.msg_namelen = sizeof *messages->peer;
+  ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT);
+  if (n < 0)
+    return -errno;
+  messages->size = (size_t)n;
+  messages->peer_size = header.msg_namelen;
+  messages->truncated = header.msg_flags & MSG_TRUNC;
+  return 1;
+}
+
+int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count) {
+  (void)count;
+  struct iovec vector;
+  struct msghdr header = describe(messages, &vector);
+  header.msg_namelen = messages->peer ? messages->peer_size : 0;
+  return sendmsg(fd, &header, MSG_DONTWAIT) < 0 ? -errno : 1;
+}
+
+uint64_t ioloop__kernel_drops(int fd) {
+  (void)fd; /* counted per protocol (netstat -s), not per socket */
+  return 0;
+}
+
+static int set_async(int fd, int on) {
+  return ioctl(fd, FIOASYNC, &on) < 0 ? -errno : 0;
+}
+
+int ioloop__sigio_arm(int fd) {
+  if (fcntl(fd, F_SETOWN, getpid()) < 0)
+    return -errno;
+  return set_async(fd, 1);
+}
+
+int ioloop__sigio_disarm(int fd) {
+  return set_async(fd, 0);
+}
+
+bool ioloop__sigio_per_thread(void) {
+  return false;
+}

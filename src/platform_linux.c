@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* platform_linux.c - platform.h on Linux (5.4 and later; glibc and musl). */
+#include "platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sock_diag.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "platform_posix.h"
+
+int ioloop__waker_open(int fds[2], bool signalling) {
+  if (signalling)
+    return ioloop__pipe_waker_open(fds);
+  fds[0] = fds[1] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  return fds[0] < 0 ? -errno : 0;
+}
+
+/* Only epoll tells a device without poll (/dev/null) from one that is ready: poll(2) calls both
+ * ready. Devices are rare; three system calls do not matter. */
+int ioloop__check_device(int fd) {
+  int set = epoll_create1(EPOLL_CLOEXEC);
+  if (set < 0)
+    return 0;
+  struct epoll_event event = {.events = EPOLLIN};
+  int r = epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 && errno == EPERM ? -EPERM : 0;
+  close(set);
+  return r;
+}
+
+int ioloop__last_standard_signal(void) {
+  return 31;
+}
+
+int ioloop__socket(int family, int type, int protocol) {
+  int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  return fd < 0 ? -errno : fd;
+}
+
+int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
+  int fd = accept4(listener, peer, peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+int ioloop__adopt(int fd) {
+  return ioloop__set_flags(fd);
+}
+
+ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
+  ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+  return n < 0 ? -errno : n;
+}
+
+enum {
+  MAX_MESSAGES = 64
+};
+
+struct batch {
+  struct mmsghdr headers[MAX_MESSAGES];
+  struct iovec vectors[MAX_MESSAGES];
+};
+
+static void describe(struct batch *batch, const struct ioloop__message *messages, int count) {
+  for (int i = 0; i < count; i++) {
+    batch->vectors[i] = (struct iovec){.iov_base = messages[i].data, .iov_len = messages[i].size};
+    batch->headers[i] = (struct mmsghdr){
+        .msg_hdr = {.msg_name = messages[i].peer, .msg_iov = &batch->vectors[i], .msg_iovlen = 1}};
+  }
+}
+
+int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count) {
+  struct batch batch;
+  describe(&batch, messages, count);
+  for (int i = 0; i < count; i++)
+    if (messages[i].peer)
+      batch.headers[i].msg_hdr.msg_namelen = sizeof *messages[i].peer;
+
+  int n = recvmmsg(fd, batch.headers, (unsigned)count, MSG_DONTWAIT, NULL);
+  for (int i = 0; i < n; i++) {
+    messages[i].size = batch.headers[i].msg_len;
+    messages[i].peer_size = batch.headers[i].msg_hdr.msg_namelen;
+    messages[i].truncated = batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC;
+  }
+  return n < 0 ? -errno : n;
+}
+
+int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count) {
+  struct batch batch;
+  describe(&batch, messages, count);
+  for (int i = 0; i < count; i++)
+    batch.headers[i].msg_hdr.msg_namelen = messages[i].peer ? messages[i].peer_size : 0;
+  int n = sendmmsg(fd, batch.headers, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return n < 0 ? -errno : n;
+}
+
+/* SO_MEMINFO (Linux 4.12) is the same counter as SO_RXQ_OVFL's, but can be asked for at any time:
+ * the control message only comes with the next datagram that is received. */
+uint64_t ioloop__kernel_drops(int fd) {
+  uint32_t info[SK_MEMINFO_VARS] = {0};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0 ||
+      size <= SK_MEMINFO_DROPS * sizeof info[0])
+    return 0;
+  return info[SK_MEMINFO_DROPS];
+}
+
+int ioloop__sigio_arm(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return -errno;
+  /* Off first: switching on again what is on changes neither owner nor descriptor number. */
+  if (flags & O_ASYNC && fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0)
+    return -errno;
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = gettid()};
+  if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, 0) < 0 ||
+      fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
+    return -errno;
+  flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return -errno;
+  return flags & O_ASYNC ? 0 : -ENOTTY;
+}
+
+int ioloop__sigio_disarm(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_ASYNC && fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0))
+    return -errno;
+  return 0;
+}
+
+bool ioloop__sigio_per_thread(void) {
+  return true;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry.c - the backends by name, best first, those that are not built included.
+ *
+ * To add one: a line in the table below and one in meson.build, which defines IOLOOP_BACKEND_X (the
+ * backend's address, or NULL) and IOLOOP_WHY_NOT_X (why it was not built).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "config.h"
+#include "internal.h"
+
+static const struct {
+  const char *name;
+  const char *model;
+  const struct ioloop_backend *backend; /* NULL: not built */
+  const char *why_not;
+} entries[] = {
+    {"epoll", "multiplexing", IOLOOP_BACKEND_EPOLL, IOLOOP_WHY_NOT_EPOLL},
+    {"poll", "multiplexing", IOLOOP_BACKEND_POLL, IOLOOP_WHY_NOT_POLL},
+    {"select", "multiplexing", IOLOOP_BACKEND_SELECT, IOLOOP_WHY_NOT_SELECT},
+    {"rtsig", "signal-driven", IOLOOP_BACKEND_RTSIG, IOLOOP_WHY_NOT_RTSIG},
+    {"sigio", "signal-driven", IOLOOP_BACKEND_SIGIO, IOLOOP_WHY_NOT_SIGIO},
+    {"libevent", "multiplexing", IOLOOP_BACKEND_LIBEVENT, IOLOOP_WHY_NOT_LIBEVENT},
+};
+
+enum {
+  ENTRY_COUNT = sizeof entries / sizeof entries[0]
+};
+
+/* The entry's index, or -1. "libevent:poll" is the entry "libevent". */
+static int find_entry(const char *name, const char **variant) {
+  size_t length = strcspn(name, ":");
+  *variant = name[length] ? name + length + 1 : NULL;
+  for (int i = 0; i < ENTRY_COUNT; i++)
+    if (strlen(entries[i].name) == length && memcmp(entries[i].name, name, length) == 0)
+      return i;
+  return -1;
+}
+
+static int unknown(const char *name, char *reason, size_t size) {
+  int n = snprintf(reason, size, "no backend '%.32s'; there are", name);
+  for (int i = 0; i < ENTRY_COUNT && n > 0 && (size_t)n < size; i++)
+    n += snprintf(reason + n, size - (size_t)n, "%s%s", i ? ", " : " ", entries[i].name);
+  return -EINVAL;
+}
+
+static int probe(int index, const char *variant, char *reason, size_t size) {
+  const struct ioloop_backend *backend = entries[index].backend;
+  if (!backend) {
+    snprintf(reason, size, "not built: %s", entries[index].why_not);
+    return -ENOSYS;
+  }
+  if (backend->probe)
+    return backend->probe(variant, reason, size);
+  if (!variant)
+    return 0;
+  snprintf(reason, size, "%s has no variants", backend->name);
+  return -EINVAL;
+}
+
+static struct ioloop_backend_info describe(int index, const char *variant) {
+  const struct ioloop_backend *backend = entries[index].backend;
+  struct ioloop_backend_info info = {.name = entries[index].name,
+                                     .model = entries[index].model,
+                                     .summary = backend ? backend->summary : "",
+                                     .features = backend ? backend->features : 0};
+  info.error = probe(index, variant, info.reason, sizeof info.reason);
+  return info;
+}
+
+int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret) {
+  if (index >= ENTRY_COUNT)
+    return -ENOENT;
+  *ret = describe((int)index, NULL);
+  return 0;
+}
+
+int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret) {
+  const char *variant;
+  int index = find_entry(name, &variant);
+  if (index >= 0) {
+    *ret = describe(index, variant);
+    return ret->error == -EINVAL ? -EINVAL : 0;
+  }
+  *ret = (struct ioloop_backend_info){.name = "", .model = "", .summary = ""};
+  ret->error = unknown(name, ret->reason, sizeof ret->reason);
+  return ret->error;
+}
+
+const char *ioloop_backend_default(void) {
+  for (int i = 0; i < ENTRY_COUNT; i++) {
+    char reason[160];
+    if (probe(i, NULL, reason, sizeof reason) == 0)
+      return entries[i].name;
+  }
+  return "poll";
+}
+
+const char *ioloop_backend_from_env(void) {
+  const char *name = getenv("IOLOOP_BACKEND");
+  return name && *name ? name : NULL;
+}
+
+int ioloop__registry_find(const char *name, const struct ioloop_backend **ret,
+                          const char **variant) {
+  char reason[160];
+  int index = find_entry(name, variant);
+  if (index < 0)
+    return -EINVAL;
+  int r = probe(index, *variant, reason, sizeof reason);
+  if (!r)
+    *ret = entries[index].backend;
+  return r;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers.h - timeouts, in order of their deadline.
+ *
+ * A 4-ary heap of 16-byte entries that carry their key, so that a comparison touches no other
+ * memory, over a pool of nodes that know their place in the heap, so that removing and moving
+ * need no search. Four children a node share one or two cache lines and halve the depth of a
+ * binary heap (LaMarca & Ladner, "The influence of caches on the performance of heaps", 1996).
+ */
+#ifndef IOLOOP_TIMERS_H
+#define IOLOOP_TIMERS_H
+
+#include "callbacks.h"
+#include "ioloop.h"
+
+struct ioloop__timer_entry {
+  uint64_t deadline;
+  uint32_t sequence; /* of adding; breaks ties. Wraps: right while equal deadlines are less than
+                      * 2^31 additions apart. */
+  uint32_t node;
+};
+
+struct ioloop__timer_node {
+  ioloop_callback *fn;
+  void *arg;
+  uint64_t period;     /* 0: once */
+  uint32_t generation; /* part of the handle; changes when the node is freed; never 0 */
+  uint32_t position;   /* in the heap, or one of the values in timers.c; free: the next free */
+};
+
+/* A timeout whose time has come, waiting for its call. */
+struct ioloop__timer_due {
+  ioloop_timeout timeout;
+  uint64_t deadline;
+};
+
+struct ioloop__timers {
+  struct ioloop__timer_entry *heap;
+  struct ioloop__timer_node *nodes;
+  struct ioloop__timer_due *due; /* those that one phase calls; as large as the heap, so that
+                                  * firing allocates nothing */
+  uint32_t count;                /* in the heap */
+  uint32_t capacity;             /* of all three arrays */
+  uint32_t free_node;            /* first of the free list */
+  uint32_t sequence;
+};
+
+/* -ENOMEM. */
+int ioloop__timers_add(struct ioloop__timers *timers, uint64_t deadline, uint64_t period,
+                       ioloop_callback *fn, void *arg, ioloop_timeout *ret);
+/* Both -ENOENT for a stale handle. */
+int ioloop__timers_update(struct ioloop__timers *timers, ioloop_timeout timeout, uint64_t deadline);
+int ioloop__timers_remove(struct ioloop__timers *timers, ioloop_timeout timeout);
+
+/* Take what is due at `now` from the heap into timers->due, in order. Returns how many. */
+uint32_t ioloop__timers_collect(struct ioloop__timers *timers, uint64_t now);
+
+/* Take a collected timeout for its call; false if it was removed or moved meanwhile. One that
+ * fires once is freed by this; a periodic one (the result is in *period, else 0) must be given to
+ * timers_again after its call. */
+bool ioloop__timers_take(struct ioloop__timers *timers, ioloop_timeout timeout,
+                         struct ioloop__call *call, uint64_t *period);
+
+/* Schedule a periodic timeout's next turn, the first after `now` in its phase, unless it was
+ * removed or moved inside its function. `done` is the turn that it was called for. */
+void ioloop__timers_again(struct ioloop__timers *timers, struct ioloop__timer_due done,
+                          uint64_t now);
+
+void ioloop__timers_free(struct ioloop__timers *timers);
+
+#endif

@@ -125,11 +125,12 @@ class Output:
         return self.bytes().split(b"\n")[:-1]
 
     def wait(self, found, what, seconds=DEADLINE):
-        """Wait until found(bytes so far) is true, and return what it returned."""
+        """Wait until found(what came so far) is true, and return what it returned. It is given
+        the buffer itself, not a copy: it must not keep it, nor a match in it."""
         deadline = Deadline(seconds)
         with self.changed:
             while True:
-                result = found(bytes(self.data))
+                result = found(self.data)
                 if result:
                     return result
                 if self.ended or deadline.over():
@@ -143,7 +144,7 @@ class Output:
         return self.lines()
 
     def wait_match(self, pattern, what=None, seconds=DEADLINE):
-        return self.wait(lambda data: re.search(pattern, data), what or short(pattern), seconds)
+        return self.wait(lambda data: re.search(pattern, bytes(data)), what or short(pattern), seconds)
 
     def wait_end(self, seconds=DEADLINE):
         deadline = Deadline(seconds)
@@ -271,7 +272,7 @@ class Server(Process):
         protocols = [p for p in ("tcp", "udp") if "--" + p in options] or ["tcp", "udp"]
         count = len(protocols) * len(addresses_of(host))
         pattern = rb"(?m)^listening (\w+) (\S+):(\d+) backend=(\S+)$"
-        self.stderr.wait(lambda data: len(re.findall(pattern, data)) >= count,
+        self.stderr.wait(lambda data: len(re.findall(pattern, bytes(data))) >= count,
                          "%d listening lines" % count)
         self.listening = [tuple(part.decode() for part in found)
                           for found in re.findall(pattern, self.stderr.bytes())]

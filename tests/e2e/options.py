@@ -159,7 +159,7 @@ def records(server, *messages):
 def _():
     with Server() as server:
         equal(records(server, b"with\n", b"without", b"two\nlines\n", b"x"),
-              b"with\nwithout\ntwo\nlines\nx\n", "stdout")
+              b"with\nwithout\ntwo\\nlines\nx\n", "stdout")
 
 
 @case("control bytes and invalid UTF-8 are escaped, UTF-8 is not")

@@ -15,9 +15,8 @@
 
 struct ioloop__timer_entry {
   uint64_t deadline;
-  uint32_t sequence; /* of adding; breaks ties. Wraps: right while equal deadlines are less than
-                      * 2^31 additions apart. */
-  uint32_t node;
+  uint64_t order; /* sequence << 32 | node. The sequence of adding breaks ties; it wraps, and is
+                   * right while equal deadlines are less than 2^31 additions apart. */
 };
 
 struct ioloop__timer_node {
@@ -25,7 +24,7 @@ struct ioloop__timer_node {
   void *arg;
   uint64_t period;     /* 0: once */
   uint32_t generation; /* part of the handle; changes when the node is freed; never 0 */
-  uint32_t position;   /* in the heap, or one of the values in timers.c; free: the next free */
+  uint32_t position;   /* in the heap, or one of the values in timers.c; free: as free_node */
 };
 
 /* A timeout whose time has come, waiting for its call. */
@@ -41,7 +40,8 @@ struct ioloop__timers {
                                   * firing allocates nothing */
   uint32_t count;                /* in the heap */
   uint32_t capacity;             /* of all three arrays */
-  uint32_t free_node;            /* first of the free list */
+  uint32_t used;      /* nodes that were ever in use; those behind are not initialised */
+  uint32_t free_node; /* first of the free list, plus one; 0: none */
   uint32_t sequence;
 };
 

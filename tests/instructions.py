@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Gate: user instructions per dispatched event and per timer operation.
+
+Instructions are counted by callgrind, which is repeatable whatever else the machine does: each
+figure is the difference of two run lengths, so that start-up drops out. Prints TAP.
+
+    instructions.py BENCH_RING BENCH_TIMERS
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+EVENTS = 20000
+TIMERS = 100000
+
+
+def count(*command, only_in=None):
+    """Instructions that the command executes, or that one of its functions and its callees do."""
+    with tempfile.TemporaryDirectory() as folder:
+        valgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
+        if only_in:
+            valgrind.append(f"--toggle-collect={only_in}")
+        run = subprocess.run(valgrind + list(command), capture_output=True, text=True, check=True,
+                             env={**os.environ, "LC_ALL": "C"})
+    return int(re.search(r"Collected : (\d+)", run.stderr).group(1))
+
+
+def per_event(ring, active):
+    short, long = (count(ring, "epoll", "100", str(active), str(n)) for n in (EVENTS, 2 * EVENTS))
+    return (long - short) / EVENTS
+
+
+def per_timer(timers, function):
+    return count(timers, "cancel", str(TIMERS), only_in=function) / TIMERS
+
+
+def main():
+    ring, timers = sys.argv[1:]
+    gates = [
+        ("an event in a ring of 100 pipes, 1 active", 120, lambda: per_event(ring, 1)),
+        ("an event in a ring of 100 pipes, 100 active", 80, lambda: per_event(ring, 100)),
+        ("a timeout added to 100,000", 100, lambda: per_timer(timers, "ioloop_call_at")),
+        ("a timeout re-armed among 100,000", 100, lambda: per_timer(timers, "ioloop_update_timeout")),
+        ("a timeout cancelled among 100,000", 100,
+         lambda: per_timer(timers, "ioloop_remove_timeout")),
+    ]
+    print(f"1..{len(gates)}")
+    missing = None if shutil.which("valgrind") else "valgrind is not installed"
+    failed = 0
+    for number, (what, limit, measure) in enumerate(gates, 1):
+        if missing:
+            print(f"ok {number} - instructions for {what} # SKIP {missing}")
+            continue
+        figure = measure()
+        passed = figure <= limit
+        failed += not passed
+        print(f"{'ok' if passed else 'not ok'} {number} - instructions for {what}: "
+              f"{figure:.1f} (at most {limit})", flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

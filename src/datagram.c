@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * datagram.c - a datagram socket's life, and its input side.
+ *
+ * One system call a wake-up, never more: what is left is reported again, and a flood cannot starve
+ * TCP or the timers. How many datagrams that call may bring adapts: one at first, so that request
+ * and reply cost one plain receive and one plain send; twice as many as the last time whenever all
+ * that were asked for came, up to 64.
+ *
+ * Each datagram gets room for the largest there is, in the buffer that everything on the loop
+ * shares. That is 4 MiB of addresses, not of memory: a page that no datagram reaches is never
+ * touched. The places are 64 KiB and a little apart, because places a power of two apart would
+ * compete for the same few lines of the cache.
+ *
+ * Once received, a datagram is delivered: closing a gate from a callback stops the next batch, not
+ * the rest of this one. Errors are told to the program when no call of it is under way.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "datagram_internal.h"
+#include "platform.h"
+
+/* loop.c: the buffer shared by all that is on the loop. */
+void *ioloop__scratch(struct ioloop *loop, size_t size);
+
+enum {
+  SLOT_SIZE = 64 * 1024, /* no UDP datagram has more than 65,527 bytes */
+  SLOT_STRIDE = SLOT_SIZE + 512,
+  DRAIN_BATCH = 16,
+  PROBE_EVERY = 8, /* wake-ups that brought the one asked for, before two are asked for */
+  REST_MS = 10
+};
+
+/* ---- interest and deferred work ----------------------------------------------------------- */
+
+static void on_timeout(struct ioloop *loop, void *arg);
+
+/* Call on_timeout after `delay_ns`, or earlier if it is to be called anyway. */
+static int wake_later(struct datagram *it, uint64_t delay_ns) {
+  if (it->timeout)
+    return 0;
+  return delay_ns ? ioloop_call_later(it->loop, delay_ns, on_timeout, it, &it->timeout)
+                  : ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout);
+}
+
+void datagram__update_interest(struct datagram *it) {
+  unsigned mask = 0;
+  if (!(it->flags & (DATAGRAM_HELD | DATAGRAM_REST_READ)))
+    mask |= IOLOOP_READ;
+  if (ioloop__fifo_size(it->queue) && !(it->flags & DATAGRAM_REST_WRITE))
+    mask |= IOLOOP_WRITE;
+  if (mask == it->mask)
+    return;
+  if (ioloop_update_handler(it->loop, it->fd, mask) == 0)
+    it->mask = (uint8_t)mask;
+  else
+    (void)wake_later(it, REST_MS * UINT64_C(1000000)); /* no memory: try again then */
+}
+
+void datagram__rest(struct datagram *it, unsigned flag) {
+  if (wake_later(it, REST_MS * UINT64_C(1000000)) == 0)
+    it->flags |= (uint8_t)flag;
+  datagram__update_interest(it);
+}
+
+void datagram__note_error(struct datagram *it, int error) {
+  it->metrics.errors++;
+  it->error = error;
+  if (!it->depth)
+    (void)wake_later(it, 0); /* no memory: the next wake-up tells */
+}
+
+static void tell_error(struct datagram *it) {
+  int error = it->error;
+  it->error = 0;
+  if (it->on_error)
+    it->on_error(it, error, it->arg);
+  /* A program that answers each error by a send that fails must not keep us here. */
+  if (it->error && !(it->flags & DATAGRAM_CLOSED))
+    (void)wake_later(it, 0);
+}
+
+/* Around all that calls the program. After the outermost call, do what could not be done inside. */
+static void enter(struct datagram *it) {
+  it->depth++;
+}
+
+static void leave(struct datagram *it) {
+  if (it->depth == 1 && it->error && !(it->flags & DATAGRAM_CLOSED))
+    tell_error(it);
+  if (--it->depth == 0 && it->flags & DATAGRAM_CLOSED) {
+    free(it->queue);
+    free(it);
+  }
+}
+
+static void on_timeout(struct ioloop *loop, void *arg) {
+  struct datagram *it = arg;
+  (void)loop;
+  it->timeout = 0;
+  it->flags &= (uint8_t) ~(DATAGRAM_REST_READ | DATAGRAM_REST_WRITE);
+  enter(it);
+  datagram__flush(it);
+  leave(it);
+}
+
+/* ---- receiving ---------------------------------------------------------------------------- */
+
+static void deliver(struct datagram *it, const struct ioloop__message *message) {
+  if (message->truncated) {
+    it->metrics.truncated++;
+    return;
+  }
+  it->metrics.received++;
+  it->metrics.received_bytes += message->size;
+  const struct sockaddr *peer = message->peer_size ? (const struct sockaddr *)message->peer : NULL;
+  it->on_datagram(it, message->data, message->size, peer, message->peer_size, it->arg);
+}
+
+/* Replies are collected until the last datagram's turn: its reply leaves at once if nothing is
+ * before it, else with the rest. */
+static void deliver_all(struct datagram *it, const struct ioloop__message *messages, int count) {
+  uint8_t outer = it->flags & DATAGRAM_COLLECTING;
+  for (int i = 0; i < count && !(it->flags & DATAGRAM_CLOSED); i++) {
+    if (i + 1 < count)
+      it->flags |= DATAGRAM_COLLECTING;
+    else if (!outer)
+      it->flags &= (uint8_t)~DATAGRAM_COLLECTING;
+    deliver(it, &messages[i]);
+  }
+}
+
+/* Receive at most `count` with one call and deliver them. Returns how many, or -errno. */
+static int receive(struct datagram *it, char *buffer, int count) {
+  struct ioloop__message messages[DATAGRAM_BATCH];
+  struct sockaddr_storage peers[DATAGRAM_BATCH];
+  for (int i = 0; i < count; i++)
+    messages[i] = (struct ioloop__message){
+        .data = buffer + (size_t)i * SLOT_STRIDE, .size = SLOT_SIZE, .peer = &peers[i]};
+  int n = ioloop__receive_messages(it->fd, messages, count);
+  if (n > 0)
+    deliver_all(it, messages, n);
+  return n;
+}
+
+static void receive_failed(struct datagram *it, int error) {
+  if (error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR)
+    return;
+  if (error == -ENOMEM || error == -ENOBUFS)
+    datagram__rest(it, DATAGRAM_REST_READ);
+  datagram__note_error(it, error);
+}
+
+static void adapt_batch(struct datagram *it, int got) {
+  if (got < it->batch)
+    it->batch = (uint8_t)(got > 0 ? got : 1);
+  else if (it->batch > 1 || ++it->singles % PROBE_EVERY == 0)
+    it->batch = (uint8_t)(it->batch < DATAGRAM_BATCH / 2 ? it->batch * 2 : DATAGRAM_BATCH);
+}
+
+static void ready_to_read(struct datagram *it) {
+  if (ioloop__gate_stops(&it->gate)) {
+    it->flags |= DATAGRAM_HELD;
+    ioloop__gate_hold(&it->gate);
+    datagram__update_interest(it);
+    return;
+  }
+  char *buffer = ioloop__scratch(it->loop, (size_t)it->batch * SLOT_STRIDE);
+  int n = buffer ? receive(it, buffer, it->batch) : -ENOMEM;
+  if (it->flags & DATAGRAM_CLOSED)
+    return;
+  if (n < 0)
+    receive_failed(it, n);
+  else if (ioloop__fifo_size(it->queue))
+    datagram__flush(it);
+  adapt_batch(it, n);
+}
+
+static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct datagram *it = arg;
+  (void)loop, (void)fd;
+  enter(it);
+  if (events & IOLOOP_WRITE)
+    datagram__ready_to_write(it);
+  if (events & it->mask & IOLOOP_READ)
+    ready_to_read(it);
+  leave(it);
+}
+
+/* With a buffer of its own: it may be called from a callback whose data is in the shared one. */
+size_t datagram_drain(struct datagram *socket, size_t max) {
+  char *buffer = malloc((size_t)DRAIN_BATCH * SLOT_STRIDE);
+  if (!buffer)
+    return 0;
+  size_t delivered = 0;
+  enter(socket);
+  while (delivered < max && !(socket->flags & DATAGRAM_CLOSED)) {
+    int count = max - delivered < DRAIN_BATCH ? (int)(max - delivered) : DRAIN_BATCH;
+    int n = receive(socket, buffer, count);
+    if (n > 0)
+      delivered += (size_t)n;
+    else if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOMEM || n == -ENOBUFS)
+      break;
+    else if (n != -EINTR)
+      datagram__note_error(socket, n);
+  }
+  if (!(socket->flags & DATAGRAM_CLOSED))
+    datagram__flush(socket);
+  leave(socket);
+  free(buffer);
+  return delivered;
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void gate_opened(struct ioloop__gate_member *member) {
+  struct datagram *it = IOLOOP__LIST_ENTRY(member, struct datagram, gate);
+  if (!(it->flags & DATAGRAM_HELD))
+    return;
+  it->flags &= (uint8_t)~DATAGRAM_HELD;
+  datagram__update_interest(it);
+}
+
+int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
+                 void *arg, struct datagram **ret) {
+  int r = ioloop__adopt(fd);
+  if (r)
+    return r;
+  struct datagram *it = malloc(sizeof *it);
+  if (!it)
+    return -ENOMEM;
+  *it = (struct datagram){.loop = loop,
+                          .fd = fd,
+                          .mask = IOLOOP_READ,
+                          .batch = 1,
+                          .on_datagram = fn,
+                          .on_error = on_error,
+                          .arg = arg};
+  r = ioloop_add_handler(loop, fd, IOLOOP_READ, on_ready, it);
+  if (r)
+    free(it);
+  else
+    *ret = it;
+  return r;
+}
+
+int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
+                  datagram_callback *fn, datagram_error *on_error, void *arg,
+                  struct datagram **ret) {
+  int fd = ioloop__socket(address->sa_family, SOCK_DGRAM, 0);
+  if (fd < 0)
+    return fd;
+  int one = 1, r = 0;
+  if (address->sa_family == AF_INET6 &&
+      setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0)
+    r = -errno;
+  if (!r && bind(fd, address, size) < 0)
+    r = -errno;
+  if (!r)
+    r = datagram_new(loop, fd, fn, on_error, arg, ret);
+  if (r)
+    close(fd);
+  return r;
+}
+
+void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate) {
+  ioloop__gate_attach(&socket->gate, gate, gate_opened);
+}
+
+void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret) {
+  *ret = socket->metrics;
+  ret->kernel_drops = ioloop__kernel_drops(socket->fd);
+}
+
+int datagram_fd(const struct datagram *socket) {
+  return socket->fd;
+}
+
+void datagram_close(struct datagram *socket) {
+  if (!socket || socket->flags & DATAGRAM_CLOSED)
+    return;
+  enter(socket);
+  datagram__flush(socket);
+  datagram__drop_queue(socket);
+  socket->flags |= DATAGRAM_CLOSED;
+  if (socket->timeout)
+    ioloop_remove_timeout(socket->loop, socket->timeout);
+  ioloop__gate_detach(&socket->gate);
+  ioloop_remove_handler(socket->loop, socket->fd);
+  close(socket->fd);
+  leave(socket);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* fifo.c - see fifo.h. Appending costs O(1) a byte: data moves to the front only when what moves
+ * is no more than what was consumed since the last time, and the block doubles otherwise. */
+#include "fifo.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  SMALLEST = 1024
+};
+
+static struct ioloop__fifo *enlarged(struct ioloop__fifo *old, size_t size) {
+  size_t used = ioloop__fifo_size(old);
+  if (size > SIZE_MAX / 4 - used)
+    return NULL;
+  size_t capacity = old ? old->capacity * 2 : SMALLEST;
+  while (capacity < used + size)
+    capacity *= 2;
+
+  struct ioloop__fifo *fifo = malloc(sizeof *fifo + capacity);
+  if (!fifo)
+    return NULL;
+  fifo->head = 0;
+  fifo->tail = used;
+  fifo->capacity = capacity;
+  if (used)
+    memcpy(fifo->data, ioloop__fifo_data(old), used);
+  free(old);
+  return fifo;
+}
+
+static void move_to_front(struct ioloop__fifo *fifo) {
+  size_t used = ioloop__fifo_size(fifo);
+  memmove(fifo->data, ioloop__fifo_data(fifo), used);
+  fifo->head = 0;
+  fifo->tail = used;
+}
+
+char *ioloop__fifo_extend(struct ioloop__fifo **fifo, size_t size) {
+  struct ioloop__fifo *it = *fifo;
+  if (!it || size > it->capacity - it->tail) {
+    if (it && it->head >= ioloop__fifo_size(it) && size <= it->capacity - ioloop__fifo_size(it)) {
+      move_to_front(it);
+    } else {
+      it = enlarged(it, size);
+      if (!it)
+        return NULL;
+      *fifo = it;
+    }
+  }
+  char *room = it->data + it->tail;
+  it->tail += size;
+  return room;
+}
+
+int ioloop__fifo_append(struct ioloop__fifo **fifo, const void *data, size_t size) {
+  char *room = ioloop__fifo_extend(fifo, size);
+  if (!room)
+    return -ENOMEM;
+  memcpy(room, data, size);
+  return 0;
+}
+
+void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size) {
+  fifo->head += size;
+  if (fifo->head == fifo->tail)
+    fifo->head = fifo->tail = 0;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate.c - backpressure shared by many sockets.
+ *
+ * A gate does not stop anybody: closing it is one assignment. Each socket looks at its gate when
+ * it is ready to read, and if it is closed goes on the list of the held and out of the set that
+ * the kernel watches. So ten thousand idle connections cost nothing when an output stalls, and
+ * what they send meanwhile waits where TCP can see it, in their own kernel buffers.
+ */
+#include "gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int iostream_gate_new(struct iostream_gate **ret) {
+  struct iostream_gate *gate = malloc(sizeof *gate);
+  if (!gate)
+    return -ENOMEM;
+  gate->open = true;
+  ioloop__list_init(&gate->reading);
+  ioloop__list_init(&gate->held);
+  *ret = gate;
+  return 0;
+}
+
+static struct ioloop__gate_member *first(const struct ioloop__list *list) {
+  return IOLOOP__LIST_ENTRY(list->next, struct ioloop__gate_member, link);
+}
+
+void iostream_gate_free(struct iostream_gate *gate) {
+  if (!gate)
+    return;
+  iostream_gate_open(gate);
+  while (!ioloop__list_is_empty(&gate->reading))
+    ioloop__gate_detach(first(&gate->reading));
+  free(gate);
+}
+
+void iostream_gate_close(struct iostream_gate *gate) {
+  gate->open = false;
+}
+
+void iostream_gate_open(struct iostream_gate *gate) {
+  gate->open = true;
+  while (!ioloop__list_is_empty(&gate->held)) {
+    struct ioloop__gate_member *member = first(&gate->held);
+    ioloop__list_remove(&member->link);
+    ioloop__list_insert(gate->reading.prev, &member->link);
+    member->resume(member);
+  }
+}
+
+bool iostream_gate_is_open(const struct iostream_gate *gate) {
+  return gate->open;
+}
+
+void ioloop__gate_hold(struct ioloop__gate_member *member) {
+  ioloop__list_remove(&member->link);
+  ioloop__list_insert(member->gate->held.prev, &member->link);
+}
+
+void ioloop__gate_detach(struct ioloop__gate_member *member) {
+  if (!member->gate)
+    return;
+  ioloop__list_remove(&member->link);
+  member->gate = NULL;
+}
+
+void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate,
+                         void (*resume)(struct ioloop__gate_member *me)) {
+  bool attached = member->gate;
+  ioloop__gate_detach(member);
+  if (attached)
+    resume(member); /* which is nothing to one that was not held */
+  member->resume = resume;
+  member->gate = gate;
+  if (gate)
+    ioloop__list_insert(gate->reading.prev, &member->link);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iostream.c - a byte stream's life: made or connected, woken, ended.
+ *
+ * Two rules make it safe to do anything anywhere. A program's callback is never called from inside
+ * a function that the program called, but for iostream_close; what such a call brings about (an
+ * error, input that is there already) is deferred. And memory stays while a callback is under way,
+ * however deep. Both come together in iostream__settle, which is called when the last callback has
+ * returned, or, if none is under way, from a timeout that is due at once. (Not from a queued
+ * callback of the loop: those cannot be taken back when the stream is closed first.)
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "platform.h"
+#include "stream_internal.h"
+
+enum {
+  LOW_WATERMARK = 64 * 1024,
+  HIGH_WATERMARK = 256 * 1024
+};
+
+/* ---- interest ---------------------------------------------------------------------------- */
+
+static unsigned interest(const struct iostream *stream) {
+  const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_DEFERRED;
+  unsigned mask = 0;
+  if (stream->flags & (STREAM_FAILED | STREAM_CLOSED))
+    return 0;
+  if (stream->flags & STREAM_CONNECTING)
+    return IOLOOP_WRITE;
+  if (stream->on_read && !(stream->flags & quiet))
+    mask |= IOLOOP_READ;
+  if (stream->queue)
+    mask |= IOLOOP_WRITE;
+  return mask;
+}
+
+static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg);
+
+static int set_mask(struct iostream *stream, unsigned mask) {
+  if (stream->flags & STREAM_REGISTERED)
+    return ioloop_update_handler(stream->loop, stream->fd, mask);
+  int r = ioloop_add_handler(stream->loop, stream->fd, mask, on_ready, stream);
+  if (!r)
+    stream->flags |= STREAM_REGISTERED;
+  return r;
+}
+
+void iostream__update_interest(struct iostream *stream) {
+  unsigned mask = interest(stream);
+  if (mask == stream->mask)
+    return;
+  int r = set_mask(stream, mask);
+  stream->mask = (uint8_t)(r ? 0 : mask);
+  if (r)
+    iostream__fail(stream, r);
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static void release(struct iostream *stream) {
+  if (stream->framing)
+    free(stream->framing->bytes);
+  free(stream->framing);
+  free(stream->queue);
+  free(stream);
+}
+
+static void cancel_timeout(struct iostream *stream) {
+  if (stream->timeout)
+    ioloop_remove_timeout(stream->loop, stream->timeout);
+  stream->timeout = 0;
+}
+
+void iostream__finish(struct iostream *stream, int error) {
+  stream->flags |= STREAM_CLOSED;
+  stream->on_read = NULL;
+  stream->mask = 0;
+  cancel_timeout(stream);
+  ioloop__gate_detach(&stream->gate);
+  if (stream->flags & STREAM_REGISTERED)
+    ioloop_remove_handler(stream->loop, stream->fd);
+  close(stream->fd);
+  stream->fd = -1;
+  if (stream->owner)
+    stream->owner->closed(stream->owner, stream);
+
+  stream->depth++;
+  if (stream->on_close)
+    stream->on_close(stream, error, stream->close_arg);
+  if (--stream->depth == 0)
+    release(stream);
+}
+
+bool iostream__is_over(const struct iostream *stream) {
+  unsigned flags = stream->flags;
+  if (flags & STREAM_FAILED)
+    return true;
+  if (flags & STREAM_CLOSING)
+    return !stream->queue;
+  if (flags & STREAM_BROKEN)
+    return !stream->on_read || flags & STREAM_END;
+  bool unread = stream->framing && stream->framing->bytes;
+  return flags & STREAM_FIN_SENT && flags & STREAM_END_TOLD && !stream->on_read && !unread;
+}
+
+/* ---- deferred work ----------------------------------------------------------------------- */
+
+void iostream__settle(struct iostream *stream) {
+  cancel_timeout(stream);
+  bool more = iostream__deliver(stream);
+  stream->flags &= (uint16_t)~STREAM_DEFERRED;
+  if (stream->flags & STREAM_CLOSED)
+    release(stream);
+  else if (iostream__is_over(stream))
+    iostream__finish(stream, stream->error);
+  else if (more)
+    iostream__defer(stream);
+  else
+    iostream__update_interest(stream);
+}
+
+static void on_timeout(struct ioloop *loop, void *arg) {
+  struct iostream *stream = arg;
+  (void)loop;
+  stream->timeout = 0;
+  iostream__settle(stream);
+}
+
+int iostream__defer(struct iostream *stream) {
+  stream->flags |= STREAM_DEFERRED;
+  if (stream->depth || stream->timeout)
+    return 0;
+  int r = ioloop_call_at(stream->loop, 0, on_timeout, stream, &stream->timeout);
+  if (r) {
+    stream->mask = IOLOOP_READ | IOLOOP_WRITE;
+    set_mask(stream, stream->mask);
+  }
+  return r;
+}
+
+void iostream__fail(struct iostream *stream, int error) {
+  if (stream->flags & STREAM_FAILED)
+    return;
+  stream->flags |= STREAM_FAILED;
+  if (!stream->error)
+    stream->error = error;
+  iostream__defer(stream);
+}
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+static void ready_to_connect(struct iostream *stream) {
+  int r = iostream__connect_result(stream->fd);
+  if (r == -EINPROGRESS)
+    return;
+  stream->flags &= (uint16_t)~STREAM_CONNECTING;
+  if (r) {
+    iostream__fail(stream, r);
+    return;
+  }
+  if (stream->on_connect)
+    stream->on_connect(stream, stream->connect_arg);
+  if (!(stream->flags & STREAM_CLOSED))
+    iostream__ready_to_write(stream);
+}
+
+static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct iostream *stream = arg;
+  (void)loop, (void)fd;
+  iostream__enter(stream);
+  if (events & IOLOOP_WRITE) {
+    if (stream->flags & STREAM_CONNECTING)
+      ready_to_connect(stream);
+    else
+      iostream__ready_to_write(stream);
+  }
+  if (events & stream->mask & IOLOOP_READ)
+    iostream__ready_to_read(stream);
+  iostream__leave(stream);
+}
+
+/* ---- making ------------------------------------------------------------------------------ */
+
+static struct iostream *from_gate_member(struct ioloop__gate_member *member) {
+  return IOLOOP__LIST_ENTRY(member, struct iostream, gate);
+}
+
+static void gate_opened(struct ioloop__gate_member *member) {
+  struct iostream *stream = from_gate_member(member);
+  if (!(stream->flags & STREAM_HELD))
+    return;
+  stream->flags &= (uint16_t)~STREAM_HELD;
+  iostream__resume_reading(stream);
+}
+
+void iostream__init(struct iostream *stream, struct ioloop *loop, int fd) {
+  *stream = (struct iostream){.loop = loop, .fd = fd, .low = LOW_WATERMARK, .high = HIGH_WATERMARK};
+}
+
+static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
+  struct iostream *stream = malloc(sizeof *stream);
+  if (!stream)
+    return -ENOMEM;
+  iostream__init(stream, loop, fd);
+  *ret = stream;
+  return 0;
+}
+
+int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
+  struct iostream *stream;
+  int r = ioloop__adopt(fd);
+  if (!r)
+    r = new_stream(loop, fd, &stream);
+  if (r)
+    return r;
+  if (!iostream__is_socket(fd))
+    stream->flags |= STREAM_NOT_SOCKET;
+  r = set_mask(stream, 0); /* a descriptor that cannot be watched fails here, not later */
+  if (r)
+    free(stream);
+  else
+    *ret = stream;
+  return r;
+}
+
+/* connect() may succeed or fail at once; either is told from the loop, as if it had taken time. */
+static int begin_connecting(struct iostream *stream, const struct sockaddr *address,
+                            socklen_t size) {
+  if (connect(stream->fd, address, size) < 0 && errno != EINPROGRESS && errno != EINTR) {
+    iostream__fail(stream, -errno);
+    return stream->timeout ? 0 : -ENOMEM;
+  }
+  stream->flags |= STREAM_CONNECTING;
+  stream->mask = IOLOOP_WRITE;
+  return set_mask(stream, IOLOOP_WRITE);
+}
+
+int iostream_connect(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
+                     iostream_callback *on_connect, iostream_close_callback *on_close, void *arg,
+                     struct iostream **ret) {
+  int fd = ioloop__socket(address->sa_family, SOCK_STREAM, 0);
+  if (fd < 0)
+    return fd;
+  struct iostream *stream;
+  int r = new_stream(loop, fd, &stream);
+  if (r) {
+    close(fd);
+    return r;
+  }
+  r = begin_connecting(stream, address, size);
+  if (r) {
+    iostream__finish(stream, r); /* nobody is told yet: this only cleans up */
+    return r;
+  }
+  stream->on_connect = on_connect;
+  stream->on_close = on_close;
+  stream->connect_arg = stream->close_arg = arg;
+  *ret = stream;
+  return 0;
+}
+
+/* ---- attributes -------------------------------------------------------------------------- */
+
+void iostream_set_close_callback(struct iostream *stream, iostream_close_callback *fn, void *arg) {
+  stream->on_close = fn;
+  stream->close_arg = arg;
+}
+
+void iostream_close(struct iostream *stream) {
+  if (!(stream->flags & STREAM_CLOSED))
+    iostream__finish(stream, 0);
+}
+
+void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate) {
+  ioloop__gate_attach(&stream->gate, gate, gate_opened);
+}
+
+int iostream_fd(const struct iostream *stream) {
+  return stream->fd;
+}
+
+struct ioloop *iostream_loop(const struct iostream *stream) {
+  return stream->loop;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iostream_read.c - the input side of a byte stream.
+ *
+ * Input goes into one buffer that all streams of a loop share, and from there straight to the
+ * callback of iostream_read: an idle stream owns no buffer, and a busy one copies nothing. One
+ * recv a wake-up, no more: readiness is level-triggered, so what a short or a full read left
+ * behind is reported again, and a stream with much to read cannot starve the others.
+ *
+ * read_bytes and read_until wait for a frame that may come in pieces, so theirs is copied into the
+ * stream's own queue; what follows the frame stays there for the next read, whichever kind that
+ * is. Handing over is a loop (iostream__deliver), not a recursion: a callback that starts the next
+ * read returns, and finds its frame delivered by the loop that called it. A read that is started
+ * elsewhere and finds its frame already there gets it in the next iteration, so that a callback
+ * is never called from inside the function that set it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stream_internal.h"
+
+enum {
+  READ_SIZE = 64 * 1024
+};
+
+/* ---- from the descriptor ----------------------------------------------------------------- */
+
+static size_t buffered(const struct iostream *stream) {
+  return stream->framing ? ioloop__fifo_size(stream->framing->bytes) : 0;
+}
+
+/* 0: the peer has finished. Else an error, which may be none. */
+static void input_ended(struct iostream *stream, ptrdiff_t result) {
+  if (iostream__would_block(result))
+    return;
+  if (result < 0) {
+    iostream__fail(stream, (int)result);
+    return;
+  }
+  stream->flags |= STREAM_END;
+  iostream__defer(stream);
+}
+
+static void keep(struct iostream *stream, const char *data, size_t size) {
+  if (ioloop__fifo_append(&stream->framing->bytes, data, size) < 0)
+    iostream__fail(stream, -ENOMEM);
+  else
+    iostream__defer(stream);
+}
+
+static bool held_by_gate(struct iostream *stream) {
+  if (!ioloop__gate_stops(&stream->gate))
+    return false;
+  if (!(stream->flags & STREAM_HELD)) {
+    stream->flags |= STREAM_HELD;
+    ioloop__gate_hold(&stream->gate);
+  }
+  return true;
+}
+
+void iostream__ready_to_read(struct iostream *stream) {
+  if (held_by_gate(stream)) {
+    iostream__update_interest(stream);
+    return;
+  }
+  char *buffer = ioloop__scratch(stream->loop, READ_SIZE);
+  ptrdiff_t size = buffer ? iostream__receive(stream, buffer, READ_SIZE) : -ENOMEM;
+  if (size <= 0) {
+    input_ended(stream, size);
+    return;
+  }
+  if (stream->flags & STREAM_TIMED)
+    stream->owner->traffic(stream->owner, stream);
+  if (stream->flags & STREAM_FRAMED)
+    keep(stream, buffer, (size_t)size);
+  else
+    stream->on_read(stream, buffer, (size_t)size, stream->read_arg);
+}
+
+/* ---- frames ------------------------------------------------------------------------------ */
+
+static ptrdiff_t delimited_size(struct ioloop__framing *framing) {
+  const char *data = ioloop__fifo_data(framing->bytes);
+  size_t size = ioloop__fifo_size(framing->bytes);
+  size_t limit = size < framing->size ? size : framing->size;
+  size_t at = framing->scanned;
+  while (at + framing->delimiter_size <= limit) {
+    const char *found =
+        memchr(data + at, framing->delimiter[0], limit - framing->delimiter_size + 1 - at);
+    if (!found) {
+      at = limit - framing->delimiter_size + 1;
+      break;
+    }
+    at = (size_t)(found - data);
+    if (memcmp(found, framing->delimiter, framing->delimiter_size) == 0)
+      return (ptrdiff_t)(at + framing->delimiter_size);
+    at++;
+  }
+  framing->scanned = at;
+  return size < framing->size ? 0 : -EMSGSIZE;
+}
+
+/* How much of what is buffered the read under way takes; 0: it must wait. */
+static ptrdiff_t frame_size(const struct iostream *stream) {
+  size_t size = buffered(stream);
+  if (!size || !(stream->flags & STREAM_FRAMED))
+    return (ptrdiff_t)size;
+  if (stream->framing->delimiter_size)
+    return delimited_size(stream->framing);
+  return size < stream->framing->size ? 0 : (ptrdiff_t)stream->framing->size;
+}
+
+static void take(struct iostream *stream, size_t size) {
+  struct ioloop__framing *framing = stream->framing;
+  ioloop__fifo_consume(framing->bytes, size);
+  framing->scanned = 0;
+  if (ioloop__fifo_size(framing->bytes))
+    return;
+  free(framing->bytes);
+  framing->bytes = NULL;
+}
+
+/* size 0 is the end of input. All reads but iostream_read are over with this. */
+static void hand_over(struct iostream *stream, size_t size) {
+  iostream_read_callback *fn = stream->on_read;
+  const char *data = size ? ioloop__fifo_data(stream->framing->bytes) : "";
+  if (stream->flags & STREAM_FRAMED || !size)
+    stream->on_read = NULL;
+  stream->flags &= (uint16_t)~STREAM_FRAMED;
+
+  iostream__enter(stream);
+  fn(stream, data, size, stream->read_arg);
+  stream->depth--;
+  if (size && !(stream->flags & STREAM_CLOSED))
+    take(stream, size);
+}
+
+bool iostream__deliver(struct iostream *stream) {
+  bool end_told = false;
+  while (stream->on_read && !(stream->flags & (STREAM_CHOKED | STREAM_FAILED))) {
+    ptrdiff_t size = frame_size(stream);
+    bool end = size == 0 && stream->flags & STREAM_END && !(stream->flags & STREAM_BROKEN);
+    if (size < 0)
+      iostream__fail(stream, (int)size);
+    if (end && end_told)
+      return true; /* to a program that goes on asking, once an iteration */
+    if ((size <= 0 && !end) || held_by_gate(stream))
+      return false;
+    if (end) {
+      end_told = true;
+      stream->flags |= STREAM_END_TOLD;
+    }
+    hand_over(stream, (size_t)size);
+  }
+  return false;
+}
+
+void iostream__resume_reading(struct iostream *stream) {
+  if (stream->on_read && (buffered(stream) || stream->flags & STREAM_END))
+    iostream__defer(stream);
+  iostream__update_interest(stream);
+}
+
+/* ---- reads ------------------------------------------------------------------------------- */
+
+static int may_read(const struct iostream *stream) {
+  if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
+    return -EPIPE;
+  return stream->on_read ? -EALREADY : 0;
+}
+
+static int begin(struct iostream *stream, iostream_read_callback *fn, void *arg) {
+  if (buffered(stream) || stream->flags & STREAM_END) {
+    int r = iostream__defer(stream);
+    if (r)
+      return r;
+  }
+  stream->on_read = fn;
+  stream->read_arg = arg;
+  iostream__update_interest(stream);
+  return 0;
+}
+
+static int begin_framed(struct iostream *stream, size_t size, const char *delimiter,
+                        size_t delimiter_size, iostream_read_callback *fn, void *arg) {
+  if (!stream->framing)
+    stream->framing = calloc(1, sizeof *stream->framing);
+  if (!stream->framing)
+    return -ENOMEM;
+  stream->framing->size = size;
+  stream->framing->scanned = 0;
+  stream->framing->delimiter_size = (unsigned char)delimiter_size;
+  if (delimiter_size)
+    memcpy(stream->framing->delimiter, delimiter, delimiter_size);
+  int r = begin(stream, fn, arg);
+  if (!r)
+    stream->flags |= STREAM_FRAMED;
+  return r;
+}
+
+int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg) {
+  int r = may_read(stream);
+  return r ? r : begin(stream, fn, arg);
+}
+
+int iostream_read_bytes(struct iostream *stream, size_t size, iostream_read_callback *fn,
+                        void *arg) {
+  if (size == 0 || size > PTRDIFF_MAX)
+    return -EINVAL;
+  int r = may_read(stream);
+  return r ? r : begin_framed(stream, size, NULL, 0, fn, arg);
+}
+
+int iostream_read_until(struct iostream *stream, const char *delimiter, size_t delimiter_size,
+                        size_t max, iostream_read_callback *fn, void *arg) {
+  if (delimiter_size == 0 || delimiter_size > sizeof stream->framing->delimiter ||
+      max < delimiter_size)
+    return -EINVAL;
+  int r = may_read(stream);
+  return r ? r : begin_framed(stream, max, delimiter, delimiter_size, fn, arg);
+}
+
+void iostream_read_stop(struct iostream *stream) {
+  if (!stream->on_read)
+    return;
+  stream->on_read = NULL;
+  stream->flags &= (uint16_t)~STREAM_FRAMED;
+  if (stream->flags & STREAM_BROKEN)
+    iostream__defer(stream);
+  iostream__update_interest(stream);
+}

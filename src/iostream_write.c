@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iostream_write.c - the output side of a byte stream.
+ *
+ * A write goes to the socket at once, and nearly always that is all: one send, no queue, no
+ * change of interest. What the socket does not take is copied, and only then is writability asked
+ * for. Whoever writes faster than the peer reads is slowed down through the input side: over the
+ * high watermark the stream does not read until the queue is down to the low one.
+ *
+ * When sending fails the peer may have said something before it went; an echo that cannot be
+ * delivered is no reason to lose what it answers. So the queue is dropped, writes go nowhere, and
+ * reading goes on to the end or the error that now must come: only then is the stream closed,
+ * with the error of the send.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "stream_internal.h"
+
+static void drop_queue(struct iostream *stream) {
+  free(stream->queue);
+  stream->queue = NULL;
+}
+
+static void broken(struct iostream *stream, int error) {
+  drop_queue(stream);
+  stream->flags |= STREAM_BROKEN;
+  stream->flags &= (uint16_t)~STREAM_CHOKED;
+  stream->error = error;
+  iostream__defer(stream);
+}
+
+static void finish_sending(struct iostream *stream) {
+  iostream__send_fin(stream);
+  stream->flags |= STREAM_FIN_SENT;
+  if (iostream__is_over(stream))
+    iostream__defer(stream);
+}
+
+static void apply_watermarks(struct iostream *stream) {
+  size_t pending = ioloop__fifo_size(stream->queue);
+  if (pending > stream->high) {
+    stream->flags |= STREAM_CHOKED;
+  } else if (stream->flags & STREAM_CHOKED && pending <= stream->low) {
+    stream->flags &= (uint16_t)~STREAM_CHOKED;
+    iostream__resume_reading(stream);
+    return;
+  }
+  iostream__update_interest(stream);
+}
+
+/* The queue is empty: say so, and do what waited for it. */
+static void drained(struct iostream *stream) {
+  drop_queue(stream);
+  if (stream->on_drain)
+    stream->on_drain(stream, stream->drain_arg);
+  if (stream->queue || stream->flags & STREAM_CLOSED)
+    return;
+  if (stream->flags & STREAM_SHUT && !(stream->flags & STREAM_FIN_SENT))
+    finish_sending(stream);
+  if (stream->flags & STREAM_CLOSING)
+    iostream__defer(stream);
+}
+
+void iostream__ready_to_write(struct iostream *stream) {
+  if (!stream->queue) { /* only a half-close, or nothing, waited for the connection */
+    if (stream->flags & STREAM_SHUT && !(stream->flags & STREAM_FIN_SENT))
+      finish_sending(stream);
+    iostream__update_interest(stream);
+    return;
+  }
+  size_t size = ioloop__fifo_size(stream->queue);
+  ptrdiff_t sent = iostream__send(stream, ioloop__fifo_data(stream->queue), size);
+  if (iostream__would_block(sent))
+    return;
+  if (sent < 0) {
+    broken(stream, (int)sent);
+    return;
+  }
+  if (stream->flags & STREAM_TIMED)
+    stream->owner->traffic(stream->owner, stream);
+  ioloop__fifo_consume(stream->queue, (size_t)sent);
+  if ((size_t)sent == size)
+    drained(stream);
+  if (!(stream->flags & STREAM_CLOSED))
+    apply_watermarks(stream);
+}
+
+static int enqueue(struct iostream *stream, const char *data, size_t size, bool begun) {
+  int r = ioloop__fifo_append(&stream->queue, data, size);
+  if (r && !begun)
+    return r;
+  if (r) /* the peer has a part that nothing can follow */
+    broken(stream, r);
+  else
+    apply_watermarks(stream);
+  return 0;
+}
+
+static const unsigned refusing = STREAM_SHUT | STREAM_CLOSING | STREAM_CLOSED;
+static const unsigned hopeless = STREAM_BROKEN | STREAM_FAILED;
+
+int iostream_write(struct iostream *stream, const void *data, size_t size) {
+  if (stream->flags & (refusing | hopeless))
+    return stream->flags & refusing ? -EPIPE : 0;
+  ptrdiff_t sent = 0;
+  if (!stream->queue && !(stream->flags & STREAM_CONNECTING)) {
+    sent = iostream__send(stream, data, size);
+    if (sent < 0 && !iostream__would_block(sent)) {
+      broken(stream, (int)sent);
+      return 0;
+    }
+    if (sent < 0)
+      sent = 0;
+    else if (stream->flags & STREAM_TIMED)
+      stream->owner->traffic(stream->owner, stream);
+  }
+  if ((size_t)sent == size)
+    return 0;
+  return enqueue(stream, (const char *)data + sent, size - (size_t)sent, sent > 0);
+}
+
+size_t iostream_pending(const struct iostream *stream) {
+  return ioloop__fifo_size(stream->queue);
+}
+
+int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high) {
+  if (low > high)
+    return -EINVAL;
+  stream->low = low;
+  stream->high = high;
+  apply_watermarks(stream);
+  return 0;
+}
+
+void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg) {
+  stream->on_drain = fn;
+  stream->drain_arg = arg;
+}
+
+int iostream_shutdown(struct iostream *stream) {
+  if (stream->flags & refusing)
+    return -EPIPE;
+  if (stream->flags & STREAM_NOT_SOCKET)
+    return -ENOTSOCK;
+  stream->flags |= STREAM_SHUT;
+  if (!stream->queue && !(stream->flags & (hopeless | STREAM_CONNECTING)))
+    finish_sending(stream);
+  return 0;
+}
+
+void iostream_close_when_sent(struct iostream *stream) {
+  if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
+    return;
+  stream->flags |= STREAM_CLOSING;
+  stream->flags &= (uint16_t)~STREAM_FRAMED;
+  stream->on_read = NULL;
+  iostream__update_interest(stream);
+  if (!stream->queue)
+    iostream__defer(stream);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stream_internal.h - what a byte stream is made of, for iostream*.c and tcpserver.c.
+ *
+ * Ten thousand idle connections are ten thousand of these and nothing else: no buffer, no timer,
+ * no allocation beside it. What only some streams need some of the time (a queue of unsent bytes,
+ * a read that waits for a delimiter) hangs on a pointer.
+ *
+ *   iostream.c       life: making, connecting, deferred work, the end
+ *   iostream_read.c  the input side: the shared buffer, read_bytes and read_until
+ *   iostream_write.c the output side: queue, watermarks, half-close
+ *   transport.c      the system calls; what a completion transport would replace
+ */
+#ifndef IOLOOP_STREAM_INTERNAL_H
+#define IOLOOP_STREAM_INTERNAL_H
+
+#include "fifo.h"
+#include "gate.h"
+#include "iostream.h"
+
+/* loop.c: a buffer shared by all that is on the loop, valid until the next call or the end of the
+ * callback. The one thing that streams ask of the core beside ioloop.h. */
+void *ioloop__scratch(struct ioloop *loop, size_t size);
+
+enum {
+  STREAM_REGISTERED = 1 << 0, /* the loop knows the descriptor */
+  STREAM_CONNECTING = 1 << 1,
+  STREAM_FRAMED = 1 << 2,     /* the read under way is read_bytes or read_until */
+  STREAM_END = 1 << 3,        /* the peer has finished sending ... */
+  STREAM_END_TOLD = 1 << 4,   /* ... and a read callback knows it */
+  STREAM_CHOKED = 1 << 5,     /* went over the high watermark: does not read */
+  STREAM_HELD = 1 << 6,       /* stopped by its gate: does not read */
+  STREAM_SHUT = 1 << 7,       /* takes no more writes: iostream_shutdown */
+  STREAM_FIN_SENT = 1 << 8,   /* ... and the queue was empty: the peer knows */
+  STREAM_CLOSING = 1 << 9,    /* iostream_close_when_sent */
+  STREAM_BROKEN = 1 << 10,    /* sending failed: what still arrives is read, then it ends */
+  STREAM_FAILED = 1 << 11,    /* ends as soon as no callback is under way */
+  STREAM_DEFERRED = 1 << 12,  /* iostream__settle is due, for one of the reasons above */
+  STREAM_CLOSED = 1 << 13,    /* only its memory is left */
+  STREAM_TIMED = 1 << 14,     /* its owner wants to hear of traffic */
+  STREAM_NOT_SOCKET = 1 << 15 /* pipe or pty: read and write instead of recv and send */
+};
+
+/* Who made the stream and keeps account of it: a tcpserver. */
+struct iostream_owner {
+  void (*traffic)(struct iostream_owner *owner, struct iostream *stream);
+  void (*closed)(struct iostream_owner *owner, struct iostream *stream); /* unlink it */
+};
+
+/* A read that waits for more than "whatever comes", and what came beyond the last one. */
+struct ioloop__framing {
+  size_t size;    /* read_bytes: so many; read_until: at most so many */
+  size_t scanned; /* read_until: no delimiter begins before this offset */
+  struct ioloop__fifo *bytes;
+  unsigned char delimiter_size; /* 0: read_bytes */
+  char delimiter[16];
+};
+
+struct iostream {
+  struct ioloop *loop;
+  int fd;
+  uint16_t flags;                  /* STREAM_* */
+  uint8_t mask;                    /* events asked of the loop */
+  uint8_t depth;                   /* callbacks under way: the memory must stay */
+  iostream_read_callback *on_read; /* NULL: no read under way */
+  void *read_arg;
+  struct ioloop__fifo *queue; /* unsent; NULL or not empty */
+  struct ioloop__gate_member gate;
+  struct ioloop__framing *framing; /* NULL until the first read_bytes or read_until */
+  iostream_close_callback *on_close;
+  void *close_arg;
+  iostream_callback *on_drain;
+  void *drain_arg;
+  iostream_callback *on_connect;
+  void *connect_arg;
+  size_t low, high; /* watermarks */
+  struct iostream_owner *owner;
+  ioloop_timeout timeout; /* of deferred work; 0: none */
+  int error;              /* what the close callback will be told */
+};
+
+/* ---- iostream.c ------------------------------------------------------------------------ */
+
+/* Fill in a stream over a descriptor that ioloop__accept or ioloop__socket made. The loop hears
+ * of it with the first event that is wanted. */
+void iostream__init(struct iostream *stream, struct ioloop *loop, int fd);
+
+/* Around every call of the program that is given the stream: it may close it. */
+static inline void iostream__enter(struct iostream *stream) {
+  stream->depth++;
+}
+void iostream__settle(struct iostream *stream);
+static inline void iostream__leave(struct iostream *stream) {
+  if (--stream->depth == 0 && stream->flags & (STREAM_DEFERRED | STREAM_CLOSED))
+    iostream__settle(stream);
+}
+
+/* Have iostream__settle called when no callback is under way, and never from inside a function
+ * that the program called. -ENOMEM: it will be, but only when the descriptor is ready. */
+int iostream__defer(struct iostream *stream);
+
+/* End it soon. The first error is the one that counts. */
+void iostream__fail(struct iostream *stream, int error);
+
+/* End it now: the close callback is called from inside. */
+void iostream__finish(struct iostream *stream, int error);
+
+/* Ask the loop for the events that the state of the stream calls for. */
+void iostream__update_interest(struct iostream *stream);
+
+/* Does anything remain that this stream can do? */
+bool iostream__is_over(const struct iostream *stream);
+
+/* ---- iostream_read.c ------------------------------------------------------------------- */
+
+void iostream__ready_to_read(struct iostream *stream);
+
+/* Hand buffered input and the end of input to the read under way, and to those that its callbacks
+ * start. true: there is more to hand over, in another iteration. */
+bool iostream__deliver(struct iostream *stream);
+
+/* Reading may go on after a gate or a full queue stopped it. */
+void iostream__resume_reading(struct iostream *stream);
+
+/* ---- iostream_write.c ------------------------------------------------------------------ */
+
+void iostream__ready_to_write(struct iostream *stream);
+
+/* ---- transport.c ----------------------------------------------------------------------- */
+
+bool iostream__is_socket(int fd);
+
+/* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
+ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
+ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
+void iostream__send_fin(struct iostream *stream);
+/* Has the connection been made? 0, -EINPROGRESS, or why not. */
+int iostream__connect_result(int fd);
+
+static inline bool iostream__would_block(ptrdiff_t result) {
+  return result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR;
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport.c - the system calls under a byte stream.
+ *
+ * Everything above works on bytes that came, bytes that were taken and -errno. This is what
+ * readiness I/O does for that; a transport of completions would stand in its place.
+ *
+ * Streams are sockets nearly always. Two things differ for pipes and ptys, which share the API:
+ *   - write(2) has no MSG_NOSIGNAL. SIGPIPE is sent to the writing thread, so it can be blocked
+ *     there, and taken out of the queue again if it is this write that put it there.
+ *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform.h"
+#include "stream_internal.h"
+
+static ptrdiff_t result_of(ssize_t n) {
+  return n < 0 ? -errno : n;
+}
+
+static ptrdiff_t read_file(int fd, void *data, size_t size) {
+  ptrdiff_t n = result_of(read(fd, data, size));
+  return n == -EIO ? 0 : n;
+}
+
+bool iostream__is_socket(int fd) {
+  struct stat status;
+  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
+  if (stream->flags & STREAM_NOT_SOCKET)
+    return read_file(stream->fd, data, size);
+  return result_of(recv(stream->fd, data, size, 0));
+}
+
+static bool is_pending(int signo) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, signo) == 1;
+}
+
+static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
+  sigset_t pipe_signal, old;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &old);
+  /* One that the program had blocked and pending already is the program's. */
+  bool keep = sigismember(&old, SIGPIPE) == 1 && is_pending(SIGPIPE);
+
+  ptrdiff_t n = result_of(write(fd, data, size));
+
+  int ignored;
+  if (n == -EPIPE && !keep && is_pending(SIGPIPE))
+    sigwait(&pipe_signal, &ignored);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return n;
+}
+
+ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size) {
+  if (stream->flags & STREAM_NOT_SOCKET)
+    return write_quietly(stream->fd, data, size);
+  return ioloop__send(stream->fd, data, size);
+}
+
+void iostream__send_fin(struct iostream *stream) {
+  /* ENOTCONN: the peer was faster; the next read tells. */
+  shutdown(stream->fd, SHUT_WR);
+  /* A socket that was shut down here is ready in other ways than before, and the kernel sends no
+   * signal for what we did ourselves: say so to the models that need one. */
+  if (stream->flags & STREAM_REGISTERED)
+    ioloop_update_handler(stream->loop, stream->fd, stream->mask);
+}
+
+int iostream__connect_result(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+    return -errno;
+  if (error)
+    return -error;
+  /* Readiness may be spurious, and no error does not mean a connection. */
+  struct sockaddr_storage peer;
+  size = sizeof peer;
+  if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
+    return 0;
+  return errno == ENOTCONN ? -EINPROGRESS : -errno;
+}

@@ -161,17 +161,17 @@ class Process:
 
     limits   {resource.RLIMIT_...: value}, soft and hard
     stdout   COLLECT, a file descriptor of the test's own, or DISCARD
-    stdin    bytes to feed, or None for /dev/null
+    stdin    bytes to feed, a file descriptor of the test's own, or DISCARD
     """
 
-    def __init__(self, argv, stdin=None, stdout=COLLECT, limits=None, env=None, wrapper=()):
+    def __init__(self, argv, stdin=DISCARD, stdout=COLLECT, limits=None, env=None, wrapper=()):
         environment = dict(os.environ)
         environment.pop("IOLOOP_BACKEND", None)
         environment.update(env or {})
         self.argv = list(wrapper) + [str(a) for a in argv]
         self.popen = subprocess.Popen(
             self.argv,
-            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if isinstance(stdin, bytes) else stdin,
             stdout=subprocess.PIPE if stdout is COLLECT else stdout,
             stderr=subprocess.PIPE,
             bufsize=0,
@@ -185,7 +185,7 @@ class Process:
         for pipe in (self.popen.stdout, self.popen.stderr):
             if pipe:
                 pipe.close()
-        if stdin is not None:
+        if isinstance(stdin, bytes):
             threading.Thread(target=self._feed, args=(stdin,), daemon=True).start()
         running.append(self)
 
@@ -229,8 +229,8 @@ class Process:
         for name, output in (("stdout", self.stdout), ("stderr", self.stderr)):
             if output:
                 data = output.bytes()
-                yield "%s, %d bytes, the last:" % (name, len(data))
-                for line in data[-2000:].split(b"\n")[-25:]:
+                yield "%s, %d bytes%s" % (name, len(data), ", the last:" if data else "")
+                for line in data[-2000:].splitlines()[-25:]:
                     yield "  " + line.decode("utf-8", "backslashreplace")
 
 
@@ -480,7 +480,8 @@ def run_case(function):
         notes = ["%s: %s" % (type(error).__name__, error)]
         notes += ["at %s:%d %s" % (os.path.basename(f.filename), f.lineno, f.line)
                   for f in traceback.extract_tb(error.__traceback__)]
-        for process in running:
+        guilty = [p for p in running if p.running() or p.popen.returncode] or running[:1]
+        for process in guilty[:5]:
             notes += process.describe()
         return False, "", notes
 

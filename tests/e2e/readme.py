@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""README.md says what is so: its program runs, its outputs and tables are the real ones."""
+import os
+import pty
+import re
+
+from harness import CLIENT, SERVER, Output, Process, case, check, equal, main, run, skip
+
+SOURCE = os.environ["IOLOOP_SOURCE"]
+PROGRAM = os.environ["IOLOOP_README_PROGRAM"]
+
+with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+    README = file.read()
+
+
+def listed():
+    """[(name, is it available)] of --list-backends"""
+    _, out, _ = run(SERVER, "--list-backends")
+    lines = out.decode().split("\n")[1:]
+    return [(line.split()[0], re.search(r"\bavailable\b|\byes\b", line) is not None)
+            for line in lines if line and not line.startswith(" ")]
+
+
+@case("the program is short, and runs under every model")
+def _():
+    block = re.search(r"```c\n(.*?)```", README, re.DOTALL).group(1)
+    check(len(block.strip().split("\n")) <= 30, "it has more than 30 lines")
+    for name, available in listed():
+        if not available:
+            continue
+        reader, typing = os.pipe()
+        master, slave = pty.openpty()  # a terminal, so that each line is printed at once
+        screen = Output(master)
+        process = Process([PROGRAM], stdin=reader, stdout=slave, env={"IOLOOP_BACKEND": name})
+        os.close(reader)
+        os.close(slave)
+        screen.wait_match(rb"tick 1 on %s\r\n" % name.encode())
+        os.write(typing, b"hello\n")
+        screen.wait_match(rb"\n6 bytes after [1-9]\d* ticks, events 0x1\r\n")
+        os.close(typing)
+        equal(process.wait(), 0, "exit code under " + name)
+
+
+@case("--list-backends prints what is shown")
+def _():
+    if not all(available for _, available in listed()):
+        skip("not every backend can be had here")
+    shown = re.search(r"<!-- output: build/server --list-backends -->\n```\n(.*?)```", README,
+                      re.DOTALL).group(1)
+    _, out, _ = run(SERVER, "--list-backends")
+    equal(shown, out.decode(), "the output shown")
+
+
+@case("the tables have every option, and no other")
+def _():
+    parts = re.split(r"\n\| (server|client) \|", README)
+    tables = {parts[i]: parts[i + 1].split("\n\n")[0] for i in (1, 3)}
+    for name, program in (("server", SERVER), ("client", CLIENT)):
+        _, out, _ = run(program, "--help")
+        real = set(re.findall(r"(?m)^ +(--[a-z-]+)", out.decode()))
+        shown = set(re.findall(r"`(--[a-z-]+)", tables[name]))
+        equal(sorted(shown - real), [], "options of the %s that there are not" % name)
+        equal(sorted(real - shown - {"--help", "--version", "--backend"}), [],
+              "options of the %s that are not shown" % name)
+
+
+@case("every file that it names is there")
+def _():
+    names = set(re.findall(r"(?:src|backends|tests|docs|bench|\.ci)/[\w./]*\w", README))
+    check(len(names) > 10, "only %d names found" % len(names))
+    missing = [name for name in sorted(names)
+               if name != "backends/NAME.c" and not os.path.exists(os.path.join(SOURCE, name))]
+    equal(missing, [], "missing files")
+
+
+main()

@@ -170,6 +170,18 @@ int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events) {
   return ioloop_replace_handler(loop, fd, events, entry->handler, entry->arg);
 }
 
+/* Have the backend let go of a descriptor. Where the kernel carries tokens it may no longer know the
+ * entry under this number although it has it: a ghost. */
+static void disarm(struct ioloop *loop, int fd) {
+  struct ioloop__fd *entry = &loop->table.fds[fd];
+  if (!entry->armed)
+    return;
+  if (modify(loop, fd, entry->generation, 0, false) < 0 && tagged(loop))
+    ioloop__set(loop, IOLOOP__GHOST, true);
+  entry->armed = 0;
+  entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
+}
+
 static void forget(struct ioloop *loop, struct ioloop__fd *entry) {
   entry->handler = NULL;
   entry->wanted = 0;
@@ -183,14 +195,10 @@ int ioloop_remove_handler(struct ioloop *loop, int fd) {
   if (!entry)
     return -ENOENT;
   forget(loop, entry);
-  if (!entry->armed)
-    return 0;
-  if (tagged(loop)) {
+  if (entry->armed && tagged(loop))
     entry->flags |= IOLOOP__ZOMBIE;
-    return 0;
-  }
-  modify(loop, fd, entry->generation, 0, false);
-  entry->armed = 0;
+  else
+    disarm(loop, fd);
   return 0;
 }
 
@@ -200,9 +208,7 @@ void ioloop__fd_gone(struct ioloop *loop, int fd) {
     return;
   loop->metrics.abandoned++;
   forget(loop, entry);
-  if (entry->armed)
-    modify(loop, fd, entry->generation, 0, false);
-  entry->armed = 0;
+  disarm(loop, fd);
 }
 
 static void flush_one(struct ioloop *loop, int fd) {
@@ -212,12 +218,11 @@ static void flush_one(struct ioloop *loop, int fd) {
   bool look_again = now && loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN;
   if (!entry->handler || entry->flags & IOLOOP__ZOMBIE || (now == entry->armed && !look_again))
     return;
-
-  int r = modify(loop, fd, entry->generation, now, false);
-  if (now == 0) { /* cannot fail: at worst the kernel has forgotten it already */
-    entry->armed = 0;
+  if (!now) {
+    disarm(loop, fd);
     return;
   }
+  int r = modify(loop, fd, entry->generation, now, false);
   if (r == -ENOENT) { /* closed without remove, and the number is another file's by now */
     entry->armed = 0;
     r = arm(loop, fd, now);
@@ -250,15 +255,14 @@ void ioloop__fdtable_unwanted(struct ioloop *loop, int fd, uint32_t generation) 
       ioloop__set(loop, IOLOOP__GHOST, true);
     return;
   }
-  if (!(entry->flags & IOLOOP__ZOMBIE)) {
-    loop->metrics.spurious++;
+  if (entry->flags & IOLOOP__ZOMBIE) {
+    loop->metrics.stale++;
+    disarm(loop, fd);
     return;
   }
-  loop->metrics.stale++;
-  if (modify(loop, fd, generation, 0, false) < 0)
+  loop->metrics.spurious++;
+  if (tagged(loop) && !entry->armed)
     ioloop__set(loop, IOLOOP__GHOST, true);
-  entry->armed = 0;
-  entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
 }
 
 void ioloop__fdtable_rebuild(struct ioloop *loop) {
@@ -287,8 +291,7 @@ void ioloop__fdtable_rebuild(struct ioloop *loop) {
 
 void ioloop__fdtable_disarm(struct ioloop *loop) {
   for (int fd = 0; fd < loop->table.size && !tagged(loop); fd++)
-    if (loop->table.fds[fd].armed)
-      modify(loop, fd, loop->table.fds[fd].generation, 0, false);
+    disarm(loop, fd);
 }
 
 void ioloop__fdtable_free(struct ioloop *loop) {

@@ -74,7 +74,9 @@ static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns) {
   if (ioloop__has(loop, IOLOOP__GHOST))
     ioloop__fdtable_rebuild(loop);
   ioloop__fdtable_flush(loop);
-  bool do_not_block = loop->callbacks.ready.count || ioloop__has(loop, IOLOOP__STOP);
+  /* A change that could not be made yet (out of memory) must not be waited upon. */
+  bool do_not_block =
+      loop->callbacks.ready.count || loop->table.dirty || ioloop__has(loop, IOLOOP__STOP);
   return do_not_block ? 0 : limit_ns;
 }
 

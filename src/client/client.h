@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * client.h - the client: what its files share.
+ *
+ *   main.c     puts the parts together, runs the loop, tears down
+ *   options.c  the command line            input.c    texts from arguments or stdin
+ *   message.c  texts as JSON               client.c   hands messages to workers, keeps the books
+ *   tcp.c      a worker with a connection  udp.c      a worker with a datagram socket
+ *
+ * A worker has one message under way at a time. client.c gives it one (start), the worker sends
+ * it and compares what comes, and reports one of: client_done, client_failed, client_unreachable.
+ */
+#ifndef CLIENT_CLIENT_H
+#define CLIENT_CLIENT_H
+
+#include "../iostream.h"
+#include "../programs/address.h"
+#include "../programs/output.h"
+#include "input.h"
+#include "message.h"
+#include "options.h"
+
+struct client;
+
+struct worker {
+  struct client *client;
+  struct worker *next_idle;
+  struct message message;
+  bool busy;
+  size_t sent, received; /* bytes of the message given to the kernel, and of its echo compared */
+  ioloop_timeout timeout;
+  size_t target;           /* index of the address in use */
+  struct iostream *stream; /* TCP */
+  bool connected;
+  struct datagram *socket; /* UDP */
+};
+
+struct transport {
+  const char *name;
+  /* worker->message is to be sent, to the address client->target. */
+  void (*start)(struct worker *worker);
+  /* The echo did not come in time: say so by client_failed or client_unreachable. */
+  void (*time_out)(struct worker *worker);
+  void (*close)(struct worker *worker);
+};
+
+extern const struct transport transport_tcp, transport_udp;
+
+struct client {
+  struct options options;
+  const char *user;
+  struct ioloop *loop;
+  struct output *output;
+  struct input *input;
+  const struct transport *transport;
+  struct address_list targets;
+  size_t target;   /* the one to try, or that answered */
+  bool reached;    /* somebody answered there */
+  int first_error; /* of the first address that did not */
+  struct worker *workers, *idle;
+  uint64_t started, done;
+  size_t busy;      /* workers with a message under way */
+  bool stalled;     /* stdout takes no more for the time being */
+  bool input_ended; /* no more messages */
+  bool halted;      /* something failed: no new ones */
+  bool pumping;
+  bool failure_said;
+  int status;
+};
+
+/* Hand out messages while there are idle workers. */
+void client_pump(struct client *client);
+
+/* The echo is as it was sent (or nobody waits for one): print it, and on to the next. */
+void client_done(struct worker *worker);
+
+/* "echo 3 of 10 is <what>", printf-like; the first failure is said, none is started after it. */
+void client_failed(struct worker *worker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Nobody is at this address: the next one of the name is tried with the same message, until one
+ * has answered; then, or where there is none left, it is a failure. */
+void client_unreachable(struct worker *worker, int error);
+
+/* Compare a piece of echo. False when client_failed was called. */
+bool client_compare(struct worker *worker, const char *data, size_t size);
+
+/* A trouble that is not about one echo. */
+void client_trouble(struct client *client, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

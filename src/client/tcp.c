@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcp.c - a worker that sends over a connection.
+ *
+ * The connection is made for the worker's first message and serves the later ones too. A long
+ * message is written in pieces while its echo is read: were it queued whole, the stream's high
+ * watermark would stop our reading, the server's would stop its own, and both would wait for ever.
+ *
+ * --no-wait has a connection for each message and closes it at once, as the client of the lectures
+ * does. For a message of one segment that is safe: it and the FIN are on their way, and a reset,
+ * should the echo meet our closed socket, comes after them. A longer message is another matter: its
+ * first piece is echoed while the rest is still ours to send, and that reset would destroy the
+ * rest. So there only our direction is closed, and the echo is thrown away until the server is
+ * through.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "client.h"
+
+enum {
+  PIECE_SIZE = 64 * 1024, /* well under the stream's high watermark */
+  ONE_SEGMENT = 1024,
+};
+
+static void send_more(struct worker *worker);
+
+static void on_drain(struct iostream *stream, void *arg) {
+  (void)stream;
+  send_more(arg);
+}
+
+static void after_sending(struct worker *worker) {
+  if (!worker->client->options.no_wait)
+    return;
+  if (worker->message.size <= ONE_SEGMENT)
+    iostream_close_when_sent(worker->stream);
+  else
+    (void)iostream_shutdown(worker->stream);
+}
+
+static void send_more(struct worker *worker) {
+  const struct message *message = &worker->message;
+  if (!worker->busy || worker->sent == message->size)
+    return;
+  while (worker->sent < message->size && iostream_pending(worker->stream) == 0) {
+    size_t left = message->size - worker->sent;
+    size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
+    int error = iostream_write(worker->stream, message->data + worker->sent, piece);
+    if (error == -EPIPE)
+      return; /* the close callback says why */
+    if (error) {
+      client_failed(worker, "not sent: %s", strerror(-error));
+      return;
+    }
+    worker->sent += piece;
+  }
+  if (worker->sent == message->size)
+    after_sending(worker);
+}
+
+/* ---- what comes ----------------------------------------------------------------------- */
+
+static void on_end(struct worker *worker) {
+  const struct message *message = &worker->message;
+  if (worker->busy && !worker->client->options.no_wait)
+    client_failed(worker, "missing: the server closed the connection after %zu of %zu bytes",
+                  worker->received, message->size);
+  iostream_close(worker->stream);
+}
+
+static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+  struct worker *worker = arg;
+  if (size == 0) {
+    on_end(worker);
+    return;
+  }
+  if (worker->client->options.no_wait)
+    return;
+  if (!worker->busy) {
+    client_trouble(worker->client, "an echo is different: %zu more bytes than were sent", size);
+    iostream_close(stream);
+    client_pump(worker->client);
+    return;
+  }
+  if (!client_compare(worker, data, size))
+    iostream_close(stream);
+  else if (worker->received == worker->message.size)
+    client_done(worker);
+}
+
+static void on_connect(struct iostream *stream, void *arg) {
+  struct worker *worker = arg;
+  worker->connected = true;
+  worker->client->reached = true;
+  iostream_set_drain_callback(stream, on_drain, worker);
+  int error = iostream_read(stream, on_read, worker);
+  if (error) {
+    client_failed(worker, "not sent: %s", strerror(-error));
+    iostream_close(stream);
+    return;
+  }
+  send_more(worker);
+}
+
+static void on_close(struct iostream *stream, int error, void *arg) {
+  struct worker *worker = arg;
+  bool connected = worker->connected;
+  (void)stream;
+  worker->stream = NULL;
+  worker->connected = false;
+  if (!worker->busy)
+    return;
+  if (!connected)
+    client_unreachable(worker, error ? error : -ECONNABORTED);
+  else if (!worker->client->options.no_wait)
+    client_failed(worker, "missing: %s after %zu of %zu bytes", strerror(-error), worker->received,
+                  worker->message.size);
+  else if (error)
+    client_failed(worker, "not asked for, but the message may not have arrived: %s",
+                  strerror(-error));
+  else
+    client_done(worker);
+}
+
+/* ---- the transport -------------------------------------------------------------------- */
+
+static void start(struct worker *worker) {
+  struct client *client = worker->client;
+  if (worker->stream) {
+    send_more(worker);
+    return;
+  }
+  worker->target = client->target;
+  const struct address *address = &client->targets.at[worker->target];
+  int error = iostream_connect(client->loop, &address->any, address_size(address), on_connect,
+                               on_close, worker, &worker->stream);
+  if (error)
+    client_unreachable(worker, error);
+}
+
+static void close_stream(struct worker *worker) {
+  if (worker->stream)
+    iostream_close(worker->stream);
+}
+
+static void time_out(struct worker *worker) {
+  double seconds = (double)worker->client->options.timeout_ns / 1e9;
+  if (!worker->connected) {
+    worker->busy = false; /* not to be reported by on_close */
+    close_stream(worker);
+    worker->busy = true;
+    client_unreachable(worker, -ETIMEDOUT);
+    return;
+  }
+  if (worker->client->options.no_wait)
+    client_failed(worker, "not asked for, but the server took %zu of %zu bytes within %g s",
+                  worker->sent - iostream_pending(worker->stream), worker->message.size, seconds);
+  else
+    client_failed(worker, "late: %zu of %zu bytes came within %g s", worker->received,
+                  worker->message.size, seconds);
+  close_stream(worker);
+}
+
+const struct transport transport_tcp = {
+    .name = "tcp", .start = start, .time_out = time_out, .close = close_stream};

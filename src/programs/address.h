@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * address.h - from names to socket addresses and back to text.
+ */
+#ifndef PROGRAMS_ADDRESS_H
+#define PROGRAMS_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* An IPv4 or IPv6 address in 28 bytes; a sockaddr_storage, of which a server would keep one a
+ * connection, has 128. */
+struct address {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+  };
+};
+
+enum {
+  ADDRESS_TEXT_SIZE = 72, /* "[ffff:...:255.255.255.255%4294967295]:65535" and its NUL */
+  ADDRESS_LIST_SIZE = 16,
+};
+
+struct address_list {
+  struct address at[ADDRESS_LIST_SIZE];
+  size_t count;
+  bool named; /* from a name; false: it was a literal address */
+};
+
+/*
+ * Every address of `host`, IPv4 first. "localhost" is 127.0.0.1 and ::1 whatever the resolver says
+ * (RFC 6761, 6.3: many hosts files list only one of them); "*" is 0.0.0.0 and ::.
+ * NULL, or the reason in words why there is none.
+ */
+const char *address_resolve(const char *host, uint16_t port, struct address_list *ret);
+
+socklen_t address_size(const struct address *address);
+uint16_t address_port(const struct address *address);
+void address_set_port(struct address *address, uint16_t port);
+
+/* A copy of what a callback was given; zero where it is of another family. */
+struct address address_from(const struct sockaddr *any, socklen_t size);
+
+/* "127.0.0.1:8888", "[::1]:8888"; returns `to`. */
+const char *address_text(const struct address *address, char to[ADDRESS_TEXT_SIZE]);
+
+#endif

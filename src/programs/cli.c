@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli.c - the parser of cli.h.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+/* ---- values --------------------------------------------------------------------------- */
+
+/* Digits only: strtoull would take "-1", " 1" and "0x1". */
+static bool parse_digits(const char *text, uint64_t *ret) {
+  uint64_t number = 0;
+  const char *at = text;
+  for (; *at >= '0' && *at <= '9'; at++) {
+    uint64_t digit = (uint64_t)(*at - '0');
+    if (number > (UINT64_MAX - digit) / 10)
+      return false;
+    number = number * 10 + digit;
+  }
+  if (at == text || *at)
+    return false;
+  *ret = number;
+  return true;
+}
+
+/* Decimal seconds without floating point: 3, 0.25, .5, to nine places. */
+static bool parse_seconds(const char *text, uint64_t *ret_ns) {
+  char whole[16] = "0", places[10] = "000000000";
+  const char *point = strchr(text, '.');
+  size_t whole_size = point ? (size_t)(point - text) : strlen(text);
+  size_t places_size = point ? strlen(point + 1) : 0;
+  if (whole_size >= sizeof whole || places_size >= sizeof places || whole_size + places_size == 0)
+    return false;
+  if (whole_size > 0) {
+    memcpy(whole, text, whole_size);
+    whole[whole_size] = '\0';
+  }
+  if (places_size > 0)
+    memcpy(places, point + 1, places_size);
+  uint64_t seconds, ns;
+  if (!parse_digits(whole, &seconds) || !parse_digits(places, &ns) ||
+      seconds > UINT64_MAX / SECOND_NS - 1)
+    return false;
+  *ret_ns = seconds * SECOND_NS + ns;
+  return true;
+}
+
+static void describe_seconds(char *to, size_t room, uint64_t ns) {
+  if (ns % SECOND_NS == 0)
+    snprintf(to, room, "%" PRIu64, ns / SECOND_NS);
+  else
+    snprintf(to, room, "%g", (double)ns / (double)SECOND_NS);
+}
+
+/* "0 to 65535", "text, hex or none" */
+static void describe_allowed(const struct cli_option *option, char *to, size_t room) {
+  char low[32], high[32];
+  *to = '\0';
+  switch (option->kind) {
+  case CLI_NUMBER:
+    snprintf(to, room, "a number from %" PRIu64 " to %" PRIu64, option->min, option->max);
+    break;
+  case CLI_SECONDS:
+    describe_seconds(low, sizeof low, option->min);
+    describe_seconds(high, sizeof high, option->max);
+    snprintf(to, room, "seconds from %s to %s, as 3 or 0.25", low, high);
+    break;
+  case CLI_CHOICE:
+    for (size_t i = 0; option->choices[i]; i++) {
+      const char *before = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";
+      size_t used = strlen(to);
+      snprintf(to + used, room - used, "%s%s", before, option->choices[i]);
+    }
+    break;
+  case CLI_TEXT:
+    snprintf(to, room, "%s", option->min ? "not empty" : "");
+    break;
+  case CLI_FLAG:
+    break;
+  }
+}
+
+static int refuse(const struct cli_option *option, const char *value) {
+  char allowed[256];
+  describe_allowed(option, allowed, sizeof allowed);
+  complain("--%s=%s: must be %s", option->name, value, allowed);
+  return EXIT_USAGE;
+}
+
+static bool take_choice(const struct cli_option *option, const char *value) {
+  for (int i = 0; option->choices[i]; i++)
+    if (strcmp(option->choices[i], value) == 0) {
+      *(int *)option->target = i;
+      return true;
+    }
+  return false;
+}
+
+static bool take_number(const struct cli_option *option, const char *value) {
+  uint64_t number;
+  bool good =
+      option->kind == CLI_NUMBER ? parse_digits(value, &number) : parse_seconds(value, &number);
+  if (!good || number < option->min || number > option->max)
+    return false;
+  *(uint64_t *)option->target = number;
+  return true;
+}
+
+int cli_take(const struct cli_option *option, const char *value) {
+  bool good = true;
+  switch (option->kind) {
+  case CLI_FLAG:
+    *(bool *)option->target = true;
+    break;
+  case CLI_TEXT:
+    good = option->min == 0 || *value;
+    *(const char **)option->target = value;
+    break;
+  case CLI_NUMBER:
+  case CLI_SECONDS:
+    good = take_number(option, value);
+    break;
+  case CLI_CHOICE:
+    good = take_choice(option, value);
+    break;
+  }
+  return good ? 0 : refuse(option, value);
+}
+
+/* ---- options -------------------------------------------------------------------------- */
+
+/* "--port=N", "--stats[=SEC]", "--udp" */
+static void spell(const struct cli_option *option, char *to, size_t room) {
+  const char *format = !option->value ? "--%s" : option->optional ? "--%s[=%s]" : "--%s=%s";
+  snprintf(to, room, format, option->name, option->value);
+}
+
+enum {
+  NAME_SIZE = 32, /* longer ones resemble nothing */
+  FAR = 1000,
+};
+
+static size_t least(size_t a, size_t b, size_t c) {
+  size_t ab = a < b ? a : b;
+  return ab < c ? ab : c;
+}
+
+/* Levenshtein's edit distance: letters to insert, drop or replace. */
+static size_t distance(const char *a, size_t a_size, const char *b, size_t b_size) {
+  size_t row[NAME_SIZE + 1];
+  if (a_size > NAME_SIZE || b_size > NAME_SIZE)
+    return FAR;
+  for (size_t j = 0; j <= b_size; j++)
+    row[j] = j;
+  for (size_t i = 1; i <= a_size; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b_size; j++) {
+      size_t above = row[j];
+      row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+      diagonal = above;
+    }
+  }
+  return row[b_size];
+}
+
+/* The option that was meant, where two slips or fewer explain it: --prot's --port. */
+static const struct cli_option *nearest(const struct cli *cli, const char *name, size_t size) {
+  const struct cli_option *best = NULL;
+  size_t best_distance = size > 3 ? 3 : 2;
+  for (size_t i = 0; i < cli->option_count; i++) {
+    const char *candidate = cli->options[i].name;
+    size_t d = distance(name, size, candidate, strlen(candidate));
+    if (d < best_distance) {
+      best = &cli->options[i];
+      best_distance = d;
+    }
+  }
+  return best;
+}
+
+static int refuse_unknown(const struct cli *cli, const char *argument, const char *name,
+                          size_t size) {
+  char allowed[1024] = "", hint[96] = "";
+  for (size_t i = 0; i < cli->option_count; i++) {
+    char one[64];
+    spell(&cli->options[i], one, sizeof one);
+    size_t used = strlen(allowed);
+    snprintf(allowed + used, sizeof allowed - used, " %s", one);
+  }
+  const struct cli_option *near = nearest(cli, name, size);
+  if (near)
+    snprintf(hint, sizeof hint, " (did you mean --%s?)", near->name);
+  complain("unknown option %.64s%s; allowed are%s", argument, hint, allowed);
+  return EXIT_USAGE;
+}
+
+static const struct cli_option *find_option(const struct cli *cli, const char *name, size_t size) {
+  for (size_t i = 0; i < cli->option_count; i++)
+    if (strlen(cli->options[i].name) == size && memcmp(cli->options[i].name, name, size) == 0)
+      return &cli->options[i];
+  return NULL;
+}
+
+static int refuse_missing(const struct cli_option *option) {
+  char spelling[64], allowed[256];
+  spell(option, spelling, sizeof spelling);
+  describe_allowed(option, allowed, sizeof allowed);
+  complain("--%s: a value is missing: %s%s%s", option->name, spelling, *allowed ? ", " : "",
+           allowed);
+  return EXIT_USAGE;
+}
+
+/* `value`: what followed '=', or NULL; `next`: the next word of the command line, or NULL. */
+static int take_option(const struct cli_option *option, const char *value, const char *next,
+                       bool *ret_took_next) {
+  if (option->kind == CLI_FLAG && value) {
+    complain("--%s=%.64s: takes no value", option->name, value);
+    return EXIT_USAGE;
+  }
+  if (option->kind == CLI_FLAG)
+    return cli_take(option, NULL);
+  if (!value && option->optional) {
+    *(uint64_t *)option->target = option->absent;
+    return 0;
+  }
+  if (!value && !next)
+    return refuse_missing(option);
+  *ret_took_next = !value;
+  return cli_take(option, value ? value : next);
+}
+
+static int parse_word(struct cli *cli, const char *word, const char *next, bool *ret_took_next) {
+  if (strcmp(word, "-h") == 0)
+    word = "--help";
+  const char *name = word + 2, *equals = strchr(word, '=');
+  bool is_long = strncmp(word, "--", 2) == 0;
+  size_t size = !is_long ? 0 : equals ? (size_t)(equals - name) : strlen(name);
+  const struct cli_option *option = is_long ? find_option(cli, name, size) : NULL;
+  if (!option)
+    return refuse_unknown(cli, word, is_long ? name : "", size);
+  return take_option(option, equals ? equals + 1 : NULL, next, ret_took_next);
+}
+
+static int take_argument(struct cli *cli, const char *word) {
+  if (!cli->argument) {
+    complain("unexpected argument %.64s: only options are allowed, as in --port=8888", word);
+    return EXIT_USAGE;
+  }
+  cli->arguments[cli->argument_count++] = word;
+  return 0;
+}
+
+int cli_parse(struct cli *cli, int argc, char **argv) {
+  bool only_arguments = false;
+  cli->argument_count = 0;
+  for (int i = 1; i < argc; i++) {
+    bool took_next = false;
+    int error;
+    if (!only_arguments && strcmp(argv[i], "--") == 0) {
+      only_arguments = true;
+      continue;
+    }
+    /* A lone "-" is an argument by custom. */
+    if (only_arguments || argv[i][0] != '-' || !argv[i][1])
+      error = take_argument(cli, argv[i]);
+    else
+      error = parse_word(cli, argv[i], argv[i + 1], &took_next);
+    if (error)
+      return error;
+    i += took_next;
+  }
+  return 0;
+}
+
+/* ---- printing ------------------------------------------------------------------------- */
+
+enum {
+  HELP_COLUMN = 26,
+};
+
+static void print_options(const struct cli *cli) {
+  for (size_t i = 0; i < cli->option_count; i++) {
+    char spelling[64];
+    spell(&cli->options[i], spelling, sizeof spelling);
+    printf("  %-*s", HELP_COLUMN - 2, spelling);
+    for (const char *at = cli->options[i].help; *at; at++) {
+      putchar(*at);
+      if (*at == '\n')
+        printf("%*s", HELP_COLUMN, "");
+    }
+    putchar('\n');
+  }
+}
+
+static bool colour(void) {
+  const char *off = getenv("NO_COLOR"), *term = getenv("TERM");
+  return isatty(STDOUT_FILENO) && !(off && *off) && term && strcmp(term, "dumb") != 0;
+}
+
+const char *cli_bold(void) {
+  return colour() ? "\x1b[1m" : "";
+}
+
+const char *cli_plain(void) {
+  return colour() ? "\x1b[0m" : "";
+}
+
+static void print_line(const char *line, size_t size) {
+  bool heading = size > 0 && line[0] >= 'A' && line[0] <= 'Z';
+  fputs(heading ? cli_bold() : "", stdout);
+  for (size_t i = 0; i < size; i++)
+    if (line[i] == '@')
+      fputs(say_program(), stdout);
+    else
+      putchar(line[i]);
+  fputs(heading ? cli_plain() : "", stdout);
+  putchar('\n');
+}
+
+void cli_print_help(const struct cli *cli, const char *text) {
+  for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+    size_t size = (size_t)(end - text);
+    print_line(text, size);
+    if (size == 7 && memcmp(text, "OPTIONS", 7) == 0)
+      print_options(cli);
+  }
+}
+
+int cli_finish_stdout(void) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout))
+    return EXIT_OK;
+  complain("cannot write to stdout: %s", errno ? strerror(errno) : "write error");
+  return EXIT_TROUBLE;
+}

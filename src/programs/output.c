@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output.c - non-blocking stdout; see output.h.
+ *
+ * O_NONBLOCK belongs to the open file description, and stdout's is shared: with stderr, with the
+ * shell, with whatever follows us in the pipeline. Switching it on there breaks *their* writes.
+ * So by kind of file:
+ *
+ *   regular file   written as it is: a disk is not waited for by any of our I/O models
+ *   socket         send(MSG_DONTWAIT): non-blocking for this one call
+ *   pipe, tty      reopened through /proc/self/fd, which gives a description of our own
+ *   the same, but not to be reopened (no /proc, another user's pipe)
+ *                  O_NONBLOCK on the shared one, put back at the end
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+  KEEP_SIZE = 512 * 1024,      /* a buffer that a burst made larger is let go when empty */
+  RETRY_NS = 10 * 1000 * 1000, /* where the descriptor cannot be watched */
+};
+
+struct output {
+  struct ioloop *loop;
+  struct output_events events;
+  int fd;        /* what is written to */
+  int given_fd;  /* what we were given */
+  int old_flags; /* of given_fd, to be put back; -1: untouched */
+  bool is_socket;
+  bool watchable;
+  bool flush_queued; /* a callback will flush */
+  bool blocked;      /* EAGAIN came; the loop tells when to go on */
+  bool stalled;
+  bool failed;
+  char *buffer;
+  size_t room, head, tail;
+};
+
+/* ---- the descriptor ------------------------------------------------------------------- */
+
+/* O_NOCTTY: a terminal must not become ours because we opened it. */
+static int reopen(int fd) {
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+static void make_nonblocking(struct output *output) {
+  int own = reopen(output->given_fd);
+  if (own >= 0) {
+    output->fd = own;
+    return;
+  }
+  int flags = fcntl(output->given_fd, F_GETFL);
+  if (flags >= 0 && !(flags & O_NONBLOCK) &&
+      fcntl(output->given_fd, F_SETFL, flags | O_NONBLOCK) == 0)
+    output->old_flags = flags;
+}
+
+static void prepare(struct output *output) {
+  struct stat status;
+  output->fd = output->given_fd;
+  if (fstat(output->fd, &status) < 0)
+    return;
+  output->is_socket = S_ISSOCK(status.st_mode);
+  if (S_ISFIFO(status.st_mode) || (S_ISCHR(status.st_mode) && isatty(output->fd)))
+    make_nonblocking(output);
+}
+
+void output_restore(struct output *output) {
+  if (output->old_flags >= 0)
+    fcntl(output->given_fd, F_SETFL, output->old_flags);
+  output->old_flags = -1;
+}
+
+/* ---- writing -------------------------------------------------------------------------- */
+
+static void fail(struct output *output, int error) {
+  if (output->failed)
+    return;
+  output->failed = true;
+  output->head = output->tail = 0;
+  if (output->blocked && output->watchable)
+    ioloop_update_handler(output->loop, output->fd, 0);
+  if (output->events.failed)
+    output->events.failed(output->events.arg, error);
+}
+
+static void on_retry(struct ioloop *loop, void *arg);
+
+static void on_writable(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  (void)fd;
+  (void)events;
+  on_retry(loop, arg);
+}
+
+/* EAGAIN: go on when the loop says so. A kind of file that says EAGAIN and cannot be watched is
+ * tried again by the clock. */
+static void wait_writable(struct output *output) {
+  output->blocked = true;
+  int error = output->watchable ? ioloop_update_handler(output->loop, output->fd, IOLOOP_WRITE)
+                                : ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
+  if (error)
+    fail(output, error);
+}
+
+static void let_go_of_large_buffer(struct output *output) {
+  if (output->room <= KEEP_SIZE)
+    return;
+  free(output->buffer);
+  output->buffer = NULL;
+  output->room = 0;
+}
+
+static void tell(struct output *output) {
+  if (output->stalled && output_pending(output) <= OUTPUT_LOW) {
+    output->stalled = false;
+    if (output->events.resumed)
+      output->events.resumed(output->events.arg);
+  }
+  if (output_pending(output) > 0)
+    return;
+  output->head = output->tail = 0;
+  let_go_of_large_buffer(output);
+  if (output->events.emptied)
+    output->events.emptied(output->events.arg);
+}
+
+static ssize_t write_once(struct output *output) {
+  const char *data = output->buffer + output->head;
+  size_t size = output->tail - output->head;
+  return output->is_socket ? send(output->fd, data, size, MSG_DONTWAIT)
+                           : write(output->fd, data, size);
+}
+
+/* A short write is tried once more, to learn whether it was the end of the room. */
+static void write_pending(struct output *output) {
+  while (output->head < output->tail) {
+    ssize_t n = write_once(output);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+      fail(output, -errno);
+      return;
+    }
+    if (n < 0) {
+      wait_writable(output);
+      break;
+    }
+    output->head += (size_t)n;
+  }
+  tell(output);
+}
+
+void output_flush(struct output *output) {
+  if (!output->blocked && !output->failed && output_pending(output) > 0)
+    write_pending(output);
+}
+
+static void on_retry(struct ioloop *loop, void *arg) {
+  struct output *output = arg;
+  output->blocked = false;
+  output_flush(output);
+  if (!output->blocked && output->watchable)
+    ioloop_update_handler(loop, output->fd, 0);
+}
+
+static void on_turn_end(struct ioloop *loop, void *arg) {
+  struct output *output = arg;
+  (void)loop;
+  output->flush_queued = false;
+  output_flush(output);
+}
+
+/* ---- filling -------------------------------------------------------------------------- */
+
+char *output_reserve(struct output *output, size_t size) {
+  if (output->failed)
+    return NULL;
+  if (output->room - output->tail >= size)
+    return output->buffer + output->tail;
+  size_t pending = output_pending(output);
+  if (output->head > 0) {
+    memmove(output->buffer, output->buffer + output->head, pending);
+    output->head = 0;
+    output->tail = pending;
+  }
+  if (output->room - output->tail >= size)
+    return output->buffer + output->tail;
+  size_t room = pending + size + OUTPUT_FLUSH_SIZE;
+  char *buffer = realloc(output->buffer, room);
+  if (!buffer) {
+    fail(output, -ENOMEM);
+    return NULL;
+  }
+  output->buffer = buffer;
+  output->room = room;
+  return buffer + output->tail;
+}
+
+static void queue_flush(struct output *output) {
+  if (output->flush_queued || output->blocked)
+    return;
+  int error = ioloop_add_callback(output->loop, on_turn_end, output);
+  if (error)
+    output_flush(output);
+  else
+    output->flush_queued = true;
+}
+
+void output_commit(struct output *output, size_t size) {
+  if (output->failed)
+    return;
+  output->tail += size;
+  if (output_pending(output) >= OUTPUT_FLUSH_SIZE)
+    output_flush(output);
+  if (output_pending(output) > 0)
+    queue_flush(output);
+  if (!output->stalled && output_pending(output) >= OUTPUT_HIGH) {
+    output->stalled = true;
+    if (output->events.stalled)
+      output->events.stalled(output->events.arg);
+  }
+}
+
+void output_put(struct output *output, const char *data, size_t size) {
+  char *to = output_reserve(output, size);
+  if (!to)
+    return;
+  memcpy(to, data, size);
+  output_commit(output, size);
+}
+
+size_t output_pending(const struct output *output) {
+  return output->tail - output->head;
+}
+
+size_t output_pending_lines(const struct output *output) {
+  size_t lines = 0;
+  for (size_t i = output->head; i < output->tail; i++)
+    lines += output->buffer[i] == '\n';
+  return lines;
+}
+
+/* ---- making --------------------------------------------------------------------------- */
+
+int output_new(struct ioloop *loop, int fd, const struct output_events *events,
+               struct output **ret) {
+  struct output *output = calloc(1, sizeof *output);
+  if (!output)
+    return -ENOMEM;
+  *output = (struct output){.loop = loop, .events = *events, .given_fd = fd, .old_flags = -1};
+  prepare(output);
+  /* -EPERM: always ready. -EBADF: stdout is closed, which the first write will say. */
+  int error = ioloop_add_handler(loop, output->fd, 0, on_writable, output);
+  output->watchable = error == 0;
+  if (error && error != -EPERM && error != -EBADF) {
+    output_free(output);
+    return error;
+  }
+  *ret = output;
+  return 0;
+}
+
+void output_free(struct output *output) {
+  if (!output)
+    return;
+  output_restore(output);
+  if (output->watchable)
+    ioloop_remove_handler(output->loop, output->fd);
+  if (output->fd != output->given_fd)
+    close(output->fd);
+  free(output->buffer);
+  free(output);
+}

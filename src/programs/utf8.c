@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * utf8.c - decoding by the table of RFC 3629, section 4.
+ *
+ * The narrower range of the second byte after E0, ED, F0 and F4 is what keeps overlong forms,
+ * surrogates and codes above U+10FFFF out, so no check of the decoded value is needed.
+ */
+#include "utf8.h"
+
+struct lead {
+  unsigned char first, last; /* lead bytes that this row is about */
+  unsigned char second_min, second_max;
+  unsigned char length;
+  unsigned char bits; /* of the code that the lead byte carries */
+};
+
+static const struct lead leads[] = {
+    {0x00, 0x7f, 0x00, 0x00, 1, 0x7f}, {0xc2, 0xdf, 0x80, 0xbf, 2, 0x1f},
+    {0xe0, 0xe0, 0xa0, 0xbf, 3, 0x0f}, {0xe1, 0xec, 0x80, 0xbf, 3, 0x0f},
+    {0xed, 0xed, 0x80, 0x9f, 3, 0x0f}, {0xee, 0xef, 0x80, 0xbf, 3, 0x0f},
+    {0xf0, 0xf0, 0x90, 0xbf, 4, 0x07}, {0xf1, 0xf3, 0x80, 0xbf, 4, 0x07},
+    {0xf4, 0xf4, 0x80, 0x8f, 4, 0x07},
+};
+
+static const struct lead *find_lead(unsigned char byte) {
+  for (size_t i = 0; i < sizeof leads / sizeof leads[0]; i++)
+    if (byte >= leads[i].first && byte <= leads[i].last)
+      return &leads[i];
+  return NULL;
+}
+
+size_t utf8_decode(const char *data, size_t size, uint32_t *ret) {
+  const unsigned char *bytes = (const unsigned char *)data;
+  const struct lead *lead = size > 0 ? find_lead(bytes[0]) : NULL;
+  if (!lead || lead->length > size)
+    return 0;
+  uint32_t code = bytes[0] & lead->bits;
+  for (size_t i = 1; i < lead->length; i++) {
+    unsigned char low = i == 1 ? lead->second_min : 0x80;
+    unsigned char high = i == 1 ? lead->second_max : 0xbf;
+    if (bytes[i] < low || bytes[i] > high)
+      return 0;
+    code = code << 6 | (bytes[i] & 0x3f);
+  }
+  *ret = code;
+  return lead->length;
+}
+
+bool utf8_shows(uint32_t code) {
+  if (code < 0x20 || (code >= 0x7f && code <= 0x9f))
+    return false;
+  bool separator = code == 0x2028 || code == 0x2029;
+  bool bidi = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return !separator && !bidi;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * echo_tcp.c - connections served on the loop: print what was read, write it back.
+ *
+ * All that a connection needs of us is its peer's address, and that only for --prefix. Slowness is
+ * handled below: a peer that does not read its echo is not read from (the stream's watermarks),
+ * and nobody is read from while stdout is full (the gate).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../programs/say.h"
+#include "server.h"
+
+struct connection {
+  struct server *server;
+  struct address peer;
+};
+
+static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+  struct connection *connection = arg;
+  struct server *server = connection->server;
+  if (size == 0) {
+    iostream_close_when_sent(stream);
+    return;
+  }
+  server->counts.tcp_records++;
+  server->counts.bytes += size;
+  server_print(server, "tcp", &connection->peer, data, size);
+  if (server->options.no_echo)
+    return;
+  int error = iostream_write(stream, data, size);
+  if (error == 0)
+    server->counts.echoed += size;
+  else if (error == -ENOMEM)
+    iostream_close(stream); /* an echo with a hole in it would be worse */
+}
+
+static void on_close(struct iostream *stream, int error, void *arg) {
+  struct connection *connection = arg;
+  struct server *server = connection->server;
+  (void)stream;
+  bool idle = error == -ETIMEDOUT && server->options.idle_timeout_ns > 0;
+  if (error && !idle)
+    server->counts.failed++;
+  free(connection);
+  server_check_end(server);
+}
+
+void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
+                          const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  struct server *server = arg;
+  (void)tcp;
+  struct connection *connection = malloc(sizeof *connection);
+  if (!connection) {
+    iostream_close(stream);
+    return;
+  }
+  *connection = (struct connection){.server = server, .peer = address_from(peer, peer_size)};
+  iostream_set_close_callback(stream, on_close, connection);
+  iostream_set_gate(stream, server->gate);
+  if (iostream_read(stream, on_read, connection) < 0)
+    iostream_close(stream);
+}
+
+/* Accepting pauses and is tried again by the library; a person needs to hear of it, but not ten
+ * times a second. */
+void server_on_trouble(struct tcpserver *tcp, int error, void *arg) {
+  struct server *server = arg;
+  uint64_t now = ioloop_time(server->loop);
+  if (server->complained_ns && now - server->complained_ns < UINT64_C(1000000000))
+    return;
+  server->complained_ns = now;
+  complain("cannot accept more: %s; %zu connections are open, new ones wait until some close "
+           "(raise the limit of %llu descriptors: ulimit -n)",
+           strerror(-error), tcpserver_connections(tcp), server->descriptor_limit);
+}

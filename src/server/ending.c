@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ending.c - SIGINT and SIGTERM: an end that loses nothing and does not take for ever.
+ *
+ *   at once         no new connections, but those in the backlog are served
+ *   every 25 ms     UDP queues are drained; a connection that has nothing left to be read is
+ *                   closed when its echo is sent; threads are told that no input follows
+ *   when all is     no connection, no datagram, nothing waiting for stdout: summary, exit 0
+ *   after 3 s       what is left is cut off. Records that stdout did not take are counted, and
+ *                   the exit status is 1 then
+ *   second signal   exit 128 + its number, at once
+ *
+ * While stdout is stalled the gate is closed, and nothing is drained into a buffer that nobody
+ * empties: the peers keep what they have, and learn by the reset that it was not taken.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "../programs/say.h"
+#include "server.h"
+#include "threads.h"
+
+#define MILLISECOND_NS UINT64_C(1000000)
+
+enum {
+  LOOK_MS = 25,
+  PATIENCE_MS = 3000,
+  FORCED_MS = 200, /* for threads that were cut off to come home */
+  DRAIN_BATCH = 1024,
+};
+
+/* Is there nothing in the kernel that we have not read, neither data nor the end of it? */
+static bool nothing_to_read(int fd) {
+  char byte;
+  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+static void close_if_read(struct iostream *stream, void *arg) {
+  (void)arg;
+  if (nothing_to_read(iostream_fd(stream)))
+    iostream_close_when_sent(stream);
+}
+
+static void close_now(struct iostream *stream, void *arg) {
+  (void)arg;
+  iostream_close(stream);
+}
+
+/* True when the queues of all sockets are empty. A batch a turn: a flood must not keep the loop
+ * from the second signal. */
+static bool drain_udp(struct server *server) {
+  bool empty = true;
+  for (size_t i = 0; i < server->udp_count; i++)
+    if (!iostream_gate_is_open(server->gate) ||
+        datagram_drain(server->udp[i], DRAIN_BATCH) == DRAIN_BATCH)
+      empty = false;
+  return empty;
+}
+
+static void on_check(struct ioloop *loop, void *arg) {
+  struct server *server = arg;
+  server->check_queued = false;
+  if (server->tcp && tcpserver_connections(server->tcp) > 0 && !server->forced)
+    return;
+  if (server->forced) {
+    ioloop_stop(loop);
+    return;
+  }
+  bool empty = drain_udp(server);
+  if (empty && output_pending(server->output) == 0)
+    ioloop_stop(loop);
+  else if (!empty && iostream_gate_is_open(server->gate))
+    server_check_end(server);
+}
+
+/* Not at once: the caller may be in the middle of a record. */
+void server_check_end(struct server *server) {
+  if (!server->ending_signal || server->check_queued)
+    return;
+  server->check_queued = ioloop_add_callback(server->loop, on_check, server) == 0;
+}
+
+static void on_look(struct ioloop *loop, void *arg) {
+  struct server *server = arg;
+  (void)loop;
+  output_flush(server->output);
+  if (server->threads)
+    threads_finish(server->threads);
+  else if (server->tcp)
+    tcpserver_each(server->tcp, close_if_read, NULL);
+  server_check_end(server);
+}
+
+static void on_last(struct ioloop *loop, void *arg) {
+  (void)arg;
+  ioloop_stop(loop);
+}
+
+static void on_time_over(struct ioloop *loop, void *arg) {
+  struct server *server = arg;
+  server->forced = true;
+  if (server->threads)
+    threads_abandon(server->threads);
+  else if (server->tcp)
+    tcpserver_each(server->tcp, close_now, NULL);
+  if (ioloop_call_later(loop, FORCED_MS * MILLISECOND_NS, on_last, server, NULL) < 0)
+    ioloop_stop(loop);
+  server_check_end(server);
+}
+
+static void begin_end(struct server *server, int signo) {
+  struct ioloop *loop = server->loop;
+  server->ending_signal = signo;
+  say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
+      PATIENCE_MS / 1000);
+  if (server->tcp)
+    tcpserver_stop(server->tcp);
+  int error = ioloop_call_every(loop, LOOK_MS * MILLISECOND_NS, on_look, server, NULL);
+  if (!error)
+    error = ioloop_call_later(loop, PATIENCE_MS * MILLISECOND_NS, on_time_over, server, NULL);
+  if (error)
+    ioloop_stop(loop);
+  server_check_end(server);
+}
+
+static void on_signal(struct ioloop *loop, int signo, void *arg) {
+  struct server *server = arg;
+  (void)loop;
+  if (server->ending_signal) {
+    output_restore(server->output);
+    _exit(128 + signo);
+  }
+  begin_end(server, signo);
+}
+
+int server_watch_signals(struct server *server) {
+  int error = ioloop_add_signal(server->loop, SIGINT, on_signal, server);
+  return error ? error : ioloop_add_signal(server->loop, SIGTERM, on_signal, server);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c - the server's options: one table that is parsed, refused and explained from.
+ */
+#include "options.h"
+
+#include <limits.h>
+
+#include "../programs/cli.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+  OPTION_COUNT = 17,
+  DEFAULT_PORT = 8888,
+};
+
+static const char *const handler_names[] = {"inline", "thread", NULL};
+static const char *const print_names[] = {"text", "hex", "none", NULL};
+
+static const uint64_t shortest_ns = SECOND_NS / 1000, longest_ns = 1000000 * SECOND_NS;
+
+/* The table points into `options`, so it is filled in rather than constant. */
+static void fill_table(struct options *options, struct cli_option table[OPTION_COUNT]) {
+  const struct cli_option filled[OPTION_COUNT] = {
+      {.name = "backend",
+       .value = "NAME",
+       .kind = CLI_TEXT,
+       .target = &options->backend,
+       .help = "the I/O model to run on, see --list-backends\n"
+               "(default: $IOLOOP_BACKEND, else the best one here)"},
+      {.name = "host",
+       .value = "ADDR",
+       .kind = CLI_TEXT,
+       .target = &options->host,
+       .min = 1,
+       .help = "name or address to listen on, * for all of this machine\n"
+               "(default: localhost, which is 127.0.0.1 and ::1)"},
+      {.name = "port",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->port,
+       .max = 65535,
+       .help = "port, the same for TCP and UDP; 0 picks a free one (default: 8888)"},
+      {.name = "tcp", .kind = CLI_FLAG, .target = &options->tcp, .help = "TCP only"},
+      {.name = "udp",
+       .kind = CLI_FLAG,
+       .target = &options->udp,
+       .help = "UDP only (default: both)"},
+      {.name = "handler",
+       .value = "HOW",
+       .kind = CLI_CHOICE,
+       .target = &options->handler,
+       .choices = handler_names,
+       .help = "inline: connections are served on the loop (default)\n"
+               "thread: each gets a thread that reads and writes with blocking calls"},
+      {.name = "no-echo",
+       .kind = CLI_FLAG,
+       .target = &options->no_echo,
+       .help = "print what comes but send nothing back"},
+      {.name = "print",
+       .value = "HOW",
+       .kind = CLI_CHOICE,
+       .target = &options->print,
+       .choices = print_names,
+       .help = "text, hex or none (default: text); see RECORDS below"},
+      {.name = "prefix",
+       .kind = CLI_FLAG,
+       .target = &options->prefix,
+       .help = "print local time, protocol and peer before each record"},
+      {.name = "max-connections",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->max_connections,
+       .max = 10000000,
+       .help = "serve no more at once, the others wait; 0 is no limit (default: 0)"},
+      {.name = "idle-timeout",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &options->idle_timeout_ns,
+       .max = longest_ns,
+       .help = "close connections that are silent so long; 0 is never (default: 0)"},
+      {.name = "backlog",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->backlog,
+       .min = 1,
+       .max = INT_MAX,
+       .help = "connections that may wait to be accepted (default: the system's)"},
+      {.name = "heartbeat",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &options->heartbeat_ns,
+       .min = shortest_ns,
+       .max = longest_ns,
+       .help = "say \"Waiting...\" on stderr every SEC seconds"},
+      {.name = "stats",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .optional = true,
+       .absent = SECOND_NS,
+       .target = &options->stats_ns,
+       .min = shortest_ns,
+       .max = longest_ns,
+       .help = "print counters on stderr every SEC seconds (--stats alone: 1)"},
+      {.name = "list-backends",
+       .kind = CLI_FLAG,
+       .target = &options->list_backends,
+       .help = "print the I/O models, which of them work here and why not the others"},
+      {.name = "help", .kind = CLI_FLAG, .target = &options->help, .help = "print this"},
+      {.name = "version",
+       .kind = CLI_FLAG,
+       .target = &options->version,
+       .help = "print the version"},
+  };
+  for (size_t i = 0; i < OPTION_COUNT; i++)
+    table[i] = filled[i];
+}
+
+int options_parse(int argc, char **argv, struct options *ret) {
+  struct cli_option table[OPTION_COUNT];
+  struct options options = {.host = "localhost", .port = DEFAULT_PORT};
+  fill_table(&options, table);
+  struct cli cli = {.options = table, .option_count = OPTION_COUNT};
+  int error = cli_parse(&cli, argc, argv);
+  if (error)
+    return error;
+  if (!options.tcp && !options.udp)
+    options.tcp = options.udp = true;
+  *ret = options;
+  return 0;
+}
+
+static const char help[] =
+    "@ - print what comes over TCP and UDP, and echo it, under any I/O model\n"
+    "\n"
+    "EXAMPLES\n"
+    "  @                           serve 127.0.0.1:8888 and [::1]:8888 until Ctrl-C\n"
+    "  @ --backend=sigio           the same, driven by signals\n"
+    "  @ --prefix --stats          who sent what and when; counters every second\n"
+    "  @ --host=* --port=0         all addresses of this machine, any free port\n"
+    "  echo hello | nc -N localhost 8888        speak to it; or use the client\n"
+    "\n"
+    "OPTIONS\n"
+    "\n"
+    "RECORDS\n"
+    "  Only what was received goes to stdout: one line for each read of a connection and for\n"
+    "  each datagram. A newline at its end is kept, and added where it lacks. With --print=text\n"
+    "  other control characters and what is not UTF-8 show as \\n, \\r or \\xHH, so that nobody\n"
+    "  can drive your terminal or pass one record for two; tabs and backslashes stay as they\n"
+    "  are. --print=hex shows every byte as two digits. When the reader of stdout stalls, TCP\n"
+    "  peers are held back, and datagrams wait in the kernel, which drops and counts what it\n"
+    "  has no room for.\n"
+    "\n"
+    "COUNTERS (of --stats and of the summary at the end; totals since the start)\n"
+    "  connections   open now               accepted      all there were\n"
+    "  failed        ended by an error      records       tcp + udp, what was printed\n"
+    "  bytes         received               echoed        bytes sent back\n"
+    "  iterations    turns of the loop      wakeups       waits that found something\n"
+    "  events        found by them          spurious      of these, for nothing\n"
+    "  signals       taken by sigio, rtsig  overflows     of the kernel's signal queue\n"
+    "  rescues       by the safety net: 0   kernel_drops  datagrams lost before we could read:\n"
+    "  reply_drops   echoes given up                      udp + kernel_drops == sent\n"
+    "  unprinted     records that stdout did not take before the end\n"
+    "\n"
+    "ENDING\n"
+    "  SIGINT (Ctrl-C) or SIGTERM: what has arrived is served, stdout flushed and a summary\n"
+    "  printed, within 3 seconds. A second signal ends it at once.\n"
+    "  Exit status: 0 ended in order, 1 trouble (one line says why), 2 wrong command line.\n";
+
+int options_print_help(void) {
+  struct cli_option table[OPTION_COUNT];
+  struct options options;
+  fill_table(&options, table);
+  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
+  cli_print_help(&cli, help);
+  return cli_finish_stdout();
+}

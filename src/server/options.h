@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.h - what the server's command line can say.
+ */
+#ifndef SERVER_OPTIONS_H
+#define SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum handler_kind {
+  HANDLER_INLINE,
+  HANDLER_THREAD,
+};
+
+enum print_kind {
+  PRINT_TEXT,
+  PRINT_HEX,
+  PRINT_NONE,
+};
+
+struct options {
+  const char *backend; /* NULL: IOLOOP_BACKEND or the best one */
+  const char *host;
+  uint64_t port; /* 0: any that is free */
+  bool tcp, udp;
+  int handler; /* enum handler_kind */
+  bool no_echo;
+  int print; /* enum print_kind */
+  bool prefix;
+  uint64_t max_connections; /* 0: no limit */
+  uint64_t idle_timeout_ns; /* 0: none */
+  uint64_t backlog;
+  uint64_t heartbeat_ns; /* 0: none */
+  uint64_t stats_ns;     /* 0: none */
+  bool list_backends, help, version;
+};
+
+/* 0, or EXIT_USAGE when a line has been said. */
+int options_parse(int argc, char **argv, struct options *ret);
+
+/* --help on stdout. Returns an exit code. */
+int options_print_help(void);
+
+#endif

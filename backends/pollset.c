@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* pollset.c - see pollset.h. Shared by poll, sigio and rtsig; touches nothing but its array. */
+#include "pollset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <time.h>
+
+_Static_assert(IOLOOP_READ == POLLIN && IOLOOP_WRITE == POLLOUT &&
+                   IOLOOP_ERROR == (POLLERR | POLLHUP),
+               "masks need no translation");
+
+#ifdef __APPLE__
+/* Milliseconds, rounded up: the last fraction must not become a busy loop. */
+static int poll_timed(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+  uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+  return poll(fds, (nfds_t)count, ms < INT_MAX ? (int)ms : INT_MAX);
+}
+#else
+static int poll_timed(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+  uint64_t seconds = timeout_ns / 1000000000;
+  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  return ppoll(fds, (nfds_t)count, &timeout, NULL);
+}
+#endif
+
+int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+  int n;
+  if (timeout_ns == 0 || timeout_ns == IOLOOP_FOREVER)
+    n = poll(fds, (nfds_t)count, timeout_ns ? -1 : 0);
+  else
+    n = poll_timed(fds, count, timeout_ns);
+  return n < 0 ? -errno : n;
+}
+
+void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop) {
+  *set = (struct ioloop__pollset){.loop = loop};
+}
+
+void ioloop__pollset_free(struct ioloop__pollset *set) {
+  free(set->fds);
+  set->fds = NULL;
+}
+
+/* By a quarter: an idle descriptor must stay small. */
+static int reserve(struct ioloop__pollset *set) {
+  if (set->count < set->capacity)
+    return 0;
+  uint32_t capacity = set->capacity + set->capacity / 4 + 16;
+  struct pollfd *fds = realloc(set->fds, capacity * sizeof *fds);
+  if (!fds)
+    return -ENOMEM;
+  set->fds = fds;
+  set->capacity = capacity;
+  return 0;
+}
+
+static void put(struct ioloop__pollset *set, uint32_t index, struct pollfd entry) {
+  set->fds[index] = entry;
+  struct ioloop__place *place = ioloop__slot(set->loop, entry.fd);
+  place->index = index + 1;
+}
+
+static void swap(struct ioloop__pollset *set, uint32_t a, uint32_t b) {
+  if (a == b)
+    return;
+  struct pollfd entry = set->fds[a];
+  put(set, a, set->fds[b]);
+  put(set, b, entry);
+}
+
+/* If the entry is left of the border, take it to the right; returns where it is then. */
+static uint32_t cross(struct ioloop__pollset *set, uint32_t index, uint32_t *border) {
+  if (index >= *border)
+    return index;
+  --*border;
+  swap(set, index, *border);
+  return *border;
+}
+
+/* Out of the snapshot, if it is in it and waits to be reported. */
+static uint32_t leave_snapshot(struct ioloop__pollset *set, uint32_t index) {
+  if (index < set->cursor || index >= set->polled)
+    return index;
+  if (set->fds[index].revents)
+    set->left--;
+  set->fds[index].revents = 0;
+  return cross(set, index, &set->polled);
+}
+
+static void end_snapshot(struct ioloop__pollset *set) {
+  set->cursor = set->polled = set->fixed;
+  set->left = 0;
+}
+
+int ioloop__pollset_add_fixed(struct ioloop__pollset *set, int fd) {
+  int r = reserve(set);
+  if (r)
+    return r;
+  set->fds[set->count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+  set->fixed = set->cursor = set->polled = set->hot = set->count;
+  return 0;
+}
+
+int ioloop__pollset_add(struct ioloop__pollset *set, int fd, short events,
+                        struct ioloop__place *place) {
+  int r = reserve(set);
+  if (r)
+    return r;
+  place->index = set->count + 1;
+  set->fds[set->count] = (struct pollfd){.fd = fd, .events = events};
+  ioloop__pollset_heat(set, set->count++);
+  return 0;
+}
+
+void ioloop__pollset_change(struct ioloop__pollset *set, short events,
+                            const struct ioloop__place *place) {
+  uint32_t index = leave_snapshot(set, place->index - 1);
+  set->fds[index].events = events;
+  ioloop__pollset_heat(set, index);
+}
+
+void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *place) {
+  uint32_t index = leave_snapshot(set, place->index - 1);
+  index = cross(set, index, &set->cursor);
+  index = cross(set, index, &set->polled);
+  index = cross(set, index, &set->hot);
+  cross(set, index, &set->count);
+  place->index = 0;
+}
+
+void ioloop__pollset_heat(struct ioloop__pollset *set, uint32_t index) {
+  if (index < set->hot)
+    return;
+  set->fds[index].revents = 0;
+  swap(set, index, set->hot++);
+}
+
+void ioloop__pollset_cool(struct ioloop__pollset *set) {
+  for (uint32_t i = set->cursor; i < set->polled;) {
+    if (set->fds[i].revents || set->fds[i].events & IOLOOP__PINNED) {
+      i++;
+    } else {
+      uint32_t index = cross(set, i, &set->polled);
+      cross(set, index, &set->hot);
+    }
+  }
+}
+
+/* The answer to a poll of the first `polled` entries: n is what ioloop__poll_ns returned. */
+static int begin_snapshot(struct ioloop__pollset *set, uint32_t polled, int n) {
+  end_snapshot(set);
+  if (n < 0)
+    return n;
+  set->polled = polled;
+  set->left = (uint32_t)n;
+  for (uint32_t i = 0; i < set->fixed; i++)
+    if (set->fds[i].revents)
+      set->left--;
+  return 0;
+}
+
+int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  return begin_snapshot(set, set->hot, ioloop__poll_ns(set->fds, set->hot, timeout_ns));
+}
+
+int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, uint32_t *woken) {
+  int n = ioloop__poll_ns(set->fds, set->count, timeout_ns);
+  uint32_t before = set->hot;
+  for (uint32_t i = before; n > 0 && i < set->count; i++)
+    if (set->fds[i].revents)
+      swap(set, i, set->hot++);
+  *woken = set->hot - before;
+  return begin_snapshot(set, set->hot, n);
+}
+
+/*
+ * A blocking poll queues itself on every descriptor's wait queue before it sees that one is ready,
+ * and takes itself off again; with no timeout it only looks. So while there is traffic we look
+ * first. For a few descriptors the queueing is cheaper than a second system call.
+ */
+enum {
+  PROBE_FROM = 16
+};
+
+int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  uint32_t woken;
+  int r = 0;
+  if (timeout_ns && set->found && set->count >= PROBE_FROM)
+    r = ioloop__pollset_poll_all(set, 0, &woken);
+  if (!r && !set->left)
+    r = ioloop__pollset_poll_all(set, timeout_ns, &woken);
+  set->found = set->left > 0;
+  return r;
+}
+
+bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
+  if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+    return false; /* macOS: a device that poll cannot watch */
+  ioloop__fd_gone(set->loop, fd);
+  return true;
+}
+
+int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
+  int n = 0;
+  while (set->left && n < IOLOOP__MAX_READY) {
+    struct pollfd entry = set->fds[set->cursor++];
+    if (!entry.revents)
+      continue;
+    set->left--;
+    if (entry.revents & POLLNVAL && ioloop__pollset_gone(set, entry.fd))
+      continue;
+    unsigned events = (unsigned)entry.revents & (IOLOOP_READ | IOLOOP_WRITE | IOLOOP_ERROR);
+    if (entry.revents & (POLLERR | POLLHUP | POLLNVAL))
+      events |= IOLOOP_READ | IOLOOP_WRITE | IOLOOP_ERROR;
+    ready[n++] =
+        (struct ioloop_ready){.token = ioloop__token(set->loop, entry.fd), .events = events};
+  }
+  if (!set->left)
+    end_snapshot(set);
+  return n;
+}

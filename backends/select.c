@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * select.c - three bitmaps and a highest number (4.2BSD, 1983; select(2), pselect(2)).
+ *
+ * select takes one bit a descriptor in a set for reading, one for writing, one for "exceptional
+ * conditions" (out-of-band data; we leave it out), and overwrites the sets with the answer. So they
+ * are copied for every call, and the call costs O(highest number): twenty descriptors around number
+ * 20,000 cost five kilobytes in and five out, and 20,000 bits to look at. Inside the kernel it is
+ * poll: ask every file, sleep on all, ask again.
+ *
+ * The limit of 1024 is the C library's, not the kernel's. FD_SETSIZE is the size of fd_set, and
+ * FD_SET(1024, &set) writes behind its end - a classic of remote exploits. Linux takes any n up to
+ * the size of the process's descriptor table, so here the sets are arrays of words that grow, and
+ * FD_SET and FD_ISSET are not used. FreeBSD's kernel does the same, macOS if the program was
+ * compiled with _DARWIN_UNLIMITED_SELECT; elsewhere a number beyond FD_SETSIZE is -ENOSPC at add.
+ *
+ * Surprises
+ *   - One closed descriptor in a set fails the whole call with EBADF, without saying which. We
+ *     then ask fcntl(F_GETFD) of each.
+ *   - There is no bit for "failed": an error or a hang-up makes a descriptor readable (an error,
+ *     writable as well), so ERROR is never reported by this model.
+ *   - The result counts bits, not descriptors: one that is ready for both counts twice.
+ *   - Linux writes the time left into select's timeout; pselect's is const, and in nanoseconds.
+ *   - As with poll, a call that blocks is dearer than one that only looks: see PROBE_FROM.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <time.h>
+
+#include "backend.h"
+
+#if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__)
+enum {
+  FD_LIMIT = INT_MAX - 64
+};
+#else
+enum {
+  FD_LIMIT = FD_SETSIZE
+};
+#endif
+
+enum {
+  READ,
+  WRITE,
+  SET_COUNT,
+  WORD_BITS = CHAR_BIT * sizeof(unsigned long),
+  PROBE_FROM = 64, /* a highest number of less is looked through faster than a call is made */
+};
+
+struct state {
+  unsigned long *wanted[SET_COUNT];
+  unsigned long *found[SET_COUNT]; /* the snapshot; what is handed out is cleared */
+  size_t words;                    /* room in each */
+  int top;                         /* the highest number plus one */
+  int left;                        /* bits set in the snapshot */
+  size_t cursor;                   /* its first word that may have one */
+  bool busy;                       /* the last wait found something */
+};
+
+static size_t word_of(int fd) {
+  return (size_t)fd / WORD_BITS;
+}
+
+static unsigned long bit_of(int fd) {
+  return 1ul << ((unsigned)fd % WORD_BITS);
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)loop, (void)state, (void)variant;
+  return 0;
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  free(s->wanted[READ]);
+}
+
+/* One block holds the four bitmaps. */
+static int reserve(struct state *s, int fd) {
+  if (word_of(fd) < s->words)
+    return 0;
+  size_t words = word_of(fd) + 1 + s->words / 4;
+  unsigned long *block = calloc(words * 2 * SET_COUNT, sizeof *block);
+  if (!block)
+    return -ENOMEM;
+  unsigned long *old = s->wanted[READ];
+  for (int set = 0; set < SET_COUNT; set++) {
+    unsigned long *wanted = block + words * (size_t)set;
+    unsigned long *found = block + words * (size_t)(SET_COUNT + set);
+    if (s->words) {
+      memcpy(wanted, s->wanted[set], s->words * sizeof *wanted);
+      memcpy(found, s->found[set], s->words * sizeof *found);
+    }
+    s->wanted[set] = wanted;
+    s->found[set] = found;
+  }
+  free(old);
+  s->words = words;
+  return 0;
+}
+
+/* Take a descriptor out of the snapshot; returns what it was found ready for. */
+static unsigned take(struct state *s, int fd) {
+  static const unsigned events[SET_COUNT] = {IOLOOP_READ, IOLOOP_WRITE};
+  unsigned taken = 0;
+  for (int set = 0; s->left && set < SET_COUNT; set++) {
+    if (!(s->found[set][word_of(fd)] & bit_of(fd)))
+      continue;
+    s->found[set][word_of(fd)] &= ~bit_of(fd);
+    s->left--;
+    taken |= events[set];
+  }
+  return taken;
+}
+
+static void want(struct state *s, int set, int fd, bool on) {
+  if (on)
+    s->wanted[set][word_of(fd)] |= bit_of(fd);
+  else
+    s->wanted[set][word_of(fd)] &= ~bit_of(fd);
+}
+
+static bool wanted(const struct state *s, int fd) {
+  return (s->wanted[READ][word_of(fd)] | s->wanted[WRITE][word_of(fd)]) & bit_of(fd);
+}
+
+static void lower_top(struct state *s) {
+  while (s->top > 0 && !wanted(s, s->top - 1)) {
+    size_t word = word_of(s->top - 1);
+    if (s->wanted[READ][word] | s->wanted[WRITE][word])
+      s->top--;
+    else
+      s->top = (int)(word * WORD_BITS);
+  }
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  (void)loop, (void)readd, (void)slot;
+  struct state *s = state;
+  int fd = (int)(uint32_t)token;
+  if (!old) {
+    int r = ioloop__check_fd(fd);
+    if (!r)
+      r = fd < FD_LIMIT ? reserve(s, fd) : -ENOSPC;
+    if (r)
+      return r;
+  }
+  take(s, fd); /* found by a question that is no longer asked */
+  want(s, READ, fd, now & IOLOOP_READ);
+  want(s, WRITE, fd, now & IOLOOP_WRITE);
+  if (now && fd >= s->top)
+    s->top = fd + 1;
+  else if (!now)
+    lower_top(s);
+  return 0;
+}
+
+/* The kernel reads and writes whole words up to that of the highest number. */
+static int call(struct state *s, uint64_t timeout_ns) {
+  size_t bytes = (word_of(s->top) + 1) * sizeof(unsigned long);
+  if (s->top == 0)
+    bytes = 0;
+  else if (s->top % WORD_BITS == 0)
+    bytes -= sizeof(unsigned long);
+  fd_set *sets[SET_COUNT];
+  for (int set = 0; set < SET_COUNT; set++) {
+    if (bytes)
+      memcpy(s->found[set], s->wanted[set], bytes);
+    sets[set] = (fd_set *)(void *)s->found[set];
+  }
+  uint64_t seconds = timeout_ns / 1000000000;
+  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  int n = pselect(s->top, sets[READ], sets[WRITE], NULL,
+                  timeout_ns == IOLOOP_FOREVER ? NULL : &timeout, NULL);
+  return n < 0 ? -errno : n;
+}
+
+static void drop_closed(struct ioloop *loop, struct state *s) {
+  for (int fd = 0; fd < s->top; fd++)
+    if (wanted(s, fd) && fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      ioloop__fd_gone(loop, fd);
+}
+
+static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
+  int n = 0;
+  if (timeout_ns && s->busy && s->top >= PROBE_FROM)
+    n = call(s, 0);
+  if (n == 0)
+    n = call(s, timeout_ns);
+  s->left = n > 0 ? n : 0;
+  s->cursor = 0;
+  s->busy = n > 0;
+  if (n == -EBADF)
+    drop_closed(loop, s);
+  return n == -EINTR || n == -EBADF || n > 0 ? 0 : n;
+}
+
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
+  struct state *s = state;
+  if (!s->left) {
+    int r = look(loop, s, timeout_ns);
+    if (r)
+      return r;
+  }
+  int count = 0;
+  while (s->left && count < IOLOOP__MAX_READY) {
+    unsigned long word = s->found[READ][s->cursor] | s->found[WRITE][s->cursor];
+    if (!word) {
+      s->cursor++;
+      continue;
+    }
+    int fd = (int)(s->cursor * WORD_BITS) + __builtin_ctzl(word);
+    unsigned events = take(s, fd);
+    ready[count++] = (struct ioloop_ready){.token = ioloop__token(loop, fd), .events = events};
+  }
+  return count;
+}
+
+const struct ioloop_backend ioloop__select = {
+    .name = "select",
+    .model = "multiplexing",
+    .summary = "pselect: bitmaps of descriptor numbers that the kernel looks through at each call",
+    .features = IOLOOP_F_NS_TIMEOUT,
+    .state_size = sizeof(struct state),
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_ready,
+    .after_fork = fini, /* nothing but memory */
+};

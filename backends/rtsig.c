@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rtsig.c - signal-driven I/O with queued real-time signals (Linux 2.4; fcntl(2): F_SETSIG,
+ * F_SETOWN_EX; signalfd(2), 2.6.22; signal(7), sigqueue(3)).
+ *
+ * Classic SIGIO says "something, somewhere" (sigio.c). F_SETSIG has the kernel raise a real-time
+ * signal instead, and those are queued one by one, each with a siginfo that names the descriptor
+ * (si_fd) and what happened (si_band). Before epoll this was Linux's way to many connections: a
+ * wake-up costs O(events), whatever is registered. Its flaws are those that epoll was made to mend:
+ *
+ *   - The queue is bounded (RLIMIT_SIGPENDING, counted per user across processes). When it is full
+ *     the signal is dropped and a plain SIGIO raised: from now on anything may be ready.
+ *   - Signals are edges, one for each packet, also for data that nobody has read yet; and each one
+ *     must be fetched, though it says what we know.
+ *   - They are hints: the data may be gone when the signal is read, the descriptor closed, its
+ *     number another file's. There is no room for a token.
+ *
+ * So a signal is never reported. It makes its descriptor "hot", and one poll() of the hot ones says
+ * what is true. The signals themselves are read from a signalfd, which sits among the hot ones:
+ *
+ *      hot: [ signalfd | clock | fd 7 | fd 12 | ... ]     cold: all others
+ *
+ *      poll(hot)       not ready: becomes cold
+ *      signalfd        128 signals a read: their descriptors become hot
+ *      report          what is ready; it stays hot, and is looked at again in the next wait
+ *
+ * A busy connection stays hot, so that its next request costs no more than with poll: one poll for
+ * all of them, one read of the signalfd for all signals, and its own read and write. At one
+ * connection those are 4 system calls a request (epoll: 3), at fifty busy ones 2.5.
+ *
+ * Why nothing is lost: who is cold was seen not ready by a poll that was made after he was armed,
+ * and his next change raises a signal, or a SIGIO that makes everybody hot. Two things hold this
+ * up: arm first, then poll; and cool down by what a poll said *before* the signals are read.
+ *
+ * Surprises
+ *   - si_fd is the number through which O_ASYNC was switched on. Switching it on again, through a
+ *     dup, changes nothing: it must be off first.
+ *   - F_SETOWN means the process: any thread may get the signal. F_SETOWN_EX with F_OWNER_TID
+ *     (2.6.32) means a thread; a signalfd reads the queue of the thread that reads.
+ *   - Not every descriptor signals, nor at every change (signalling.c). Those stay hot for ever.
+ *   - Cleared O_ASYNC stops the signals, but not those in the queue; close() does neither while a
+ *     dup or a child keeps the file open. So it is cleared at remove; queued signals are fetched
+ *     before the signal is unblocked, as its default action ends the process; and if a file that
+ *     we armed cannot be disarmed because its number is gone, it stays blocked in this thread.
+ *   - A program's fcntl(fd, F_SETFL, O_NONBLOCK) clears O_ASYNC, a change of uid stops signals
+ *     (whoever became owner must be permitted to send them): nobody says a word. A timerfd, so that
+ *     no clock is read and no wait is cut short, ticks once a second for a look at the cold ones.
+ *     Who is ready then without a signal is counted as rescued, and everybody is armed anew.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "signalling.h"
+
+/* A signal is raised this long after poll sees its reason, at most. */
+#define GRACE_NS UINT64_C(20000000)
+
+enum {
+  SIGNALS, /* the places of the fixed members of the set */
+  CLOCK,
+  BATCH = 128,      /* signals a read */
+  MAX_BATCHES = 16, /* reads a wait */
+  /* After an overflow that follows another within OVERFLOW_NEAR waits, signals do not keep up:
+   * everybody is polled for a number of waits, which doubles as long as that goes on. */
+  OVERFLOW_NEAR = 64,
+  PLAIN_MIN = 256,
+  PLAIN_MAX = 65536,
+};
+
+struct state {
+  struct ioloop__pollset set;
+  struct ioloop__claim claim;
+  int signo;
+  pid_t thread;
+  int signals, clock; /* signalfd, timerfd */
+  int highest;        /* descriptor number seen */
+  uint32_t armed;     /* registered and armed: the clock ticks while there are any */
+  uint32_t waits_since_overflow;
+  uint32_t plain_length, plain_left; /* waits without signals, of how many */
+  bool lost; /* a file that we armed may live on where we cannot disarm it */
+};
+
+/* ---- beginning and end -------------------------------------------------------------- */
+
+/* Nobody's: default disposition, and not blocked in this thread, as some other loop's would be.
+ * Setting what is set already fails where valgrind has the signal for itself. */
+static int find_signal(void) {
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+  for (int signo = SIGRTMAX; signo >= SIGRTMIN; signo--) {
+    struct sigaction action;
+    if (sigismember(&blocked, signo) == 0 && sigaction(signo, NULL, &action) == 0 &&
+        action.sa_handler == SIG_DFL && sigaction(signo, &action, NULL) == 0)
+      return signo;
+  }
+  return -EBUSY;
+}
+
+/* Every queued signal counts against the soft limit; up to the hard one it is ours to raise. */
+static void raise_queue_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_SIGPENDING, &limit); /* a longer queue is a convenience */
+}
+
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  if (variant) {
+    snprintf(reason, reason_size, "rtsig has no variants");
+    return -EINVAL;
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  int fd = signalfd(-1, &none, SFD_CLOEXEC);
+  if (fd < 0) {
+    int error = errno;
+    snprintf(reason, reason_size, "signalfd: %s", strerror(error));
+    return -error;
+  }
+  close(fd);
+  return 0;
+}
+
+static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
+  ioloop__pollset_init(&s->set, loop);
+  s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (s->signals < 0)
+    return -errno;
+  s->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (s->clock < 0)
+    return -errno;
+  int r = ioloop__pollset_add_fixed(&s->set, s->signals);
+  return r ? r : ioloop__pollset_add_fixed(&s->set, s->clock);
+}
+
+static void close_set(struct state *s) {
+  if (s->signals >= 0)
+    close(s->signals);
+  if (s->clock >= 0)
+    close(s->clock);
+  ioloop__pollset_free(&s->set);
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)variant;
+  struct state *s = state;
+  s->signals = s->clock = -1;
+  s->thread = gettid();
+  s->waits_since_overflow = OVERFLOW_NEAR;
+  s->signo = find_signal();
+  if (s->signo < 0)
+    return s->signo;
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, s->signo);
+  sigaddset(&signals, SIGIO);
+  int r = ioloop__claim_take(&s->claim, &signals, false);
+  if (r)
+    return r;
+  raise_queue_limit();
+  r = open_set(s, loop, &signals);
+  if (r) {
+    close_set(s);
+    ioloop__claim_drop(&s->claim, true);
+  }
+  return r;
+}
+
+/* The core has removed every descriptor: none of ours signals any more. */
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  struct signalfd_siginfo queued[BATCH];
+  while (read(s->signals, queued, sizeof queued) > 0)
+    ;
+  close_set(s);
+  ioloop__claim_drop(&s->claim, !s->lost);
+}
+
+static void after_fork(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  close_set(s);
+  ioloop__claim_drop(&s->claim, true); /* a child inherits the mask, but nothing queued */
+}
+
+/* ---- registrations ------------------------------------------------------------------ */
+
+/* FIONBIO's sister FIOASYNC, unlike F_SETFL, touches no other flag and says if it cannot. */
+static int arm(const struct state *s, int fd) {
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = s->thread};
+  int off = 0, on = 1;
+  if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, s->signo) < 0 ||
+      ioctl(fd, FIOASYNC, &off) < 0 || ioctl(fd, FIOASYNC, &on) < 0)
+    return -errno;
+  return 0;
+}
+
+static void tick_while_armed(const struct state *s) {
+  const time_t period = s->armed ? 1 : 0;
+  struct itimerspec interval = {.it_interval = {.tv_sec = period}, .it_value = {.tv_sec = period}};
+  timerfd_settime(s->clock, 0, &interval, NULL);
+}
+
+static void set_announced(struct state *s, struct ioloop__watch *watch, unsigned announced) {
+  uint32_t before = s->armed;
+  s->armed += (announced != 0) - (uint32_t)(watch->announced != 0);
+  watch->announced = (uint8_t)announced;
+  if ((before == 0) != (s->armed == 0))
+    tick_while_armed(s);
+}
+
+static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *watch) {
+  int r = ioloop__check_fd(fd);
+  if (!r)
+    r = ioloop__pollset_add(&s->set, fd, (short)mask, &watch->place);
+  if (r)
+    return r;
+  if (fd > s->highest)
+    s->highest = fd;
+  watch->mask = (uint8_t)mask;
+  watch->announced = 0;
+  unsigned announced = ioloop__announced(fd);
+  if (announced && arm(s, fd) == 0)
+    set_announced(s, watch, announced);
+  ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
+  return 0;
+}
+
+static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
+  ioloop__pollset_remove(&s->set, &watch->place);
+  if (watch->announced && ioloop__disarm(fd) != 0)
+    s->lost = true;
+  set_announced(s, watch, 0);
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  (void)loop, (void)readd;
+  struct state *s = state;
+  struct ioloop__watch *watch = slot;
+  int fd = (int)(uint32_t)token;
+  if (!old)
+    return add(s, fd, now, watch);
+  if (!now) {
+    discard(s, fd, watch);
+    return 0;
+  }
+  watch->mask = (uint8_t)now;
+  ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
+  return 0;
+}
+
+/* ---- signals ------------------------------------------------------------------------ */
+
+static void watch_signals(struct state *s, bool on) {
+  s->set.fds[SIGNALS].fd = on ? s->signals : -1; /* poll ignores negative numbers */
+  s->set.fds[CLOCK].fd = on ? s->clock : -1;
+}
+
+static void begin_plain(struct state *s) {
+  uint32_t longer = s->plain_length * 2;
+  s->plain_length = longer < PLAIN_MIN ? PLAIN_MIN : longer > PLAIN_MAX ? PLAIN_MAX : longer;
+  s->plain_left = s->plain_length;
+  watch_signals(s, false);
+}
+
+static void on_overflow(struct state *s) {
+  ioloop__metrics(s->set.loop)->overflows++;
+  s->set.hot = s->set.count;
+  if (s->waits_since_overflow < OVERFLOW_NEAR)
+    begin_plain(s);
+  else
+    s->plain_length = 0;
+  s->waits_since_overflow = 0;
+}
+
+/* The queue is open to anyone who may signal us: believe nothing but the kernel's own, and of that
+ * only that it is worth a look. */
+static void on_signal(struct state *s, const struct signalfd_siginfo *info) {
+  bool ours = info->ssi_signo == (uint32_t)s->signo && info->ssi_code > 0;
+  int fd = ours ? info->ssi_fd : -1;
+  ioloop__note_signal(s->set.loop, (int)info->ssi_signo, fd, ours ? (int)info->ssi_band : 0);
+  if (info->ssi_signo == SIGIO)
+    on_overflow(s);
+  if (fd < 0 || fd > s->highest)
+    return;
+  const struct ioloop__watch *watch = ioloop__slot(s->set.loop, fd);
+  if (watch->place.index)
+    ioloop__pollset_heat(&s->set, watch->place.index - 1);
+}
+
+/* true: all that there were. */
+static bool take_signals(struct state *s) {
+  struct signalfd_siginfo queued[BATCH];
+  for (int i = 0; i < MAX_BATCHES; i++) {
+    ssize_t size = read(s->signals, queued, sizeof queued);
+    size_t count = size > 0 ? (size_t)size / sizeof queued[0] : 0;
+    for (size_t k = 0; k < count; k++)
+      on_signal(s, &queued[k]);
+    if (count < BATCH)
+      return true;
+  }
+  return false;
+}
+
+/* ---- the safety scan ---------------------------------------------------------------- */
+
+static bool cold_one_ready(const struct state *s) {
+  for (uint32_t i = s->set.hot; i < s->set.count; i++)
+    if (s->set.fds[i].revents)
+      return true;
+  return false;
+}
+
+static void arm_again(struct state *s) {
+  for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
+    struct ioloop__watch *watch = ioloop__slot(s->set.loop, s->set.fds[i].fd);
+    if (!watch->announced || arm(s, s->set.fds[i].fd) == 0)
+      continue;
+    set_announced(s, watch, 0); /* another file by now, which cannot signal */
+    s->set.fds[i].events = ioloop__watch_events(watch);
+    s->lost = true;
+  }
+  s->set.hot = s->set.count;
+}
+
+/* Ready, and no signal said so. */
+static void rescue(struct state *s) {
+  uint64_t rescued = 0;
+  for (uint32_t i = s->set.hot; i < s->set.count;) {
+    struct pollfd entry = s->set.fds[i];
+    if (entry.revents & POLLNVAL && ioloop__pollset_gone(&s->set, entry.fd))
+      continue;
+    rescued += entry.revents != 0;
+    s->set.fds[i++].revents = 0;
+  }
+  if (!rescued)
+    return;
+  ioloop__metrics(s->set.loop)->rescues += rescued;
+  arm_again(s);
+}
+
+/* Look at the cold ones. A signal may be queued or under way for who is found ready: then he
+ * becomes hot by that, and his entry is cleared. */
+static void scan(struct state *s) {
+  uint64_t ticks;
+  (void)!read(s->clock, &ticks, sizeof ticks);
+  uint32_t cold = s->set.count - s->set.hot;
+  if (!cold || !take_signals(s))
+    return;
+  cold = s->set.count - s->set.hot;
+  if (ioloop__poll_ns(s->set.fds + s->set.hot, cold, 0) <= 0)
+    return;
+  struct pollfd signals = {.fd = s->signals, .events = POLLIN};
+  take_signals(s);
+  while (cold_one_ready(s) && ioloop__poll_ns(&signals, 1, GRACE_NS) > 0)
+    take_signals(s);
+  rescue(s);
+}
+
+/* ---- waiting ------------------------------------------------------------------------ */
+
+/* Everybody is hot, and nobody cools down. */
+static int wait_plain(struct state *s, uint64_t timeout_ns) {
+  if (--s->plain_left == 0) {
+    watch_signals(s, true);
+    s->waits_since_overflow = 0;
+  }
+  return ioloop__pollset_wait_all(&s->set, timeout_ns);
+}
+
+static int poll_hot(struct state *s, uint64_t timeout_ns) {
+  int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
+  if (!r)
+    ioloop__pollset_cool(&s->set);
+  return r;
+}
+
+static int look(struct state *s, uint64_t timeout_ns) {
+  s->waits_since_overflow++;
+  if (s->plain_left)
+    return wait_plain(s, timeout_ns);
+  int r = poll_hot(s, timeout_ns);
+  if (r)
+    return r;
+  bool signalled = s->set.fds[SIGNALS].revents, ticked = s->set.fds[CLOCK].revents;
+  if (signalled)
+    take_signals(s);
+  if (ticked)
+    scan(s);
+  if ((signalled || ticked) && s->set.left == 0)
+    r = poll_hot(s, 0); /* those who became hot */
+  return r;
+}
+
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
+  (void)loop;
+  struct state *s = state;
+  if (!s->set.left) {
+    int r = look(s, timeout_ns);
+    if (r)
+      return r == -EINTR ? 0 : r;
+  }
+  return ioloop__pollset_report(&s->set, ready);
+}
+
+const struct ioloop_backend ioloop__rtsig = {
+    .name = "rtsig",
+    .model = "signal-driven",
+    .summary = "queued real-time signals name who may be ready; one poll of those says who is",
+    .features = IOLOOP_F_SCALES | IOLOOP_F_SIGNAL_DRIVEN | IOLOOP_F_NS_TIMEOUT,
+    .state_size = sizeof(struct state),
+    .slot_size = sizeof(struct ioloop__watch),
+    .probe = probe,
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_ready,
+    .after_fork = after_fork,
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sigio_wait_bsd.c - take a blocked SIGIO where there is no sigtimedwait (macOS), or where nothing
+ * can be sent to a single thread (macOS, FreeBSD): a handler that sets a flag, and a pselect(2) of
+ * nothing that lets the signal through.
+ *
+ * pselect exchanges the signal mask and begins to wait in one step. With "unblock, then wait" a
+ * SIGIO that came in between would be handled before the wait, and the wait would sleep.
+ *
+ * SIGIO goes to the process, and the system gives it to any thread that does not block it. So the
+ * handler passes it on to the loop's. There is one such loop a process; the program's own handling
+ * of SIGIO is put aside while it lives, and put back after it.
+ */
+#include "sigio_wait.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/select.h>
+#include <time.h>
+
+static atomic_bool arrived;
+static pthread_t waiter;
+
+static void on_sigio(int signo) {
+  int saved = errno;
+  if (pthread_equal(pthread_self(), waiter))
+    atomic_store(&arrived, 1);
+  else
+    pthread_kill(waiter, signo);
+  errno = saved;
+}
+
+int ioloop__sigio_open(struct sigaction *before) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_sigio;
+  sigemptyset(&action.sa_mask);
+  waiter = pthread_self();
+  atomic_store(&arrived, 0);
+  return sigaction(SIGIO, &action, before) < 0 ? -errno : 0;
+}
+
+void ioloop__sigio_close(const struct sigaction *before) {
+  sigaction(SIGIO, before, NULL);
+}
+
+/* A select that need not wait may return without having looked at signals. */
+static void let_through_pending(const sigset_t *mask) {
+  sigset_t pending;
+  if (sigpending(&pending) == 0 && sigismember(&pending, SIGIO) == 1)
+    sigsuspend(mask);
+}
+
+int ioloop__sigio_wait(uint64_t timeout_ns) {
+  sigset_t mask;
+  pthread_sigmask(SIG_BLOCK, NULL, &mask);
+  sigdelset(&mask, SIGIO);
+  uint64_t seconds = timeout_ns / 1000000000;
+  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  int r = 0;
+  if (timeout_ns == 0)
+    let_through_pending(&mask);
+  else
+    r = pselect(0, NULL, NULL, NULL, &timeout, &mask);
+  if (atomic_exchange(&arrived, 0))
+    return 1;
+  return r < 0 ? -EINTR : 0;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signalling.h - what sigio and rtsig share: which descriptors can be trusted to signal, and how
+ * a thread comes to own the signals that they raise.
+ */
+#ifndef IOLOOP_SIGNALLING_H
+#define IOLOOP_SIGNALLING_H
+
+#include <signal.h>
+
+#include "backend.h"
+#include "pollset.h"
+
+/* A descriptor's slot under both backends. */
+struct ioloop__watch {
+  struct ioloop__place place;
+  uint8_t mask;      /* READ and WRITE, as asked for */
+  uint8_t announced; /* those of which every change raises a signal; not 0: we armed it */
+};
+
+/*
+ * Of READ and WRITE, what an armed descriptor of this kind announces reliably. 0: nothing, or
+ * somebody else has armed it and it must be left as it is. What is asked for and not announced
+ * makes the descriptor one that is polled in every wait.
+ */
+unsigned ioloop__announced(int fd);
+
+/* What poll shall ask for, pinned if a signal cannot be trusted to bring it up. */
+short ioloop__watch_events(const struct ioloop__watch *watch);
+
+/* O_ASYNC off. -ENOTTY: it was not on; -EBADF: closed. Either way the file that we armed may still
+ * be open under another number, and signalling. */
+int ioloop__disarm(int fd);
+
+/* The signals of one loop: blocked in its thread as long as it lives. */
+struct ioloop__claim {
+  sigset_t unblock; /* those that were not blocked before */
+  unsigned fork_count;
+};
+
+/* Block the signals in this thread. -EBUSY: a signal-driven loop has this thread, or with
+ * `whole_process`, where signals cannot be sent to a thread, this process. */
+int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, bool whole_process);
+
+/* Let go, in a forked child too. `restore` unblocks them: nothing may be on its way any more, as
+ * the default action of these signals is the end of the process. false: the claim was not held
+ * any more, as a forked child has made a loop of its own meanwhile. */
+bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore);
+
+#endif

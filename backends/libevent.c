@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libevent.c - the reference: readiness through libevent (2.1 and later; event2/event.h), the
+ * library of memcached, Tor and tmux, on any of its own methods:
+ *
+ *      libevent          the one that it would choose itself
+ *      libevent:epoll, libevent:poll, libevent:select
+ *
+ * libevent is a push library. event_base_loop waits, puts every ready event on a queue, and calls
+ * each one's callback. Ours only notes the descriptor down; what was noted is handed to the core,
+ * which calls the handlers as under every other model. So a comparison sees libevent's way to
+ * readiness (its interest map, queue and callback dispatch included), and our way from there.
+ *
+ * Surprises
+ *   - libevent prints. A failed epoll_ctl, or a closed descriptor under select, writes a line to
+ *     stderr unless a log callback is set, which is one for the process and cannot be read back,
+ *     only replaced. A library does not print: we set one that drops the message, before our first
+ *     base is made. A program that uses libevent as well sets its own after that, or again.
+ *   - Its clock is CLOCK_MONOTONIC_COARSE, up to a tick (1 to 10 ms) behind, unless asked to be
+ *     precise; with epoll that costs a timerfd_settime in every turn. So epoll keeps the coarse
+ *     clock, as every libevent program does: a wait may end a tick early, and the core then waits
+ *     for the rest. poll and select get the precise clock, which costs them nothing.
+ *   - EVLOOP_ONCE does not mean once: it waits again and again until a callback was called. An
+ *     interrupting signal does not end it; the core's waker does.
+ *   - Without any event the loop returns at once (EVLOOP_NO_EXIT_ON_EMPTY).
+ *   - An event's mask can only change while it is not pending: del, assign, add; with epoll two
+ *     epoll_ctl where one would do.
+ *   - libevent has no answer for a descriptor that was closed before its event was deleted. select
+ *     fails for ever (EBADF), poll reports it for ever, and so does epoll if a dup keeps the file
+ *     open; once the event is deleted that one spins inside event_base_loop. So we look at who is
+ *     reported again and again, and at who is removed, and if it is no longer the file that was
+ *     added, everyone moves to a new base.
+ *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
+ *     too: event_reinit comes first.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include "backend.h"
+
+enum {
+  LOOK_EVERY = 16, /* reports of a descriptor between two looks whether it is closed */
+};
+
+struct note {
+  int fd; /* -1: changed since */
+  short what;
+};
+
+struct state {
+  struct ioloop *loop;
+  struct event_base *base;
+  struct event *timer;
+  struct event **events; /* everyone's, packed; for looking at all */
+  struct note *notes;    /* what the callbacks noted down in the last turn; as many fit */
+  uint32_t count, capacity;
+  uint32_t noted, handed_out;
+  bool keeps_files; /* the method has a set in the kernel, in which files can outlive numbers */
+  bool ghost;       /* and may have one */
+};
+
+struct slot {
+  uint64_t inode;
+  uint32_t index;   /* in events */
+  uint32_t note;    /* in notes, plus one; 0: none */
+  uint32_t reports; /* since it was added */
+};
+
+/* ---- libevent's methods ------------------------------------------------------------- */
+
+static const char *methods[16]; /* those it was built with; the last one is NULL */
+
+static void drop_message(int severity, const char *message) {
+  (void)severity, (void)message;
+}
+
+/* The list is copied because libevent frees it when anybody, in any thread, asks for it again. */
+static void meet_libevent(void) {
+  event_set_log_callback(drop_message);
+  const char **names = event_get_supported_methods();
+  for (size_t i = 0; names && names[i] && i < sizeof methods / sizeof methods[0] - 1; i++)
+    methods[i] = names[i];
+}
+
+static void meet_libevent_once(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, meet_libevent);
+}
+
+static bool is_supported(const char *method) {
+  meet_libevent_once();
+  for (const char **name = methods; *name; name++)
+    if (strcmp(*name, method) == 0)
+      return true;
+  return false;
+}
+
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  static const char *const variants[] = {"epoll", "poll", "select"};
+  if (!variant)
+    return 0;
+  for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+    if (strcmp(variant, variants[i]) != 0)
+      continue;
+    if (is_supported(variant))
+      return 0;
+    snprintf(reason, reason_size, "libevent %s was built without %s", event_get_version(), variant);
+    return -ENOSYS;
+  }
+  snprintf(reason, reason_size, "no libevent:%.32s; there are libevent:epoll, :poll, :select",
+           variant);
+  return -EINVAL;
+}
+
+/* A base on `method`, or on what libevent thinks best. NULL: errno says why, or is 0. */
+static struct event_base *new_base(const char *method) {
+  meet_libevent_once();
+  struct event_config *config = event_config_new();
+  if (!config)
+    return NULL;
+  int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV;
+  if (method && strcmp(method, "epoll") != 0)
+    flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
+  int r = event_config_set_flag(config, flags);
+  for (const char **name = methods; method && *name && !r; name++)
+    if (strcmp(*name, method) != 0)
+      r = event_config_avoid_method(config, *name);
+  errno = 0;
+  struct event_base *base = r ? NULL : event_base_new_with_config(config);
+  event_config_free(config);
+  return base;
+}
+
+static int last_error(void) {
+  return errno ? -errno : -ENOMEM;
+}
+
+/* ---- beginning and end -------------------------------------------------------------- */
+
+static void on_timer(evutil_socket_t fd, short what, void *arg) {
+  (void)fd, (void)what, (void)arg; /* that it was called ends the turn */
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  struct state *s = state;
+  s->loop = loop;
+  s->base = new_base(variant);
+  if (!s->base)
+    return last_error();
+  const char *method = event_base_get_method(s->base);
+  s->keeps_files = strcmp(method, "poll") != 0 && strcmp(method, "select") != 0;
+  s->timer = evtimer_new(s->base, on_timer, NULL);
+  if (!s->timer) {
+    event_base_free(s->base);
+    return -ENOMEM;
+  }
+  return 0;
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  for (uint32_t i = 0; i < s->count; i++)
+    event_free(s->events[i]);
+  event_free(s->timer);
+  event_base_free(s->base);
+  free(s->events);
+  free(s->notes);
+}
+
+static void after_fork(struct ioloop *loop, void *state) {
+  struct state *s = state;
+  event_reinit(s->base); /* a set of our own to delete from; lets go of the parent's */
+  fini(loop, state);
+}
+
+/* ---- registrations ------------------------------------------------------------------ */
+
+/* Room for one more descriptor, and for a note of each: a callback cannot fail. */
+static int reserve(struct state *s) {
+  if (s->count < s->capacity)
+    return 0;
+  uint32_t capacity = s->capacity + s->capacity / 2 + 16;
+  struct event **events = realloc(s->events, capacity * sizeof *events);
+  if (!events)
+    return -ENOMEM;
+  s->events = events;
+  struct note *notes = realloc(s->notes, capacity * sizeof *notes);
+  if (!notes)
+    return -ENOMEM;
+  s->notes = notes;
+  s->capacity = capacity;
+  return 0;
+}
+
+/* Which file is this? 0: none, closed. */
+static uint64_t inode_of(int fd) {
+  struct stat status;
+  return fstat(fd, &status) < 0 ? 0 : (uint64_t)status.st_ino;
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg) {
+  struct state *s = arg;
+  struct slot *slot = ioloop__slot(s->loop, fd);
+  s->notes[s->noted] = (struct note){.fd = fd, .what = what};
+  slot->note = ++s->noted;
+}
+
+static short what_of(unsigned mask) {
+  return (short)(EV_PERSIST | (mask & IOLOOP_READ ? EV_READ : 0) |
+                 (mask & IOLOOP_WRITE ? EV_WRITE : 0));
+}
+
+static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
+  int r = ioloop__check_fd(fd);
+  if (!r)
+    r = reserve(s);
+  if (r)
+    return r;
+  struct event *event = event_new(s->base, fd, what_of(mask), on_ready, s);
+  if (!event)
+    return -ENOMEM;
+  errno = 0;
+  if (event_add(event, NULL) < 0) {
+    r = last_error();
+    event_free(event);
+    return r;
+  }
+  *slot = (struct slot){.index = s->count, .inode = s->keeps_files ? inode_of(fd) : 0};
+  s->events[s->count++] = event;
+  return 0;
+}
+
+/* Closed without remove, or even another file by now; where nothing outlives its number we only
+ * see the former. */
+static bool is_other_file(const struct state *s, int fd, const struct slot *slot) {
+  uint64_t inode = inode_of(fd);
+  return s->keeps_files ? inode != slot->inode : inode == 0;
+}
+
+/* What was noted of this descriptor answers a question that is no longer asked. */
+static void forget_note(struct state *s, struct slot *slot) {
+  if (slot->note)
+    s->notes[slot->note - 1].fd = -1;
+  slot->note = 0;
+}
+
+static void discard(struct state *s, int fd, struct slot *slot) {
+  forget_note(s, slot);
+  if (is_other_file(s, fd, slot))
+    s->ghost = true;
+  event_free(s->events[slot->index]);
+  struct event *last = s->events[--s->count];
+  s->events[slot->index] = last;
+  if (slot->index < s->count) {
+    struct slot *moved = ioloop__slot(s->loop, event_get_fd(last));
+    moved->index = slot->index;
+  }
+}
+
+static int change(struct state *s, int fd, unsigned mask, struct slot *slot) {
+  struct event *event = s->events[slot->index];
+  forget_note(s, slot);
+  event_del(event);
+  event_assign(event, s->base, fd, what_of(mask), on_ready, s);
+  errno = 0;
+  return event_add(event, NULL) < 0 ? last_error() : 0;
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  (void)loop, (void)readd;
+  struct state *s = state;
+  int fd = (int)(uint32_t)token;
+  if (!old)
+    return add(s, fd, now, slot);
+  if (now)
+    return change(s, fd, now, slot);
+  discard(s, fd, slot);
+  return 0;
+}
+
+/* ---- waiting ------------------------------------------------------------------------ */
+
+/* Give up who is closed. false: nobody was. */
+static bool drop_closed(struct state *s) {
+  bool dropped = false;
+  for (uint32_t i = 0; i < s->count;) {
+    int fd = event_get_fd(s->events[i]);
+    if (inode_of(fd) != 0) {
+      i++;
+      continue;
+    }
+    ioloop__fd_gone(s->loop, fd); /* puts another one in this place */
+    dropped = true;
+  }
+  return dropped;
+}
+
+/* Move everyone to a new base, and free the old one with the ghosts that it keeps. (event_reinit
+ * would do the same in place, but ends the process if it cannot.) */
+static void rebuild(struct state *s) {
+  struct event_base *base = s->keeps_files ? new_base(event_base_get_method(s->base)) : s->base;
+  if (!base)
+    return; /* no descriptor to be had: next time */
+  drop_closed(s);
+  s->ghost = false;
+  if (base == s->base)
+    return;
+  event_base_set(base, s->timer);
+  for (uint32_t i = 0; i < s->count; i++) {
+    event_del(s->events[i]);
+    event_base_set(base, s->events[i]);
+    if (event_add(s->events[i], NULL) < 0)
+      s->ghost = true; /* next time */
+  }
+  event_base_free(s->base);
+  s->base = base;
+}
+
+static void set_timer(struct state *s, uint64_t timeout_ns) {
+  const uint64_t year_ns = UINT64_C(31536000000000000);
+  uint64_t us = (timeout_ns < year_ns ? timeout_ns + 999 : year_ns) / 1000;
+  struct timeval timeout = {.tv_sec = (time_t)(us / 1000000),
+                            .tv_usec = (suseconds_t)(us % 1000000)};
+  evtimer_add(s->timer, &timeout);
+}
+
+static int turn(struct state *s, uint64_t timeout_ns) {
+  int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
+  s->noted = s->handed_out = 0;
+  if (s->ghost)
+    rebuild(s);
+  if (timeout_ns == 0)
+    flags |= EVLOOP_NONBLOCK;
+  else if (timeout_ns != IOLOOP_FOREVER)
+    set_timer(s, timeout_ns);
+  errno = 0;
+  int r = event_base_loop(s->base, flags) < 0 ? last_error() : 0;
+  evtimer_del(s->timer);
+  return r && drop_closed(s) ? 0 : r;
+}
+
+static unsigned events_of(short what) {
+  return (what & EV_READ ? IOLOOP_READ : 0u) | (what & EV_WRITE ? IOLOOP_WRITE : 0u);
+}
+
+/* The next note, if there is still something to it. */
+static int hand_out(struct state *s, struct ioloop_ready *ready) {
+  struct note note = s->notes[s->handed_out++];
+  if (note.fd < 0)
+    return 0;
+  struct slot *slot = ioloop__slot(s->loop, note.fd);
+  slot->note = 0;
+  if (++slot->reports % LOOK_EVERY == 0 && is_other_file(s, note.fd, slot)) {
+    ioloop__fd_gone(s->loop, note.fd);
+    return 0;
+  }
+  *ready = (struct ioloop_ready){.token = ioloop__token(s->loop, note.fd),
+                                 .events = events_of(note.what)};
+  return 1;
+}
+
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
+  (void)loop;
+  struct state *s = state;
+  if (s->handed_out == s->noted) {
+    int r = turn(s, timeout_ns);
+    if (r)
+      return r;
+  }
+  int n = 0;
+  while (s->handed_out < s->noted && n < IOLOOP__MAX_READY)
+    n += hand_out(s, &ready[n]);
+  return n;
+}
+
+const struct ioloop_backend ioloop__libevent = {
+    .name = "libevent",
+    .model = "multiplexing",
+    .summary = "the reference: libevent's event_base_loop, on its epoll, poll or select",
+    .state_size = sizeof(struct state),
+    .slot_size = sizeof(struct slot),
+    .probe = probe,
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_ready,
+    .after_fork = after_fork,
+};

@@ -300,23 +300,29 @@ static void print_diagnostics(FILE *output) {
   }
 }
 
-static bool print_result(const struct tap_test *test, int index, int status, bool in_time) {
-  bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
-  bool passed = in_time && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || skipped) &&
-                !atomic_load(&shared->failed);
-  printf("%s %d - %d %s", passed ? "ok" : "not ok", index, test->number, test->name);
-  if (passed && skipped)
-    printf(" # SKIP %s", shared->reason);
-  putchar('\n');
-  if (passed)
-    return true;
+static void print_end(int status, bool in_time) {
   if (!in_time)
     printf("# stalled: ended by the watchdog\n");
   else if (WIFSIGNALED(status))
     printf("# killed by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
   else
     printf("# exit status %d\n", WEXITSTATUS(status));
-  return false;
+}
+
+/* What a test said comes before its result: report.py reads it so. */
+static bool print_result(const struct tap_test *test, int index, int status, bool in_time,
+                         FILE *output) {
+  bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
+  bool passed = in_time && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || skipped) &&
+                !atomic_load(&shared->failed);
+  print_diagnostics(output);
+  if (!passed)
+    print_end(status, in_time);
+  printf("%s %d - %d %s", passed ? "ok" : "not ok", index, test->number, test->name);
+  if (passed && skipped)
+    printf(" # SKIP %s", shared->reason);
+  putchar('\n');
+  return passed;
 }
 
 static bool run_test(const struct tap_test *test, int index) {
@@ -338,8 +344,7 @@ static bool run_test(const struct tap_test *test, int index) {
     stacks_dump(child, fileno(output), &shared->answers);
   int status = finish_child(child);
   running_child = 0;
-  bool passed = print_result(test, index, status, in_time);
-  print_diagnostics(output);
+  bool passed = print_result(test, index, status, in_time, output);
   fclose(output);
   return passed;
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* kinds_linux.c - conformance 13: the kinds of descriptors that only Linux has. None but inotify
+ * raises SIGIO (O_ASYNC does not stick on them), so signal-driven models must poll them. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "kinds.h"
+
+static void add_to_eventfd(const struct source *source) {
+  CHECK_SYS(eventfd_write(source->watched, 1));
+}
+
+TEST(13, "watches an eventfd") {
+  int fd = SYS(eventfd(0, EFD_NONBLOCK));
+  check_source(
+      &(struct source){.watched = fd, .stimulate = add_to_eventfd, .consume = drain_source});
+  CHECK_SYS(close(fd));
+}
+
+TEST(13, "watches an eventfd for writing") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int fd = SYS(eventfd(0, EFD_NONBLOCK));
+  CHECK_SYS(eventfd_write(fd, UINT64_MAX - 1)); /* full */
+  CHECK_OK(ioloop_add_handler(loop, fd, IOLOOP_WRITE, on_event, &record));
+  CHECK_QUIET(loop, MS(10));
+  drain(fd);
+  RUN_UNTIL(loop, record.calls > 0);
+  CHECK_IS(record.seen, ==, IOLOOP_WRITE);
+  test_loop_free(loop);
+  CHECK_SYS(close(fd));
+}
+
+static void arm_timerfd(const struct source *source) {
+  struct itimerspec soon = {.it_value = {.tv_nsec = 3000000}};
+  CHECK_SYS(timerfd_settime(source->watched, 0, &soon, NULL));
+}
+
+static void expire_timerfd(const struct source *source) {
+  uint64_t count;
+  CHECK_IS(read(source->watched, &count, sizeof count), ==, sizeof count);
+}
+
+TEST(13, "watches a timerfd") {
+  int fd = SYS(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK));
+  /* Removed at the end while it is armed and fires unseen. */
+  check_source(
+      &(struct source){.watched = fd, .stimulate = arm_timerfd, .consume = expire_timerfd});
+  CHECK_SYS(close(fd));
+}
+
+/* To the process, not the calling thread: a signalfd reads its reader's queue and the shared one,
+ * and the stimulus may come from another thread. */
+static void send_signal(const struct source *source) {
+  (void)source;
+  CHECK_SYS(kill(getpid(), SIGUSR2));
+}
+
+TEST(13, "watches a signalfd") {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR2);
+  CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &set, NULL));
+  int fd = SYS(signalfd(-1, &set, SFD_NONBLOCK));
+  check_source(&(struct source){.watched = fd, .stimulate = send_signal, .consume = drain_source});
+  CHECK_SYS(close(fd));
+}
+
+static void touch(const struct source *source) {
+  CHECK_SYS(fchmod(source->peer, 0700));
+}
+
+TEST(13, "watches inotify") {
+  char directory[] = "conformance-XXXXXX";
+  CHECK(mkdtemp(directory));
+  int fd = SYS(inotify_init1(IN_NONBLOCK));
+  CHECK_SYS(inotify_add_watch(fd, directory, IN_ATTRIB));
+  int touched = SYS(open(directory, O_RDONLY | O_DIRECTORY));
+  check_source(&(struct source){
+      .watched = fd, .peer = touched, .stimulate = touch, .consume = drain_source});
+  CHECK_SYS(close(touched));
+  CHECK_SYS(close(fd));
+  CHECK_SYS(rmdir(directory));
+}
+
+/* The inner set watches one end of a pair; the outer loop watches the set. */
+static int inner_pair[2];
+
+static void write_to_inner(const struct source *source) {
+  (void)source;
+  put(inner_pair[1], 1);
+}
+
+static void drain_inner(const struct source *source) {
+  (void)source;
+  CHECK_IS(drain(inner_pair[0]), ==, 1);
+}
+
+TEST(13, "watches a nested epoll descriptor") {
+  struct epoll_event event = {.events = EPOLLIN};
+  int fd = SYS(epoll_create1(0));
+  make_pair(UNIX_STREAM, inner_pair);
+  CHECK_SYS(epoll_ctl(fd, EPOLL_CTL_ADD, inner_pair[0], &event));
+  check_source(
+      &(struct source){.watched = fd, .stimulate = write_to_inner, .consume = drain_inner});
+  CHECK_SYS(close(fd));
+  close_pair(inner_pair);
+}
+
+TEST(13, "watches an AF_UNIX seqpacket socket") {
+  int pair[2];
+  CHECK_SYS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+  check_source(&(struct source){
+      .watched = pair[0], .peer = pair[1], .stimulate = write_to_source, .consume = drain_source});
+  close_pair(pair);
+}

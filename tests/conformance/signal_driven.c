@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signal_driven.c - conformance 54 to 59: where models that wait for signals go wrong. The other
+ * models run them too, which shows that what is asked for is not more than the contract.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kinds.h"
+#include "support.h"
+
+/* ---- 55: stale signals --------------------------------------------------------------------- */
+
+#define CROWD 40
+
+TEST(55, "stale signals of closed descriptors harm nobody") {
+  struct ioloop *loop = test_loop_new();
+  int pairs[CROWD][2];
+  for (int round = 0; round < 10; round++) {
+    for (int i = 0; i < CROWD; i++) {
+      make_pair((enum kind)((i + round) % KINDS), pairs[i]);
+      CHECK_OK(ioloop_add_handler(loop, pairs[i][0], IOLOOP_READ, on_never, NULL));
+    }
+    run_turns(loop, 2);
+    for (int i = 0; i < CROWD; i++) { /* signals are queued, and nobody has seen them */
+      put(pairs[i][1], 1);
+      put(pairs[i][1], 1);
+      CHECK_OK(ioloop_remove_handler(loop, pairs[i][0]));
+      close_pair(pairs[i]);
+    }
+    if (round % 2)
+      CHECK_QUIET(loop, MS(3));
+  }
+  CHECK_QUIET(loop, MS(10));
+  test_loop_free(loop);
+}
+
+TEST(55, "stale signals do not reach those who have the numbers now") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int pairs[CROWD][2];
+  for (int i = 0; i < CROWD; i++) {
+    make_pair(UNIX_STREAM, pairs[i]);
+    CHECK_OK(ioloop_add_handler(loop, pairs[i][0], IOLOOP_READ, on_never, NULL));
+  }
+  run_turns(loop, 2);
+  for (int i = 0; i < CROWD; i++) {
+    put(pairs[i][1], 1);
+    CHECK_OK(ioloop_remove_handler(loop, pairs[i][0]));
+    close_pair(pairs[i]);
+    make_pair((enum kind)(i % KINDS), pairs[i]); /* takes the same two numbers */
+    CHECK_OK(ioloop_add_handler(loop, pairs[i][0], IOLOOP_READ, on_drain, &record));
+  }
+  CHECK_QUIET(loop, MS(10));
+  for (int i = 0; i < CROWD; i++)
+    put(pairs[i][1], 1);
+  RUN_UNTIL(loop, record.bytes == CROWD);
+  CHECK_QUIET(loop, MS(10));
+  test_loop_free(loop);
+  for (int i = 0; i < CROWD; i++)
+    close_pair(pairs[i]);
+}
+
+/* ---- 56: somebody else holds the file ---------------------------------------------------------
+ */
+
+TEST(56, "a dup that is kept, written to and read does not disturb") {
+  for (enum kind kind = 0; kind < KINDS; kind++) {
+    struct ioloop *loop = test_loop_new();
+    struct record record = {0};
+    int pair[2], duplicate;
+    NOTE("%s", kind_names[kind]);
+    make_pair(kind, pair);
+    duplicate = SYS(dup(pair[0]));
+    CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+    CHECK_QUIET(loop, MS(5));
+    put(pair[1], 1);
+    take(duplicate, 1); /* somebody else was faster: readiness that has gone */
+    run_turns(loop, 3);
+    CHECK_QUIET(loop, MS(5));
+    put(pair[1], 2);
+    RUN_UNTIL(loop, record.bytes == 2);
+    CHECK_SYS(close(duplicate));
+    put(pair[1], 2);
+    RUN_UNTIL(loop, record.bytes == 4);
+    test_loop_free(loop);
+    close_pair(pair);
+  }
+}
+
+TEST(56, "both numbers of a dup are watched") {
+  for (enum kind kind = 0; kind < KINDS; kind++) {
+    struct ioloop *loop = test_loop_new();
+    struct record first = {0}, second = {0};
+    int pair[2], duplicate;
+    NOTE("%s", kind_names[kind]);
+    make_pair(kind, pair);
+    duplicate = SYS(dup(pair[0]));
+    CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_event, &first));
+    CHECK_OK(ioloop_add_handler(loop, duplicate, IOLOOP_READ, on_event, &second));
+    for (int turn = 0; turn < 3; turn++) {
+      first.calls = second.calls = 0;
+      CHECK_QUIET(loop, MS(5));
+      put(pair[1], 1);
+      RUN_UNTIL(loop, first.calls && second.calls);
+      take(pair[0], 1);
+      run_turns(loop, 2);
+    }
+    CHECK_OK(ioloop_remove_handler(loop, duplicate)); /* the other goes on */
+    CHECK_SYS(close(duplicate));
+    CHECK_QUIET(loop, MS(5));
+    first.calls = 0;
+    put(pair[1], 1);
+    RUN_UNTIL(loop, first.calls);
+    test_loop_free(loop);
+    close_pair(pair);
+  }
+}
+
+struct holder {
+  int go[2];
+  int (*pairs)[2];
+};
+
+/* Holds every descriptor until the parent closes its end, then reads what came through them. */
+static void hold(void *arg) {
+  struct holder *holder = arg;
+  char byte;
+  CHECK_SYS(close(holder->go[1]));
+  CHECK_SYS(fcntl(holder->go[0], F_SETFL, 0));
+  CHECK_IS(read(holder->go[0], &byte, 1), ==, 0);
+}
+
+TEST(56, "a child that holds the files does not disturb, also after they were closed") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int old[8][2], new[8][2];
+  struct holder holder = {.pairs = old};
+  make_pair(PIPE, holder.go);
+  for (int i = 0; i < 8; i++) {
+    make_pair((enum kind)(i % KINDS), old[i]);
+    CHECK_OK(ioloop_add_handler(loop, old[i][0], IOLOOP_READ, on_drain, &record));
+  }
+  run_turns(loop, 2);
+  pid_t child = fork_child(hold, &holder);
+  CHECK_SYS(close(holder.go[0]));
+  for (int i = 0; i < 8; i++)
+    put(old[i][1], 2);
+  RUN_UNTIL(loop, record.bytes == 16);
+  for (int i = 0; i < 8; i++) { /* the files live on in the child, and get more data */
+    CHECK_OK(ioloop_remove_handler(loop, old[i][0]));
+    CHECK_SYS(close(old[i][0]));
+    put(old[i][1], 1);
+  }
+  CHECK_QUIET(loop, MS(10));
+  for (int i = 0; i < 8; i++) {
+    make_pair((enum kind)((i + 1) % KINDS), new[i]); /* under the numbers just closed */
+    CHECK_OK(ioloop_add_handler(loop, new[i][0], IOLOOP_READ, on_drain, &record));
+  }
+  for (int i = 0; i < 8; i++)
+    put(old[i][1], 1);
+  CHECK_QUIET(loop, MS(10));
+  for (int i = 0; i < 8; i++)
+    put(new[i][1], 1);
+  RUN_UNTIL(loop, record.bytes == 24);
+  CHECK_SYS(close(holder.go[1]));
+  wait_child(child);
+  CHECK_QUIET(loop, MS(5));
+  test_loop_free(loop);
+  for (int i = 0; i < 8; i++) {
+    close_pair(new[i]);
+    CHECK_SYS(close(old[i][1]));
+  }
+}
+
+/* ---- 57: descriptors that send no signal ------------------------------------------------------
+ */
+
+static void bound_receiver(int *receiver, struct sockaddr_un *address, socklen_t *size) {
+  *receiver = SYS(socket(AF_UNIX, SOCK_DGRAM, 0));
+  set_nonblocking(*receiver);
+  address->sun_family = AF_UNIX;
+  char directory[] = "conformance-XXXXXX";
+  CHECK(mkdtemp(directory));
+  strcpy(address->sun_path, directory);
+  strcat(address->sun_path, "/socket");
+  *size = sizeof *address;
+  CHECK_SYS(bind(*receiver, (struct sockaddr *)address, *size));
+}
+
+static void unbind_receiver(struct sockaddr_un *address) {
+  CHECK_SYS(unlink(address->sun_path));
+  *strrchr(address->sun_path, '/') = '\0';
+  CHECK_SYS(rmdir(address->sun_path));
+}
+
+static void drain_it(void *fd) {
+  drain(*(int *)fd);
+}
+
+TEST(57, "an AF_UNIX datagram queue that another sender filled has room again") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  struct sockaddr_un address = {0};
+  socklen_t size;
+  struct later drainer;
+  int receiver, senders[2];
+  bound_receiver(&receiver, &address, &size);
+  for (int i = 0; i < 2; i++) {
+    senders[i] = SYS(socket(AF_UNIX, SOCK_DGRAM, 0));
+    set_nonblocking(senders[i]);
+    CHECK_SYS(connect(senders[i], (struct sockaddr *)&address, size));
+  }
+  CHECK_OK(ioloop_add_handler(loop, senders[0], IOLOOP_WRITE, on_event, &record));
+  RUN_UNTIL(loop, record.calls);
+  for (int turn = 0; turn < 4; turn++) {
+    fill(senders[1]);
+    run_turns(loop, 2);
+    CHECK_QUIET(loop, MS(5));
+    record.calls = 0;
+    later(&drainer, MS(3), drain_it, &receiver);
+    RUN_UNTIL(loop, record.calls);
+    later_join(&drainer);
+    drain(receiver);
+  }
+  test_loop_free(loop);
+  CHECK_SYS(close(receiver));
+  CHECK_SYS(close(senders[0]));
+  CHECK_SYS(close(senders[1]));
+  unbind_receiver(&address);
+}
+
+TEST(57, "a pty and sockets side by side") {
+  struct ioloop *loop = test_loop_new();
+  struct record terminal = {0}, others = {0};
+  int master, slave, pairs[KINDS][2];
+  open_pty(&master, &slave);
+  CHECK_OK(ioloop_add_handler(loop, slave, IOLOOP_READ, on_drain, &terminal));
+  for (enum kind kind = 0; kind < KINDS; kind++) {
+    make_pair(kind, pairs[kind]);
+    CHECK_OK(ioloop_add_handler(loop, pairs[kind][0], IOLOOP_READ, on_drain, &others));
+  }
+  CHECK_QUIET(loop, MS(10));
+  for (size_t turn = 1; turn <= 20; turn++) {
+    if (turn % 2)
+      CHECK_IS(write(master, "line\n", 5), ==, 5);
+    put(pairs[turn % KINDS][1], 1);
+    RUN_UNTIL(loop, others.bytes == turn && terminal.bytes == 5 * ((turn + 1) / 2));
+  }
+  drain(master);
+  CHECK_QUIET(loop, MS(10));
+  test_loop_free(loop);
+  CHECK_SYS(close(master));
+  CHECK_SYS(close(slave));
+  for (enum kind kind = 0; kind < KINDS; kind++)
+    close_pair(pairs[kind]);
+}
+
+/* F_SETFL without O_ASYNC switches signals off, as naive code does that wants O_NONBLOCK. Then the
+ * safety scan has to find what happens, and counts it. */
+TEST(57, "a descriptor disarmed behind the loop's back is served by the safety scan") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int pair[2];
+  make_pair(UNIX_STREAM, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+  run_turns(loop, 3);
+  CHECK_SYS(fcntl(pair[0], F_SETFL, O_NONBLOCK));
+  put(pair[1], 1);
+  RUN_UNTIL(loop, record.bytes == 1);
+  CHECK_IS(metrics_of(loop).rescues, <=, 1);
+  CHECK_OK(ioloop_free(loop));
+  close_pair(pair);
+}
+
+/* ---- 58: the user's own handlers ---------------------------------------------------------------
+ */
+
+static atomic_uint user_signals;
+
+static void on_user_signal(int signo) {
+  (void)signo;
+  atomic_fetch_add(&user_signals, 1);
+}
+
+static bool same_disposition(const struct sigaction *a, const struct sigaction *b) {
+  return a->sa_handler == b->sa_handler && a->sa_flags == b->sa_flags;
+}
+
+static void use_a_loop(void) {
+  struct ioloop *loop = test_loop_new();
+  event_stress(loop, 8, tap_count(300));
+  test_loop_free(loop);
+}
+
+static void check_untouched(void (*handler)(int)) {
+  struct sigaction before[NSIG], after, action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigset_t mask_before, mask_after;
+  for (int signo = 1; signo < NSIG; signo++)
+    if (signo == SIGIO || signo >= 34)
+      sigaction(signo, &action, NULL);
+  for (int signo = 1; signo < NSIG; signo++)
+    if (sigaction(signo, NULL, &before[signo]) < 0)
+      memset(&before[signo], 0, sizeof before[signo]);
+  sigprocmask(SIG_SETMASK, NULL, &mask_before);
+  use_a_loop();
+  sigprocmask(SIG_SETMASK, NULL, &mask_after);
+  for (int signo = 1; signo < NSIG; signo++) {
+    CHECK_IS(sigismember(&mask_before, signo), ==, sigismember(&mask_after, signo));
+    if (sigaction(signo, NULL, &after) == 0)
+      CHECK(same_disposition(&before[signo], &after));
+  }
+}
+
+TEST(58, "dispositions and signal mask are afterwards as they were before") {
+  check_untouched(SIG_DFL);
+}
+
+TEST(58, "a user's SIGIO and rt handlers are left as they were and get nothing of the loop's") {
+  check_untouched(on_user_signal);
+  CHECK_IS(user_signals, ==, 0);
+}
+
+TEST(58, "the loop works where SIGIO and rt signals are ignored") {
+  check_untouched(SIG_IGN);
+}
+
+struct neighbour {
+  pthread_t thread;
+  pthread_barrier_t together;
+  int pair[2];
+};
+
+/* A thread with signal-driven I/O of its own, done by hand with a plain SIGIO handler. */
+static void *live_beside(void *arg) {
+  struct neighbour *neighbour = arg;
+  sigset_t sigio, old;
+  sigemptyset(&sigio);
+  sigaddset(&sigio, SIGIO);
+  CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &sigio, NULL));
+  make_pair(UNIX_STREAM, neighbour->pair);
+  CHECK_SYS(fcntl(neighbour->pair[0], F_SETOWN, getpid()));
+  CHECK_SYS(fcntl(neighbour->pair[0], F_SETFL, O_NONBLOCK | O_ASYNC));
+  pthread_barrier_wait(&neighbour->together);
+  pthread_sigmask(SIG_SETMASK, NULL, &old);
+  sigdelset(&old, SIGIO);
+  for (int turn = 0; turn < 50; turn++) {
+    unsigned before = user_signals;
+    put(neighbour->pair[1], 1);
+    while (user_signals == before)
+      sigsuspend(&old);
+    CHECK_IS(drain(neighbour->pair[0]), ==, 1);
+  }
+  pthread_barrier_wait(&neighbour->together);
+  return NULL;
+}
+
+TEST(58, "signal-driven I/O of the user's own in another thread goes on") {
+  struct sigaction action = {.sa_handler = on_user_signal, .sa_flags = SA_RESTART};
+  struct neighbour neighbour = {0};
+  struct ioloop *loop = test_loop_new();
+  sigset_t sigio;
+  CHECK_SYS(sigaction(SIGIO, &action, NULL));
+  sigemptyset(&sigio); /* to the process: whichever thread does not block it */
+  sigaddset(&sigio, SIGIO);
+  CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &sigio, NULL));
+  CHECK_THREAD(pthread_barrier_init(&neighbour.together, NULL, 2));
+  CHECK_THREAD(pthread_create(&neighbour.thread, NULL, live_beside, &neighbour));
+  pthread_barrier_wait(&neighbour.together);
+  event_stress(loop, 8, tap_count(2000));
+  pthread_barrier_wait(&neighbour.together);
+  CHECK_THREAD(pthread_join(neighbour.thread, NULL));
+  CHECK_IS(user_signals, >=, 50);
+  test_loop_free(loop);
+  close_pair(neighbour.pair);
+  CHECK_THREAD(pthread_barrier_destroy(&neighbour.together));
+}
+
+/* ---- 59: the safety scan -----------------------------------------------------------------------
+ */
+
+struct traffic {
+  pthread_t thread;
+  int (*pairs)[2];
+  int count;
+  uint64_t deadline;
+  atomic_size_t sent;
+};
+
+/* Never more under way than the smallest queue holds, and now and then a pause. */
+static void *make_traffic(void *arg) {
+  struct traffic *traffic = arg;
+  unsigned turn = 0;
+  while (tap_left(traffic->deadline) > 0) {
+    for (int i = 0; i < traffic->count; i++)
+      if ((turn + (unsigned)i) % 3 == 0 && write(traffic->pairs[i][1], "x", 1) == 1)
+        atomic_fetch_add(&traffic->sent, 1);
+    if (turn++ % 8 == 0)
+      usleep(300);
+  }
+  return NULL;
+}
+
+TEST(59, "the safety scan rescues nothing in two and a half seconds of traffic") {
+  enum {
+    PAIRS = 20
+  };
+  struct ioloop *loop = test_loop_new();
+  struct record record = {.limit = 4096}, idle = {0};
+  static int pairs[PAIRS][2], idle_pairs[PAIRS][2];
+  struct traffic traffic = {.pairs = pairs, .count = PAIRS, .deadline = tap_now() + MS(2500)};
+  for (int i = 0; i < PAIRS; i++) {
+    make_pair(i % 2 ? UNIX_STREAM : (enum kind)(i / 2 % 2 ? TCP : PIPE), pairs[i]);
+    make_pair((enum kind)(i % KINDS), idle_pairs[i]);
+    CHECK_OK(ioloop_add_handler(loop, pairs[i][0], IOLOOP_READ, on_read_one, &record));
+    CHECK_OK(ioloop_add_handler(loop, idle_pairs[i][0], IOLOOP_READ, on_drain, &idle));
+  }
+  CHECK_THREAD(pthread_create(&traffic.thread, NULL, make_traffic, &traffic));
+  while (tap_left(traffic.deadline) > 0)
+    CHECK_OK(ioloop_run_once(loop, tap_left(traffic.deadline)));
+  CHECK_THREAD(pthread_join(traffic.thread, NULL));
+  RUN_UNTIL(loop, record.bytes == traffic.sent);
+  CHECK_IS(idle.calls, ==, 0);
+  put(idle_pairs[3][1], 1); /* idle for seconds, and still announced */
+  RUN_UNTIL(loop, idle.bytes == 1);
+  test_loop_free(loop);
+  for (int i = 0; i < PAIRS; i++) {
+    close_pair(pairs[i]);
+    close_pair(idle_pairs[i]);
+  }
+}
+
+TEST(59, "the safety scan rescued nothing in any test before this one") {
+  CHECK_IS(*tap_shared_counter(), ==, 0);
+}

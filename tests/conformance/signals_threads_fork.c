@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: MIT */
+/* signals_threads_fork.c - conformance 48 to 53: what reaches the loop from outside its thread. */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support.h"
+
+/* ---- 48, 49: signal watchers ----------------------------------------------------------------- */
+
+static void on_signal(struct ioloop *loop, int signo, void *arg) {
+  struct record *record = arg;
+  (void)loop;
+  record->calls++;
+  record->fd = signo;
+}
+
+static void raise_here(void *signo) {
+  CHECK_SYS(kill(getpid(), *(int *)signo));
+}
+
+TEST(48, "a signal watcher runs, also out of a blocked wait") {
+  struct ioloop *loop = test_loop_new();
+  struct record first = {0}, second = {0};
+  int signo = SIGUSR1;
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &first));
+  CHECK_OK(ioloop_add_signal(loop, SIGHUP, on_signal, &second));
+  CHECK_QUIET(loop, MS(5));
+  for (unsigned turn = 1; turn <= 20; turn++) {
+    struct later sender;
+    later(&sender, US(200), raise_here, &signo);
+    RUN_UNTIL(loop, first.calls == turn);
+    later_join(&sender);
+    CHECK_IS(first.fd, ==, SIGUSR1);
+  }
+  CHECK_IS(second.calls, ==, 0);
+  CHECK_SYS(raise(SIGHUP));
+  RUN_UNTIL(loop, second.calls == 1);
+  CHECK_IS(second.fd, ==, SIGHUP);
+  CHECK_IS(first.calls, ==, 20);
+  CHECK_QUIET(loop, MS(5));
+  test_loop_free(loop);
+}
+
+static void exit_at_once(void *arg) {
+  (void)arg;
+}
+
+TEST(48, "SIGCHLD is told when a child ends") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  CHECK_OK(ioloop_add_signal(loop, SIGCHLD, on_signal, &record));
+  for (unsigned turn = 1; turn <= 3; turn++) {
+    pid_t child = fork_child(exit_at_once, NULL);
+    RUN_UNTIL(loop, record.calls == turn);
+    wait_child(child);
+  }
+  test_loop_free(loop);
+}
+
+struct flood {
+  pid_t target;
+  size_t count;
+};
+
+static void send_flood(void *arg) {
+  const struct flood *flood = arg;
+  for (size_t i = 0; i < flood->count; i++)
+    CHECK_SYS(kill(flood->target, SIGUSR1));
+}
+
+TEST(48, "a flood of signals coalesces but is never lost") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0}, ended = {0};
+  struct flood flood = {.target = getpid(), .count = tap_count(20000)};
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record));
+  CHECK_OK(ioloop_add_signal(loop, SIGCHLD, on_signal, &ended));
+  pid_t child = fork_child(send_flood, &flood);
+  RUN_UNTIL(loop, ended.calls);
+  wait_child(child);
+  RUN_UNTIL(loop, record.calls > 0);
+  CHECK_IS(record.calls, <=, flood.count);
+  run_turns(loop, 3);
+  CHECK_QUIET(loop, MS(5));
+  for (size_t i = 0; i < tap_count(5000); i++) { /* the last one of a flood is always told */
+    unsigned calls = record.calls;
+    CHECK_SYS(raise(SIGUSR1));
+    if (i % 3 == 0)
+      CHECK_SYS(raise(SIGUSR1));
+    RUN_UNTIL(loop, record.calls > calls);
+  }
+  test_loop_free(loop);
+}
+
+static void user_handler(int signo) {
+  (void)signo;
+}
+
+static void set_user_handler(int signo, void (*handler)(int), int flags) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+  sigaddset(&action.sa_mask, SIGUSR2);
+  CHECK_SYS(sigaction(signo, &action, NULL));
+}
+
+static void check_user_handler(int signo, void (*handler)(int), int flags) {
+  struct sigaction action;
+  CHECK_SYS(sigaction(signo, NULL, &action));
+  CHECK(action.sa_handler == handler);
+  CHECK_IS(action.sa_flags & (SA_RESTART | SA_NODEFER | SA_SIGINFO), ==, flags);
+  CHECK_IS(sigismember(&action.sa_mask, SIGUSR2), ==, 1);
+}
+
+TEST(48, "the old disposition of a signal is restored") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  set_user_handler(SIGUSR1, user_handler, SA_RESTART | SA_NODEFER);
+  set_user_handler(SIGTERM, SIG_IGN, 0);
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record));
+  CHECK_OK(ioloop_add_signal(loop, SIGTERM, on_signal, &record));
+  CHECK_SYS(raise(SIGTERM));
+  RUN_UNTIL(loop, record.calls == 1);
+  CHECK_OK(ioloop_remove_signal(loop, SIGUSR1));
+  check_user_handler(SIGUSR1, user_handler, SA_RESTART | SA_NODEFER);
+  CHECK_ERROR(ioloop_remove_signal(loop, SIGUSR1), ENOENT);
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record)); /* and again */
+  CHECK_SYS(raise(SIGUSR1));
+  RUN_UNTIL(loop, record.calls == 2);
+  test_loop_free(loop); /* puts back what is left */
+  check_user_handler(SIGUSR1, user_handler, SA_RESTART | SA_NODEFER);
+  check_user_handler(SIGTERM, SIG_IGN, 0);
+}
+
+TEST(48, "a signal that cannot be watched is refused") {
+  static const int impossible[] = {0, -1, SIGKILL, SIGSTOP, 1000};
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {
+    CHECK_ERROR(ioloop_add_signal(loop, impossible[i], on_signal, &record), EINVAL);
+    CHECK_ERROR(ioloop_remove_signal(loop, impossible[i]), ENOENT);
+  }
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record));
+  CHECK_ERROR(ioloop_add_signal(loop, SIGUSR1, on_signal, &record), EEXIST);
+  CHECK_ERROR(ioloop_remove_signal(loop, SIGUSR2), ENOENT);
+  if (signal_driven())
+    CHECK_ERROR(ioloop_add_signal(loop, SIGIO, on_signal, &record), EINVAL);
+  test_loop_free(loop);
+}
+
+static void on_signal_remove(struct ioloop *loop, int signo, void *arg) {
+  on_signal(loop, signo, arg);
+  CHECK_OK(ioloop_remove_signal(loop, signo));
+}
+
+TEST(48, "a signal watcher removes itself") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  set_user_handler(SIGUSR1, SIG_IGN, 0);
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal_remove, &record));
+  CHECK_SYS(raise(SIGUSR1));
+  RUN_UNTIL(loop, record.calls == 1);
+  CHECK_SYS(raise(SIGUSR1));
+  CHECK_QUIET(loop, MS(5));
+  CHECK_IS(record.calls, ==, 1);
+  test_loop_free(loop);
+}
+
+TEST(49, "the same signal in two loops of one thread") {
+  skip_if_one_loop_a_thread();
+  struct ioloop *a = test_loop_new(), *b = test_loop_new();
+  struct record in_a = {0}, in_b = {0};
+  set_user_handler(SIGUSR1, user_handler, 0);
+  CHECK_OK(ioloop_add_signal(a, SIGUSR1, on_signal, &in_a));
+  CHECK_OK(ioloop_add_signal(b, SIGUSR1, on_signal, &in_b));
+  CHECK_SYS(raise(SIGUSR1));
+  RUN_UNTIL(a, in_a.calls == 1);
+  RUN_UNTIL(b, in_b.calls == 1);
+  test_loop_free(a); /* the other goes on */
+  CHECK_SYS(raise(SIGUSR1));
+  RUN_UNTIL(b, in_b.calls == 2);
+  CHECK_IS(in_a.calls, ==, 1);
+  CHECK_OK(ioloop_remove_signal(b, SIGUSR1));
+  check_user_handler(SIGUSR1, user_handler, 0);
+  test_loop_free(b);
+}
+
+/* A second thread with a loop of its own that counts the signals it is told of. */
+struct watcher_thread {
+  pthread_t thread;
+  pthread_barrier_t ready;
+  struct ioloop *loop;
+  struct record record;
+};
+
+static void *watch_signal(void *arg) {
+  struct watcher_thread *watcher = arg;
+  watcher->loop = test_loop_new();
+  CHECK_OK(ioloop_add_signal(watcher->loop, SIGUSR1, on_signal, &watcher->record));
+  pthread_barrier_wait(&watcher->ready);
+  RUN_UNTIL(watcher->loop, watcher->record.calls == 1);
+  pthread_barrier_wait(&watcher->ready);
+  test_loop_free(watcher->loop);
+  return NULL;
+}
+
+TEST(49, "the same signal in the loops of two threads") {
+  struct ioloop *loop = test_loop_new();
+  struct watcher_thread watcher = {0};
+  struct record record = {0};
+  CHECK_THREAD(pthread_barrier_init(&watcher.ready, NULL, 2));
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record));
+  CHECK_THREAD(pthread_create(&watcher.thread, NULL, watch_signal, &watcher));
+  pthread_barrier_wait(&watcher.ready);
+  CHECK_SYS(kill(getpid(), SIGUSR1));
+  RUN_UNTIL(loop, record.calls == 1);
+  pthread_barrier_wait(&watcher.ready);
+  CHECK_THREAD(pthread_join(watcher.thread, NULL));
+  CHECK_SYS(raise(SIGUSR1)); /* the other loop has gone, this one is still told */
+  RUN_UNTIL(loop, record.calls == 2);
+  test_loop_free(loop);
+  CHECK_THREAD(pthread_barrier_destroy(&watcher.ready));
+}
+
+/* ---- 50, 51: callbacks from elsewhere -------------------------------------------------------- */
+
+#define POSTERS 4
+
+struct poster {
+  pthread_t thread;
+  struct ioloop *loop;
+  size_t count;
+  size_t next; /* the number that the loop expects from it */
+  size_t *sum;
+};
+
+struct posted {
+  struct poster *poster;
+  size_t number;
+};
+
+static void on_posted(struct ioloop *loop, void *arg) {
+  struct posted *posted = arg;
+  struct poster *poster = posted->poster;
+  CHECK(loop == poster->loop);
+  CHECK_IS(posted->number, ==, poster->next); /* in the order of its thread */
+  poster->next++;
+  ++*poster->sum;
+  free(posted);
+}
+
+static void *post(void *arg) {
+  struct poster *poster = arg;
+  for (size_t i = 0; i < poster->count; i++) {
+    struct posted *posted = malloc(sizeof *posted);
+    CHECK(posted);
+    *posted = (struct posted){.poster = poster, .number = i};
+    CHECK_OK(ioloop_add_callback_threadsafe(poster->loop, on_posted, posted));
+  }
+  return NULL;
+}
+
+TEST(50, "a million callbacks from other threads: none lost, each thread's order kept") {
+  struct ioloop *loop = test_loop_new();
+  struct poster posters[POSTERS];
+  size_t sum = 0, each = tap_count(1000000 / POSTERS);
+  for (int i = 0; i < POSTERS; i++) {
+    posters[i] = (struct poster){.loop = loop, .count = each, .sum = &sum};
+    CHECK_THREAD(pthread_create(&posters[i].thread, NULL, post, &posters[i]));
+  }
+  RUN_UNTIL(loop, sum == POSTERS * each);
+  for (int i = 0; i < POSTERS; i++)
+    CHECK_THREAD(pthread_join(posters[i].thread, NULL));
+  CHECK_QUIET(loop, MS(5));
+  test_loop_free(loop);
+}
+
+/* Ball and racket: each waits for the other, so that one wake-up that is lost stops all. */
+struct rally {
+  struct ioloop *loop;
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  unsigned balls, returned;
+};
+
+static void on_ball(struct ioloop *loop, void *arg) {
+  struct rally *rally = arg;
+  (void)loop;
+  pthread_mutex_lock(&rally->lock);
+  rally->returned++;
+  pthread_cond_signal(&rally->changed);
+  pthread_mutex_unlock(&rally->lock);
+}
+
+static void *play(void *arg) {
+  struct rally *rally = arg;
+  for (unsigned ball = 0; ball < rally->balls; ball++) {
+    CHECK_OK(ioloop_add_callback_threadsafe(rally->loop, on_ball, rally));
+    pthread_mutex_lock(&rally->lock);
+    while (rally->returned == ball)
+      pthread_cond_wait(&rally->changed, &rally->lock);
+    pthread_mutex_unlock(&rally->lock);
+  }
+  ioloop_stop(rally->loop);
+  return NULL;
+}
+
+TEST(50, "a callback from another thread wakes a blocked loop, every time") {
+  struct rally rally = {.balls = (unsigned)tap_count(20000)};
+  pthread_t player;
+  rally.loop = test_loop_new();
+  CHECK_THREAD(pthread_mutex_init(&rally.lock, NULL));
+  CHECK_THREAD(pthread_cond_init(&rally.changed, NULL));
+  CHECK_THREAD(pthread_create(&player, NULL, play, &rally));
+  CHECK_OK(ioloop_start(rally.loop));
+  CHECK_THREAD(pthread_join(player, NULL));
+  CHECK_IS(rally.returned, ==, rally.balls);
+  test_loop_free(rally.loop);
+  CHECK_THREAD(pthread_cond_destroy(&rally.changed));
+  CHECK_THREAD(pthread_mutex_destroy(&rally.lock));
+}
+
+static struct ioloop *interrupted_loop;
+static unsigned called_back;
+static volatile sig_atomic_t accepted, refused;
+
+static void callback_in_signal(int signo) {
+  (void)signo;
+  int r = ioloop_add_callback_from_signal(interrupted_loop, on_count, &called_back);
+  CHECK(r == 0 || r == -EAGAIN);
+  if (r == 0)
+    accepted++;
+  else
+    refused++;
+}
+
+static void interrupt_thread(void *thread) {
+  CHECK_THREAD(pthread_kill(*(pthread_t *)thread, SIGUSR1));
+}
+
+TEST(51, "a callback from a signal handler wakes a blocked loop") {
+  struct sigaction action = {.sa_handler = callback_in_signal, .sa_flags = SA_RESTART};
+  pthread_t self = pthread_self();
+  interrupted_loop = test_loop_new();
+  CHECK_SYS(sigaction(SIGUSR1, &action, NULL));
+  for (unsigned turn = 1; turn <= 50; turn++) {
+    struct later sender;
+    later(&sender, US(50) * turn, interrupt_thread, &self);
+    RUN_UNTIL(interrupted_loop, called_back == turn);
+    later_join(&sender);
+  }
+  test_loop_free(interrupted_loop);
+}
+
+TEST(51, "256 callbacks from signal handlers wait, the next is refused and can come again") {
+  struct sigaction action = {.sa_handler = callback_in_signal};
+  interrupted_loop = test_loop_new();
+  CHECK_SYS(sigaction(SIGUSR1, &action, NULL));
+  for (int round = 1; round <= 3; round++) {
+    for (int i = 0; i < 260; i++)
+      CHECK_SYS(raise(SIGUSR1));
+    CHECK_IS(accepted, ==, 256 * round);
+    CHECK_IS(refused, ==, 4 * round);
+    RUN_UNTIL(interrupted_loop, called_back == 256u * (unsigned)round);
+  }
+  CHECK_QUIET(interrupted_loop, MS(5));
+  test_loop_free(interrupted_loop);
+}
+
+TEST(51, "callbacks from signal handlers that interrupt anything, other calls too") {
+  struct sigaction action = {.sa_handler = callback_in_signal, .sa_flags = SA_RESTART};
+  struct itimerval often = {.it_value = {.tv_usec = 150}, .it_interval = {.tv_usec = 150}};
+  struct poster poster = {.count = tap_count(50000)};
+  size_t posted = 0;
+  unsigned own = 0, calls = 0;
+  poster.sum = &posted;
+  poster.loop = interrupted_loop = test_loop_new();
+  CHECK_SYS(sigaction(SIGALRM, &action, NULL));
+  CHECK_THREAD(pthread_create(&poster.thread, NULL, post, &poster));
+  CHECK_SYS(setitimer(ITIMER_REAL, &often, NULL));
+  while (posted < poster.count || accepted < 100) {
+    CHECK_OK(ioloop_add_callback(interrupted_loop, on_count, &own));
+    CHECK_OK(ioloop_add_callback_threadsafe(interrupted_loop, on_count, &own));
+    calls += 2;
+    CHECK_OK(ioloop_run_once(interrupted_loop, US(100)));
+  }
+  CHECK_SYS(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
+  CHECK_THREAD(pthread_join(poster.thread, NULL));
+  RUN_UNTIL(interrupted_loop, called_back == (unsigned)accepted && own == calls);
+  CHECK_QUIET(interrupted_loop, MS(5));
+  test_loop_free(interrupted_loop);
+}
+
+/* ---- 52: two loops ----------------------------------------------------------------------------
+ */
+
+struct side {
+  pthread_t thread, expected;
+  struct ioloop *loop;
+  int pairs[8][2];
+  size_t received, turns;
+  pthread_barrier_t *together;
+};
+
+static void on_side(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct side *side = arg;
+  (void)events;
+  CHECK(loop == side->loop);
+  CHECK(pthread_equal(pthread_self(), side->thread));
+  side->received += drain(fd);
+}
+
+static void *run_side(void *arg) {
+  struct side *side = arg;
+  size_t sent = 0;
+  side->thread = pthread_self();
+  side->loop = test_loop_new();
+  for (int i = 0; i < 8; i++) {
+    make_pair((enum kind)(i % KINDS), side->pairs[i]);
+    CHECK_OK(ioloop_add_handler(side->loop, side->pairs[i][0], IOLOOP_READ, on_side, side));
+  }
+  pthread_barrier_wait(side->together);
+  for (size_t turn = 0; turn < side->turns; turn++) {
+    put(side->pairs[turn % 8][1], 1 + turn % 5);
+    sent += 1 + turn % 5;
+    if (turn % 3 == 0)
+      RUN_UNTIL(side->loop, side->received == sent);
+  }
+  RUN_UNTIL(side->loop, side->received == sent);
+  pthread_barrier_wait(side->together);
+  CHECK_QUIET(side->loop, MS(10));
+  test_loop_free(side->loop);
+  for (int i = 0; i < 8; i++)
+    close_pair(side->pairs[i]);
+  return NULL;
+}
+
+TEST(52, "two loops in two threads do not see each other's descriptors") {
+  static struct side sides[2];
+  pthread_barrier_t together;
+  pthread_t threads[2];
+  CHECK_THREAD(pthread_barrier_init(&together, NULL, 2));
+  for (int i = 0; i < 2; i++) {
+    sides[i] = (struct side){.turns = tap_count(20000), .together = &together};
+    CHECK_THREAD(pthread_create(&threads[i], NULL, run_side, &sides[i]));
+  }
+  for (int i = 0; i < 2; i++)
+    CHECK_THREAD(pthread_join(threads[i], NULL));
+  CHECK_THREAD(pthread_barrier_destroy(&together));
+}
+
+TEST(52, "two loops in one thread do not see each other's descriptors") {
+  struct ioloop *a = test_loop_new(), *b = NULL;
+  struct record in_a = {0}, in_b = {0};
+  int pair_a[2], pair_b[2];
+  if (signal_driven()) {
+    CHECK_ERROR(ioloop_new(tap_argument, &b), EBUSY);
+    CHECK(!b);
+    CHECK_OK(ioloop_free(a));
+    a = test_loop_new(); /* one after the other is fine */
+    CHECK_OK(ioloop_free(a));
+    SKIP("one loop a thread: the model owns the thread's signals; a second is -EBUSY");
+  }
+  b = test_loop_new();
+  make_pair(UNIX_STREAM, pair_a);
+  make_pair(UNIX_STREAM, pair_b);
+  CHECK_OK(ioloop_add_handler(a, pair_a[0], IOLOOP_READ, on_drain, &in_a));
+  CHECK_OK(ioloop_add_handler(b, pair_b[0], IOLOOP_READ, on_drain, &in_b));
+  put(pair_a[1], 1);
+  CHECK_QUIET(b, MS(5));
+  put(pair_b[1], 1);
+  RUN_UNTIL(a, in_a.bytes == 1);
+  CHECK_QUIET(a, MS(5));
+  RUN_UNTIL(b, in_b.bytes == 1);
+  test_loop_free(a);
+  put(pair_b[1], 1);
+  RUN_UNTIL(b, in_b.bytes == 2);
+  test_loop_free(b);
+  close_pair(pair_a);
+  close_pair(pair_b);
+}
+
+/* ---- 53: fork ----------------------------------------------------------------------------------
+ */
+
+struct family {
+  struct ioloop *loop;
+  int pairs[4][2];
+  struct record record;
+};
+
+static void found_family(struct family *family) {
+  *family = (struct family){.loop = test_loop_new()};
+  for (int i = 0; i < 4; i++) {
+    make_pair((enum kind)i, family->pairs[i]);
+    CHECK_OK(ioloop_add_handler(family->loop, family->pairs[i][0], IOLOOP_READ, on_drain,
+                                &family->record));
+  }
+  run_turns(family->loop, 2);
+}
+
+static void check_parent_works(struct family *family) {
+  for (int i = 0; i < 4; i++) {
+    size_t before = family->record.bytes;
+    CHECK_QUIET(family->loop, MS(5));
+    put(family->pairs[i][1], 3);
+    RUN_UNTIL(family->loop, family->record.bytes == before + 3);
+  }
+}
+
+static void end_family(struct family *family) {
+  check_parent_works(family);
+  test_loop_free(family->loop);
+  for (int i = 0; i < 4; i++)
+    close_pair(family->pairs[i]);
+}
+
+static void use_inherited_loop(void *arg) {
+  struct family *family = arg;
+  struct ioloop *loop = family->loop;
+  int fd = family->pairs[0][0];
+  CHECK_ERROR(ioloop_run_once(loop, 0), ECHILD);
+  CHECK_ERROR(ioloop_start(loop), ECHILD);
+  CHECK_ERROR(ioloop_update_handler(loop, fd, IOLOOP_READ), ECHILD);
+  CHECK_ERROR(ioloop_replace_handler(loop, fd, IOLOOP_READ, on_never, NULL), ECHILD);
+  CHECK_ERROR(ioloop_remove_handler(loop, fd), ECHILD);
+  CHECK_ERROR(ioloop_add_handler(loop, family->pairs[0][1], IOLOOP_WRITE, on_never, NULL), ECHILD);
+}
+
+static void free_inherited_loop(void *arg) {
+  struct family *family = arg;
+  use_inherited_loop(arg);
+  CHECK_OK(ioloop_free(family->loop));
+}
+
+TEST(53, "fork: the child's calls are -ECHILD, the parent is undisturbed") {
+  struct family family;
+  found_family(&family);
+  pid_t child = fork_child(use_inherited_loop, &family);
+  check_parent_works(&family);
+  wait_child(child);
+  end_family(&family);
+}
+
+TEST(53, "fork: the child frees its copy, the parent is undisturbed") {
+  struct family family;
+  found_family(&family);
+  wait_child(fork_child(free_inherited_loop, &family));
+  check_parent_works(&family);
+  wait_child(fork_child(free_inherited_loop, &family));
+  end_family(&family);
+}
+
+static void build_own_loop(void *arg) {
+  struct family *parents = arg, own;
+  CHECK_OK(ioloop_free(parents->loop));
+  for (int i = 0; i < 4; i++)
+    close_pair(parents->pairs[i]);
+  found_family(&own);
+  check_parent_works(&own);
+  end_family(&own);
+}
+
+TEST(53, "fork: the child builds its own loop while the parent goes on") {
+  struct family family;
+  found_family(&family);
+  pid_t child = fork_child(build_own_loop, &family);
+  for (int turn = 0; turn < 5; turn++)
+    check_parent_works(&family);
+  wait_child(child);
+  end_family(&family);
+}
+
+static void fork_in_handler(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  on_drain(loop, fd, events, arg);
+  pid_t child = fork();
+  CHECK_SYS(child);
+  if (child == 0) { /* the copy is that of a running loop */
+    struct ioloop *own = NULL;
+    CHECK_OK(ioloop_free(loop));
+    CHECK_OK(ioloop_new(tap_argument, &own));
+    CHECK_OK(ioloop_run_once(own, 0));
+    CHECK_OK(ioloop_free(own));
+    _exit(0);
+  }
+  wait_child(child);
+}
+
+TEST(53, "fork inside a handler") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int pair[2];
+  make_pair(TCP, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, fork_in_handler, &record));
+  for (size_t bytes = 1; bytes <= 3; bytes++) {
+    put(pair[1], 1);
+    RUN_UNTIL(loop, record.bytes == bytes);
+  }
+  CHECK_QUIET(loop, MS(5));
+  test_loop_free(loop);
+  close_pair(pair);
+}
+
+static void take_signal(void *signo) {
+  CHECK_SYS(raise(*(int *)signo)); /* must neither kill nor reach the parent */
+}
+
+TEST(53, "fork: a signal that the child gets is not told to the parent") {
+  struct family family;
+  struct record told = {0};
+  int signo = SIGUSR1;
+  found_family(&family);
+  CHECK_OK(ioloop_add_signal(family.loop, SIGUSR1, on_signal, &told));
+  wait_child(fork_child(take_signal, &signo));
+  CHECK_QUIET(family.loop, MS(10));
+  CHECK_IS(told.calls, ==, 0);
+  CHECK_SYS(raise(SIGUSR1));
+  RUN_UNTIL(family.loop, told.calls == 1);
+  end_family(&family);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* servers.c - conformance 60 to 65, 68 and 69: what a server has to survive. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+/* ---- 60: no descriptor for a connection --------------------------------------------------- */
+
+enum {
+  WAITING = 5
+};
+
+static rlim_t limit_descriptors(rlim_t limit) {
+  struct rlimit limits;
+  CHECK_SYS(getrlimit(RLIMIT_NOFILE, &limits));
+  rlim_t old = limits.rlim_cur;
+  limits.rlim_cur = limit;
+  CHECK_SYS(setrlimit(RLIMIT_NOFILE, &limits));
+  return old;
+}
+
+/* Clients that are connected to the backlog of a server without a descriptor to spare. */
+static rlim_t starve(struct ioloop *loop, struct echo *echo, int *clients) {
+  for (int i = 0; i < WAITING; i++)
+    clients[i] = client_connect(echo->port);
+  int next = SYS(dup(0));
+  CHECK_SYS(close(next));
+  rlim_t old = limit_descriptors((rlim_t)next);
+  RUN_UNTIL(loop, echo->trouble);
+  CHECK_IS(echo->error, ==, -EMFILE);
+  CHECK_NO_SPIN(loop, MS(350));
+  CHECK_IS(echo->trouble, ==, 1);
+  CHECK_IS(echo->opened, ==, 0);
+  return old;
+}
+
+TEST(60, "no descriptor for a connection: no spin, one report, recovery by itself") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int clients[WAITING];
+  echo_open(&echo, loop, NULL);
+  rlim_t old = starve(loop, &echo, clients);
+  limit_descriptors(old);
+  for (int i = 0; i < WAITING; i++) {
+    ping(loop, clients[i]);
+    CHECK_SYS(close(clients[i]));
+  }
+  CHECK_IS(echo.trouble, ==, 1);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+TEST(60, "no descriptor for a connection: each one that closes lets one in") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int clients[WAITING];
+  echo_open(&echo, loop, NULL);
+  rlim_t old = starve(loop, &echo, clients);
+  /* One of theirs becomes one of ours; from now on it goes from hand to hand. */
+  CHECK_SYS(close(clients[0]));
+  for (int i = 1; i < WAITING; i++) {
+    ping(loop, clients[i]);
+    CHECK_IS(tcpserver_connections(echo.server), ==, 1);
+    iostream_close(echo.last);
+  }
+  limit_descriptors(old);
+  for (int i = 1; i < WAITING; i++)
+    CHECK_SYS(close(clients[i]));
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+/* ---- 61, 68, 69: many at once, silent ones, hasty ones -------------------------------------- */
+
+TEST(61, "1,000 connects in a burst are all served") {
+  size_t count = tap_count(1000);
+  need_descriptors(2 * count + 50);
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  echo_open(&echo, loop, NULL);
+  int *clients = calloc(count, sizeof *clients);
+  CHECK(clients);
+  for (size_t i = 0; i < count; i++) {
+    clients[i] = connect_tcp(echo.port);
+    if (i % 256 == 255) /* the kernel's own limits of the backlog are not what is tested */
+      run_turns(loop, 5);
+  }
+  RUN_UNTIL(loop, echo.opened == count);
+  for (size_t i = 0; i < count; i++)
+    client_send(clients[i], "x", 1);
+  for (size_t i = 0; i < count; i++) {
+    char byte;
+    CHECK_IS(receive_within(loop, clients[i], &byte, 1), ==, 1);
+    CHECK_SYS(close(clients[i]));
+  }
+  RUN_UNTIL(loop, echo.closed == count);
+  CHECK_IS(tcpserver_connections(echo.server), ==, 0);
+  CHECK_IS(tcpserver_accepted_total(echo.server), ==, count);
+  free(clients);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+TEST(68, "clients that connect and stay silent delay nobody") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int silent[20];
+  echo_open(&echo, loop, NULL);
+  for (int i = 0; i < 20; i++)
+    silent[i] = client_connect(echo.port);
+  int client = client_connect(echo.port);
+  uint64_t begun = tap_now();
+  for (int i = 0; i < 100; i++)
+    ping(loop, client);
+  CHECK_IS(tap_now() - begun, <, SECONDS(1) * tap_scale());
+  for (int i = 0; i < 20; i++)
+    CHECK_SYS(close(silent[i]));
+  CHECK_SYS(close(client));
+  RUN_UNTIL(loop, echo.closed == 21);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+static void send_and_close(bool mute) {
+  static const char message[] =
+      "{\"send_user\": \"a\", \"send_time\": \"now\", \"send_msg\": \"b\"}";
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  echo_open(&echo, loop, NULL);
+  echo.mute = mute;
+  for (unsigned round = 1; round <= 5; round++) {
+    for (int i = 0; i < 100; i++) {
+      int client = client_connect(echo.port);
+      client_send(client, message, sizeof message);
+      CHECK_SYS(close(client));
+    }
+    RUN_UNTIL(loop, echo.closed == round * 100);
+    CHECK_IS(echo.received, ==, round * 100 * sizeof message);
+  }
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+TEST(69, "100 clients that send and close at once: 100 messages") {
+  send_and_close(true);
+}
+
+TEST(69, "100 clients that do not wait for the echo: 100 messages") {
+  send_and_close(false);
+}
+
+/* ---- 62, 63: sizes of datagrams ------------------------------------------------------------- */
+
+TEST(62, "a zero-length datagram is echoed") {
+  struct ioloop *loop = test_loop_new();
+  struct udp_echo echo;
+  char data[10];
+  udp_echo_open(&echo, loop);
+  int client = udp_client(echo.port);
+  for (unsigned i = 1; i <= 20; i++) {
+    CHECK_IS(send(client, "", 0, 0), ==, 0);
+    CHECK_IS(send(client, "abc", 3, 0), ==, 3);
+    CHECK_IS(receive_within(loop, client, data, sizeof data), ==, 0);
+    CHECK_IS(receive_within(loop, client, data, sizeof data), ==, 3);
+    CHECK_IS(echo.received, ==, 2 * i);
+  }
+  datagram_close(echo.socket);
+  CHECK_SYS(close(client));
+  test_loop_free(loop);
+}
+
+TEST(63, "datagrams of up to 65,507 bytes are echoed whole") {
+  static char data[65536], back[65536];
+  struct ioloop *loop = test_loop_new();
+  struct udp_echo echo;
+  udp_echo_open(&echo, loop);
+  int client = udp_client(echo.port);
+  const size_t sizes[] = {1, 1471, 1472, 1473, 9000, 32768, 65506, 65507};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    fill_pattern(data, sizes[i], i);
+    CHECK_IS(send(client, data, sizes[i], 0), ==, sizes[i]);
+    CHECK_IS(receive_within(loop, client, back, sizeof back), ==, sizes[i]);
+    CHECK(memcmp(data, back, sizes[i]) == 0);
+  }
+  CHECK_ERROR(datagram_send(echo.socket, data, 65508, NULL, 0), EMSGSIZE);
+  datagram_close(echo.socket);
+  CHECK_SYS(close(client));
+  test_loop_free(loop);
+}
+
+static void on_whole(struct datagram *socket, const char *data, size_t size,
+                     const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  size_t *sum = arg;
+  (void)socket, (void)data, (void)peer, (void)peer_size;
+  *sum += size;
+}
+
+TEST(63, "a datagram longer than the buffer is counted and never passed for a whole one") {
+  static char data[70000];
+  struct ioloop *loop = test_loop_new();
+  struct datagram *socket;
+  struct datagram_metrics metrics;
+  size_t sum = 0;
+  int pair[2];
+  make_pair(UNIX_DGRAM, pair);
+  CHECK_OK(datagram_new(loop, pair[0], on_whole, NULL, &sum, &socket));
+  CHECK_IS(send(pair[1], data, sizeof data, 0), ==, sizeof data);
+  CHECK_IS(send(pair[1], data, 5, 0), ==, 5);
+  RUN_UNTIL(loop, sum);
+  CHECK_IS(sum, ==, 5);
+  datagram_get_metrics(socket, &metrics);
+  CHECK_IS(metrics.truncated, ==, 1);
+  CHECK_IS(metrics.received, ==, 1);
+  datagram_close(socket);
+  CHECK_SYS(close(pair[1]));
+  test_loop_free(loop);
+}
+
+/* ---- 64, 65: floods and errors -------------------------------------------------------------- */
+
+struct flood {
+  uint16_t port;
+  uint64_t sent;
+  bool stop;
+};
+
+static void *run_flood(void *arg) {
+  struct flood *flood = arg;
+  char data[100] = {0};
+  int fd = udp_client(flood->port);
+  while (!__atomic_load_n(&flood->stop, __ATOMIC_RELAXED))
+    flood->sent += send(fd, data, sizeof data, 0) == sizeof data;
+  CHECK_SYS(close(fd));
+  return NULL;
+}
+
+TEST(64, "a UDP flood starves neither TCP nor timers, and every datagram is accounted for") {
+  struct ioloop *loop = test_loop_new();
+  struct echo tcp;
+  struct udp_echo udp;
+  struct flood flood = {0};
+  unsigned ticks = 0;
+  ioloop_timeout timer;
+  pthread_t thread;
+  echo_open(&tcp, loop, NULL);
+  udp_echo_open(&udp, loop);
+  flood.port = udp.port;
+  int client = client_connect(tcp.port);
+  CHECK_OK(ioloop_call_every(loop, MS(5), on_count, &ticks, &timer));
+  CHECK_THREAD(pthread_create(&thread, NULL, run_flood, &flood));
+
+  uint64_t begun = tap_now();
+  unsigned pings = 0;
+  for (; tap_now() - begun < MS(500); pings++)
+    ping(loop, client);
+  unsigned received = udp.received;
+  __atomic_store_n(&flood.stop, true, __ATOMIC_RELAXED);
+  CHECK_THREAD(pthread_join(thread, NULL));
+  CHECK_IS(pings, >, 50 / tap_scale());
+  CHECK_IS(ticks, >, 20 / tap_scale());
+  CHECK_IS(received, >, 100);
+
+  struct datagram_metrics metrics;
+  datagram_drain(udp.socket, SIZE_MAX);
+  datagram_get_metrics(udp.socket, &metrics);
+  CHECK_IS(metrics.received, ==, udp.received);
+  CHECK_IS(metrics.received + metrics.kernel_drops, ==, flood.sent);
+  CHECK_IS(metrics.sent + metrics.send_dropped, ==, metrics.received);
+  CHECK_OK(ioloop_remove_timeout(loop, timer));
+  CHECK_SYS(close(client));
+  datagram_close(udp.socket);
+  echo_close(&tcp);
+  test_loop_free(loop);
+}
+
+TEST(65, "ICMP unreachable is reported and not spun upon") {
+  struct ioloop *loop = test_loop_new();
+  struct udp_echo echo;
+  udp_echo_open(&echo, loop);
+  int other = udp_client(echo.port);
+  struct sockaddr_storage address;
+  socklen_t size = sizeof address;
+  CHECK_SYS(getsockname(other, (struct sockaddr *)&address, &size));
+  CHECK_SYS(connect(datagram_fd(echo.socket), (struct sockaddr *)&address, size));
+  CHECK_SYS(close(other)); /* from now on there is nobody */
+
+  CHECK_OK(datagram_send(echo.socket, "a", 1, NULL, 0));
+  RUN_UNTIL(loop, echo.errors == 1); /* taken by a receive */
+  CHECK_IS(echo.error, ==, -ECONNREFUSED);
+  CHECK_QUIET(loop, MS(100));
+  CHECK_OK(datagram_send(echo.socket, "b", 1, NULL, 0));
+  CHECK_OK(datagram_send(echo.socket, "c", 1, NULL, 0)); /* takes the error, and is sent */
+  CHECK_IS(echo.errors, ==, 1); /* never told from inside the program's call */
+  RUN_UNTIL(loop, echo.errors >= 2);
+  CHECK_NO_SPIN(loop, MS(100));
+  struct datagram_metrics metrics;
+  datagram_get_metrics(echo.socket, &metrics);
+  CHECK_IS(metrics.sent, ==, 3);
+  CHECK_IS(metrics.errors, ==, 3);
+  CHECK_IS(metrics.send_dropped, ==, 0);
+  datagram_close(echo.socket);
+  test_loop_free(loop);
+}

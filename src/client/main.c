@@ -45,8 +45,7 @@ static void on_emptied(void *arg) {
 
 static void on_output_failed(void *arg, int error) {
   struct client *client = arg;
-  client_trouble(client, "cannot write to stdout: %s (%s)", strerror(-error),
-                 error == -EPIPE ? "its reader has gone" : "make room, or redirect it elsewhere");
+  client_trouble(client, "cannot write to stdout: %s (%s)", strerror(-error), output_remedy(error));
   ioloop_stop(client->loop);
 }
 

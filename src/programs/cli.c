@@ -83,7 +83,7 @@ static void describe_allowed(const struct cli_option *option, char *to, size_t r
     }
     break;
   case CLI_TEXT:
-    snprintf(to, room, "%s", option->min ? "not empty" : "");
+    snprintf(to, room, "%s", option->min ? "at least one character" : "");
     break;
   case CLI_FLAG:
     break;

@@ -251,6 +251,18 @@ size_t output_pending_lines(const struct output *output) {
   return lines;
 }
 
+const char *output_remedy(int error) {
+  switch (-error) {
+  case EPIPE:
+  case EIO: /* of a terminal that was closed */
+    return "its reader has gone";
+  case EBADF:
+    return "it is closed; redirect it somewhere";
+  default:
+    return "make room, or redirect it elsewhere";
+  }
+}
+
 /* ---- making --------------------------------------------------------------------------- */
 
 int output_new(struct ioloop *loop, int fd, const struct output_events *events,

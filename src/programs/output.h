@@ -47,6 +47,9 @@ void output_put(struct output *output, const char *data, size_t size);
 size_t output_pending(const struct output *output);
 size_t output_pending_lines(const struct output *output);
 
+/* What to do about an error that `failed` told, for the line that reports it. */
+const char *output_remedy(int error);
+
 /* Write now what can be written without blocking. */
 void output_flush(struct output *output);
 

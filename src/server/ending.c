@@ -62,14 +62,10 @@ static bool drain_udp(struct server *server) {
 static void on_check(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   server->check_queued = false;
-  if (server->tcp && tcpserver_connections(server->tcp) > 0 && !server->forced)
+  if (server->tcp && tcpserver_connections(server->tcp) > 0)
     return;
-  if (server->forced) {
-    ioloop_stop(loop);
-    return;
-  }
-  bool empty = drain_udp(server);
-  if (empty && output_pending(server->output) == 0)
+  bool empty = server->forced || drain_udp(server);
+  if (server->forced || (empty && output_pending(server->output) == 0))
     ioloop_stop(loop);
   else if (!empty && iostream_gate_is_open(server->gate))
     server_check_end(server);

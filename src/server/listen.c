@@ -127,6 +127,8 @@ static const char *remedy(int error) {
   case EMFILE:
   case ENFILE:
     return "too few descriptors; raise their limit: ulimit -n 1024";
+  case EINVAL:
+    return "a link-local address needs its interface, as in --host=fe80::1%eth0";
   default:
     return "see --help for --host and --port";
   }

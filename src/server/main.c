@@ -37,9 +37,8 @@ static void on_emptied(void *arg) {
 
 static void on_failed(void *arg, int error) {
   struct server *server = arg;
-  complain("cannot write to stdout: %s (%s)", strerror(-error),
-           error == -EPIPE ? "its reader has gone; --print=none prints nothing"
-                           : "make room, or redirect it elsewhere");
+  complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
+           output_remedy(error));
   server->status = EXIT_TROUBLE;
   ioloop_stop(server->loop);
 }
@@ -69,12 +68,12 @@ static int make_parts(struct server *server) {
   return EXIT_TROUBLE;
 }
 
-/* Threads that could not be ended in time may still use any of it; the process ends anyway. */
+/* Threads that could not be ended in time may still use any of it: then the process ends without
+ * taking anything apart. */
 static void free_parts(struct server *server) {
-  bool running = server->threads && server->tcp && tcpserver_connections(server->tcp) > 0;
-  if (running) {
+  if (server->threads && server->tcp && tcpserver_connections(server->tcp) > 0) {
     output_restore(server->output);
-    return;
+    _exit(server->status);
   }
   tcpserver_close(server->tcp);
   for (size_t i = 0; i < server->udp_count; i++)

@@ -74,15 +74,23 @@ static void tell_loop(struct threads *threads) {
     threads->told = ioloop_add_callback_threadsafe(threads->server->loop, on_news, threads) == 0;
 }
 
-static void hand_over(struct threads *threads, struct chunk *chunk) {
+/* -ECANCELED: the end's time is over, nobody will take it. */
+static int hand_over(struct threads *threads, struct chunk *chunk) {
   pthread_mutex_lock(&threads->mutex);
   while ((threads->stalled || threads->queued >= QUEUE_LIMIT) && !threads->abandoned)
     pthread_cond_wait(&threads->may_go_on, &threads->mutex);
-  *threads->last = chunk;
-  threads->last = &chunk->next;
-  threads->queued += chunk->size;
-  tell_loop(threads);
+  bool taken = !threads->abandoned;
+  if (taken) {
+    *threads->last = chunk;
+    threads->last = &chunk->next;
+    threads->queued += chunk->size;
+    tell_loop(threads);
+  }
   pthread_mutex_unlock(&threads->mutex);
+  if (taken)
+    return 0;
+  free(chunk);
+  return -ECANCELED;
 }
 
 static int print(struct worker *worker, struct record_clock *clock, const char *data, size_t size) {
@@ -94,8 +102,7 @@ static int print(struct worker *worker, struct record_clock *clock, const char *
   *chunk = (struct chunk){.bytes = size};
   if (!silent)
     chunk->size = record_write(format, clock, chunk->line, "tcp", &worker->peer, data, size);
-  hand_over(worker->threads, chunk);
-  return 0;
+  return hand_over(worker->threads, chunk);
 }
 
 static int send_all(int fd, const char *data, size_t size) {

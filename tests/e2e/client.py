@@ -94,6 +94,31 @@ def _():
         equal([json.loads(line)["send_msg"] for line in lines], ['say "hi"\\ ü'] * 2, "records")
 
 
+@case("whatever is in a message, the JSON is valid")
+def _():
+    for text in (b"\x01\x02\t\r\n\x7f", b"\xff\xfe\xed\xa0\x80 \xc3", b"\\ \" </script>", b"{}"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.1", 0))
+            sock.settimeout(DEADLINE)
+            process = Process([CLIENT, "--udp", "--no-wait", "--host=127.0.0.1",
+                               "--port=%d" % sock.getsockname()[1], os.fsdecode(text)])
+            message = json.loads(sock.recv(65536).decode("utf-8"))
+            check(isinstance(message["send_msg"], str), "no send_msg in %r" % message)
+            if text.isascii():
+                equal(message["send_msg"], text.decode(), "send_msg")
+            equal(process.wait(), 0, "exit code")
+
+
+@case("a message too long for a datagram is refused, over TCP it goes")
+def _():
+    with Server("--print=none") as server:
+        code, _, err = client(server.port, "--udp", "--raw", "x" * 70000)
+        equal(code, 1, "exit code")
+        equal(err.count(b"\n"), 1, "lines on stderr (%r)" % err)
+        code, out, _ = client(server.port, "--tcp", "--raw", "x" * 70000)
+        equal((code, len(out)), (0, 70001), "exit code and bytes printed")
+
+
 @case("--raw: the bytes themselves")
 def _():
     with Server() as server:

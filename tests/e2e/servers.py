@@ -390,8 +390,17 @@ def _():
 
 @case("a reader of stdout that stalls: backpressure, and nothing is lost")
 def _():
+    stall("inline")
+
+
+@case("the same with --handler=thread")
+def _():
+    stall("thread")
+
+
+def stall(handler):
     reader, writer = os.pipe()
-    target = server("--no-echo", "--heartbeat=1", stdout=writer)
+    target = server("--no-echo", "--heartbeat=1", "--handler=" + handler, stdout=writer)
     os.close(writer)
     with target.connect() as sock:
         text = b"".join(b"%09d," % i for i in range(100000))
@@ -406,6 +415,24 @@ def _():
         check(output.bytes().replace(b"\n", b"") == (text * (sent // len(text) + 1))[:sent],
               "what came out is not what went in")
     target.stop()
+
+
+@case("a reader of stdout that stalls: of datagrams, what is lost is counted")
+def _():
+    reader, writer = os.pipe()
+    with server("--no-echo", "--udp", stdout=writer) as target:
+        os.close(writer)
+        sock, count = target.datagram_socket(), 0
+        while target.kernel_drops() < 100:
+            check(count < 200000, "%d datagrams are kept somewhere" % count)
+            for index in range(count, count + 1000):
+                sock.send(b"datagram %d" % index)
+            count += 1000
+        output = Output(reader)
+        wait_until(lambda: output.bytes().count(b"\n") + target.kernel_drops() == count,
+                   "lines + kernel drops == %d" % count)
+        dropped = target.kernel_drops()
+        equal(target.stop()["kernel_drops"], dropped, "kernel drops in the summary")
 
 
 @case("--handler=thread: a thread each connection, 100 messages and 10 MB")

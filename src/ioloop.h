@@ -100,7 +100,8 @@ int ioloop_start(struct ioloop *loop);
 void ioloop_stop(struct ioloop *loop);
 
 /*
- * One iteration, waiting `timeout_ns` at most (0: do not wait, IOLOOP_FOREVER: no limit).
+ * One iteration, waiting `timeout_ns` at most (0: do not wait, IOLOOP_FOREVER: no limit), and not
+ * at all when it has called a callback or a timeout before the wait.
  * Returns how many handlers, callbacks and timeouts were called, or as ioloop_start.
  */
 int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns);

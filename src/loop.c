@@ -64,8 +64,15 @@ static uint64_t run_timeouts(struct ioloop *loop) {
   return next > now ? next - now : 0;
 }
 
-/* The phases before the wait. Returns how long that may take. */
-static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns) {
+static uint64_t calls_made(const struct ioloop *loop) {
+  const struct ioloop_metrics *m = &loop->metrics;
+  return m->callbacks + m->timeouts + m->events;
+}
+
+/* The phases before the wait. Returns how long that may take: not at all where a caller who wants
+ * one iteration has got something out of it already. */
+static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
+  uint64_t calls = calls_made(loop);
   run_callbacks(loop);
   if (loop->timers.count) {
     uint64_t next_ns = run_timeouts(loop);
@@ -75,8 +82,8 @@ static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns) {
     ioloop__fdtable_rebuild(loop);
   ioloop__fdtable_flush(loop);
   /* A change that could not be made yet (out of memory) must not be waited upon. */
-  bool do_not_block =
-      loop->callbacks.ready.count || loop->table.dirty || ioloop__has(loop, IOLOOP__STOP);
+  bool do_not_block = loop->callbacks.ready.count || loop->table.dirty ||
+                      ioloop__has(loop, IOLOOP__STOP) || (once && calls_made(loop) != calls);
   return do_not_block ? 0 : limit_ns;
 }
 
@@ -133,18 +140,18 @@ wait_and_dispatch(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
   return n;
 }
 
-static int iterate_watched(struct ioloop *loop, uint64_t limit_ns) {
+static int iterate_watched(struct ioloop *loop, uint64_t limit_ns, bool once) {
   uint64_t begun = ioloop__now(), idle_before = loop->metrics.idle_ns;
-  int n = wait_and_dispatch(loop, before_wait(loop, limit_ns), true);
+  int n = wait_and_dispatch(loop, before_wait(loop, limit_ns, once), true);
   if (loop->timing)
     loop->metrics.busy_ns += ioloop__now() - begun - (loop->metrics.idle_ns - idle_before);
   return n;
 }
 
-static int iterate(struct ioloop *loop, uint64_t limit_ns) {
+static int iterate(struct ioloop *loop, uint64_t limit_ns, bool once) {
   if (ioloop__has(loop, IOLOOP__WATCHED))
-    return iterate_watched(loop, limit_ns);
-  return wait_and_dispatch(loop, before_wait(loop, limit_ns), false);
+    return iterate_watched(loop, limit_ns, once);
+  return wait_and_dispatch(loop, before_wait(loop, limit_ns, once), false);
 }
 
 /* Nothing to do but to wait again? One test, because it is made for every wake-up. */
@@ -170,18 +177,13 @@ int ioloop_start(struct ioloop *loop) {
     if (only_wait(loop))
       r = wait_and_dispatch(loop, IOLOOP_FOREVER, false);
     else if (!ioloop__has(loop, IOLOOP__STOP))
-      r = iterate(loop, IOLOOP_FOREVER);
+      r = iterate(loop, IOLOOP_FOREVER, false);
     else
       break;
   }
   loop->running = false;
   ioloop__set(loop, IOLOOP__STOP, false);
   return r < 0 ? r : 0;
-}
-
-static uint64_t calls_made(const struct ioloop *loop) {
-  const struct ioloop_metrics *m = &loop->metrics;
-  return m->callbacks + m->timeouts + m->events;
 }
 
 int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
@@ -191,7 +193,7 @@ int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
   loop->running = true;
   uint64_t before = calls_made(loop);
   loop->uncounted = 0;
-  r = iterate(loop, timeout_ns);
+  r = iterate(loop, timeout_ns, true);
   loop->running = false;
   if (r < 0)
     return r;

@@ -309,15 +309,16 @@ static void print_end(int status, bool in_time) {
     printf("# exit status %d\n", WEXITSTATUS(status));
 }
 
-/* What a test said comes before its result: report.py reads it so. */
+/* What a failed test said comes before its result: report.py reads it so. */
 static bool print_result(const struct tap_test *test, int index, int status, bool in_time,
                          FILE *output) {
   bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;
   bool passed = in_time && WIFEXITED(status) && (WEXITSTATUS(status) == 0 || skipped) &&
                 !atomic_load(&shared->failed);
-  print_diagnostics(output);
-  if (!passed)
+  if (!passed) {
+    print_diagnostics(output);
     print_end(status, in_time);
+  }
   printf("%s %d - %d %s", passed ? "ok" : "not ok", index, test->number, test->name);
   if (passed && skipped)
     printf(" # SKIP %s", shared->reason);

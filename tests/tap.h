@@ -82,7 +82,7 @@ int tap_main(int argc, char **argv, bool take_argument);
 
 /* This cannot be tested here, for this reason. */
 #define SKIP(...) tap_skip(__VA_ARGS__)
-/* Shown with the result. */
+/* Shown when the test fails. */
 #define NOTE(...) tap_note(__VA_ARGS__)
 
 /* ---- time and counts ------------------------------------------------------------------ */

@@ -79,7 +79,8 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
 }
 
 static void drain_peer(struct connection *connection) {
-  connection->to_arrive -= drain(connection->pair[1]);
+  if (is_duplex(connection->kind))
+    connection->to_arrive -= drain(connection->pair[1]);
 }
 
 static void peer_writes(struct connection *connection) {

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli.c - command lines: what is taken, and that what is refused changes nothing.
+ */
+#include "../../src/programs/cli.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../src/programs/say.h"
+#include "tap.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const char *const colours[] = {"red", "green", NULL};
+
+struct values {
+  bool flag;
+  const char *text, *name;
+  uint64_t number, time, every;
+  int colour;
+  const char *arguments[16];
+  size_t count;
+};
+
+/* The complaint goes to a pipe: that it is one line is checked here for every refusal. */
+static void check_one_line(int fd) {
+  char line[4096];
+  ssize_t size = read(fd, line, sizeof line);
+  CHECK(size > 0 && memchr(line, '\n', (size_t)size) == line + size - 1);
+}
+
+static int parse(struct values *values, const char *const *words) {
+  const struct cli_option table[] = {
+      {.name = "flag", .kind = CLI_FLAG, .target = &values->flag},
+      {.name = "text", .value = "S", .kind = CLI_TEXT, .target = &values->text},
+      {.name = "name", .value = "S", .kind = CLI_TEXT, .min = 1, .target = &values->name},
+      {.name = "number",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .min = 1,
+       .max = 100,
+       .target = &values->number},
+      {.name = "time",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .max = 1000 * SECOND_NS,
+       .target = &values->time},
+      {.name = "every",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .optional = true,
+       .absent = 5,
+       .max = 1000 * SECOND_NS,
+       .target = &values->every},
+      {.name = "colour",
+       .value = "C",
+       .kind = CLI_CHOICE,
+       .choices = colours,
+       .target = &values->colour},
+  };
+  struct cli cli = {.options = table,
+                    .option_count = sizeof table / sizeof table[0],
+                    .argument = "ARGUMENT",
+                    .arguments = values->arguments};
+  char *argv[16] = {"test"};
+  int argc = 1;
+  for (; words[argc - 1]; argc++)
+    argv[argc] = (char *)(uintptr_t)words[argc - 1];
+  int ends[2], saved = SYS(dup(2));
+  CHECK_SYS(pipe(ends));
+  CHECK_SYS(dup2(ends[1], 2));
+  close(ends[1]);
+  int result = cli_parse(&cli, argc, argv);
+  CHECK_SYS(dup2(saved, 2));
+  close(saved);
+  if (result == EXIT_USAGE)
+    check_one_line(ends[0]);
+  close(ends[0]);
+  values->count = cli.argument_count;
+  return result;
+}
+
+#define PARSE(values, ...) parse(&(values), (const char *const[]){__VA_ARGS__, NULL})
+#define REFUSED(...)                                                                               \
+  do {                                                                                             \
+    struct values none = {.number = 7};                                                            \
+    CHECK_IS(PARSE(none, __VA_ARGS__), ==, EXIT_USAGE);                                            \
+    CHECK(none.number == 7 && none.time == 0 && none.colour == 0 && !none.flag);                   \
+  } while (0)
+
+TEST(1, "options with = and with the next word, mixed with arguments") {
+  struct values values = {.number = 0};
+  CHECK_OK(PARSE(values, "one", "--number=42", "--text", "--flag", "--colour=green", "two"));
+  CHECK_IS(values.number, ==, 42);
+  CHECK_IS(values.colour, ==, 1);
+  CHECK(strcmp(values.text, "--flag") == 0 && !values.flag);
+  CHECK(values.count == 2 && strcmp(values.arguments[1], "two") == 0);
+}
+
+TEST(2, "after -- everything is an argument; a lone - is one; the last of two wins") {
+  struct values values = {.number = 0};
+  CHECK_OK(PARSE(values, "-", "--number=1", "--number=2", "--", "--flag", "--"));
+  CHECK_IS(values.number, ==, 2);
+  CHECK(!values.flag);
+  CHECK(values.count == 3 && strcmp(values.arguments[1], "--flag") == 0);
+}
+
+TEST(3, "seconds are decimal, exact to the nanosecond") {
+  struct values values = {.number = 0};
+  CHECK_OK(PARSE(values, "--time=0.25"));
+  CHECK_IS(values.time, ==, SECOND_NS / 4);
+  CHECK_OK(PARSE(values, "--time=.000000001"));
+  CHECK_IS(values.time, ==, 1);
+  CHECK_OK(PARSE(values, "--time=1000."));
+  CHECK_IS(values.time, ==, 1000 * SECOND_NS);
+}
+
+TEST(4, "an optional value is never taken from the next word") {
+  struct values values = {.number = 0};
+  CHECK_OK(PARSE(values, "--every", "7"));
+  CHECK_IS(values.every, ==, 5);
+  CHECK_IS(values.count, ==, 1);
+  CHECK_OK(PARSE(values, "--every=7"));
+  CHECK_IS(values.every, ==, 7 * SECOND_NS);
+}
+
+TEST(5, "numbers that are none, or out of range") {
+  REFUSED("--number=0");
+  REFUSED("--number=101");
+  REFUSED("--number=-1");
+  REFUSED("--number=+1");
+  REFUSED("--number= 1");
+  REFUSED("--number=0x1");
+  REFUSED("--number=1k");
+  REFUSED("--number=");
+  REFUSED("--number");
+  REFUSED("--number=18446744073709551617");
+}
+
+TEST(6, "seconds that are none, or out of range") {
+  REFUSED("--time=-1");
+  REFUSED("--time=.");
+  REFUSED("--time=");
+  REFUSED("--time=1e3");
+  REFUSED("--time=nan");
+  REFUSED("--time=inf");
+  REFUSED("--time=1.2.3");
+  REFUSED("--time=0.0000000001");
+  REFUSED("--time=1000.000000001");
+  REFUSED("--time=99999999999999999999");
+}
+
+TEST(7, "options that do not exist, abbreviations, values of flags, names that are empty") {
+  REFUSED("--nope");
+  REFUSED("--numbe=1");
+  REFUSED("--=1");
+  REFUSED("-n");
+  REFUSED("--flag=yes");
+  REFUSED("--colour=blue");
+  REFUSED("--colour=");
+  REFUSED("--name=");
+  REFUSED("--bad\nname\x1b[31m");
+}
+
+int main(int argc, char **argv) {
+  return tap_main(argc, argv, false);
+}

@@ -19,6 +19,7 @@ import os
 import re
 import sys
 
+# Suites that are columns. A variant's suite comes after its backend's: epoll, libevent-poll.
 BACKENDS = ["epoll", "poll", "select", "rtsig", "sigio", "libevent"]
 PASS, FAIL, SKIP = "passed", "failed", "skipped"
 
@@ -50,7 +51,8 @@ def results_of(run):
     """A run's name is `project:suite+suite / test`."""
     suites, _, test = run["name"].rpartition(" / ")
     parts = re.split(r"[:+ ]+", suites)
-    backend = next((b for b in parts if b in BACKENDS), None)
+    backend = next((part for part in parts if part in BACKENDS), None)
+    backend = next((part for part in parts if part.startswith("%s-" % backend)), backend)
     found = list(parse_tap(run.get("stdout") or ""))
     results = [Result(test, backend, name, state, note) for name, state, note in found]
     outcome = run["result"]
@@ -106,7 +108,9 @@ class Matrix:
             if result.backend:
                 key = (result.test, result.name)
                 self.rows.setdefault(key, {}).setdefault(result.backend, []).append(result)
-        self.backends = [b for b in BACKENDS if any(b in row for row in self.rows.values())]
+        found = {backend for row in self.rows.values() for backend in row}
+        self.backends = [b for known in BACKENDS
+                         for b in sorted(found) if b == known or b.startswith(known + "-")]
 
     def ordered(self):
         def place(item):
@@ -138,10 +142,15 @@ class Matrix:
 
 def print_text(matrix, paint):
     width = max([len(name) for name, _ in matrix.cells()] + [9])
-    print(("%-*s  %s" % (width, "behaviour",
-                           "".join("%-9s" % b for b in matrix.backends))).rstrip())
+    columns = [max(len(backend), 4) for backend in matrix.backends]
+
+    def line(name, cells):
+        fields = [paint(cell, "%-*s" % (room, cell)) for cell, room in zip(cells, columns)]
+        print("  ".join(["%-*s" % (width, name)] + fields).rstrip())
+
+    line("behaviour", matrix.backends)
     for name, cells in matrix.cells():
-        print(("%-*s  %s" % (width, name, "".join(paint(c, "%-9s" % c) for c in cells))).rstrip())
+        line(name, cells)
     if matrix.reasons:
         print("\nskipped, because")
     for number, reason in enumerate(matrix.reasons, 1):

@@ -115,7 +115,7 @@ class Matrix:
     def ordered(self):
         def place(item):
             index, (test, name) = item
-            number = re.match(r"(\d+)", name)
+            number = re.match(r"(\d+)(?= )", name)
             return (0, int(number.group(1)), "", index) if number else (1, 0, test, index)
         keys = sorted(enumerate(self.rows), key=place)
         return [(name, self.rows[test, name]) for _, (test, name) in keys]

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* tcpservers.c - 78: limits, idle timeouts, and the ends of servers. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+TEST(78, "at the limit of connections the next one waits in the backlog") {
+  struct tcpserver_options options = {.max_connections = 2};
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int clients[5];
+  echo_open(&echo, loop, &options);
+  for (int i = 0; i < 5; i++)
+    clients[i] = client_connect(echo.port);
+  ping(loop, clients[0]);
+  ping(loop, clients[1]);
+  CHECK_QUIET(loop, MS(50));
+  CHECK_IS(tcpserver_connections(echo.server), ==, 2);
+  for (int i = 0; i < 5; i++) {
+    ping(loop, clients[i]);
+    CHECK_IS(tcpserver_connections(echo.server), <=, 2);
+    CHECK_SYS(close(clients[i]));
+  }
+  AWAIT(loop, echo.closed == 5);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+TEST(78, "connections without traffic are closed, never early; those with traffic are not") {
+  const uint64_t limit = MS(60) * tap_scale();
+  struct tcpserver_options options = {.idle_timeout_ns = limit};
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  char byte;
+  echo_open(&echo, loop, &options);
+  int idle = client_connect(echo.port), busy = client_connect(echo.port);
+  ping(loop, idle);
+  uint64_t begun = tap_now();
+  while (!echo.closed) {
+    CHECK_IS(tap_now() - begun, <, SECONDS(5) * tap_scale());
+    ping(loop, busy);
+    CHECK_OK(ioloop_run_once(loop, MS(1)));
+  }
+  CHECK_IS(tap_now() - begun, >=, limit - MS(5)); /* its last traffic was before `begun` */
+  CHECK_IS(echo.error, ==, -ETIMEDOUT);
+  CHECK_IS(recv(idle, &byte, 1, 0), ==, 0);
+  ping(loop, busy);
+  begun = tap_now();
+  AWAIT(loop, echo.closed == 2); /* and then it is idle, too */
+  CHECK_IS(echo.error, ==, -ETIMEDOUT);
+  CHECK_SYS(close(idle));
+  CHECK_SYS(close(busy));
+  CHECK_QUIET(loop, limit + MS(20)); /* with nobody to watch there is no timer */
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+TEST(78, "a stopped server has accepted its backlog, refuses more, and serves on") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int clients[20];
+  echo_open(&echo, loop, NULL);
+  uint16_t port = echo.port;
+  for (int i = 0; i < 20; i++) {
+    clients[i] = client_connect(port);
+    client_send(clients[i], "last words", 10);
+  }
+  tcpserver_stop(echo.server);
+  CHECK_IS(echo.opened, ==, 20);
+  struct sockaddr_in address = loopback_address(port);
+  int late = SYS(socket(AF_INET, SOCK_STREAM, 0));
+  CHECK(connect(late, (struct sockaddr *)&address, sizeof address) < 0 && errno == ECONNREFUSED);
+  CHECK_SYS(close(late));
+  for (int i = 0; i < 20; i++) {
+    char back[10];
+    AWAIT(loop, recv(clients[i], back, 10, MSG_DONTWAIT | MSG_PEEK) == 10);
+    CHECK_SYS(close(clients[i]));
+  }
+  AWAIT(loop, echo.closed == 20);
+  struct sockaddr_storage none;
+  socklen_t size;
+  CHECK_ERROR(tcpserver_address(echo.server, 0, &none, &size), ENOENT);
+  CHECK_ERROR(tcpserver_listen(echo.server, (struct sockaddr *)&address, sizeof address), EINVAL);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+struct visitor {
+  struct tcpserver *server;
+  unsigned visited, close_every;
+  struct iostream *streams[50];
+  size_t opened, closed;
+  bool stop_inside, close_inside;
+};
+
+static void on_visited(struct iostream *stream, void *arg) {
+  struct visitor *visitor = arg;
+  visitor->visited++;
+  if (visitor->close_every && visitor->visited % visitor->close_every == 0)
+    iostream_close(stream);
+}
+
+static void close_other(struct iostream *stream, void *arg) {
+  struct visitor *visitor = arg;
+  visitor->visited++;
+  for (size_t i = 0; i < visitor->opened; i++)
+    if (visitor->streams[i] && visitor->streams[i] != stream) {
+      iostream_close(visitor->streams[i]);
+      return;
+    }
+}
+
+static void close_server(struct iostream *stream, void *arg) {
+  struct visitor *visitor = arg;
+  (void)stream;
+  visitor->visited++;
+  tcpserver_close(visitor->server);
+}
+
+static void on_visitor_closed(struct iostream *stream, int error, void *arg) {
+  struct visitor *visitor = arg;
+  (void)error;
+  visitor->closed++;
+  for (size_t i = 0; i < visitor->opened; i++)
+    if (visitor->streams[i] == stream)
+      visitor->streams[i] = NULL;
+}
+
+static void on_visitor(struct tcpserver *server, struct iostream *stream,
+                       const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  struct visitor *visitor = arg;
+  (void)peer, (void)peer_size;
+  CHECK_IS(visitor->opened, <, 50);
+  visitor->streams[visitor->opened++] = stream;
+  iostream_set_close_callback(stream, on_visitor_closed, visitor);
+  if (visitor->opened == 3 && visitor->stop_inside)
+    tcpserver_stop(server);
+  if (visitor->opened == 3 && visitor->close_inside)
+    tcpserver_close(server);
+  else if (visitor->opened % 5 == 0)
+    iostream_close(stream);
+}
+
+static void visitor_open(struct visitor *visitor, struct ioloop *loop, int *clients, int count) {
+  struct tcpserver_options options = {.on_connection = on_visitor, .arg = visitor};
+  struct sockaddr_in address = loopback_address(0);
+  struct sockaddr_storage bound;
+  socklen_t size;
+  CHECK_OK(tcpserver_new(loop, &options, &visitor->server));
+  CHECK_OK(tcpserver_listen(visitor->server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(tcpserver_address(visitor->server, 0, &bound, &size));
+  for (int i = 0; i < count; i++)
+    clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
+  AWAIT(loop, visitor->opened == (visitor->close_inside ? 3 : (size_t)count));
+  for (int i = 0; i < count; i++)
+    CHECK_SYS(close(clients[i]));
+}
+
+TEST(78, "every stream is visited once, whatever is closed meanwhile") {
+  struct ioloop *loop = test_loop_new();
+  struct visitor visitor = {0};
+  int clients[20];
+  visitor_open(&visitor, loop, clients, 20);
+  CHECK_IS(visitor.closed, ==, 4); /* in the connection callback */
+  tcpserver_each(visitor.server, on_visited, &visitor);
+  CHECK_IS(visitor.visited, ==, 16);
+  visitor.visited = 0;
+  visitor.close_every = 2;
+  tcpserver_each(visitor.server, on_visited, &visitor);
+  CHECK_IS(visitor.visited, ==, 16);
+  CHECK_IS(tcpserver_connections(visitor.server), ==, 8);
+  visitor.visited = 0;
+  tcpserver_each(visitor.server, close_other, &visitor);
+  CHECK_IS(visitor.visited + visitor.closed, >=, 20);
+  CHECK_IS(tcpserver_connections(visitor.server), ==, 20 - visitor.closed);
+  visitor.visited = 0;
+  tcpserver_each(visitor.server, close_server, &visitor);
+  CHECK_IS(visitor.visited, ==, 1);
+  CHECK_IS(visitor.closed, ==, 20);
+  test_loop_free(loop);
+}
+
+TEST(78, "a server may be stopped and closed in its connection callback") {
+  struct ioloop *loop = test_loop_new();
+  int clients[10];
+  struct visitor stopped = {.stop_inside = true}, closed = {.close_inside = true};
+  visitor_open(&stopped, loop, clients, 10);
+  CHECK_IS(stopped.opened, ==, 10); /* the backlog was accepted */
+  tcpserver_close(stopped.server);
+  CHECK_IS(stopped.closed, ==, 10);
+  visitor_open(&closed, loop, clients, 10);
+  CHECK_IS(closed.opened, ==, 3);
+  CHECK_IS(closed.closed, ==, 3);
+  test_loop_free(loop);
+}
+
+struct bare {
+  struct tcpserver *server;
+  int fds[10];
+  unsigned count;
+};
+
+static void on_bare(struct tcpserver *server, int fd, const struct sockaddr *peer,
+                    socklen_t peer_size, void *arg) {
+  struct bare *bare = arg;
+  (void)server, (void)peer, (void)peer_size;
+  bare->fds[bare->count++] = fd;
+}
+
+TEST(78, "bare descriptors count until they are released") {
+  struct ioloop *loop = test_loop_new();
+  struct bare bare = {0};
+  struct tcpserver_options options = {.max_connections = 2, .on_accepted = on_bare, .arg = &bare};
+  struct tcpserver_options neither = {0};
+  CHECK_ERROR(tcpserver_new(loop, &neither, &bare.server), EINVAL);
+  CHECK_OK(tcpserver_new(loop, &options, &bare.server));
+  struct sockaddr_in address = loopback_address(0);
+  struct sockaddr_storage bound;
+  socklen_t size;
+  CHECK_OK(tcpserver_listen(bare.server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(tcpserver_address(bare.server, 0, &bound, &size));
+  CHECK_ERROR(tcpserver_listen(bare.server, (struct sockaddr *)&bound, size), EADDRINUSE);
+  int clients[4];
+  for (int i = 0; i < 4; i++)
+    clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
+  for (unsigned i = 2; i <= 4; i++) {
+    AWAIT(loop, bare.count == i);
+    CHECK_QUIET(loop, MS(10));
+    CHECK_IS(bare.count, ==, i);
+    CHECK_IS(tcpserver_connections(bare.server), ==, 2);
+    CHECK_SYS(close(bare.fds[i - 2]));
+    tcpserver_release(bare.server);
+  }
+  CHECK_IS(tcpserver_accepted_total(bare.server), ==, 4);
+  tcpserver_close(bare.server);
+  CHECK_SYS(close(bare.fds[3])); /* the others were closed above */
+  for (int i = 0; i < 4; i++)
+    CHECK_SYS(close(clients[i]));
+  test_loop_free(loop);
+}

@@ -56,7 +56,7 @@ void output_flush(struct output *output);
 /* Give the descriptor back as it was found. Also by whoever leaves with _exit. */
 void output_restore(struct output *output);
 
-/* Restore and free; what still waits is lost. NULL is fine. */
+/* Restore and free, when the loop will not turn again; what still waits is lost. NULL is fine. */
 void output_free(struct output *output);
 
 #endif

@@ -26,7 +26,7 @@ struct threads;
 
 struct counts {
   uint64_t tcp_records, udp_records;
-  uint64_t bytes, echoed; /* received, and sent back; UDP's are in its sockets' metrics */
+  uint64_t bytes, echoed; /* received, and sent back (by threads: see threads_echoed) */
   uint64_t failed;        /* connections that an error ended */
 };
 

@@ -30,6 +30,8 @@
  *     open; once the event is deleted that one spins inside event_base_loop. So we look at who is
  *     reported again and again, and at who is removed, and if it is no longer the file that was
  *     added, everyone moves to a new base.
+ *   - Its select grows its bitmaps but fills them with FD_SET. Distributions build libevent with
+ *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
  *     too: event_reinit comes first.
  */
@@ -41,6 +43,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -63,6 +66,7 @@ struct state {
   struct note *notes;    /* what the callbacks noted down in the last turn; as many fit */
   uint32_t count, capacity;
   uint32_t noted, handed_out;
+  int fd_limit;     /* numbers that the method can take are below this */
   bool keeps_files; /* the method has a set in the kernel, in which files can outlive numbers */
   bool ghost;       /* and may have one */
 };
@@ -156,6 +160,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   if (!s->base)
     return last_error();
   const char *method = event_base_get_method(s->base);
+  s->fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : INT_MAX;
   s->keeps_files = strcmp(method, "poll") != 0 && strcmp(method, "select") != 0;
   s->timer = evtimer_new(s->base, on_timer, NULL);
   if (!s->timer) {
@@ -220,7 +225,7 @@ static short what_of(unsigned mask) {
 }
 
 static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
-  int r = ioloop__check_fd(fd);
+  int r = fd < s->fd_limit ? ioloop__check_fd(fd) : -ENOSPC;
   if (!r)
     r = reserve(s);
   if (r)

@@ -104,7 +104,8 @@ void take(int fd, size_t bytes); /* read exactly so many, which must be there */
 int move_fd_to(int fd, int number);
 int move_fd_above(int fd, int number);
 
-/* Room for `count` descriptors: raise the soft limit, or skip with the reason. */
+/* Room for `count` descriptors: raise the soft limit, or skip with the reason. Skips too where the
+ * backend cannot take numbers that high, which it says itself. */
 void need_descriptors(size_t count);
 
 /* ---- something that happens while the loop waits ----------------------------------------- */

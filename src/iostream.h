@@ -50,9 +50,11 @@ typedef void iostream_callback(struct iostream *stream, void *arg);
 typedef void iostream_read_callback(struct iostream *stream, const char *data, size_t size,
                                     void *arg);
 
-/* The stream is gone. error: 0 closed by us or finished in order, else -errno (-ECONNRESET,
- * -EPIPE, -ECONNREFUSED, -ETIMEDOUT ...). The stream is freed when this returns. Called exactly
- * once for each stream, never from inside another function of this file except iostream_close. */
+/* The stream is gone, and its descriptor closed. error: 0 closed by us or finished in order (the
+ * end of input was told and our half-close was sent), else -errno (-ECONNRESET, -EPIPE,
+ * -ECONNREFUSED, -ETIMEDOUT ...). The stream is freed when this returns. Called exactly once for
+ * each stream, never from inside another function of this file except iostream_close and
+ * tcpserver_close. */
 typedef void iostream_close_callback(struct iostream *stream, int error, void *arg);
 
 /* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's.
@@ -69,14 +71,16 @@ int iostream_connect(struct ioloop *loop, const struct sockaddr *address, sockle
 void iostream_set_close_callback(struct iostream *stream, iostream_close_callback *fn, void *arg);
 
 /* Read whatever comes, each read a call, until iostream_read_stop or the end. -EALREADY: a read
- * is under way. The end of input is reported to whichever read is under way, or to the next. */
+ * is under way. -EPIPE: the stream is closing. -ENOMEM. The end of input is reported to whichever
+ * read is under way, and to each later one. An error of the connection is noticed by reading or
+ * writing: a stream that does neither is not watched. */
 int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg);
-/* Once: exactly `size` bytes (1 ..), or size 0 at the end of input with less than that left.
- * -EINVAL, -EALREADY, -ENOMEM. */
+/* Once: exactly `size` bytes (1 ..), or size 0 at the end of input with less than that left (the
+ * next read may ask for what is). -EINVAL, and as iostream_read. */
 int iostream_read_bytes(struct iostream *stream, size_t size, iostream_read_callback *fn,
                         void *arg);
 /* Once: up to and including `delimiter` (copied; 1 to 16 bytes). The stream is closed with
- * -EMSGSIZE when `max` bytes came without it. -EINVAL, -EALREADY, -ENOMEM. */
+ * -EMSGSIZE when `max` bytes came without it. -EINVAL, and as iostream_read. */
 int iostream_read_until(struct iostream *stream, const char *delimiter, size_t delimiter_size,
                         size_t max, iostream_read_callback *fn, void *arg);
 /* Stop calling the read callback. What was buffered is kept for the next read. */
@@ -87,7 +91,9 @@ void iostream_read_stop(struct iostream *stream);
  * arrive in order, each once. Returns 0, or
  *   -EPIPE   writing was shut down, or the stream is closing
  *   -ENOMEM  nothing was sent or queued
- * A failure of the connection comes through the close callback; SIGPIPE is never raised.
+ * A failure of the connection comes through the close callback; SIGPIPE is never raised, on pipes
+ * neither. It does not interrupt reading: what the peer sent before it went is delivered first, and
+ * what is written meanwhile goes nowhere, with 0.
  */
 int iostream_write(struct iostream *stream, const void *data, size_t size);
 
@@ -102,10 +108,12 @@ int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high);
 /* Called whenever the queue has become empty after having been not. */
 void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg);
 
-/* Half-close: finish sending once the queue is empty. Reading goes on. -EPIPE: done already. */
+/* Half-close: finish sending once the queue is empty. Reading goes on. -EPIPE: done already.
+ * -ENOTSOCK: a pipe or pty, which knows no half-close; nothing happened. */
 int iostream_shutdown(struct iostream *stream);
 
-/* Close once the queue is empty (no more reads, no more writes). */
+/* Close once the queue is empty (no more reads, no more writes). To a peer that is still sending
+ * TCP answers a close with a reset; where that matters, half-close and read on to the end. */
 void iostream_close_when_sent(struct iostream *stream);
 
 /* Close now; what is queued is lost. The close callback is called with error 0. */
@@ -114,7 +122,7 @@ void iostream_close(struct iostream *stream);
 /* NULL detaches. */
 void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate);
 
-int iostream_fd(const struct iostream *stream);
+int iostream_fd(const struct iostream *stream); /* -1 in the close callback */
 struct ioloop *iostream_loop(const struct iostream *stream);
 
 /* ---- TCP servers --------------------------------------------------------------------- */
@@ -137,7 +145,8 @@ typedef void tcpserver_trouble(struct tcpserver *server, int error, void *arg);
 struct tcpserver_options {
   int backlog;              /* of listen(); 0: SOMAXCONN */
   size_t max_connections;   /* 0: no limit; at the limit accepting pauses, the backlog waits */
-  uint64_t idle_timeout_ns; /* 0: none; a stream without traffic that long is closed, -ETIMEDOUT */
+  uint64_t idle_timeout_ns; /* 0: none; a stream without traffic that long is closed, -ETIMEDOUT,
+                             * unless it is its gate that keeps it from reading */
   tcpserver_connection *on_connection; /* one of these two */
   tcpserver_accepted *on_accepted;
   tcpserver_trouble *on_trouble; /* may be NULL */
@@ -149,21 +158,24 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
                   struct tcpserver **ret);
 
 /* Listen on one more address. Port 0 takes a free one: tcpserver_address tells. -errno of
- * socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are V6ONLY. */
+ * socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are V6ONLY.
+ * -EINVAL: the server was stopped. */
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size);
 
 /* The index-th address listened on. -ENOENT: past the last. */
 int tcpserver_address(const struct tcpserver *server, size_t index, struct sockaddr_storage *ret,
                       socklen_t *ret_size);
 
-/* Close the listeners; what the backlog holds is accepted first. Connections go on. */
+/* Close the listeners; what the backlog holds is accepted first, as far as the limits allow: the
+ * connection callback is called from inside. From inside that callback, stopping waits until it
+ * has returned. Connections go on. */
 void tcpserver_stop(struct tcpserver *server);
 
 void tcpserver_release(struct tcpserver *server);
 size_t tcpserver_connections(const struct tcpserver *server); /* open now */
 uint64_t tcpserver_accepted_total(const struct tcpserver *server);
 
-/* Visit every open stream; fn may close the stream it is given. */
+/* Visit every open stream once; fn may close any of them, and the server. */
 void tcpserver_each(struct tcpserver *server, iostream_callback *fn, void *arg);
 
 /* Stop, and close every stream (their close callbacks run), and free. NULL is fine. */
@@ -178,7 +190,8 @@ typedef void datagram_callback(struct datagram *socket, const char *data, size_t
                                const struct sockaddr *peer, socklen_t peer_size, void *arg);
 
 /* An error that the network reported for an earlier datagram (-ECONNREFUSED, -EHOSTUNREACH ...),
- * or one too big to send (-EMSGSIZE). The socket goes on. */
+ * or with which the kernel refused one (-EMSGSIZE, -EPERM ...). Never called from inside another
+ * function of this file but datagram_drain. The socket goes on. */
 typedef void datagram_error(struct datagram *socket, int error, void *arg);
 
 struct datagram_metrics {
@@ -201,10 +214,12 @@ int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t
                   struct datagram **ret);
 
 /*
- * Send one datagram to `peer` (NULL on a connected socket). The data is copied; what is sent in
- * one wake-up goes to the kernel in as few calls as it has for that (sendmmsg). Where the kernel's
- * queue is full up to 256 KiB wait, and then datagrams are dropped and counted, as UDP does.
- * -EMSGSIZE: over 65,507 bytes. -ENOBUFS: dropped. -ENOMEM.
+ * Send one datagram to `peer` (size 0 on a connected socket). `data` need not stay. What is sent
+ * while a batch is delivered goes to the kernel in as few calls as it has for that (sendmmsg).
+ * Where the kernel's queue is full up to 256 KiB wait, and then datagrams are dropped and counted,
+ * as UDP does. 0: sent, queued, or refused by the kernel, which on_error tells.
+ * -EMSGSIZE: over 65,507 bytes. -ENOBUFS: dropped. -ENOMEM. -EINVAL: no address has that size.
+ * -EPIPE: closed in this callback.
  */
 int datagram_send(struct datagram *socket, const void *data, size_t size,
                   const struct sockaddr *peer, socklen_t peer_size);
@@ -214,8 +229,8 @@ void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate);
 void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret);
 int datagram_fd(const struct datagram *socket);
 
-/* Deliver what has arrived until the queue is empty or `max` datagrams came, then send what that
- * queued; for an orderly end. Returns how many were delivered. */
+/* Deliver what has arrived until the queue is empty or `max` datagrams came, whatever the gate, then
+ * send what that queued; for an orderly end. Returns how many came. */
 size_t datagram_drain(struct datagram *socket, size_t max);
 
 /* What can be sent at once is sent, the rest counted as dropped. NULL is fine. */

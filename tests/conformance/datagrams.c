@@ -63,7 +63,7 @@ TEST(79, "a closed gate stops receiving, without spinning, until it opens") {
   CHECK_NO_SPIN(loop, MS(50));
   CHECK_IS(echo.received, ==, 0);
   iostream_gate_open(gate);
-  AWAIT(loop, echo.received == 100);
+  RUN_UNTIL(loop, echo.received == 100);
   datagram_close(echo.socket);
   iostream_gate_free(gate);
   CHECK_SYS(close(client));
@@ -186,7 +186,7 @@ TEST(79, "a socket may be drained and closed in its callback, in the middle of a
     CHECK_OK(datagram_new(loop, pair[0], on_once, NULL, &once, &socket));
     for (int n = 0; n < 30; n++)
       CHECK_IS(send(pair[1], "abc", 3, 0), ==, 3);
-    AWAIT(loop, once.received == 10);
+    RUN_UNTIL(loop, once.received == 10);
     run_turns(loop, 3);
     CHECK_IS(once.received, ==, 10);
     CHECK_IS(recv(pair[1], back, 3, 0), ==, 3);
@@ -211,7 +211,7 @@ TEST(79, "a socket may be closed in its error callback") {
   CHECK_SYS(close(pair[1]));
   CHECK_OK(datagram_new(loop, pair[0], on_once, close_on_error, &once, &socket));
   CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
-  AWAIT(loop, once.errors);
+  RUN_UNTIL(loop, once.errors);
   CHECK_QUIET(loop, MS(5));
   test_loop_free(loop);
 }

@@ -104,7 +104,7 @@ void client_reset(int fd) {
 
 size_t receive_within(struct ioloop *loop, int client, void *data, size_t size) {
   ssize_t got = -1;
-  AWAIT(loop, (got = recv(client, data, size, MSG_DONTWAIT)) >= 0);
+  RUN_UNTIL(loop, (got = recv(client, data, size, MSG_DONTWAIT)) >= 0);
   return (size_t)got;
 }
 

@@ -16,14 +16,6 @@
 
 struct sockaddr_in loopback_address(uint16_t port);
 
-/* RUN_UNTIL for what may also come from a timeout of the library, which is called before the wait
- * of its iteration: each long wait is preceded by a turn without one. */
-#define AWAIT(loop, condition)                                                                     \
-  do {                                                                                             \
-    run_turns((loop), 1);                                                                          \
-    RUN_UNTIL(loop, (condition) || (run_turns((loop), 1), (condition)));                           \
-  } while (0)
-
 /* ---- TCP ------------------------------------------------------------------------------ */
 
 struct echo {

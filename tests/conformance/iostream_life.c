@@ -67,12 +67,12 @@ TEST(74, "what is written and half-closed before the connection is made arrives"
   CHECK_OK(iostream_read(stream, on_dialer_data, &dialer));
   CHECK_OK(iostream_shutdown(stream));
   CHECK_IS(iostream_pending(stream), ==, sizeof data);
-  AWAIT(loop, dialer.closed);
+  RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.connected, ==, 1);
   CHECK_IS(dialer.received, ==, sizeof data);
   CHECK_IS(dialer.ended, ==, 1);
   CHECK_IS(dialer.error, ==, 0);
-  AWAIT(loop, echo.closed == 1);
+  RUN_UNTIL(loop, echo.closed == 1);
   CHECK_IS(echo.error, ==, 0);
   echo_close(&echo);
   test_loop_free(loop);
@@ -87,7 +87,7 @@ TEST(74, "a refused connection is told by the close callback") {
   CHECK_SYS(close(listener));
   struct iostream *stream = dial(&dialer, loop, port);
   CHECK_OK(iostream_write(stream, "lost", 4));
-  AWAIT(loop, dialer.closed);
+  RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.error, ==, -ECONNREFUSED);
   CHECK_IS(dialer.connected, ==, 0);
   test_loop_free(loop);
@@ -102,7 +102,7 @@ TEST(74, "an address that cannot be reached is told by the close callback") {
   CHECK_OK(iostream_connect(loop, (struct sockaddr *)&address, 2 + 20, on_dialer_connected,
                             on_dialer_closed, &dialer, &stream));
   dialer.inside = false;
-  AWAIT(loop, dialer.closed);
+  RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.error, ==, -ENOENT);
   test_loop_free(loop);
 }
@@ -116,12 +116,12 @@ TEST(74, "a stream may be closed while it connects") {
   CHECK_IS(dialer.closed, ==, 1);
   iostream_close_when_sent(dial(&dialer, loop, echo.port));
   CHECK_IS(dialer.closed, ==, 0);
-  AWAIT(loop, dialer.closed == 1);
+  RUN_UNTIL(loop, dialer.closed == 1);
   struct iostream *stream = dial(&dialer, loop, echo.port);
   CHECK_OK(iostream_write(stream, "all of it", 9));
   iostream_close_when_sent(stream);
-  AWAIT(loop, dialer.closed == 1 && echo.received == 9);
-  AWAIT(loop, echo.opened == 3 && echo.closed == 3);
+  RUN_UNTIL(loop, dialer.closed == 1 && echo.received == 9);
+  RUN_UNTIL(loop, echo.opened == 3 && echo.closed == 3);
   echo_close(&echo);
   test_loop_free(loop);
 }
@@ -207,7 +207,7 @@ TEST(75, "a stream may be closed in each of its callbacks") {
       while (!closer.closed && drain(pair[1]))
         run_turns(loop, 1);
     }
-    AWAIT(loop, closer.closed);
+    RUN_UNTIL(loop, closer.closed);
     run_turns(loop, 3);
     CHECK_IS(closer.closed, ==, 1);
     if (place != AFTER_FAILED_WRITE)
@@ -229,7 +229,7 @@ TEST(75, "a failed write is told by the close callback, never from inside the wr
   CHECK_OK(iostream_write(stream, "x", 1));
   CHECK_OK(iostream_write(stream, "y", 1));
   dialer.inside = false;
-  AWAIT(loop, dialer.closed);
+  RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.error, ==, -EPIPE);
   test_loop_free(loop);
 }
@@ -265,15 +265,15 @@ TEST(76, "a closed gate stops reading, costs nothing meanwhile, and loses nothin
   iostream_close(streams[0]);          /* held */
   iostream_close(streams[9]);          /* not held */
   iostream_set_gate(streams[1], NULL); /* detached: goes on */
-  AWAIT(loop, dialers[1].received == 1);
+  RUN_UNTIL(loop, dialers[1].received == 1);
   CHECK_IS(dialers[2].received, ==, 0);
   iostream_gate_open(gate);
-  AWAIT(loop, dialers[2].received && dialers[3].ended && dialers[4].received);
+  RUN_UNTIL(loop, dialers[2].received && dialers[3].ended && dialers[4].received);
   iostream_gate_close(gate);
   client_send(pairs[6][1], &byte, 1);
   run_turns(loop, 3);
   iostream_gate_free(gate); /* lets go of all */
-  AWAIT(loop, dialers[6].received == 1);
+  RUN_UNTIL(loop, dialers[6].received == 1);
   for (int i = 0; i < COUNT; i++) {
     if (i != 0 && i != 9)
       iostream_close(streams[i]);
@@ -310,7 +310,7 @@ TEST(76, "a gate also stops what is buffered already") {
   CHECK_OK(iostream_read_bytes(stream, 2, on_gated_frame, &gated));
   client_send(pair[1], "aabbcc", 6);
   for (unsigned i = 1; i <= 3; i++) {
-    AWAIT(loop, gated.calls == i);
+    RUN_UNTIL(loop, gated.calls == i);
     run_turns(loop, 2);
     CHECK_QUIET(loop, MS(5));
     CHECK_IS(gated.calls, ==, i);
@@ -359,7 +359,7 @@ TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
     received += n > 0 ? (size_t)n : 0;
   }
   CHECK_SYS(close(from[1]));
-  AWAIT(loop, out.closed);
+  RUN_UNTIL(loop, out.closed);
   CHECK_IS(out.error, ==, 0);
   CHECK_IS(read(to[0], data, 1), ==, 0);
   CHECK_SYS(close(to[0]));
@@ -370,7 +370,7 @@ TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
   iostream_set_close_callback(writer, on_dialer_closed, &out);
   CHECK_SYS(close(to[0]));
   CHECK_OK(iostream_write(writer, "x", 1)); /* the default action of SIGPIPE would end us */
-  AWAIT(loop, out.closed == 2);
+  RUN_UNTIL(loop, out.closed == 2);
   CHECK_IS(out.error, ==, -EPIPE);
   sigset_t pending;
   CHECK_SYS(sigpending(&pending));
@@ -391,9 +391,9 @@ TEST(77, "a stream over a pty: its hang-up is an end") {
   char text[2] = {pattern(0), pattern(1)};
   CHECK_OK(iostream_read(stream, on_dialer_data, &dialer));
   CHECK_IS(write(slave, text, 2), ==, 2);
-  AWAIT(loop, dialer.received == 2);
+  RUN_UNTIL(loop, dialer.received == 2);
   CHECK_SYS(close(slave));
-  AWAIT(loop, dialer.ended);
+  RUN_UNTIL(loop, dialer.ended);
   CHECK_QUIET(loop, MS(20));
   iostream_close(stream);
   test_loop_free(loop);

@@ -86,7 +86,7 @@ static void say(struct reader *reader, const char *text) {
 }
 
 static void expect(struct reader *reader, struct ioloop *loop, unsigned calls, const char *text) {
-  AWAIT(loop, reader->calls >= calls);
+  RUN_UNTIL(loop, reader->calls >= calls);
   run_turns(loop, 3);
   CHECK_IS(reader->calls, ==, calls);
   CHECK_IS(reader->size, ==, strlen(text));
@@ -138,7 +138,7 @@ TEST(72, "read_until: delimiters in pieces, several at once, none within the lim
   expect(&reader, loop, 3, "x\r\r\n\r\r\n\r\ny\r\n\r\nrest!");
   OUTSIDE(&reader, iostream_read_until(reader.stream, "!", 1, 5, on_reader_data, &reader));
   say(&reader, "12345!");
-  AWAIT(loop, reader.closed);
+  RUN_UNTIL(loop, reader.closed);
   CHECK_IS(reader.error, ==, -EMSGSIZE);
   CHECK_IS(reader.calls, ==, 3);
   reader_close(&reader);
@@ -154,7 +154,7 @@ TEST(72, "a chain of reads over buffered input neither recurses nor waits") {
   client_send(reader.peer, lines, sizeof lines);
   reader.until = sizeof lines;
   read_next(&reader);
-  AWAIT(loop, reader.calls == sizeof lines);
+  RUN_UNTIL(loop, reader.calls == sizeof lines);
   CHECK_IS(reader.size, ==, sizeof lines);
   reader_close(&reader);
   test_loop_free(loop);
@@ -178,7 +178,7 @@ TEST(72, "kinds of read may alternate, and stopping keeps what was buffered") {
   expect(&reader, loop, 2, "a\nbcd\n");
   say(&reader, "g");
   OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
-  AWAIT(loop, reader.size == 9);
+  RUN_UNTIL(loop, reader.size == 9);
   CHECK(memcmp(reader.text, "a\nbcd\nefg", 9) == 0);
   reader_close(&reader);
   test_loop_free(loop);
@@ -234,10 +234,10 @@ TEST(73, "a stream that has finished both ways is closed in order") {
       OUTSIDE(&reader, iostream_shutdown(reader.stream));
     say(&reader, "x");
     CHECK_SYS(shutdown(reader.peer, SHUT_WR));
-    AWAIT(loop, reader.ends);
+    RUN_UNTIL(loop, reader.ends);
     if (order == 1)
       OUTSIDE(&reader, iostream_shutdown(reader.stream));
-    AWAIT(loop, reader.closed);
+    RUN_UNTIL(loop, reader.closed);
     CHECK_IS(reader.error, ==, 0);
     CHECK_IS(reader.size, ==, 1);
     CHECK_IS(recv(reader.peer, &byte, 1, 0), ==, 0);
@@ -258,8 +258,8 @@ TEST(73, "a half-close waits for the queue, then no write is taken and reading g
   CHECK_ERROR(iostream_write(reader.stream, "x", 1), EPIPE);
   size_t received = 0;
   char byte;
-  AWAIT(loop, (received += drain(reader.peer)) == sizeof data);
-  AWAIT(loop, recv(reader.peer, &byte, 1, MSG_DONTWAIT) == 0);
+  RUN_UNTIL(loop, (received += drain(reader.peer)) == sizeof data);
+  RUN_UNTIL(loop, recv(reader.peer, &byte, 1, MSG_DONTWAIT) == 0);
   say(&reader, "still here");
   expect(&reader, loop, 1, "still here");
   CHECK_QUIET(loop, MS(20));
@@ -274,7 +274,7 @@ TEST(73, "a reset is the end of the stream, with the error") {
   run_turns(loop, 2);
   client_reset(reader.peer);
   reader.peer = -1;
-  AWAIT(loop, reader.closed);
+  RUN_UNTIL(loop, reader.closed);
   CHECK_IS(reader.error, ==, -ECONNRESET);
   CHECK_IS(reader.calls, ==, 0);
   reader_close(&reader);
@@ -289,7 +289,7 @@ TEST(73, "a reset of a stream that does not read neither spins nor is lost") {
   reader.peer = -1;
   CHECK_QUIET(loop, MS(50));
   OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
-  AWAIT(loop, reader.closed);
+  RUN_UNTIL(loop, reader.closed);
   CHECK_IS(reader.error, ==, -ECONNRESET);
   reader_close(&reader);
   test_loop_free(loop);

@@ -32,7 +32,7 @@ static rlim_t starve(struct ioloop *loop, struct echo *echo, int *clients) {
   int next = SYS(dup(0));
   CHECK_SYS(close(next));
   rlim_t old = limit_descriptors((rlim_t)next);
-  AWAIT(loop, echo->trouble);
+  RUN_UNTIL(loop, echo->trouble);
   CHECK_IS(echo->error, ==, -EMFILE);
   CHECK_NO_SPIN(loop, MS(350));
   CHECK_IS(echo->trouble, ==, 1);
@@ -91,7 +91,7 @@ TEST(61, "1,000 connects in a burst are all served") {
     if (i % 256 == 255) /* the kernel's own limits of the backlog are not what is tested */
       run_turns(loop, 5);
   }
-  AWAIT(loop, echo.opened == count);
+  RUN_UNTIL(loop, echo.opened == count);
   for (size_t i = 0; i < count; i++)
     client_send(clients[i], "x", 1);
   for (size_t i = 0; i < count; i++) {
@@ -99,7 +99,7 @@ TEST(61, "1,000 connects in a burst are all served") {
     CHECK_IS(receive_within(loop, clients[i], &byte, 1), ==, 1);
     CHECK_SYS(close(clients[i]));
   }
-  AWAIT(loop, echo.closed == count);
+  RUN_UNTIL(loop, echo.closed == count);
   CHECK_IS(tcpserver_connections(echo.server), ==, 0);
   CHECK_IS(tcpserver_accepted_total(echo.server), ==, count);
   free(clients);
@@ -122,7 +122,7 @@ TEST(68, "clients that connect and stay silent delay nobody") {
   for (int i = 0; i < 20; i++)
     CHECK_SYS(close(silent[i]));
   CHECK_SYS(close(client));
-  AWAIT(loop, echo.closed == 21);
+  RUN_UNTIL(loop, echo.closed == 21);
   echo_close(&echo);
   test_loop_free(loop);
 }
@@ -140,7 +140,7 @@ static void send_and_close(bool mute) {
       client_send(client, message, sizeof message);
       CHECK_SYS(close(client));
     }
-    AWAIT(loop, echo.closed == round * 100);
+    RUN_UNTIL(loop, echo.closed == round * 100);
     CHECK_IS(echo.received, ==, round * 100 * sizeof message);
   }
   echo_close(&echo);
@@ -212,7 +212,7 @@ TEST(63, "a datagram longer than the buffer is counted and never passed for a wh
   CHECK_OK(datagram_new(loop, pair[0], on_whole, NULL, &sum, &socket));
   CHECK_IS(send(pair[1], data, sizeof data, 0), ==, sizeof data);
   CHECK_IS(send(pair[1], data, 5, 0), ==, 5);
-  AWAIT(loop, sum);
+  RUN_UNTIL(loop, sum);
   CHECK_IS(sum, ==, 5);
   datagram_get_metrics(socket, &metrics);
   CHECK_IS(metrics.truncated, ==, 1);
@@ -291,13 +291,13 @@ TEST(65, "ICMP unreachable is reported and not spun upon") {
   CHECK_SYS(close(other)); /* from now on there is nobody */
 
   CHECK_OK(datagram_send(echo.socket, "a", 1, NULL, 0));
-  AWAIT(loop, echo.errors == 1); /* taken by a receive */
+  RUN_UNTIL(loop, echo.errors == 1); /* taken by a receive */
   CHECK_IS(echo.error, ==, -ECONNREFUSED);
   CHECK_QUIET(loop, MS(100));
   CHECK_OK(datagram_send(echo.socket, "b", 1, NULL, 0));
   CHECK_OK(datagram_send(echo.socket, "c", 1, NULL, 0)); /* takes the error, and is sent */
   CHECK_IS(echo.errors, ==, 1); /* never told from inside the program's call */
-  AWAIT(loop, echo.errors >= 2);
+  RUN_UNTIL(loop, echo.errors >= 2);
   CHECK_NO_SPIN(loop, MS(100));
   struct datagram_metrics metrics;
   datagram_get_metrics(echo.socket, &metrics);

@@ -24,7 +24,7 @@ TEST(78, "at the limit of connections the next one waits in the backlog") {
     CHECK_IS(tcpserver_connections(echo.server), <=, 2);
     CHECK_SYS(close(clients[i]));
   }
-  AWAIT(loop, echo.closed == 5);
+  RUN_UNTIL(loop, echo.closed == 5);
   echo_close(&echo);
   test_loop_free(loop);
 }
@@ -49,7 +49,7 @@ TEST(78, "connections without traffic are closed, never early; those with traffi
   CHECK_IS(recv(idle, &byte, 1, 0), ==, 0);
   ping(loop, busy);
   begun = tap_now();
-  AWAIT(loop, echo.closed == 2); /* and then it is idle, too */
+  RUN_UNTIL(loop, echo.closed == 2); /* and then it is idle, too */
   CHECK_IS(echo.error, ==, -ETIMEDOUT);
   CHECK_SYS(close(idle));
   CHECK_SYS(close(busy));
@@ -76,10 +76,10 @@ TEST(78, "a stopped server has accepted its backlog, refuses more, and serves on
   CHECK_SYS(close(late));
   for (int i = 0; i < 20; i++) {
     char back[10];
-    AWAIT(loop, recv(clients[i], back, 10, MSG_DONTWAIT | MSG_PEEK) == 10);
+    RUN_UNTIL(loop, recv(clients[i], back, 10, MSG_DONTWAIT | MSG_PEEK) == 10);
     CHECK_SYS(close(clients[i]));
   }
-  AWAIT(loop, echo.closed == 20);
+  RUN_UNTIL(loop, echo.closed == 20);
   struct sockaddr_storage none;
   socklen_t size;
   CHECK_ERROR(tcpserver_address(echo.server, 0, &none, &size), ENOENT);
@@ -154,7 +154,7 @@ static void visitor_open(struct visitor *visitor, struct ioloop *loop, int *clie
   CHECK_OK(tcpserver_address(visitor->server, 0, &bound, &size));
   for (int i = 0; i < count; i++)
     clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
-  AWAIT(loop, visitor->opened == (visitor->close_inside ? 3 : (size_t)count));
+  RUN_UNTIL(loop, visitor->opened == (visitor->close_inside ? 3 : (size_t)count));
   for (int i = 0; i < count; i++)
     CHECK_SYS(close(clients[i]));
 }
@@ -227,7 +227,7 @@ TEST(78, "bare descriptors count until they are released") {
   for (int i = 0; i < 4; i++)
     clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
   for (unsigned i = 2; i <= 4; i++) {
-    AWAIT(loop, bare.count == i);
+    RUN_UNTIL(loop, bare.count == i);
     CHECK_QUIET(loop, MS(10));
     CHECK_IS(bare.count, ==, i);
     CHECK_IS(tcpserver_connections(bare.server), ==, 2);

@@ -25,7 +25,7 @@ def count(*command, only_in=None):
         if only_in:
             valgrind.append(f"--toggle-collect={only_in}")
         run = subprocess.run(valgrind + list(command), capture_output=True, text=True, check=True,
-                             env={**os.environ, "LC_ALL": "C"})
+                             env={**os.environ, "LC_ALL": "C", "MALLOC_PERTURB_": "0"})
     return int(re.search(r"Collected : (\d+)", run.stderr).group(1))
 
 

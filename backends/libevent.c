@@ -331,9 +331,10 @@ static void rebuild(struct state *s) {
   s->base = base;
 }
 
+/* One microsecond more: libevent adds the timeout to a clock that has lost its nanoseconds. */
 static void set_timer(struct state *s, uint64_t timeout_ns) {
   const uint64_t year_ns = UINT64_C(31536000000000000);
-  uint64_t us = (timeout_ns < year_ns ? timeout_ns + 999 : year_ns) / 1000;
+  uint64_t us = (timeout_ns < year_ns ? timeout_ns + 999 : year_ns) / 1000 + 1;
   struct timeval timeout = {.tv_sec = (time_t)(us / 1000000),
                             .tv_usec = (suseconds_t)(us % 1000000)};
   evtimer_add(s->timer, &timeout);

@@ -197,15 +197,16 @@ size_t datagram_drain(struct datagram *socket, size_t max) {
   if (!buffer)
     return 0;
   size_t delivered = 0;
+  int failures = 0; /* bounded: an error that stays would keep us here */
   enter(socket);
-  while (delivered < max && !(socket->flags & DATAGRAM_CLOSED)) {
+  while (delivered < max && failures < DATAGRAM_BATCH && !(socket->flags & DATAGRAM_CLOSED)) {
     int count = max - delivered < DRAIN_BATCH ? (int)(max - delivered) : DRAIN_BATCH;
     int n = receive(socket, buffer, count);
     if (n > 0)
       delivered += (size_t)n;
     else if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOMEM || n == -ENOBUFS)
       break;
-    else if (n != -EINTR)
+    else if (failures++, n != -EINTR)
       datagram__note_error(socket, n);
   }
   if (!(socket->flags & DATAGRAM_CLOSED))

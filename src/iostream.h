@@ -229,8 +229,8 @@ void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate);
 void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret);
 int datagram_fd(const struct datagram *socket);
 
-/* Deliver what has arrived until the queue is empty or `max` datagrams came, whatever the gate, then
- * send what that queued; for an orderly end. Returns how many came. */
+/* Deliver what has arrived, until the queue is empty or `max` datagrams came and whatever the gate
+ * says, then send what that queued; for an orderly end. Returns how many came. */
 size_t datagram_drain(struct datagram *socket, size_t max);
 
 /* What can be sent at once is sent, the rest counted as dropped. NULL is fine. */

@@ -14,6 +14,8 @@
 #ifndef IOLOOP_STREAM_INTERNAL_H
 #define IOLOOP_STREAM_INTERNAL_H
 
+#include <errno.h>
+
 #include "fifo.h"
 #include "gate.h"
 #include "iostream.h"

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c - unit tests of choosing a backend by name: there is no substitution. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ioloop.h"
+#include "tap.h"
+
+TEST(1, "every backend is listed once, with a name, a model and a reason where it is not there") {
+  struct ioloop_backend_info info, other;
+  size_t count = 0;
+  for (; ioloop_backend_at(count, &info) == 0; count++) {
+    CHECK(info.name && *info.name && info.model && *info.model && info.summary);
+    CHECK_IS(!info.error, ==, !info.reason[0]);
+    if (!info.error)
+      CHECK(*info.summary);
+    for (size_t i = 0; i < count; i++) {
+      CHECK_OK(ioloop_backend_at(i, &other));
+      CHECK(strcmp(info.name, other.name) != 0);
+    }
+  }
+  CHECK_IS(count, >=, 6);
+  CHECK_ERROR(ioloop_backend_at(count, &info), ENOENT);
+  CHECK_ERROR(ioloop_backend_at(SIZE_MAX, &info), ENOENT);
+}
+
+TEST(2, "each that is available makes a loop of that name, each other fails as it was told") {
+  struct ioloop_backend_info info;
+  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++) {
+    struct ioloop *loop = NULL;
+    CHECK_IS(ioloop_new(info.name, &loop), ==, info.error);
+    if (info.error) {
+      CHECK(!loop);
+      continue;
+    }
+    CHECK(strcmp(ioloop_backend_name(loop), info.name) == 0);
+    CHECK_IS(ioloop_backend_features(loop), ==, info.features);
+    CHECK_OK(ioloop_free(loop));
+  }
+}
+
+TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
+  static const char *const names[] = {
+      "",       "nothing",   "EPOLL",
+      "epoll ", "epol",      "pollx",
+      ":poll",  "io_uring?", "a-name-much-longer-than-any-backend-will-have"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    struct ioloop_backend_info info, known;
+    struct ioloop *loop = NULL;
+    CHECK_ERROR(ioloop_backend_probe(names[i], &info), EINVAL);
+    CHECK_IS(info.error, ==, -EINVAL);
+    for (size_t k = 0; ioloop_backend_at(k, &known) == 0; k++)
+      CHECK(strstr(info.reason, known.name));
+    CHECK_ERROR(ioloop_new(names[i], &loop), EINVAL);
+    CHECK(!loop);
+  }
+}
+
+TEST(4, "variants are named after a colon; a wrong one is -EINVAL and says so") {
+  struct ioloop_backend_info info;
+  struct ioloop *loop;
+  CHECK_ERROR(ioloop_backend_probe("poll:fast", &info), EINVAL);
+  CHECK(info.reason[0]);
+  CHECK_ERROR(ioloop_new("poll:fast", &loop), EINVAL);
+  CHECK_OK(ioloop_backend_probe("libevent", &info));
+  if (info.error)
+    SKIP("libevent: %s", info.reason);
+  CHECK_ERROR(ioloop_backend_probe("libevent:none", &info), EINVAL);
+  CHECK(strstr(info.reason, "poll"));
+  CHECK_OK(ioloop_backend_probe("libevent:poll", &info));
+  CHECK_OK(ioloop_new("libevent:poll", &loop));
+  CHECK(strcmp(ioloop_backend_name(loop), "libevent:poll") == 0); /* as it was asked for */
+  CHECK_OK(ioloop_free(loop));
+}
+
+TEST(5, "the default is the first that is available, and what NULL gives") {
+  struct ioloop_backend_info info;
+  struct ioloop *loop;
+  size_t i = 0;
+  do
+    CHECK_OK(ioloop_backend_at(i++, &info));
+  while (info.error);
+  CHECK(strcmp(ioloop_backend_default(), info.name) == 0);
+  CHECK_OK(ioloop_new(NULL, &loop));
+  CHECK(strcmp(ioloop_backend_name(loop), info.name) == 0);
+  CHECK_OK(ioloop_free(loop));
+}
+
+TEST(6, "the environment is read where that is asked for, and nowhere else") {
+  struct ioloop *loop;
+  CHECK_SYS(unsetenv("IOLOOP_BACKEND"));
+  CHECK(!ioloop_backend_from_env());
+  CHECK_SYS(setenv("IOLOOP_BACKEND", "", 1));
+  CHECK(!ioloop_backend_from_env());
+  CHECK_SYS(setenv("IOLOOP_BACKEND", "nonsense", 1));
+  CHECK(strcmp(ioloop_backend_from_env(), "nonsense") == 0);
+  CHECK_OK(ioloop_new(NULL, &loop));
+  CHECK(strcmp(ioloop_backend_name(loop), ioloop_backend_default()) == 0);
+  CHECK_OK(ioloop_free(loop));
+}
+
+TEST(7, "the result is untouched when a loop cannot be made") {
+  struct ioloop *loop = (struct ioloop *)&loop;
+  CHECK_ERROR(ioloop_new("nothing", &loop), EINVAL);
+  CHECK(loop == (struct ioloop *)&loop);
+}
+
+int main(int argc, char **argv) {
+  return tap_main(argc, argv, false);
+}

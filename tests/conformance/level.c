@@ -429,6 +429,19 @@ static void drain_for_good(void *fd) {
     drain(readable.fd);
 }
 
+/* What TCP still moves to the peer may make room once more; in the end there is none. */
+static void fill_while_watched(struct ioloop *loop, int fd, struct record *record) {
+  for (int turn = 0; turn < 20; turn++) {
+    fill_for_good(fd);
+    run_turns(loop, 2);
+    record->calls = 0;
+    CHECK_OK(ioloop_run_once(loop, MS(5)));
+    if (!record->calls)
+      return;
+  }
+  tap_fail(__FILE__, __LINE__, "reported as writable although its buffer is full");
+}
+
 static void check_writable_again(enum kind kind) {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
@@ -442,13 +455,12 @@ static void check_writable_again(enum kind kind) {
   CHECK_OK(ioloop_add_handler(loop, pair[1], IOLOOP_WRITE, on_event, &record));
   RUN_UNTIL(loop, record.calls);
   for (int turn = 0; turn < 6; turn++) {
-    fill_for_good(pair[1]);
     if (turn == 3) { /* filled before it is watched */
       CHECK_OK(ioloop_remove_handler(loop, pair[1]));
+      fill_for_good(pair[1]);
       CHECK_OK(ioloop_add_handler(loop, pair[1], IOLOOP_WRITE, on_event, &record));
     }
-    run_turns(loop, 2);
-    CHECK_QUIET(loop, MS(5));
+    fill_while_watched(loop, pair[1], &record);
     record.calls = 0;
     if (turn % 2)
       drain_for_good(&pair[0]);

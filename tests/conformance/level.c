@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -422,11 +423,19 @@ static void fill_for_good(int fd) {
   while (poll(&writable, 1, 20) > 0);
 }
 
-/* A TCP window may open in several steps. */
-static void drain_for_good(void *fd) {
-  struct pollfd readable = {.fd = *(int *)fd, .events = POLLIN};
-  while (poll(&readable, 1, 10) > 0)
-    drain(readable.fd);
+/* A TCP window may open in several steps, the last of them a fifth of a second later. */
+struct drainer {
+  struct later thread;
+  int fd;
+  atomic_bool enough;
+};
+
+static void drain_until_enough(void *arg) {
+  struct drainer *drainer = arg;
+  struct pollfd readable = {.fd = drainer->fd, .events = POLLIN};
+  while (!atomic_load(&drainer->enough))
+    if (poll(&readable, 1, 5) > 0)
+      drain(drainer->fd);
 }
 
 /* What TCP still moves to the peer may make room once more; in the end there is none. */
@@ -445,7 +454,6 @@ static void fill_while_watched(struct ioloop *loop, int fd, struct record *recor
 static void check_writable_again(enum kind kind) {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
-  struct later drainer;
   int pair[2];
   make_pair(kind, pair);
   if (kind == TCP || kind == UNIX_STREAM) {
@@ -462,14 +470,12 @@ static void check_writable_again(enum kind kind) {
     }
     fill_while_watched(loop, pair[1], &record);
     record.calls = 0;
-    if (turn % 2)
-      drain_for_good(&pair[0]);
-    else
-      later(&drainer, MS(3), drain_for_good, &pair[0]);
+    struct drainer drainer = {.fd = pair[0]};
+    later(&drainer.thread, turn % 2 ? 0 : MS(3), drain_until_enough, &drainer);
     RUN_UNTIL(loop, record.calls);
     CHECK_IS(record.events & IOLOOP_WRITE, ==, IOLOOP_WRITE);
-    if (turn % 2 == 0)
-      later_join(&drainer);
+    atomic_store(&drainer.enough, true);
+    later_join(&drainer.thread);
   }
   test_loop_free(loop);
   close_pair(pair);

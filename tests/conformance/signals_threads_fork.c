@@ -326,16 +326,16 @@ TEST(50, "a callback from another thread wakes a blocked loop, every time") {
 
 static struct ioloop *interrupted_loop;
 static unsigned called_back;
-static volatile sig_atomic_t accepted, refused;
+static atomic_uint accepted, refused; /* the handler runs in any thread */
 
 static void callback_in_signal(int signo) {
   (void)signo;
   int r = ioloop_add_callback_from_signal(interrupted_loop, on_count, &called_back);
   CHECK(r == 0 || r == -EAGAIN);
   if (r == 0)
-    accepted++;
+    atomic_fetch_add(&accepted, 1);
   else
-    refused++;
+    atomic_fetch_add(&refused, 1);
 }
 
 static void interrupt_thread(void *thread) {
@@ -390,7 +390,7 @@ TEST(51, "callbacks from signal handlers that interrupt anything, other calls to
   }
   CHECK_SYS(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
   CHECK_THREAD(pthread_join(poster.thread, NULL));
-  RUN_UNTIL(interrupted_loop, called_back == (unsigned)accepted && own == calls);
+  RUN_UNTIL(interrupted_loop, called_back == accepted && own == calls);
   CHECK_QUIET(interrupted_loop, MS(5));
   test_loop_free(interrupted_loop);
 }

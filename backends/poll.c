@@ -13,9 +13,8 @@
  * object, and close() needs no goodbye. That makes poll the model that is hardest to get wrong.
  *
  * Surprises
- *   - A blocking call is dearer than one that only looks, because it queues on everything first.
- *     While there is traffic we therefore look first (pollset.c): with 1000 connections, 10 of
- *     them active, the difference is a factor of two.
+ *   - A call that may block is dearer than one that only looks, because it queues on everything
+ *     first. While there is traffic it pays to look first: probe.h.
  *   - A closed descriptor is no error of the call but an event, POLLNVAL, that never goes away. We
  *     tell the core, which drops the registration.
  *   - POLLERR and POLLHUP come whether asked for or not: an entry without interest must leave the

@@ -177,11 +177,6 @@ int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, u
   return begin_snapshot(set, set->hot, n);
 }
 
-/*
- * A blocking poll queues itself on every descriptor's wait queue before it sees that one is ready,
- * and takes itself off again; with no timeout it only looks. So while there is traffic we look
- * first. For a few descriptors the queueing is cheaper than a second system call.
- */
 enum {
   PROBE_FROM = 16
 };
@@ -189,11 +184,13 @@ enum {
 int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
   uint32_t woken;
   int r = 0;
-  if (timeout_ns && set->found && set->count >= PROBE_FROM)
+  if (timeout_ns && set->count >= PROBE_FROM && ioloop__probe_due(&set->probe)) {
     r = ioloop__pollset_poll_all(set, 0, &woken);
+    ioloop__probe_done(&set->probe, set->left == 0);
+  }
   if (!r && !set->left)
     r = ioloop__pollset_poll_all(set, timeout_ns, &woken);
-  set->found = set->left > 0;
+  set->probe.traffic = set->left > 0;
   return r;
 }
 

@@ -24,6 +24,7 @@
 #include <poll.h>
 
 #include "backend.h"
+#include "probe.h"
 
 #ifdef __APPLE__
 #define IOLOOP__POLL_FEATURES 0 /* has no ppoll */
@@ -46,7 +47,7 @@ struct ioloop__pollset {
   uint32_t fixed; /* the backend's own descriptors, at the front; never moved, never reported */
   uint32_t cursor, polled, hot, count; /* the borders */
   uint32_t left;                       /* ready entries still to report */
-  bool found;                          /* the last wait found something */
+  struct ioloop__probe probe;          /* for wait_all */
 };
 
 /* ppoll, with the backends' timeouts: ready count or -errno. */

@@ -21,7 +21,7 @@
  *     writable as well), so ERROR is never reported by this model.
  *   - The result counts bits, not descriptors: one that is ready for both counts twice.
  *   - Linux writes the time left into select's timeout; pselect's is const, and in nanoseconds.
- *   - As with poll, a call that blocks is dearer than one that only looks: see PROBE_FROM.
+ *   - As with poll, a call that blocks is dearer than one that only looks: see probe.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +32,7 @@
 #include <time.h>
 
 #include "backend.h"
+#include "probe.h"
 
 #if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__)
 enum {
@@ -58,7 +59,7 @@ struct state {
   int top;                         /* the highest number plus one */
   int left;                        /* bits set in the snapshot */
   size_t cursor;                   /* its first word that may have one */
-  bool busy;                       /* the last wait found something */
+  struct ioloop__probe probe;
 };
 
 static size_t word_of(int fd) {
@@ -190,13 +191,15 @@ static void drop_closed(struct ioloop *loop, struct state *s) {
 
 static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
   int n = 0;
-  if (timeout_ns && s->busy && s->top >= PROBE_FROM)
+  if (timeout_ns && s->top >= PROBE_FROM && ioloop__probe_due(&s->probe)) {
     n = call(s, 0);
+    ioloop__probe_done(&s->probe, n == 0);
+  }
   if (n == 0)
     n = call(s, timeout_ns);
   s->left = n > 0 ? n : 0;
   s->cursor = 0;
-  s->busy = n > 0;
+  s->probe.traffic = n > 0;
   if (n == -EBADF)
     drop_closed(loop, s);
   return n == -EINTR || n == -EBADF || n > 0 ? 0 : n;

@@ -7,10 +7,6 @@
  * taken for lack of descriptors or memory stays ready for ever, so it is not watched then: the
  * next try comes when a connection of ours closes, or after a while, for descriptors are not only
  * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog.
- *
- * Idle connections: each stream's traffic moves it to the young end of a list, so the old end is
- * always the next to expire, and one timeout of the loop serves them all. It is armed for the
- * oldest and not touched by traffic: when it fires early it is set again for who is oldest then.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,19 +15,11 @@
 #include <unistd.h>
 
 #include "platform.h"
-#include "stream_internal.h"
+#include "tcpserver_internal.h"
 
 enum {
   ACCEPTS_PER_WAKE = 64,
   RETRY_MS = 100
-};
-
-enum {
-  SERVER_SHORT = 1 << 0,    /* accept failed for lack of something: not watching */
-  SERVER_REPORTED = 1 << 1, /* ... and the program knows */
-  SERVER_STOPPING = 1 << 2,
-  SERVER_CLOSED = 1 << 3,
-  SERVER_WATCHING = 1 << 4
 };
 
 struct listener {
@@ -39,37 +27,6 @@ struct listener {
   struct listener *next;
   int fd;
 };
-
-struct connection {
-  struct iostream stream;       /* first: its release() frees all of it */
-  struct ioloop__list open;     /* place among the open ones */
-  struct ioloop__list activity; /* place among those that may become idle */
-  uint64_t active_ns;           /* when it last had traffic */
-};
-
-/* A walk over the open connections that survives whatever is closed meanwhile. */
-struct visit {
-  struct ioloop__list *next;
-  struct visit *outer;
-};
-
-struct tcpserver {
-  struct iostream_owner owner; /* first */
-  struct ioloop *loop;
-  struct tcpserver_options options;
-  struct listener *listeners;
-  struct ioloop__list open;
-  struct ioloop__list activity; /* oldest first */
-  struct visit *visits;
-  size_t connections;
-  uint64_t accepted;
-  ioloop_timeout retry;
-  ioloop_timeout expiry;
-  unsigned flags;
-  unsigned depth; /* callbacks under way */
-};
-
-static void leave(struct tcpserver *server);
 
 /* ---- to watch or not --------------------------------------------------------------------- */
 
@@ -116,7 +73,7 @@ static void on_retry(struct ioloop *loop, void *arg) {
   server->flags &= ~(unsigned)SERVER_SHORT;
   server->depth++;
   watch(server);
-  leave(server);
+  tcpserver__leave(server);
 }
 
 /* A connection has ended: there is room for another. */
@@ -125,63 +82,14 @@ static void released(struct tcpserver *server) {
   server->connections--;
   server->flags &= ~(unsigned)SERVER_SHORT;
   watch(server);
-  leave(server);
-}
-
-/* ---- idle connections -------------------------------------------------------------------- */
-
-static struct connection *oldest(const struct tcpserver *server) {
-  return IOLOOP__LIST_ENTRY(server->activity.next, struct connection, activity);
-}
-
-static void mark_active(struct tcpserver *server, struct connection *connection) {
-  connection->active_ns = ioloop_time(server->loop);
-  ioloop__list_remove(&connection->activity);
-  ioloop__list_insert(server->activity.prev, &connection->activity);
-}
-
-static void on_traffic(struct iostream_owner *owner, struct iostream *stream) {
-  mark_active((struct tcpserver *)(void *)owner, (struct connection *)(void *)stream);
-}
-
-static void on_expiry(struct ioloop *loop, void *arg);
-
-static void arm_expiry(struct tcpserver *server) {
-  if (server->expiry || ioloop__list_is_empty(&server->activity))
-    return;
-  uint64_t active = oldest(server)->active_ns, limit = server->options.idle_timeout_ns;
-  uint64_t deadline = limit < UINT64_MAX - active ? active + limit : UINT64_MAX;
-  /* Without memory for it nobody expires until the next connection tries again. */
-  (void)ioloop_call_at(server->loop, deadline, on_expiry, server, &server->expiry);
-}
-
-static bool is_idle(const struct tcpserver *server, const struct connection *connection,
-                    uint64_t now) {
-  /* Those that were found active in this very turn are younger than `now`. */
-  return connection->active_ns <= now &&
-         now - connection->active_ns >= server->options.idle_timeout_ns;
-}
-
-/* One that its gate holds back is not idle, it is us who do not read. */
-static void expire(struct tcpserver *server, struct connection *connection) {
-  if (connection->stream.flags & STREAM_HELD)
-    mark_active(server, connection);
-  else
-    iostream__finish(&connection->stream, -ETIMEDOUT);
-}
-
-static void on_expiry(struct ioloop *loop, void *arg) {
-  struct tcpserver *server = arg;
-  server->expiry = 0;
-  server->depth++;
-  uint64_t now = ioloop_time(loop);
-  while (!ioloop__list_is_empty(&server->activity) && is_idle(server, oldest(server), now))
-    expire(server, oldest(server));
-  arm_expiry(server);
-  leave(server);
+  tcpserver__leave(server);
 }
 
 /* ---- connections ------------------------------------------------------------------------- */
+
+static void on_traffic(struct iostream_owner *owner, struct iostream *stream) {
+  tcpserver__mark_active((struct tcpserver *)(void *)owner, (struct connection *)(void *)stream);
+}
 
 static void unlink_connection(struct tcpserver *server, struct connection *connection) {
   for (struct visit *visit = server->visits; visit; visit = visit->outer)
@@ -209,8 +117,8 @@ static struct connection *new_connection(struct tcpserver *server, int fd) {
   ioloop__list_init(&connection->activity);
   if (server->options.idle_timeout_ns) {
     connection->stream.flags |= STREAM_TIMED;
-    mark_active(server, connection);
-    arm_expiry(server);
+    tcpserver__mark_active(server, connection);
+    tcpserver__arm_expiry(server);
   }
   return connection;
 }
@@ -281,7 +189,7 @@ static void on_listener_ready(struct ioloop *loop, int fd, unsigned events, void
   server->depth++;
   accept_some(server, fd, ACCEPTS_PER_WAKE);
   watch(server);
-  leave(server);
+  tcpserver__leave(server);
 }
 
 /* ---- listeners --------------------------------------------------------------------------- */
@@ -398,7 +306,7 @@ static void drain_backlog(struct tcpserver *server) {
 }
 
 /* A callback has returned: if it was the outermost, do what could not be done inside. */
-static void leave(struct tcpserver *server) {
+void tcpserver__leave(struct tcpserver *server) {
   if (server->depth == 1 && server->flags & SERVER_STOPPING && server->listeners)
     drain_backlog(server);
   if (--server->depth == 0 && server->flags & SERVER_CLOSED)
@@ -408,7 +316,7 @@ static void leave(struct tcpserver *server) {
 void tcpserver_stop(struct tcpserver *server) {
   server->flags |= SERVER_STOPPING;
   server->depth++;
-  leave(server);
+  tcpserver__leave(server);
 }
 
 void tcpserver_release(struct tcpserver *server) {
@@ -435,7 +343,7 @@ void tcpserver_each(struct tcpserver *server, iostream_callback *fn, void *arg) 
     iostream__leave(&connection->stream);
   }
   server->visits = visit.outer;
-  leave(server);
+  tcpserver__leave(server);
 }
 
 void tcpserver_close(struct tcpserver *server) {
@@ -448,5 +356,5 @@ void tcpserver_close(struct tcpserver *server) {
     iostream_close(&IOLOOP__LIST_ENTRY(server->open.next, struct connection, open)->stream);
   if (server->expiry)
     ioloop_remove_timeout(server->loop, server->expiry);
-  leave(server);
+  tcpserver__leave(server);
 }

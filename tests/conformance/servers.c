@@ -25,6 +25,25 @@ static rlim_t limit_descriptors(rlim_t limit) {
   return old;
 }
 
+/* valgrind imposes the limit itself: it accepts, then closes what is one too many. */
+static void skip_if_refusal_takes_connection(void) {
+  int listener;
+  uint16_t port;
+  make_tcp_listener(&listener, &port);
+  int client = client_connect(port);
+  int next = SYS(dup(0));
+  CHECK_SYS(close(next));
+  rlim_t old = limit_descriptors((rlim_t)next);
+  CHECK(accept(listener, NULL, NULL) < 0 && errno == EMFILE);
+  limit_descriptors(old);
+  int accepted = accept(listener, NULL, NULL);
+  if (accepted < 0)
+    SKIP("an accept that is refused for want of a descriptor takes the connection here (valgrind)");
+  CHECK_SYS(close(accepted));
+  CHECK_SYS(close(client));
+  CHECK_SYS(close(listener));
+}
+
 /* Clients that are connected to the backlog of a server without a descriptor to spare. */
 static rlim_t starve(struct ioloop *loop, struct echo *echo, int *clients) {
   for (int i = 0; i < WAITING; i++)
@@ -41,6 +60,7 @@ static rlim_t starve(struct ioloop *loop, struct echo *echo, int *clients) {
 }
 
 TEST(60, "no descriptor for a connection: no spin, one report, recovery by itself") {
+  skip_if_refusal_takes_connection();
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   int clients[WAITING];
@@ -57,6 +77,7 @@ TEST(60, "no descriptor for a connection: no spin, one report, recovery by itsel
 }
 
 TEST(60, "no descriptor for a connection: each one that closes lets one in") {
+  skip_if_refusal_takes_connection();
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   int clients[WAITING];

@@ -23,9 +23,7 @@
 
 #include "datagram_internal.h"
 #include "platform.h"
-
-/* loop.c: the buffer shared by all that is on the loop. */
-void *ioloop__scratch(struct ioloop *loop, size_t size);
+#include "scratch.h"
 
 enum {
   SLOT_SIZE = 64 * 1024, /* no UDP datagram has more than 65,527 bytes */

@@ -11,6 +11,7 @@
 #include "fdtable.h"
 #include "ioloop.h"
 #include "platform.h"
+#include "scratch.h"
 #include "timers.h"
 
 enum {
@@ -78,10 +79,6 @@ static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
   else
     atomic_fetch_and(&loop->attention, ~bit);
 }
-
-/* A buffer of at least `size` bytes that everything on the loop shares: valid until the next call
- * or the end of the callback. NULL: out of memory. */
-void *ioloop__scratch(struct ioloop *loop, size_t size);
 
 /* observe.c: around every call of user code while the loop is watched. */
 uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events);

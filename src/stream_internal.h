@@ -19,10 +19,7 @@
 #include "fifo.h"
 #include "gate.h"
 #include "iostream.h"
-
-/* loop.c: a buffer shared by all that is on the loop, valid until the next call or the end of the
- * callback. The one thing that streams ask of the core beside ioloop.h. */
-void *ioloop__scratch(struct ioloop *loop, size_t size);
+#include "scratch.h"
 
 enum {
   STREAM_REGISTERED = 1 << 0, /* the loop knows the descriptor */

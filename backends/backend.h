@@ -84,9 +84,9 @@ struct ioloop_backend {
 
   /*
    * Wait up to timeout_ns (0: do not block; IOLOOP_FOREVER), rounded UP to what the call can do,
-   * so that nothing fires early. Fill at most IOLOOP__MAX_READY entries, each descriptor at most once, and
-   * return their count. With more ready than fit, the rest must come next, before any of these
-   * again. EINTR is 0 entries, no error. -errno only for what can never work again.
+   * so that nothing fires early. Fill at most IOLOOP__MAX_READY entries, each descriptor at most
+   * once, and return their count. With more ready than fit, the rest must come next, before any of
+   * these again. EINTR is 0 entries, no error. -errno only for what can never work again.
    */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
 

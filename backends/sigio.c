@@ -20,7 +20,7 @@
  *
  * What keeps this from losing anything: whoever is not hot was seen not ready by a poll that was
  * made after he was armed, and every SIGIO that is taken is followed by a poll of everybody. Arming
- * first and polling second is essential (FACTS: 3 of 3000 were lost the other way round).
+ * first and polling second is essential (the other way round 3 of 3,000 were lost).
  *
  * SIGIO is blocked all the time and taken synchronously (sigio_wait_*.c). No handler runs at a
  * surprising moment, nothing is interrupted, and between the look and the wait there is no gap.

@@ -170,8 +170,8 @@ int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events) {
   return ioloop_replace_handler(loop, fd, events, entry->handler, entry->arg);
 }
 
-/* Have the backend let go of a descriptor. Where the kernel carries tokens it may no longer know the
- * entry under this number although it has it: a ghost. */
+/* Have the backend let go of a descriptor. Where the kernel carries tokens it may no longer know
+ * the entry under this number although it has it: a ghost. */
 static void disarm(struct ioloop *loop, int fd) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
   if (!entry->armed)

@@ -40,8 +40,8 @@ struct ioloop__timers {
                                   * firing allocates nothing */
   uint32_t count;                /* in the heap */
   uint32_t capacity;             /* of all three arrays */
-  uint32_t used;      /* nodes that were ever in use; those behind are not initialised */
-  uint32_t free_node; /* first of the free list, plus one; 0: none */
+  uint32_t used;                 /* nodes that were ever in use; those behind are not initialised */
+  uint32_t free_node;            /* first of the free list, plus one; 0: none */
   uint32_t sequence;
 };
 

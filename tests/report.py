@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """What the last `meson test` came to: report.py BUILD_DIR [--matrix]
 
-Reads BUILD_DIR/meson-logs/testlog.json and prints the matrix behaviour x backend (pass, FAIL, or
+Reads the newest BUILD_DIR/meson-logs/testlog*.json (a run in valgrind has a log of its own) and prints the matrix behaviour x backend (pass, FAIL, or
 the number of a footnote that says why it was skipped), then the tests that belong to no backend,
 then what failed, and alone on the last line
 
@@ -15,6 +15,7 @@ nothing ran. A program that ended without reporting all it had planned is a fail
 the gates, whose figures depend on the machine.
 """
 import collections
+import glob
 import json
 import os
 import re
@@ -36,12 +37,15 @@ Result = collections.namedtuple("Result", "test backend name state note gate")
 
 def read_log(folder):
     """Every single result of every program, in order of name."""
-    path = os.path.join(folder, "meson-logs", "testlog.json")
+    logs = glob.glob(os.path.join(glob.escape(folder), "meson-logs", "testlog*.json"))
+    if not logs:
+        sys.exit("report.py: no meson-logs/testlog.json in %s (run meson test first)" % folder)
+    path = max(logs, key=os.path.getmtime)
     try:
         with open(path, encoding="utf-8") as file:
             runs = [json.loads(line) for line in file if line.strip()]
     except OSError as error:
-        sys.exit("report.py: %s: %s (run meson test first)" % (path, error.strerror))
+        sys.exit("report.py: %s: %s" % (path, error.strerror))
     results = []
     for run in sorted(runs, key=lambda run: run["name"]):
         results += results_of(run)

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the last `meson test` came to: report.py BUILD_DIR [--matrix]
+"""What the last `meson test` came to: report.py BUILD_DIR [--matrix[=FILE]]
 
-Reads the newest BUILD_DIR/meson-logs/testlog*.json (a run in valgrind has a log of its own) and prints the matrix behaviour x backend (pass, FAIL, or
-the number of a footnote that says why it was skipped), then the tests that belong to no backend,
-then what failed, and alone on the last line
+Reads the newest BUILD_DIR/meson-logs/testlog*.json (a run in valgrind has a log of its own) and
+prints the matrix behaviour x backend (pass, FAIL, or the number of a footnote that says why it was
+skipped), then the tests that belong to no backend, then what failed, and alone on the last line
 
     N passed, N failed, N skipped
 
 which counts single results, not test programs. The exit code is 1 when anything failed, and when
 nothing ran. A program that ended without reporting all it had planned is a failure of its own.
 
---matrix prints the matrix only, as Markdown, as it is published in docs/conformance.md: without
-the gates, whose figures depend on the machine.
+--matrix prints the matrix only, as Markdown and without the gates, whose figures depend on the
+machine; --matrix=docs/conformance.md puts it there, between the two comments that mark its place.
 """
 import collections
 import glob
@@ -164,15 +164,25 @@ def print_text(matrix, paint):
     print()
 
 
-def print_markdown(matrix):
-    print("| behaviour | %s |" % " | ".join(matrix.backends))
-    print("|---|%s" % ("---|" * len(matrix.backends)))
+def markdown(matrix):
+    lines = ["| behaviour | %s |" % " | ".join(matrix.backends),
+             "|---|%s" % ("---|" * len(matrix.backends))]
     for name, cells in matrix.cells():
-        print("| %s | %s |" % (name.replace("|", "\\|"), " | ".join(cells)))
-    if matrix.reasons:
-        print()
-    for number, reason in enumerate(matrix.reasons, 1):
-        print("- [%d] %s" % (number, reason))
+        lines.append("| %s | %s |" % (name.replace("|", "\\|"), " | ".join(cells)))
+    lines += [""] * bool(matrix.reasons)
+    lines += ["- [%d] %s" % (number, reason) for number, reason in enumerate(matrix.reasons, 1)]
+    return "\n".join(lines) + "\n"
+
+
+def publish(path, text):
+    """Put the matrix between its two marks, as it was generated."""
+    with open(path, encoding="utf-8") as file:
+        before, begin, rest = file.read().partition("<!-- matrix -->\n")
+    _, end, after = rest.partition("<!-- end of matrix -->")
+    if not begin or not end:
+        sys.exit("report.py: %s has no marks for the matrix" % path)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(before + begin + text + end + after)
 
 
 # ---- the rest ------------------------------------------------------------------------------
@@ -224,22 +234,28 @@ def main(arguments):
     if options == ["--help"]:
         print(__doc__.strip())
         return 0
-    if len(folders) != 1 or options not in ([], ["--matrix"]):
-        print("usage: report.py BUILD_DIR [--matrix]", file=sys.stderr)
+    option, _, target = options[0].partition("=") if options else ("", "", "")
+    if len(folders) != 1 or len(options) > 1 or option not in ("", "--matrix"):
+        print("usage: report.py BUILD_DIR [--matrix[=FILE]]", file=sys.stderr)
         return 2
     results = read_log(folders[0])
-    matrix = Matrix([r for r in results if not (options and r.gate)])
-    count = collections.Counter(result.state for result in results)
-    if options:
-        print_markdown(matrix)
+    if option:
+        text = markdown(Matrix([result for result in results if not result.gate]))
+        publish(target, text) if target else print(text, end="")
     else:
-        paint = painter()
-        if matrix.rows:
-            print_text(matrix, paint)
-        print_others(results, paint)
-        print_failures(results, paint)
+        print_all(results, painter())
+    count = collections.Counter(result.state for result in results)
+    if not option:
         print("%d passed, %d failed, %d skipped" % (count[PASS], count[FAIL], count[SKIP]))
     return 1 if count[FAIL] or not count[PASS] else 0
+
+
+def print_all(results, paint):
+    matrix = Matrix(results)
+    if matrix.rows:
+        print_text(matrix, paint)
+    print_others(results, paint)
+    print_failures(results, paint)
 
 
 if __name__ == "__main__":

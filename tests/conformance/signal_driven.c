@@ -157,9 +157,13 @@ TEST(56, "a child that holds the files does not disturb, also after they were cl
   for (int i = 0; i < 8; i++) { /* the files live on in the child, and get more data */
     CHECK_OK(ioloop_remove_handler(loop, old[i][0]));
     CHECK_SYS(close(old[i][0]));
-    put(old[i][1], 1);
   }
+  run_turns(loop, 2);
+  uint64_t signals = metrics_of(loop).signals;
+  for (int i = 0; i < 8; i++)
+    put(old[i][1], 1);
   CHECK_QUIET(loop, MS(10));
+  CHECK_IS(metrics_of(loop).signals, ==, signals); /* nor do they signal any more */
   for (int i = 0; i < 8; i++) {
     make_pair((enum kind)((i + 1) % KINDS), new[i]); /* under the numbers just closed */
     CHECK_OK(ioloop_add_handler(loop, new[i][0], IOLOOP_READ, on_drain, &record));
@@ -331,6 +335,31 @@ TEST(58, "a user's SIGIO and rt handlers are left as they were and get nothing o
 
 TEST(58, "the loop works where SIGIO and rt signals are ignored") {
   check_untouched(SIG_IGN);
+}
+
+static void check_no_signals(enum kind kind, int pair[2]) {
+  NOTE("%s", kind_names[kind]);
+  CHECK_IS(SYS(fcntl(pair[0], F_GETFL)) & O_ASYNC, ==, 0);
+  put(pair[1], 1); /* whose signal would end the process */
+  CHECK_IS(drain(pair[0]), ==, 1);
+}
+
+TEST(58, "a descriptor raises no signals once it was removed, or its loop freed") {
+  for (enum kind kind = 0; kind < KINDS; kind++) {
+    struct ioloop *loop = test_loop_new();
+    int removed[2], registered[2];
+    make_pair(kind, removed);
+    make_pair(kind, registered);
+    CHECK_OK(ioloop_add_handler(loop, removed[0], IOLOOP_READ, on_never, NULL));
+    CHECK_OK(ioloop_add_handler(loop, registered[0], IOLOOP_READ, on_never, NULL));
+    CHECK_QUIET(loop, MS(2));
+    CHECK_OK(ioloop_remove_handler(loop, removed[0]));
+    check_no_signals(kind, removed);
+    test_loop_free(loop);
+    check_no_signals(kind, registered);
+    close_pair(removed);
+    close_pair(registered);
+  }
 }
 
 struct neighbour {

@@ -203,7 +203,7 @@ bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
 
 int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
   int n = 0;
-  while (set->left && n < IOLOOP__MAX_READY) {
+  while (set->left && set->cursor < set->polled && n < IOLOOP__MAX_READY) {
     struct pollfd entry = set->fds[set->cursor++];
     if (!entry.revents)
       continue;
@@ -216,7 +216,7 @@ int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *rea
     ready[n++] =
         (struct ioloop_ready){.token = ioloop__token(set->loop, entry.fd), .events = events};
   }
-  if (!set->left)
+  if (!set->left || set->cursor == set->polled)
     end_snapshot(set);
   return n;
 }

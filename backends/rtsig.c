@@ -89,15 +89,15 @@ struct state {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
-/* Nobody's: default disposition, and not blocked in this thread, as some other loop's would be.
- * Setting what is set already fails where valgrind has the signal for itself. */
+/* Nobody's: default disposition, and not blocked in this thread, as some other loop's would be. Not
+ * the highest one: under valgrind that is how it stops threads, and it swallows any that comes. */
 static int find_signal(void) {
   sigset_t blocked;
   pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-  for (int signo = SIGRTMAX; signo >= SIGRTMIN; signo--) {
+  for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
     struct sigaction action;
     if (sigismember(&blocked, signo) == 0 && sigaction(signo, NULL, &action) == 0 &&
-        action.sa_handler == SIG_DFL && sigaction(signo, &action, NULL) == 0)
+        action.sa_handler == SIG_DFL)
       return signo;
   }
   return -EBUSY;

@@ -281,11 +281,11 @@ TEST(42, "the only timeout removed, then a wait") {
   struct ioloop *loop = test_loop_new();
   ioloop_timeout timeout;
   unsigned count = 0;
-  CHECK_OK(ioloop_call_later(loop, MS(2), on_never_called, NULL, &timeout));
+  CHECK_OK(ioloop_call_later(loop, MS(20) * tap_scale(), on_never_called, NULL, &timeout));
   run_turns(loop, 1);
   CHECK_OK(ioloop_remove_timeout(loop, timeout));
   uint64_t turns = metrics_of(loop).iterations;
-  CHECK_QUIET(loop, MS(20));
+  CHECK_QUIET(loop, MS(30) * tap_scale());
   CHECK_IS(metrics_of(loop).iterations - turns, <=, 3); /* not woken for nothing */
   CHECK_OK(ioloop_call_later(loop, MS(1), on_count, &count, NULL));
   RUN_UNTIL(loop, count);

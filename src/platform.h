@@ -63,10 +63,9 @@ int ioloop__check_fd(int fd);
 
 /* ---- classic SIGIO, for backends/sigio.c ---------------------------------------------- */
 
-/* Raise SIGIO for this descriptor, to this thread where the system can, else to the process; off
- * again. Arming a descriptor that cannot raise it (the flag does not stick) is -ENOTTY. */
+/* Raise SIGIO for this descriptor, to this thread where the system can, else to the process.
+ * -ENOTTY: it cannot raise it (the flag does not stick). */
 int ioloop__sigio_arm(int fd);
-int ioloop__sigio_disarm(int fd);
 
 /* true where SIGIO can be sent to one thread, so that every thread may have such a loop. */
 bool ioloop__sigio_per_thread(void);

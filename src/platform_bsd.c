@@ -43,13 +43,17 @@ int ioloop__socket(int family, int type, int protocol) {
   return fd < 0 ? -errno : adopt_or_close(fd);
 }
 
+static int set_async(int fd, int on) {
+  return ioctl(fd, FIOASYNC, &on) < 0 ? -errno : 0;
+}
+
 /* accept() hands on the listener's O_ASYNC and owner here: the new descriptor would raise SIGIO
  * before anyone is ready for it. */
 int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
   int fd = accept(listener, peer, peer_size);
   if (fd < 0)
     return -errno;
-  ioloop__sigio_disarm(fd);
+  set_async(fd, 0);
   return adopt_or_close(fd);
 }
 
@@ -91,18 +95,10 @@ uint64_t ioloop__kernel_drops(int fd) {
   return 0;
 }
 
-static int set_async(int fd, int on) {
-  return ioctl(fd, FIOASYNC, &on) < 0 ? -errno : 0;
-}
-
 int ioloop__sigio_arm(int fd) {
   if (fcntl(fd, F_SETOWN, getpid()) < 0)
     return -errno;
   return set_async(fd, 1);
-}
-
-int ioloop__sigio_disarm(int fd) {
-  return set_async(fd, 0);
 }
 
 bool ioloop__sigio_per_thread(void) {

@@ -152,13 +152,6 @@ int ioloop__sigio_arm(int fd) {
   return flags & O_ASYNC ? 0 : -ENOTTY;
 }
 
-int ioloop__sigio_disarm(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || (flags & O_ASYNC && fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0))
-    return -errno;
-  return 0;
-}
-
 bool ioloop__sigio_per_thread(void) {
   return true;
 }

@@ -642,14 +642,15 @@ static void check_own_shutdown(enum kind kind, int how, unsigned events) {
   struct record record = {0};
   int pair[2];
   make_pair(kind, pair);
+  NOTE("%s, shutdown(%d), events %#x", kind_names[kind], how, events);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], events, on_event, &record));
   if (events == IOLOOP_WRITE) {
     set_buffers(pair[0], 8192);
     set_buffers(pair[1], 8192);
-    fill_for_good(pair[0]);
+    fill_while_watched(loop, pair[0], &record);
+  } else {
+    CHECK_QUIET(loop, MS(5));
   }
-  NOTE("%s, shutdown(%d), events %#x", kind_names[kind], how, events);
-  CHECK_OK(ioloop_add_handler(loop, pair[0], events, on_event, &record));
-  CHECK_QUIET(loop, MS(5));
   CHECK_SYS(shutdown(pair[0], how));
   CHECK_OK(ioloop_update_handler(loop, pair[0], events));
   RUN_UNTIL(loop, record.calls);

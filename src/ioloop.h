@@ -137,6 +137,8 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
  * Change the events. Takes effect at the next wait; any number of changes before it cost one
  * system call, or none where they cancel out. With 0 the handler stays and nothing is
  * watched.
+ * An update to the same events asks for another look. It is needed after one's own shutdown() of
+ * the descriptor: signal-driven models are told what peers do, not what the process does itself.
  *   -ENOENT  no handler; -EINVAL; -ECHILD
  *   the errors of add, where the mask was 0 and becomes another
  */

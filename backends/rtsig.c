@@ -36,7 +36,8 @@
  *   - si_fd is the number through which O_ASYNC was switched on. Switching it on again, through a
  *     dup, changes nothing: it must be off first.
  *   - F_SETOWN means the process: any thread may get the signal. F_SETOWN_EX with F_OWNER_TID
- *     (2.6.32) means a thread; a signalfd reads the queue of the thread that reads.
+ *     (2.6.32) means a thread. A signalfd reads the queue of the thread that reads, and that of the
+ *     process: a SIGIO that somebody else has sent to the whole process may end here.
  *   - Not every descriptor signals, nor at every change (signalling.c). Those stay hot for ever.
  *   - Cleared O_ASYNC stops the signals, but not those in the queue; close() does neither while a
  *     dup or a child keeps the file open. So it is cleared at remove; queued signals are fetched

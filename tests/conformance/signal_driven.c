@@ -362,57 +362,6 @@ TEST(58, "a descriptor raises no signals once it was removed, or its loop freed"
   }
 }
 
-struct neighbour {
-  pthread_t thread;
-  pthread_barrier_t together;
-  int pair[2];
-};
-
-/* A thread with signal-driven I/O of its own, done by hand with a plain SIGIO handler. */
-static void *live_beside(void *arg) {
-  struct neighbour *neighbour = arg;
-  sigset_t sigio, old;
-  sigemptyset(&sigio);
-  sigaddset(&sigio, SIGIO);
-  CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &sigio, NULL));
-  make_pair(UNIX_STREAM, neighbour->pair);
-  CHECK_SYS(fcntl(neighbour->pair[0], F_SETOWN, getpid()));
-  CHECK_SYS(fcntl(neighbour->pair[0], F_SETFL, O_NONBLOCK | O_ASYNC));
-  pthread_barrier_wait(&neighbour->together);
-  pthread_sigmask(SIG_SETMASK, NULL, &old);
-  sigdelset(&old, SIGIO);
-  for (int turn = 0; turn < 50; turn++) {
-    unsigned before = user_signals;
-    put(neighbour->pair[1], 1);
-    while (user_signals == before)
-      sigsuspend(&old);
-    CHECK_IS(drain(neighbour->pair[0]), ==, 1);
-  }
-  pthread_barrier_wait(&neighbour->together);
-  return NULL;
-}
-
-TEST(58, "signal-driven I/O of the user's own in another thread goes on") {
-  struct sigaction action = {.sa_handler = on_user_signal, .sa_flags = SA_RESTART};
-  struct neighbour neighbour = {0};
-  struct ioloop *loop = test_loop_new();
-  sigset_t sigio;
-  CHECK_SYS(sigaction(SIGIO, &action, NULL));
-  sigemptyset(&sigio); /* to the process: whichever thread does not block it */
-  sigaddset(&sigio, SIGIO);
-  CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &sigio, NULL));
-  CHECK_THREAD(pthread_barrier_init(&neighbour.together, NULL, 2));
-  CHECK_THREAD(pthread_create(&neighbour.thread, NULL, live_beside, &neighbour));
-  pthread_barrier_wait(&neighbour.together);
-  event_stress(loop, 8, tap_count(2000));
-  pthread_barrier_wait(&neighbour.together);
-  CHECK_THREAD(pthread_join(neighbour.thread, NULL));
-  CHECK_IS(user_signals, >=, 50);
-  test_loop_free(loop);
-  close_pair(neighbour.pair);
-  CHECK_THREAD(pthread_barrier_destroy(&neighbour.together));
-}
-
 /* ---- 59: the safety scan -----------------------------------------------------------------------
  */
 

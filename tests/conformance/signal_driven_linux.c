@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signal_driven_linux.c - conformance 54, the overflow of the rt signal queue, and of 57 the
- * descriptors that only Linux has. RLIMIT_SIGPENDING counts per user, over all processes: what
- * else runs can only make the queue smaller, and the tests harder.
+ * signal_driven_linux.c - conformance 54, the overflow of the rt signal queue; of 57 the
+ * descriptors that only Linux has; of 58 signals that are sent to one thread. RLIMIT_SIGPENDING
+ * counts per user, over all processes: what else runs can only make the queue smaller, and the
+ * tests harder.
  */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -89,4 +94,84 @@ TEST(57, "an eventfd and a timerfd beside sockets, while these are idle and whil
   close_pair(pair);
   CHECK_SYS(close(event));
   CHECK_SYS(close(timer));
+}
+
+/* ---- 58: signal-driven I/O of the user's own ----------------------------------------------------
+ */
+
+struct neighbour {
+  pthread_t thread;
+  bool whole_process; /* is told, not only this thread */
+  pthread_barrier_t together;
+  unsigned turns, told;
+};
+
+static atomic_uint user_signals;
+
+static void on_user_signal(int signo) {
+  (void)signo;
+  atomic_fetch_add(&user_signals, 1);
+}
+
+static void switch_signals_on(const struct neighbour *neighbour, int fd) {
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = gettid()};
+  if (neighbour->whole_process)
+    owner = (struct f_owner_ex){.type = F_OWNER_PID, .pid = getpid()};
+  CHECK_SYS(fcntl(fd, F_SETOWN_EX, &owner));
+  CHECK_SYS(fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC));
+}
+
+/* A thread that does it by hand, with a plain handler and SIGIO unblocked. */
+static void *live_beside(void *arg) {
+  struct neighbour *neighbour = arg;
+  sigset_t sigio;
+  int pair[2];
+  sigemptyset(&sigio);
+  sigaddset(&sigio, SIGIO);
+  CHECK_THREAD(pthread_sigmask(SIG_UNBLOCK, &sigio, NULL));
+  make_pair(UNIX_STREAM, pair);
+  switch_signals_on(neighbour, pair[0]);
+  pthread_barrier_wait(&neighbour->together);
+  for (unsigned turn = 0; turn < neighbour->turns; turn++) {
+    unsigned before = user_signals;
+    uint64_t deadline = tap_deadline(neighbour->whole_process ? MS(20) : SECONDS(5));
+    put(pair[1], 1);
+    while (user_signals == before && tap_left(deadline) > 0)
+      poll(NULL, 0, 1);
+    neighbour->told += user_signals != before;
+    CHECK_IS(drain(pair[0]), ==, 1);
+  }
+  close_pair(pair);
+  return NULL;
+}
+
+static struct neighbour run_beside(bool whole_process) {
+  struct sigaction action = {.sa_handler = on_user_signal, .sa_flags = SA_RESTART};
+  struct neighbour neighbour = {.whole_process = whole_process, .turns = 50};
+  struct ioloop *loop = test_loop_new();
+  sigset_t sigio;
+  CHECK_SYS(sigaction(SIGIO, &action, NULL));
+  sigemptyset(&sigio); /* as every thread but the neighbour has it under the signal-driven models */
+  sigaddset(&sigio, SIGIO);
+  CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &sigio, NULL));
+  CHECK_THREAD(pthread_barrier_init(&neighbour.together, NULL, 2));
+  CHECK_THREAD(pthread_create(&neighbour.thread, NULL, live_beside, &neighbour));
+  pthread_barrier_wait(&neighbour.together);
+  event_stress(loop, 8, tap_count(3000));
+  CHECK_THREAD(pthread_join(neighbour.thread, NULL));
+  CHECK_THREAD(pthread_barrier_destroy(&neighbour.together));
+  test_loop_free(loop);
+  return neighbour;
+}
+
+TEST(58, "signal-driven I/O of the user's own in another thread goes on") {
+  struct neighbour neighbour = run_beside(false);
+  CHECK_IS(neighbour.told, ==, neighbour.turns);
+}
+
+/* A signal for the process waits in a queue that all threads share, and a loop that looks for its
+ * own there at this very moment takes it: it cannot know, nor put it back. So not every one. */
+TEST(58, "a SIGIO for the whole process reaches the user's handler") {
+  struct neighbour neighbour = run_beside(true);
+  CHECK_IS(neighbour.told, >, 0);
 }

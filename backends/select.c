@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * select.c - three bitmaps and a highest number (4.2BSD, 1983; select(2), pselect(2)).
+ * select.c - three bitmaps and a highest number (4.2BSD, 1983; select(2)).
  *
  * select takes one bit a descriptor in a set for reading, one for writing, one for "exceptional
  * conditions" (out-of-band data; we leave it out), and overwrites the sets with the answer. So they
@@ -20,7 +20,9 @@
  *   - There is no bit for "failed": an error or a hang-up makes a descriptor readable (an error,
  *     writable as well), so ERROR is never reported by this model.
  *   - The result counts bits, not descriptors: one that is ready for both counts twice.
- *   - Linux writes the time left into select's timeout; pselect's is const, and in nanoseconds.
+ *   - Linux writes the time left into the timeout, others do not: it is filled in for each call. It
+ *     counts microseconds; we round up. (pselect has nanoseconds and a signal mask; a model without
+ *     signals needs neither, and valgrind 3.19 fails an interrupted pselect with EFAULT.)
  *   - As with poll, a call that blocks is dearer than one that only looks: see probe.h.
  */
 #include <errno.h>
@@ -29,7 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
-#include <time.h>
 
 #include "backend.h"
 #include "probe.h"
@@ -175,11 +176,11 @@ static int call(struct state *s, uint64_t timeout_ns) {
       memcpy(s->found[set], s->wanted[set], bytes);
     sets[set] = (fd_set *)(void *)s->found[set];
   }
-  uint64_t seconds = timeout_ns / 1000000000;
-  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
-                             .tv_nsec = (long)(timeout_ns % 1000000000)};
-  int n = pselect(s->top, sets[READ], sets[WRITE], NULL,
-                  timeout_ns == IOLOOP_FOREVER ? NULL : &timeout, NULL);
+  uint64_t us = timeout_ns / 1000 + (timeout_ns % 1000 != 0), seconds = us / 1000000;
+  struct timeval timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                            .tv_usec = (suseconds_t)(us % 1000000)};
+  int n =
+      select(s->top, sets[READ], sets[WRITE], NULL, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
   return n < 0 ? -errno : n;
 }
 
@@ -230,8 +231,7 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
 const struct ioloop_backend ioloop__select = {
     .name = "select",
     .model = "multiplexing",
-    .summary = "pselect: bitmaps of descriptor numbers that the kernel looks through at each call",
-    .features = IOLOOP_F_NS_TIMEOUT,
+    .summary = "select: bitmaps of descriptor numbers that the kernel looks through at each call",
     .state_size = sizeof(struct state),
     .init = init,
     .fini = fini,

@@ -188,11 +188,11 @@ static void need_number(int number) {
   make_pair(PIPE, pair);
   pair[0] = move_fd_to(pair[0], number);
   int r = ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_never, NULL);
+  test_loop_free(loop);
+  close_pair(pair);
   if (r == -ENOSPC)
     SKIP("the model's interface takes no descriptor beyond %d", FD_SETSIZE - 1);
   CHECK_OK(r);
-  test_loop_free(loop);
-  close_pair(pair);
 }
 
 void need_descriptors(size_t count) {

@@ -30,8 +30,15 @@ struct counts {
   uint64_t failed;        /* connections that an error ended */
 };
 
+/* What a connection's callbacks are given. */
+struct connection {
+  struct server *server;
+  struct address peer; /* of the latest where it is shared: only --prefix shows it */
+};
+
 struct server {
   struct options options;
+  struct connection anyone; /* every connection's, unless --prefix tells them apart */
   struct ioloop *loop;
   struct output *output;
   struct iostream_gate *gate; /* closed while stdout has more than it can take */

@@ -4,9 +4,6 @@
 Anonymous memory of the process (RssAnon: what it has allocated and touched) with 10,000 idle
 connections, less that before the first, by their number. Each has been used once, so that whatever
 it allocates for a read or a write has been allocated.
-
-libevent keeps an event of 128 bytes and a map's entry for each descriptor, which are not ours to
-save: it is allowed 200 bytes more.
 """
 import re
 import sys
@@ -15,7 +12,7 @@ from harness import Server, case, check, equal, main, need_descriptors, receive
 
 BACKEND = sys.argv[1]
 CONNECTIONS = 10000
-LIMIT = 512 + (200 if BACKEND.startswith("libevent") else 0)
+LIMIT = 512
 AT_ONCE = 1000  # a wait of poll and select looks at all: the fewer the better
 
 

@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "callbacks.h"
 #include "fdtable.h"
+#include "fifo.h"
 #include "ioloop.h"
 #include "platform.h"
 #include "scratch.h"
@@ -36,6 +37,7 @@ struct ioloop__signals {
 struct ioloop {
   const struct ioloop_backend *backend;
   void *state; /* the backend's */
+  struct ioloop__completer completer;
   struct ioloop__fdtable table;
   struct ioloop__timers timers;
   struct ioloop__callbacks callbacks;
@@ -56,6 +58,7 @@ struct ioloop {
   struct ioloop__signals signals;
   void *scratch;
   size_t scratch_size;
+  struct ioloop__fifo_spares spares;
   char *name;
 
   struct ioloop_ready ready[IOLOOP__MAX_READY];
@@ -79,6 +82,9 @@ static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
   else
     atomic_fetch_and(&loop->attention, ~bit);
 }
+
+/* Used queues of streams. */
+struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
 /* observe.c: around every call of user code while the loop is watched. */
 uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events);

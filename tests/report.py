@@ -22,7 +22,7 @@ import re
 import sys
 
 # Suites that are columns. A variant's suite comes after its backend's: epoll, libevent-poll.
-BACKENDS = ["epoll", "poll", "select", "rtsig", "sigio", "libevent"]
+BACKENDS = ["epoll", "poll", "select", "rtsig", "sigio", "io_uring", "libevent"]
 PASS, FAIL, SKIP = "passed", "failed", "skipped"
 
 # One line of TAP; meson itself reads it so.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* timers.c - the heap and its nodes; timers.h says why they are made so. */
 #include "timers.h"
 
 #include <errno.h>

@@ -36,6 +36,8 @@ struct ioloop__signals {
 struct ioloop {
   const struct ioloop_backend *backend;
   void *state; /* the backend's */
+  /* The backend's, or spin.c's in front of it. */
+  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
   struct ioloop__fdtable table;
   struct ioloop__timers timers;
   struct ioloop__callbacks callbacks;
@@ -46,6 +48,8 @@ struct ioloop {
   bool timing;
   bool armed_in_batch; /* something was added since the wait: stale reports are to be expected */
   unsigned uncounted;  /* calls of our own among those of this iteration */
+  bool found_work;     /* the last wait did; kept while spinning is on */
+  uint64_t spin_ns;    /* 0: off */
 
   struct ioloop_observer observer;
   void *observer_arg;

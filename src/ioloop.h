@@ -109,6 +109,17 @@ int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns);
 /* Now, on the clock of the timeouts. Reads the clock. Any thread, signal-safe. */
 uint64_t ioloop_time(const struct ioloop *loop);
 
+/*
+ * Bounded spin: after a wait that found something, look again without waiting for up to `spin_ns`
+ * before blocking; 0, the default, is off, and costs nothing. Saves the wake-up where the next
+ * event is near: with one peer that asks again when it has its answer, most of the time of a
+ * request. Costs a core that is busy for that long after each burst of work; useless, even harmful
+ * where there is none to spare. Timeouts, callbacks of other threads, signals and stop are seen
+ * while it looks. Time spent looking counts as idle (metrics.idle_ns).
+ * Works under every backend: all can be asked without waiting. From the next wait on. -ECHILD.
+ */
+int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
+
 /* ---- descriptors -------------------------------------------------------------------- */
 
 /*
@@ -262,6 +273,9 @@ struct ioloop_metrics {
   uint64_t signals;    /* SIGIO and rt signals taken by a signal-driven backend */
   uint64_t overflows;  /* overflows of the rt signal queue */
   uint64_t rescues;    /* ready descriptors found only by the safety scan: should be 0 */
+  /* With ioloop_set_spin, else 0: */
+  uint64_t spins;     /* looks */
+  uint64_t spin_hits; /* of those, that found something: so many waits did not block */
   /* With ioloop_set_timing on, else 0: */
   uint64_t busy_ns;            /* outside the wait */
   uint64_t idle_ns;            /* inside it */

@@ -94,7 +94,7 @@ static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watc
       loop->observer.wait_begin(loop->observer_arg, timeout_ns);
     begun = ioloop__now();
   }
-  int n = loop->backend->wait(loop, loop->state, timeout_ns, loop->ready);
+  int n = loop->wait(loop, loop->state, timeout_ns, loop->ready);
   if (watched) {
     if (loop->timing)
       loop->metrics.idle_ns += ioloop__now() - begun;
@@ -328,6 +328,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
   if (!loop)
     return -ENOMEM;
   loop->backend = found;
+  loop->wait = found->wait;
   loop->thread = pthread_self();
   loop->fork_count = ioloop__fork_count();
   r = ioloop__callbacks_init(&loop->callbacks);

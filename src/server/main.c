@@ -118,6 +118,7 @@ static int serve(const struct options *options) {
   server.status = backends_new_loop(options->backend, &server.loop);
   if (server.status)
     return server.status;
+  ioloop_set_spin(server.loop, options->spin_us * 1000);
   server.status = make_parts(&server);
   if (!server.status)
     server.status = server_listen(&server);

@@ -11,7 +11,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 enum {
-  OPTION_COUNT = 17,
+  OPTION_COUNT = 18,
   DEFAULT_PORT = 8888,
 };
 
@@ -87,6 +87,13 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .min = 1,
        .max = INT_MAX,
        .help = "connections that may wait to be accepted (default: the system's)"},
+      {.name = "spin",
+       .value = "USEC",
+       .kind = CLI_NUMBER,
+       .target = &options->spin_us,
+       .max = 1000000,
+       .help = "after work, look for more for so many microseconds before sleeping:\n"
+               "faster answers for a busy core; 0 is off (default: 0)"},
       {.name = "heartbeat",
        .value = "SEC",
        .kind = CLI_SECONDS,
@@ -161,6 +168,7 @@ static const char help[] =
     "  signals       taken by sigio, rtsig  overflows     of the kernel's signal queue\n"
     "  rescues       by the safety net: 0   kernel_drops  datagrams lost before we could read:\n"
     "  reply_drops   echoes given up                      udp + kernel_drops == sent\n"
+    "  spins         looks of --spin        spin_hits     those that found something\n"
     "  unprinted     records that stdout did not take before the end\n"
     "\n"
     "ENDING\n"

@@ -31,6 +31,7 @@ struct options {
   uint64_t max_connections; /* 0: no limit */
   uint64_t idle_timeout_ns; /* 0: none */
   uint64_t backlog;
+  uint64_t spin_us;      /* 0: off */
   uint64_t heartbeat_ns; /* 0: none */
   uint64_t stats_ns;     /* 0: none */
   bool list_backends, help, version;

@@ -52,9 +52,10 @@ static void describe(const struct server *server, char line[LINE_SIZE]) {
   ioloop_get_metrics(server->loop, &metrics);
   snprintf(line + used, LINE_SIZE - (size_t)used,
            " iterations=%" PRIu64 " wakeups=%" PRIu64 " events=%" PRIu64 " spurious=%" PRIu64
-           " signals=%" PRIu64 " overflows=%" PRIu64 " rescues=%" PRIu64,
+           " signals=%" PRIu64 " overflows=%" PRIu64 " rescues=%" PRIu64 " spins=%" PRIu64
+           " spin_hits=%" PRIu64,
            metrics.iterations, metrics.wakeups, metrics.events, metrics.spurious, metrics.signals,
-           metrics.overflows, metrics.rescues);
+           metrics.overflows, metrics.rescues, metrics.spins, metrics.spin_hits);
 }
 
 static void on_stats(struct ioloop *loop, void *arg) {

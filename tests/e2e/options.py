@@ -12,8 +12,8 @@ from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, ca
                      main, need_ipv6, numbers, readable, receive, receive_all, run, skip, writable)
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--print",
-           "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--heartbeat", "--stats",
-           "--list-backends", "--help", "--version"]
+           "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--heartbeat",
+           "--stats", "--list-backends", "--help", "--version"]
 BACKENDS = ["select", "poll", "epoll", "sigio", "rtsig", "libevent"]
 IMAGE = b"\x1b]0;owned\x07\x1b[31mred\x9b5m \x00\x7f \xff\xfe ok \xc2\x9b \xe2\x82\xac\tend\n"
 
@@ -336,6 +336,14 @@ def _():
             busy.close()
 
 
+@case("--spin: the server looks again before it sleeps, and without it does not")
+def _():
+    for option, spins in (("--spin=1000", True), ("--spin=0", False)):
+        with Server(option) as server:
+            server.echo(b"hello\n")
+        equal(server.summary()["spins"] > 0, spins, "looks with %s" % option)
+
+
 @case("--heartbeat: \"Waiting...\" on stderr, and work goes on")
 def _():
     with Server("--heartbeat=1") as server:
@@ -438,6 +446,8 @@ WRONG = [
     ("--idle-timeout=soon", "soon"),
     ("--idle-timeout=-1", "--idle-timeout"),
     ("--backlog=x", "--backlog"),
+    ("--spin=-1", "--spin"),
+    ("--spin=1000001", "--spin"),
     ("--heartbeat=x", "--heartbeat"),
     ("--heartbeat=99999999999999999999", "--heartbeat"),
     ("--stats=x", "--stats"),

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* spin.c - conformance 85: what a bounded spin must not change, and that it ends. */
+#include <unistd.h>
+
+#include "support.h"
+
+static struct ioloop *spinning_loop(uint64_t spin_ns) {
+  struct ioloop *loop = test_loop_new();
+  CHECK_OK(ioloop_set_spin(loop, spin_ns));
+  return loop;
+}
+
+/* A wait that finds something, after which the loop spins. */
+static void give_work(struct ioloop *loop, const int pair[2], struct record *record) {
+  size_t bytes = record->bytes;
+  put(pair[1], 1);
+  RUN_UNTIL(loop, record->bytes > bytes);
+}
+
+static void on_thread_callback(void *arg) {
+  struct ioloop *loop = arg;
+  CHECK_OK(ioloop_add_callback_threadsafe(loop, on_stop, NULL));
+}
+
+static void stop_from_thread(void *loop) {
+  ioloop_stop(loop);
+}
+
+/* So long a spin that what ends it can only have been seen by its looks. */
+static void check_seen(void (*fn)(void *arg)) {
+  struct ioloop *loop = spinning_loop(SECONDS(1000));
+  struct record record = {0};
+  struct later thread;
+  int pair[2];
+  make_pair(TCP, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+  give_work(loop, pair, &record);
+  later(&thread, MS(5), fn, loop);
+  CHECK_OK(ioloop_start(loop));
+  later_join(&thread);
+  test_loop_free(loop);
+  close_pair(pair);
+}
+
+TEST(85, "a spinning loop sees a callback of another thread") {
+  check_seen(on_thread_callback);
+}
+
+TEST(85, "a spinning loop sees a stop of another thread") {
+  check_seen(stop_from_thread);
+}
+
+TEST(85, "a spin ends at the next timeout, which is not early") {
+  struct ioloop *loop = spinning_loop(SECONDS(1000));
+  struct record record = {0};
+  int pair[2];
+  make_pair(TCP, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+  for (uint64_t delay = 1; delay <= MS(20); delay *= 7) {
+    give_work(loop, pair, &record);
+    unsigned fired = 0;
+    uint64_t before = tap_now();
+    CHECK_OK(ioloop_call_later(loop, delay, on_count, &fired, NULL));
+    RUN_UNTIL(loop, fired);
+    CHECK_IS(tap_now() - before, >=, delay);
+  }
+  test_loop_free(loop);
+  close_pair(pair);
+}
+
+TEST(85, "run_once spins no longer than it may wait") {
+  struct ioloop *loop = spinning_loop(SECONDS(1000));
+  struct record record = {0};
+  int pair[2];
+  make_pair(UNIX_STREAM, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+  static const uint64_t limits[] = {0, 1, US(100), MS(3)};
+  for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+    give_work(loop, pair, &record);
+    CHECK_IS(ioloop_run_once(loop, limits[i]), ==, 0);
+  }
+  test_loop_free(loop);
+  close_pair(pair);
+}
+
+TEST(85, "a spin that finds nothing ends, and the loop sleeps") {
+  struct ioloop *loop = spinning_loop(MS(5));
+  struct record record = {0};
+  int pair[2];
+  make_pair(TCP, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+  CHECK_QUIET(loop, MS(40)); /* nothing was found: not even a spin */
+  CHECK_IS(metrics_of(loop).spins, ==, 0);
+  give_work(loop, pair, &record);
+  CHECK_QUIET(loop, MS(40));
+  uint64_t spins = metrics_of(loop).spins;
+  CHECK_IS(spins, >, 0);
+  CHECK_QUIET(loop, MS(40));
+  CHECK_IS(metrics_of(loop).spins, ==, spins);
+  CHECK_IS(metrics_of(loop).spin_hits, ==, 0);
+  test_loop_free(loop);
+  close_pair(pair);
+}
+
+static void play(struct ioloop *loop, const int pair[2], struct record *record, int rounds) {
+  for (int i = 0; i < rounds; i++) {
+    struct later thread;
+    size_t bytes = record->bytes;
+    int fd = pair[1];
+    later(&thread, MS(1), write_byte, &fd);
+    RUN_UNTIL(loop, record->bytes > bytes);
+    later_join(&thread);
+  }
+}
+
+TEST(85, "what comes during a spin is found by it, and off is off") {
+  struct ioloop *loop = spinning_loop(SECONDS(1000));
+  struct record record = {0};
+  int pair[2];
+  make_pair(TCP, pair);
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+  give_work(loop, pair, &record);
+  play(loop, pair, &record, 10); /* the loop never blocks: a spin is longer than the test */
+  struct ioloop_metrics on = metrics_of(loop);
+  CHECK_IS(on.spin_hits, >=, 10);
+  CHECK_IS(on.spins, >, on.spin_hits);
+
+  CHECK_OK(ioloop_set_spin(loop, 0));
+  play(loop, pair, &record, 3);
+  CHECK_QUIET(loop, MS(20));
+  CHECK_IS(metrics_of(loop).spins, ==, on.spins);
+  test_loop_free(loop);
+  close_pair(pair);
+}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pollset.c - see pollset.h. Shared by poll, sigio and rtsig; touches nothing but its array. */
+/* pollset.c - see pollset.h. Shared by poll, sigio, rtsig and epoll-et; touches nothing but its
+ * array. */
 #include "pollset.h"
 
 #include <errno.h>
@@ -96,6 +97,13 @@ static void end_snapshot(struct ioloop__pollset *set) {
   set->left = 0;
 }
 
+static void heat(struct ioloop__pollset *set, uint32_t index) {
+  if (index < set->hot)
+    return;
+  set->fds[index].revents = 0;
+  swap(set, index, set->hot++);
+}
+
 int ioloop__pollset_add_fixed(struct ioloop__pollset *set, int fd) {
   int r = reserve(set);
   if (r)
@@ -112,7 +120,7 @@ int ioloop__pollset_add(struct ioloop__pollset *set, int fd, short events,
     return r;
   place->index = set->count + 1;
   set->fds[set->count] = (struct pollfd){.fd = fd, .events = events};
-  ioloop__pollset_heat(set, set->count++);
+  heat(set, set->count++);
   return 0;
 }
 
@@ -120,7 +128,7 @@ void ioloop__pollset_change(struct ioloop__pollset *set, short events,
                             const struct ioloop__place *place) {
   uint32_t index = leave_snapshot(set, place->index - 1);
   set->fds[index].events = events;
-  ioloop__pollset_heat(set, index);
+  heat(set, index);
 }
 
 void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *place) {
@@ -132,11 +140,11 @@ void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *p
   place->index = 0;
 }
 
-void ioloop__pollset_heat(struct ioloop__pollset *set, uint32_t index) {
-  if (index < set->hot)
-    return;
-  set->fds[index].revents = 0;
-  swap(set, index, set->hot++);
+bool ioloop__pollset_hint(struct ioloop__pollset *set, int fd) {
+  const struct ioloop__place *place = ioloop__slot(set->loop, fd);
+  if (place->index)
+    heat(set, place->index - 1);
+  return place->index;
 }
 
 void ioloop__pollset_cool(struct ioloop__pollset *set) {
@@ -164,7 +172,10 @@ static int begin_snapshot(struct ioloop__pollset *set, uint32_t polled, int n) {
 }
 
 int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  return begin_snapshot(set, set->hot, ioloop__poll_ns(set->fds, set->hot, timeout_ns));
+  int r = begin_snapshot(set, set->hot, ioloop__poll_ns(set->fds, set->hot, timeout_ns));
+  if (!r)
+    ioloop__pollset_cool(set);
+  return r;
 }
 
 int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, uint32_t *woken) {

@@ -11,8 +11,9 @@
  *      `--- the snapshot -----'
  *      `------------- hot -------------------'--- cold ---'
  *
- * "Hot" are those that a wait polls. For poll(2) itself that is everyone; the signal-driven models
- * keep those cold from which a signal is expected.
+ * "Hot" are those that a wait polls. For poll(2) itself that is everyone. Models whose kernel
+ * interface gives hints of change - signals, edges - keep those cold that were seen not ready and
+ * from which a hint is expected: level-triggered readiness out of edges.
  *
  * The snapshot is what the last poll said. With more ready than the core takes at once, the next
  * wait reports from where the last one ended, without a system call and without anyone's second
@@ -66,16 +67,17 @@ void ioloop__pollset_change(struct ioloop__pollset *set, short events,
                             const struct ioloop__place *place);
 void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *place);
 
-/* Make hot: the descriptor may be ready. */
-void ioloop__pollset_heat(struct ioloop__pollset *set, uint32_t index);
+/* Something says that the descriptor may be ready: make it hot. false: it is not in the set. The
+ * number must be one that was registered at some time. */
+bool ioloop__pollset_hint(struct ioloop__pollset *set, int fd);
 
-/* Make cold what the snapshot saw not ready and is not pinned. Right after a poll. */
+/* Make cold what the snapshot saw not ready and is not pinned. Right after a poll_all. */
 void ioloop__pollset_cool(struct ioloop__pollset *set);
 
 /*
  * Take a new snapshot; `left` says how many are ready. 0, or -errno and there is no snapshot:
  * -EINTR too, which says nothing about anyone.
- *   poll_hot   of the hot ones; wait up to timeout_ns
+ *   poll_hot   of the hot ones; wait up to timeout_ns; those not ready become cold
  *   poll_all   of all; the cold ones found ready become hot, and *woken says how many they were
  *   wait_all   of all; with a probe before blocking. For sets without cold ones or mixed use
  */

@@ -295,9 +295,7 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info) {
     on_overflow(s);
   if (fd < 0 || fd > s->highest)
     return;
-  const struct ioloop__watch *watch = ioloop__slot(s->set.loop, fd);
-  if (watch->place.index)
-    ioloop__pollset_heat(&s->set, watch->place.index - 1);
+  ioloop__pollset_hint(&s->set, fd);
 }
 
 /* true: all that there were. */
@@ -380,18 +378,11 @@ static int wait_plain(struct state *s, uint64_t timeout_ns) {
   return ioloop__pollset_wait_all(&s->set, timeout_ns);
 }
 
-static int poll_hot(struct state *s, uint64_t timeout_ns) {
-  int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
-  if (!r)
-    ioloop__pollset_cool(&s->set);
-  return r;
-}
-
 static int look(struct state *s, uint64_t timeout_ns) {
   s->waits_since_overflow++;
   if (s->plain_left)
     return wait_plain(s, timeout_ns);
-  int r = poll_hot(s, timeout_ns);
+  int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
   if (r)
     return r;
   bool signalled = s->set.fds[SIGNALS].revents, ticked = s->set.fds[CLOCK].revents;
@@ -400,7 +391,7 @@ static int look(struct state *s, uint64_t timeout_ns) {
   if (ticked)
     scan(s);
   if ((signalled || ticked) && s->set.left == 0)
-    r = poll_hot(s, 0); /* those who became hot */
+    r = ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
   return r;
 }
 

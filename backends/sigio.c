@@ -237,7 +237,6 @@ static int look(struct state *s, uint64_t timeout_ns) {
   int r = ioloop__pollset_poll_hot(&s->set, 0);
   if (r)
     return r;
-  ioloop__pollset_cool(&s->set);
   if (s->set.hot == 0)
     return await_signal(s, timeout_ns);
   return take_signal(s, 0) == 1 ? poll_after_signal(s) : 0;

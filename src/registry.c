@@ -21,6 +21,7 @@ static const struct {
   const char *why_not;
 } entries[] = {
     {"epoll", "multiplexing", IOLOOP_BACKEND_EPOLL, IOLOOP_WHY_NOT_EPOLL},
+    {"epoll-et", "multiplexing", IOLOOP_BACKEND_EPOLL_ET, IOLOOP_WHY_NOT_EPOLL_ET},
     {"poll", "multiplexing", IOLOOP_BACKEND_POLL, IOLOOP_WHY_NOT_POLL},
     {"select", "multiplexing", IOLOOP_BACKEND_SELECT, IOLOOP_WHY_NOT_SELECT},
     {"rtsig", "signal-driven", IOLOOP_BACKEND_RTSIG, IOLOOP_WHY_NOT_RTSIG},

@@ -22,7 +22,7 @@ import re
 import sys
 
 # Suites that are columns. A variant's suite comes after its backend's: epoll, libevent-poll.
-BACKENDS = ["epoll", "poll", "select", "rtsig", "sigio", "libevent"]
+BACKENDS = ["epoll", "epoll-et", "poll", "select", "rtsig", "sigio", "libevent"]
 PASS, FAIL, SKIP = "passed", "failed", "skipped"
 
 # One line of TAP; meson itself reads it so.
@@ -116,7 +116,8 @@ class Matrix:
                 self.rows.setdefault(key, {}).setdefault(result.backend, []).append(result)
         found = {backend for row in self.rows.values() for backend in row}
         self.backends = [b for known in BACKENDS
-                         for b in sorted(found) if b == known or b.startswith(known + "-")]
+                         for b in sorted(found)
+                         if b == known or b.startswith(known + "-") and b not in BACKENDS]
 
     def ordered(self):
         def place(item):

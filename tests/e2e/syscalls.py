@@ -25,6 +25,7 @@ REQUEST = b"a request of thirty-two bytes..."
 # backend: calls per request with 50 busy connections, and with one. None: no promise.
 LIMITS = {
     "epoll": (2.05, 3.0),
+    "epoll-et": (2.1, 4.0),
     "poll": (2.15, None),
     "rtsig": (2.6, 4.0),
     "sigio": (None, 5.0),

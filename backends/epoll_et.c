@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoll_et.c - epoll, edge-triggered, under the same level-triggered contract (Linux 2.6; epoll(7):
+ * EPOLLET).
+ *
+ * With EPOLLET a member of the set is reported when something happens to it, not while it is ready:
+ * data that is left unread is never mentioned again. The kernel then need not put a member back on
+ * its ready list after each report and ask it again in the next call. The price is paid by the
+ * program: it must read until EAGAIN, or remember who may have more. Who forgets, hangs - and who
+ * reads until EAGAIN has to bound it, or one fast peer starves all others.
+ *
+ * Here handlers may leave data behind, as under every model, so it is this file that remembers. It
+ * does what rtsig.c does with signals, with the same list (pollset.h): an edge is a hint, never a
+ * report. It makes its descriptor "hot", and one poll() of the hot ones says what is true. The set
+ * itself is a descriptor that is readable when it has edges, and sits among the hot ones:
+ *
+ *      hot: [ epoll set | fd 7 | fd 12 | ... ]     cold: all others
+ *
+ *      poll(hot)       not ready: becomes cold
+ *      epoll_wait      does not wait; who has an edge becomes hot
+ *      report          what is ready; it stays hot, and is looked at again in the next wait
+ *
+ * So a busy connection costs a poll and an epoll_wait shared by all that are ready, one call more
+ * than with level-triggered epoll, and an idle one nothing. That is the lesson of this model: edges
+ * save the kernel work, but a level-triggered program cannot use the saving. What wins is a program
+ * that drains by itself, for whom EAGAIN is the sign that the next edge will come.
+ *
+ * Why nothing is lost: who is cold was seen not ready by a poll that was made after he was added,
+ * and his next change is an edge. Descriptors cool down by what a poll said *before* the edges are
+ * taken: an edge that comes between the two makes hot again. Unlike signals edges never overflow -
+ * they are a mark on the member, not a queue - so there is no safety net, and none is needed.
+ *
+ * Surprises
+ *   - Edges come for each packet, also for data that nobody has read yet, and must be taken
+ * although they say what we know: or the set stays readable, and the next poll does not wait.
+ *   - Interest is changed by EPOLL_CTL_MOD, not only in our array: a connection that shall not be
+ *     read for a while would wake us with every packet.
+ *   - The set's key is (open file, number), as in epoll.c: an entry whose number was closed while a
+ *     dup lives on is a ghost. But here it cannot spin the loop, as its edges are only hints, nor
+ * be mistaken, as poll asks by number. So the kernel's entries are removed at once, by number
+ *     (untagged, EPOLL_CTL_DEL before the number can change hands), and the token in the event is
+ *     only there to notice a ghost: then the set is built anew, or we would be woken for each of
+ *     its packets for ever.
+ *   - Nor does poll care who has closed what without removing it: he is cold and silent. The
+ * program that uses the number again gets EEXIST, or ENOENT from EPOLL_CTL_MOD.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "pollset.h"
+
+_Static_assert((int)IOLOOP_READ == (int)EPOLLIN && (int)IOLOOP_WRITE == (int)EPOLLOUT,
+               "masks need no translation");
+
+enum {
+  EDGES,      /* the place of the epoll set among the fixed members */
+  BATCH = 128 /* edges a call; the rest makes the set readable again */
+};
+
+struct state {
+  struct ioloop__pollset set;
+};
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)variant;
+  struct state *s = state;
+  ioloop__pollset_init(&s->set, loop);
+  int edges = epoll_create1(EPOLL_CLOEXEC);
+  if (edges < 0)
+    return -errno;
+  int r = ioloop__pollset_add_fixed(&s->set, edges);
+  if (r)
+    close(edges);
+  return r;
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  close(s->set.fds[EDGES].fd);
+  ioloop__pollset_free(&s->set);
+}
+
+static int control(const struct state *s, int operation, uint64_t token, unsigned mask) {
+  struct epoll_event event = {.events = mask | EPOLLET, .data.u64 = token};
+  int r = epoll_ctl(s->set.fds[EDGES].fd, operation, (int)(uint32_t)token, &event);
+  return r < 0 ? -errno : 0;
+}
+
+static int add(struct state *s, uint64_t token, unsigned mask, struct ioloop__place *place) {
+  int r = control(s, EPOLL_CTL_ADD, token, mask);
+  if (r == -EEXIST) /* a ghost's file has come back to its number */
+    r = control(s, EPOLL_CTL_MOD, token, mask);
+  if (r)
+    return r;
+  r = ioloop__pollset_add(&s->set, (int)(uint32_t)token, (short)mask, place);
+  if (r)
+    control(s, EPOLL_CTL_DEL, token, 0);
+  return r;
+}
+
+static int change(struct state *s, uint64_t token, unsigned mask, struct ioloop__place *place) {
+  int r = control(s, EPOLL_CTL_MOD, token, mask);
+  if (r == 0)
+    ioloop__pollset_change(&s->set, (short)mask, place);
+  else if (r == -ENOENT || r == -EBADF)
+    ioloop__pollset_remove(&s->set, place); /* not the file any more that was added */
+  return r;
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  (void)loop, (void)readd;
+  struct ioloop__place *place = slot;
+  if (!old)
+    return add(state, token, now, place);
+  if (now)
+    return change(state, token, now, place);
+  if (place->index) {
+    struct state *s = state;
+    control(s, EPOLL_CTL_DEL, token, 0);
+    ioloop__pollset_remove(&s->set, place);
+  }
+  return 0;
+}
+
+/* A set without ghosts. Who cannot be added to it is polled in every wait. */
+static void rebuild(struct state *s) {
+  int edges = epoll_create1(EPOLL_CLOEXEC);
+  if (edges < 0)
+    return; /* the ghost shows up again, and so do we */
+  close(s->set.fds[EDGES].fd);
+  s->set.fds[EDGES].fd = edges;
+  for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
+    struct pollfd *entry = &s->set.fds[i];
+    uint64_t token = ioloop__token(s->set.loop, entry->fd);
+    if (control(s, EPOLL_CTL_ADD, token, (unsigned)entry->events & ~(unsigned)IOLOOP__PINNED) < 0)
+      entry->events |= IOLOOP__PINNED;
+  }
+  s->set.hot = s->set.count;
+  ioloop__metrics(s->set.loop)->rebuilds++;
+}
+
+static void take_edges(struct state *s) {
+  struct epoll_event edges[BATCH];
+  bool ghosts = false;
+  int n = epoll_wait(s->set.fds[EDGES].fd, edges, BATCH, 0);
+  for (int i = 0; i < n; i++) {
+    uint64_t token = edges[i].data.u64;
+    int fd = (int)(uint32_t)token;
+    ghosts |= token != ioloop__token(s->set.loop, fd) || !ioloop__pollset_hint(&s->set, fd);
+  }
+  if (ghosts)
+    rebuild(s);
+}
+
+static int look(struct state *s, uint64_t timeout_ns) {
+  int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
+  if (r || !s->set.fds[EDGES].revents)
+    return r;
+  take_edges(s);
+  return s->set.left ? 0 : ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
+}
+
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
+  (void)loop;
+  struct state *s = state;
+  if (!s->set.left) {
+    int r = look(s, timeout_ns);
+    if (r)
+      return r == -EINTR ? 0 : r;
+  }
+  return ioloop__pollset_report(&s->set, ready);
+}
+
+const struct ioloop_backend ioloop__epoll_et = {
+    .name = "epoll-et",
+    .model = "multiplexing",
+    .summary = "edge-triggered epoll says who may be ready; one poll of those says who is",
+    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
+    .state_size = sizeof(struct state),
+    .slot_size = sizeof(struct ioloop__place),
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_ready,
+    .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
+};

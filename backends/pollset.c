@@ -205,6 +205,12 @@ int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
   return r;
 }
 
+void ioloop__pollset_presume_ready(struct ioloop__pollset *set) {
+  for (uint32_t i = set->fixed; i < set->count; i++)
+    set->fds[i].revents = set->fds[i].events;
+  begin_snapshot(set, set->count, (int)(set->count - set->fixed));
+}
+
 bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
   if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
     return false; /* macOS: a device that poll cannot watch */

@@ -85,6 +85,9 @@ int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns);
 int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, uint32_t *woken);
 int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns);
 
+/* A snapshot without asking anyone: all are ready, for all that was asked for. */
+void ioloop__pollset_presume_ready(struct ioloop__pollset *set);
+
 /* Hand out what the snapshot has left, IOLOOP__MAX_READY at most; descriptors found closed are
  * given up. */
 int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *ready);

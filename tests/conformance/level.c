@@ -191,8 +191,10 @@ static void check_reset(unsigned events) {
   RUN_UNTIL(loop, record.calls);
   later_join(&closer);
   RUN_UNTIL(loop, (record.seen & events) == events);
-  if (events & IOLOOP_READ)
+  if (events & IOLOOP_READ) {
+    RUN_UNTIL(loop, record.error);
     CHECK_IS(record.error, ==, ECONNRESET);
+  }
   CHECK_OK(ioloop_remove_handler(loop, pair[0]));
   test_loop_free(loop);
   CHECK_SYS(close(pair[0]));

@@ -21,6 +21,7 @@
 #define CROWD 40
 
 TEST(55, "stale signals of closed descriptors harm nobody") {
+  skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   int pairs[CROWD][2];
   for (int round = 0; round < 10; round++) {
@@ -43,6 +44,7 @@ TEST(55, "stale signals of closed descriptors harm nobody") {
 }
 
 TEST(55, "stale signals do not reach those who have the numbers now") {
+  skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
   int pairs[CROWD][2];
@@ -406,7 +408,8 @@ TEST(59, "the safety scan rescues nothing in two and a half seconds of traffic")
     CHECK_OK(ioloop_run_once(loop, tap_left(traffic.deadline)));
   CHECK_THREAD(pthread_join(traffic.thread, NULL));
   RUN_UNTIL(loop, record.bytes == traffic.sent);
-  CHECK_IS(idle.calls, ==, 0);
+  if (!presumes_readiness())
+    CHECK_IS(idle.calls, ==, 0);
   put(idle_pairs[3][1], 1); /* idle for seconds, and still announced */
   RUN_UNTIL(loop, idle.bytes == 1);
   test_loop_free(loop);

@@ -112,7 +112,11 @@ static void open_connection(struct connection *connection) {
   *connection =
       (struct connection){.kind = (enum kind)tap_random_below(KINDS), .mask = IOLOOP_READ};
   make_pair(connection->kind, connection->pair);
-  if (connection->kind == TCP || connection->kind == UNIX_STREAM) {
+  /* Who tries to write all the time fills a small TCP buffer with tiny segments, of which the
+   * kernel drops those that do not fit: retransmission then takes its time, and longer each time.
+   */
+  bool small = connection->kind == TCP && !presumes_readiness();
+  if (small || connection->kind == UNIX_STREAM) {
     set_buffers(connection->pair[0], 4096);
     set_buffers(connection->pair[1], 4096);
   }

@@ -26,6 +26,12 @@ void test_loop_free_abandoned(struct ioloop *loop, uint64_t abandoned);
 bool signal_driven(void); /* the backend under test is */
 struct ioloop_metrics metrics_of(const struct ioloop *loop);
 
+/* The backend under test reports everything in every turn, ready or not, and never sleeps. */
+bool presumes_readiness(void);
+/* For tests of which nothing is left then: they are about calls that must not happen, or about a
+ * wait that ends when it should. */
+void skip_if_readiness_is_presumed(void);
+
 /* Two loops in one thread: the models that own the thread's signals allow one. */
 void skip_if_one_loop_a_thread(void);
 
@@ -43,7 +49,9 @@ bool run_turn(struct ioloop *loop, uint64_t deadline, const char *file, int line
 /* Iterations that do not wait: for what is ready already. */
 void run_turns(struct ioloop *loop, int turns);
 
-/* Nothing is called during the time, and the loop sleeps: few turns, little processor time. */
+/* Nothing is called during the time, and the loop sleeps: few turns, little processor time. Where
+ * readiness is presumed, spurious calls are legal and it does not sleep: then the time passes, and
+ * the test's own handlers say whether anything happens that must not. */
 #define CHECK_QUIET(loop, ns) check_quiet((loop), (ns), __FILE__, __LINE__)
 void check_quiet(struct ioloop *loop, uint64_t ns, const char *file, int line);
 /* The loop sleeps, whatever it may call now and then. */

@@ -21,12 +21,12 @@ def listed():
             for line in lines if line and not line.startswith(" ")]
 
 
-@case("the program is short, and runs under every model")
+@case("the program is short, and runs under every model but nonblocking")
 def _():
     block = re.search(r"```c\n(.*?)```", README, re.DOTALL).group(1)
     check(len(block.strip().split("\n")) <= 30, "it has more than 30 lines")
     for name, available in listed():
-        if not available:
+        if not available or name == "nonblocking":  # as the README says, EAGAIN is too much for it
             continue
         reader, typing = os.pipe()
         master, slave = pty.openpty()  # a terminal, so that each line is printed at once
@@ -43,10 +43,11 @@ def _():
 
 @case("--list-backends prints what is shown")
 def _():
-    if not all(available for _, available in listed()):
-        skip("not every backend can be had here")
     shown = re.search(r"<!-- output: build/server --list-backends -->\n```\n(.*?)```", README,
                       re.DOTALL).group(1)
+    missing = {line.split()[0] for line in shown.split("\n") if "  no: " in line}
+    if {name for name, available in listed() if not available} != missing:
+        skip("other backends can be had here than where the README was written")
     _, out, _ = run(SERVER, "--list-backends")
     equal(shown, out.decode(), "the output shown")
 

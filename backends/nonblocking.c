@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * nonblocking.c - try everything, again and again (Stevens' second model; fcntl(2): O_NONBLOCK).
+ *
+ * A descriptor that does not block answers every read and write at once: with what it did, or with
+ * EAGAIN, "not now". Who has only that, and no way to ask for readiness, can still serve many
+ * peers: try all of them, over and over. Here every descriptor that is watched is reported in every
+ * turn, for all that was asked for; the handlers try, and are told EAGAIN nearly always. Nothing is
+ * announced, so nothing can be missed, and it works for whatever can say EAGAIN.
+ *
+ * What it costs: a core at 100 %, for ever, traffic or not. A turn is a system call for every
+ * descriptor and interest, so with many of them the next one's turn is far away: 1000 idle
+ * connections are 1000 failing recv calls, some 0.3 ms, between two looks at the same one. What it
+ * buys: with one or two descriptors nobody answers faster, as nobody is ever woken up. That is why
+ * packet engines (DPDK, netmap) and exchanges poll like this, with a core for each queue.
+ *
+ * What is different for a program
+ *   - Readiness is spurious as a rule; a handler must take EAGAIN for an answer. So must the core:
+ *     its waker is tried in each turn too, a read more.
+ *   - A wait never blocks, as the waker is always watched: ioloop_run_once does not use up its
+ * time. Timeouts are seen at the turn after they are due, which means a clock read in every turn.
+ *   - A connect is not complete because WRITE is reported: SO_ERROR is 0 before the end too;
+ *     getpeername(2) tells (transport.c does that).
+ *   - WRITE, watched without anything to write, is a call of the handler in each turn.
+ *   - Who closes a descriptor without removing it gets EBADF, in his handler. One descriptor a
+ *     round is asked for being open, so that the core hears of it in the end.
+ *
+ * nonblocking:adaptive. To back off when nothing happens one must know that nothing happened, and
+ * the backend does not see what the handlers were told. So this variant tries in their place: one
+ * poll() of all, without waiting, which is to a set what EAGAIN is to a descriptor; and it reports
+ * who is ready, not everybody. After SPIN_LOOKS vain looks in a row it pauses between them, 10 us
+ * at first, twice as long each time, 1 ms at most; success makes it look without pauses again. It
+ * still never asks the kernel to be woken by a descriptor: what comes during a pause waits for its
+ * end. So a busy server is as fast as one that spins, an idle one takes some 3 % of a core, and
+ * the first request after a silence is up to a millisecond late. (Linux adds 50 us of timer slack
+ * to each pause: prctl(2), PR_SET_TIMERSLACK.) Network drivers do the same between interrupts and
+ * polling, only that an interrupt ends their pause.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "platform.h"
+#include "pollset.h"
+
+#define FIRST_PAUSE_NS UINT64_C(10000)
+#define LAST_PAUSE_NS  UINT64_C(1000000)
+
+enum {
+  SPIN_LOOKS = 200 /* about 50 us with a few descriptors: what a wake-up would cost */
+};
+
+struct state {
+  struct ioloop__pollset set;
+  uint32_t patrol; /* whom to ask next for being open */
+  bool adaptive;
+  unsigned vain_looks; /* in a row */
+  uint64_t pause_ns;   /* 0: not pausing yet */
+};
+
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  if (!variant || strcmp(variant, "adaptive") == 0)
+    return 0;
+  snprintf(reason, reason_size, "nonblocking has no variant '%.32s', only adaptive", variant);
+  return -EINVAL;
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  struct state *s = state;
+  ioloop__pollset_init(&s->set, loop);
+  s->adaptive = variant;
+  return 0;
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  ioloop__pollset_free(&s->set);
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  (void)loop, (void)readd;
+  struct state *s = state;
+  int fd = (int)(uint32_t)token;
+  if (!now) {
+    ioloop__pollset_remove(&s->set, slot);
+    return 0;
+  }
+  if (old) {
+    ioloop__pollset_change(&s->set, (short)now, slot);
+    return 0;
+  }
+  int r = ioloop__check_fd(fd);
+  return r ? r : ioloop__pollset_add(&s->set, fd, (short)now, slot);
+}
+
+/* ---- trying everything ---------------------------------------------------------------- */
+
+static void check_one_open(struct state *s) {
+  if (s->set.count == 0)
+    return;
+  if (++s->patrol >= s->set.count)
+    s->patrol = 0;
+  ioloop__pollset_gone(&s->set, s->set.fds[s->patrol].fd);
+}
+
+static void look_like_ready(struct state *s) {
+  check_one_open(s);
+  ioloop__pollset_presume_ready(&s->set);
+}
+
+/* ---- adaptive --------------------------------------------------------------------------- */
+
+/* How long to pause before the next look, after so many in vain. */
+static uint64_t next_pause(struct state *s) {
+  if (s->vain_looks < SPIN_LOOKS) {
+    s->vain_looks++;
+    return 0;
+  }
+  uint64_t longer = s->pause_ns ? s->pause_ns * 2 : FIRST_PAUSE_NS;
+  s->pause_ns = longer < LAST_PAUSE_NS ? longer : LAST_PAUSE_NS;
+  return s->pause_ns;
+}
+
+/* -EINTR as soon as a signal comes, so that its callback need not wait for the next look. */
+static int pause_ns(uint64_t ns) {
+  struct timespec pause = {.tv_nsec = (long)ns};
+  return ns && nanosleep(&pause, NULL) < 0 ? -errno : 0;
+}
+
+static int look_until(struct state *s, uint64_t timeout_ns) {
+  uint32_t woken;
+  bool timed = timeout_ns && timeout_ns != IOLOOP_FOREVER;
+  uint64_t begun = timed ? ioloop__now() : 0, spent = 0;
+  for (;;) {
+    int r = ioloop__pollset_poll_all(&s->set, 0, &woken);
+    if (r || s->set.left || spent >= timeout_ns)
+      return r;
+    uint64_t left = timeout_ns - spent, pause = next_pause(s);
+    r = pause_ns(pause < left ? pause : left);
+    if (r)
+      return r;
+    spent = timed ? ioloop__now() - begun : 0;
+  }
+}
+
+static int look_adaptively(struct state *s, uint64_t timeout_ns) {
+  int r = look_until(s, timeout_ns);
+  if (s->set.left) {
+    s->vain_looks = 0;
+    s->pause_ns = 0;
+  }
+  return r;
+}
+
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
+  (void)loop;
+  struct state *s = state;
+  if (!s->set.left) {
+    int r = 0;
+    if (s->adaptive)
+      r = look_adaptively(s, timeout_ns);
+    else
+      look_like_ready(s);
+    if (r)
+      return r == -EINTR ? 0 : r;
+  }
+  return ioloop__pollset_report(&s->set, ready);
+}
+
+const struct ioloop_backend ioloop__nonblocking = {
+    .name = "nonblocking",
+    .model = "non-blocking",
+    .summary = "tries everything in every turn; :adaptive pauses when nothing comes",
+    .features = IOLOOP_F_NS_TIMEOUT,
+    .state_size = sizeof(struct state),
+    .slot_size = sizeof(struct ioloop__place),
+    .probe = probe,
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_ready,
+    .after_fork = fini, /* nothing but memory */
+};

@@ -125,6 +125,6 @@ struct ioloop_metrics *ioloop__metrics(struct ioloop *loop);
 int ioloop__check_fd(int fd);
 
 extern const struct ioloop_backend ioloop__select, ioloop__poll, ioloop__epoll, ioloop__sigio,
-    ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking;
+    ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking, ioloop__kqueue;
 
 #endif

@@ -22,6 +22,7 @@ static const struct {
 } entries[] = {
     {"epoll", "multiplexing", IOLOOP_BACKEND_EPOLL, IOLOOP_WHY_NOT_EPOLL},
     {"epoll-et", "multiplexing", IOLOOP_BACKEND_EPOLL_ET, IOLOOP_WHY_NOT_EPOLL_ET},
+    {"kqueue", "multiplexing", IOLOOP_BACKEND_KQUEUE, IOLOOP_WHY_NOT_KQUEUE},
     {"poll", "multiplexing", IOLOOP_BACKEND_POLL, IOLOOP_WHY_NOT_POLL},
     {"select", "multiplexing", IOLOOP_BACKEND_SELECT, IOLOOP_WHY_NOT_SELECT},
     {"rtsig", "signal-driven", IOLOOP_BACKEND_RTSIG, IOLOOP_WHY_NOT_RTSIG},

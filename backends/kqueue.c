@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kqueue.c - the BSDs' one queue for everything (FreeBSD 4.1, macOS 10.3; kqueue(2)).
+ *
+ * A kqueue holds "knotes", each keyed by (ident, filter): descriptor 7 for EVFILT_READ, descriptor
+ * 7 for EVFILT_WRITE, but also a timer, a signal, a child's exit. One call does everything:
+ * kevent() takes a list of changes, applies them, waits, and fills a list of events - so that what
+ * epoll does with a system call for each change and one to wait, costs one here. A knote is on a
+ * list of active ones when its filter says so: a wait costs O(ready). Without EV_CLEAR, as here, it
+ * goes back to the end of that list after its report: level-triggered, and everyone has his turn.
+ *
+ * What is done with it here
+ *   - Adding is a call of its own, with EV_RECEIPT: "answer with the result of each change and take
+ *     no events". A descriptor that cannot be watched so fails in the caller's hands. Other changes
+ *     are collected and go with the next wait.
+ *   - A knote belongs to the descriptor and not, as in epoll, to the open file: close() removes it
+ *     whatever dups there are. There are no ghosts. So the core need not tell us of removals
+ *     (TAGGED, backend.h): nearly always the close that follows does it for nothing. udata carries
+ *     the generation, which with the ident is the token. Adding a knote that exists replaces its
+ *     udata: whether the number is the same file still or another one, EV_ADD is right.
+ *   - Order is kept: what waits to be changed goes before an add that is made at once, or a removal
+ *     that was collected could hit the next owner of the number.
+ *
+ * Surprises
+ *   - A descriptor that is ready for both is two events. They are joined into one report.
+ *   - EV_EOF on a reader is the end of input, on a writer that nobody will read; neither needs
+ *     translation, as the filter is active then. An error of the socket is in fflags.
+ *   - A filter may refuse: EPIPE for the writing end of a pipe without readers, at add. That is no
+ *     reason to refuse the descriptor: a write would not block. It is reported as ready, and tried
+ *     again in each wait, until the program has seen its write fail and let go.
+ *   - Regular files can be watched, with a meaning of their own (EVFILT_READ is "not at the end").
+ *     Refused, so that all models agree. What no filter exists for is -EPERM too.
+ *   - macOS refuses timeouts of more than 10^8 seconds.
+ *   - A kqueue is not inherited by fork: its number is free in the child, perhaps another file's by
+ *     the time that the child frees its copy of the loop, so it is not closed there. (libkqueue,
+ * the emulation on Linux, closes its own in the child.)
+ *   - EVFILT_USER could wake a wait without a pipe. The core's waker serves every model, costs one
+ *     read for a wake-up, and works on systems without that filter: not used.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+/* After sys/types.h, on FreeBSD. */
+#include <sys/event.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend.h"
+
+#define LONGEST_S UINT64_C(99999999)
+
+enum {
+  READ,
+  WRITE,
+  FILTERS,
+};
+
+static const struct {
+  short filter;
+  unsigned event;
+} filters[FILTERS] = {{EVFILT_READ, IOLOOP_READ}, {EVFILT_WRITE, IOLOOP_WRITE}};
+
+struct state {
+  int queue;
+  struct kevent *changes; /* that wait for the next call */
+  int pending, capacity;
+};
+
+struct slot {
+  uint32_t index; /* of its report, if it has one in this batch */
+  uint8_t mask;   /* what is watched, or will be after the pending changes */
+};
+
+static int open_queue(void) {
+  int queue = kqueue();
+  if (queue < 0)
+    return -errno;
+  if (fcntl(queue, F_SETFD, FD_CLOEXEC) < 0) {
+    int error = errno;
+    close(queue);
+    return -error;
+  }
+  return queue;
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)loop, (void)variant;
+  struct state *s = state;
+  s->queue = open_queue();
+  return s->queue < 0 ? s->queue : 0;
+}
+
+/* The queue itself is not inherited: there is nothing to close. */
+static void after_fork(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  free(s->changes);
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  struct state *s = state;
+  close(s->queue);
+  after_fork(loop, state);
+}
+
+static int rebuild(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  int queue = open_queue();
+  if (queue < 0)
+    return queue;
+  close(s->queue);
+  s->queue = queue;
+  s->pending = 0;
+  return 0;
+}
+
+/* ---- changes ---------------------------------------------------------------------------- */
+
+static uint64_t token_of(const struct kevent *event) {
+  return (uint64_t)(uint32_t)(uintptr_t)event->udata << 32 | (uint32_t)event->ident;
+}
+
+static struct kevent change_of(uint64_t token, int filter, bool on) {
+  struct kevent change;
+  EV_SET(&change, (uint32_t)token, filters[filter].filter, on ? EV_ADD : EV_DELETE, 0, 0,
+         (void *)(uintptr_t)(token >> 32));
+  return change;
+}
+
+static bool make_room(struct state *s) {
+  if (s->pending + FILTERS <= s->capacity)
+    return true;
+  int capacity = s->capacity * 2 + 16;
+  struct kevent *changes = realloc(s->changes, (size_t)capacity * sizeof *changes);
+  if (!changes)
+    return false;
+  s->changes = changes;
+  s->capacity = capacity;
+  return true;
+}
+
+/* What was asked for is wanted still, but could not be had: once more. */
+static void try_again(struct ioloop *loop, struct state *s, const struct kevent *refused) {
+  const struct slot *slot = ioloop__slot(loop, (int)refused->ident);
+  uint64_t token = token_of(refused);
+  int filter = refused->filter == EVFILT_READ ? READ : WRITE;
+  bool wanted =
+      token == ioloop__token(loop, (int)refused->ident) && slot->mask & filters[filter].event;
+  if (wanted && make_room(s))
+    s->changes[s->pending++] = change_of(token, filter, true);
+}
+
+/* Apply what is pending, now. Returns the first error of the last `own` changes. The receipts take
+ * the places of the changes, one for one. */
+static int apply(struct ioloop *loop, struct state *s, int own) {
+  const struct timespec at_once = {0};
+  int count = s->pending;
+  for (int i = 0; i < count; i++)
+    s->changes[i].flags |= EV_RECEIPT;
+  int n = kevent(s->queue, s->changes, count, s->changes, count, &at_once);
+  int error = n < 0 ? -errno : 0;
+  s->pending = 0;
+  for (int i = 0; i < n; i++) {
+    struct kevent receipt = s->changes[i];
+    int result = (int)receipt.data;
+    if (result == 0 || result == ENOENT) /* nothing to delete: closed meanwhile */
+      continue;
+    if (result == EPIPE || i < count - own)
+      try_again(loop, s, &receipt);
+    else if (!error)
+      error = -result;
+  }
+  return error;
+}
+
+/* Put at the end: the filters of `now` on, those that only `old` has off. How many, or -ENOMEM. */
+static int collect(struct state *s, uint64_t token, unsigned old, unsigned now) {
+  int count = 0;
+  if (!make_room(s))
+    return -ENOMEM;
+  for (int i = 0; i < FILTERS; i++)
+    if ((old | now) & filters[i].event) {
+      s->changes[s->pending++] = change_of(token, i, now & filters[i].event);
+      count++;
+    }
+  return count;
+}
+
+static int add(struct ioloop *loop, struct state *s, uint64_t token, unsigned old, unsigned now) {
+  int r = ioloop__check_fd((int)(uint32_t)token);
+  if (r)
+    return r;
+  int own = collect(s, token, old, now);
+  r = own < 0 ? own : apply(loop, s, own);
+  if (!r)
+    return 0;
+  collect(s, token, now, 0); /* the other filter may have been taken */
+  return r == -EBADF || r == -ENOMEM ? r : -EPERM;
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot) {
+  struct slot *own = slot;
+  own->mask = (uint8_t)now;
+  if (now && (!old || readd))
+    return add(loop, state, token, old, now);
+  int r = collect(state, token, old, now);
+  return r < 0 ? r : 0;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+struct batch {
+  struct ioloop_ready *ready;
+  uint32_t count;
+};
+
+/* The other filter's event of the same descriptor may have a report already. */
+static void report(struct ioloop *loop, struct batch *batch, const struct kevent *event,
+                   unsigned events) {
+  uint64_t token = token_of(event);
+  struct slot *slot = ioloop__slot(loop, (int)event->ident);
+  if (slot->index >= batch->count || batch->ready[slot->index].token != token) {
+    slot->index = batch->count++;
+    batch->ready[slot->index] = (struct ioloop_ready){.token = token};
+  }
+  batch->ready[slot->index].events |= events;
+}
+
+static void take_event(struct ioloop *loop, struct batch *batch, const struct kevent *event) {
+  unsigned events = event->filter == EVFILT_READ ? IOLOOP_READ : IOLOOP_WRITE;
+  if (event->flags & EV_EOF && event->fflags != 0) /* the socket's error */
+    events |= IOLOOP_ERROR;
+  report(loop, batch, event, events);
+}
+
+/* A change of this call. */
+static void take_failure(struct ioloop *loop, struct state *s, struct batch *batch,
+                         const struct kevent *event) {
+  bool current = token_of(event) == ioloop__token(loop, (int)event->ident);
+  if (!current || event->data == 0 || event->data == ENOENT)
+    return;
+  if (event->data == EBADF) {
+    ioloop__fd_gone(loop, (int)event->ident);
+    return;
+  }
+  int before = s->pending;
+  try_again(loop, s, event);
+  if (s->pending > before && event->data != ENOMEM)
+    report(loop, batch, event, IOLOOP_ERROR);
+}
+
+/* Changes in, events out. A change that fails takes the place of an event, so there must not be
+ * more of them; the rest goes first with the next call. */
+static int call(struct state *s, uint64_t timeout_ns, struct kevent events[IOLOOP__MAX_READY]) {
+  int count = s->pending < IOLOOP__MAX_READY ? s->pending : IOLOOP__MAX_READY;
+  int rest = s->pending - count;
+  uint64_t seconds = rest ? 0 : timeout_ns / 1000000000;
+  struct timespec timeout = {.tv_sec = (time_t)(seconds < LONGEST_S ? seconds : LONGEST_S),
+                             .tv_nsec = rest ? 0 : (long)(timeout_ns % 1000000000)};
+  bool forever = timeout_ns == IOLOOP_FOREVER && !rest;
+  int n = kevent(s->queue, s->changes, count, events, IOLOOP__MAX_READY, forever ? NULL : &timeout);
+  int error = errno;
+  if (rest)
+    memmove(s->changes, s->changes + count, (size_t)rest * sizeof *s->changes);
+  s->pending = rest; /* applied, also when a signal ended the wait */
+  return n < 0 ? -error : n;
+}
+
+static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                       struct ioloop_ready *ready) {
+  struct state *s = state;
+  struct kevent events[IOLOOP__MAX_READY];
+  struct batch batch = {.ready = ready};
+  int n = call(s, timeout_ns, events);
+  for (int i = 0; i < n; i++)
+    if (events[i].flags & EV_ERROR)
+      take_failure(loop, s, &batch, &events[i]);
+    else
+      take_event(loop, &batch, &events[i]);
+  return n < 0 && n != -EINTR ? n : (int)batch.count;
+}
+
+const struct ioloop_backend ioloop__kqueue = {
+    .name = "kqueue",
+    .model = "multiplexing",
+    .summary = "kevent: changes go in and events come out of a queue in the kernel, in one call",
+    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_TAGGED,
+    .state_size = sizeof(struct state),
+    .slot_size = sizeof(struct slot),
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_events,
+    .rebuild = rebuild,
+    .after_fork = after_fork,
+};

@@ -14,12 +14,11 @@
  *     no events". A descriptor that cannot be watched so fails in the caller's hands. Other changes
  *     are collected and go with the next wait.
  *   - A knote belongs to the descriptor and not, as in epoll, to the open file: close() removes it
- *     whatever dups there are. There are no ghosts. So the core need not tell us of removals
- *     (TAGGED, backend.h): nearly always the close that follows does it for nothing. udata carries
- *     the generation, which with the ident is the token. Adding a knote that exists replaces its
- *     udata: whether the number is the same file still or another one, EV_ADD is right.
- *   - Order is kept: what waits to be changed goes before an add that is made at once, or a removal
- *     that was collected could hit the next owner of the number.
+ *     whatever dups there are, and there are no ghosts. So nothing need be told who is closed; but
+ *     he may stay open, and libkqueue, which emulates all this with epoll, hears nothing of closes.
+ *     Removals are therefore made at once (untagged), together with what was collected before.
+ *   - Only filters that change are named. Adding one that exists is fine on the BSDs, and an error
+ *     under libkqueue.
  *
  * Surprises
  *   - A descriptor that is ready for both is two events. They are joined into one report.
@@ -32,8 +31,11 @@
  *     Refused, so that all models agree. What no filter exists for is -EPERM too.
  *   - macOS refuses timeouts of more than 10^8 seconds.
  *   - A kqueue is not inherited by fork: its number is free in the child, perhaps another file's by
- *     the time that the child frees its copy of the loop, so it is not closed there. (libkqueue,
- * the emulation on Linux, closes its own in the child.)
+ *     the time that the child frees its copy of the loop, so it is not closed there. (libkqueue
+ *     closes its own in the child.)
+ *   - libkqueue reads SO_ERROR to fill fflags, which clears it: after a reset or a refused connect
+ *     the program finds no error on the socket, only its end. And its epoll set has ghosts, as in
+ *     epoll.c, if a program closes a descriptor before it removes it, while a dup lives on.
  *   - EVFILT_USER could wake a wait without a pipe. The core's waker serves every model, costs one
  *     read for a wake-up, and works on systems without that filter: not used.
  */
@@ -106,28 +108,11 @@ static void fini(struct ioloop *loop, void *state) {
   after_fork(loop, state);
 }
 
-static int rebuild(struct ioloop *loop, void *state) {
-  (void)loop;
-  struct state *s = state;
-  int queue = open_queue();
-  if (queue < 0)
-    return queue;
-  close(s->queue);
-  s->queue = queue;
-  s->pending = 0;
-  return 0;
-}
-
 /* ---- changes ---------------------------------------------------------------------------- */
 
-static uint64_t token_of(const struct kevent *event) {
-  return (uint64_t)(uint32_t)(uintptr_t)event->udata << 32 | (uint32_t)event->ident;
-}
-
-static struct kevent change_of(uint64_t token, int filter, bool on) {
+static struct kevent change_of(int fd, int filter, bool on) {
   struct kevent change;
-  EV_SET(&change, (uint32_t)token, filters[filter].filter, on ? EV_ADD : EV_DELETE, 0, 0,
-         (void *)(uintptr_t)(token >> 32));
+  EV_SET(&change, (unsigned)fd, filters[filter].filter, on ? EV_ADD : EV_DELETE, 0, 0, NULL);
   return change;
 }
 
@@ -144,14 +129,13 @@ static bool make_room(struct state *s) {
 }
 
 /* What was asked for is wanted still, but could not be had: once more. */
-static void try_again(struct ioloop *loop, struct state *s, const struct kevent *refused) {
-  const struct slot *slot = ioloop__slot(loop, (int)refused->ident);
-  uint64_t token = token_of(refused);
-  int filter = refused->filter == EVFILT_READ ? READ : WRITE;
-  bool wanted =
-      token == ioloop__token(loop, (int)refused->ident) && slot->mask & filters[filter].event;
-  if (wanted && make_room(s))
-    s->changes[s->pending++] = change_of(token, filter, true);
+static bool try_again(struct ioloop *loop, struct state *s, const struct kevent *refused) {
+  int fd = (int)refused->ident, filter = refused->filter == EVFILT_READ ? READ : WRITE;
+  const struct slot *slot = ioloop__slot(loop, fd);
+  if (!(slot->mask & filters[filter].event) || !make_room(s))
+    return false;
+  s->changes[s->pending++] = change_of(fd, filter, true);
+  return true;
 }
 
 /* Apply what is pending, now. Returns the first error of the last `own` changes. The receipts take
@@ -177,38 +161,43 @@ static int apply(struct ioloop *loop, struct state *s, int own) {
   return error;
 }
 
-/* Put at the end: the filters of `now` on, those that only `old` has off. How many, or -ENOMEM. */
-static int collect(struct state *s, uint64_t token, unsigned old, unsigned now) {
+/* Put at the end of what is pending. Returns how many changes that are, or -ENOMEM. */
+static int collect(struct state *s, int fd, unsigned old, unsigned now) {
   int count = 0;
   if (!make_room(s))
     return -ENOMEM;
   for (int i = 0; i < FILTERS; i++)
-    if ((old | now) & filters[i].event) {
-      s->changes[s->pending++] = change_of(token, i, now & filters[i].event);
+    if ((old ^ now) & filters[i].event) {
+      s->changes[s->pending++] = change_of(fd, i, now & filters[i].event);
       count++;
     }
   return count;
 }
 
-static int add(struct ioloop *loop, struct state *s, uint64_t token, unsigned old, unsigned now) {
-  int r = ioloop__check_fd((int)(uint32_t)token);
+static int add(struct ioloop *loop, struct state *s, int fd, unsigned mask) {
+  int r = ioloop__check_fd(fd);
   if (r)
     return r;
-  int own = collect(s, token, old, now);
+  int own = collect(s, fd, 0, mask);
   r = own < 0 ? own : apply(loop, s, own);
   if (!r)
     return 0;
-  collect(s, token, now, 0); /* the other filter may have been taken */
+  if (collect(s, fd, mask, 0) > 0) /* the other filter may have been taken */
+    apply(loop, s, FILTERS);
   return r == -EBADF || r == -ENOMEM ? r : -EPERM;
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
                   bool readd, void *slot) {
+  (void)readd;
+  int fd = (int)(uint32_t)token;
   struct slot *own = slot;
   own->mask = (uint8_t)now;
-  if (now && (!old || readd))
-    return add(loop, state, token, old, now);
-  int r = collect(state, token, old, now);
+  if (!old)
+    return add(loop, state, fd, now);
+  int r = collect(state, fd, old, now);
+  if (!now && r > 0)
+    apply(loop, state, r);
   return r < 0 ? r : 0;
 }
 
@@ -222,7 +211,7 @@ struct batch {
 /* The other filter's event of the same descriptor may have a report already. */
 static void report(struct ioloop *loop, struct batch *batch, const struct kevent *event,
                    unsigned events) {
-  uint64_t token = token_of(event);
+  uint64_t token = ioloop__token(loop, (int)event->ident);
   struct slot *slot = ioloop__slot(loop, (int)event->ident);
   if (slot->index >= batch->count || batch->ready[slot->index].token != token) {
     slot->index = batch->count++;
@@ -238,19 +227,13 @@ static void take_event(struct ioloop *loop, struct batch *batch, const struct ke
   report(loop, batch, event, events);
 }
 
-/* A change of this call. */
+/* A change of this call: a deletion of what is gone already, or one that was refused. */
 static void take_failure(struct ioloop *loop, struct state *s, struct batch *batch,
                          const struct kevent *event) {
-  bool current = token_of(event) == ioloop__token(loop, (int)event->ident);
-  if (!current || event->data == 0 || event->data == ENOENT)
-    return;
-  if (event->data == EBADF) {
+  if (event->data == EBADF)
     ioloop__fd_gone(loop, (int)event->ident);
-    return;
-  }
-  int before = s->pending;
-  try_again(loop, s, event);
-  if (s->pending > before && event->data != ENOMEM)
+  else if (event->data != ENOENT && event->data != 0 && try_again(loop, s, event) &&
+           event->data != ENOMEM)
     report(loop, batch, event, IOLOOP_ERROR);
 }
 
@@ -289,13 +272,12 @@ const struct ioloop_backend ioloop__kqueue = {
     .name = "kqueue",
     .model = "multiplexing",
     .summary = "kevent: changes go in and events come out of a queue in the kernel, in one call",
-    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_TAGGED,
+    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),
     .init = init,
     .fini = fini,
     .modify = modify,
     .wait = wait_events,
-    .rebuild = rebuild,
     .after_fork = after_fork,
 };

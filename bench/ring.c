@@ -57,7 +57,8 @@ int main(int argc, char *argv[]) {
     die(argv[1], -r);
   int(*fds)[2] = calloc((size_t)pipes, sizeof *fds);
   for (long i = 0; fds && i < pipes; i++) {
-    if (pipe2(fds[i], O_NONBLOCK) < 0)
+    if (pipe(fds[i]) < 0 || fcntl(fds[i][0], F_SETFL, O_NONBLOCK) < 0 ||
+        fcntl(fds[i][1], F_SETFL, O_NONBLOCK) < 0)
       die("pipe", errno);
     /* The handler of pipe i writes pipe i + 1. */
     r = ioloop_add_handler(loop, fds[i][0], IOLOOP_READ, pass_on, &fds[(i + 1) % pipes][1]);

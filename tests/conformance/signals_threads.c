@@ -189,7 +189,7 @@ TEST(49, "the same signal in two loops of one thread") {
 /* A second thread with a loop of its own that counts the signals it is told of. */
 struct watcher_thread {
   pthread_t thread;
-  pthread_barrier_t ready;
+  struct barrier ready;
   struct ioloop *loop;
   struct record record;
 };
@@ -198,9 +198,9 @@ static void *watch_signal(void *arg) {
   struct watcher_thread *watcher = arg;
   watcher->loop = test_loop_new();
   CHECK_OK(ioloop_add_signal(watcher->loop, SIGUSR1, on_signal, &watcher->record));
-  pthread_barrier_wait(&watcher->ready);
+  barrier_wait(&watcher->ready);
   RUN_UNTIL(watcher->loop, watcher->record.calls == 1);
-  pthread_barrier_wait(&watcher->ready);
+  barrier_wait(&watcher->ready);
   test_loop_free(watcher->loop);
   return NULL;
 }
@@ -209,18 +209,18 @@ TEST(49, "the same signal in the loops of two threads") {
   struct ioloop *loop = test_loop_new();
   struct watcher_thread watcher = {0};
   struct record record = {0};
-  CHECK_THREAD(pthread_barrier_init(&watcher.ready, NULL, 2));
+  barrier_init(&watcher.ready, 2);
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record));
   CHECK_THREAD(pthread_create(&watcher.thread, NULL, watch_signal, &watcher));
-  pthread_barrier_wait(&watcher.ready);
+  barrier_wait(&watcher.ready);
   CHECK_SYS(kill(getpid(), SIGUSR1));
   RUN_UNTIL(loop, record.calls == 1);
-  pthread_barrier_wait(&watcher.ready);
+  barrier_wait(&watcher.ready);
   CHECK_THREAD(pthread_join(watcher.thread, NULL));
   CHECK_SYS(raise(SIGUSR1)); /* the other loop has gone, this one is still told */
   RUN_UNTIL(loop, record.calls == 2);
   test_loop_free(loop);
-  CHECK_THREAD(pthread_barrier_destroy(&watcher.ready));
+  barrier_destroy(&watcher.ready);
 }
 
 /* ---- 50, 51: callbacks from elsewhere -------------------------------------------------------- */
@@ -400,7 +400,7 @@ struct side {
   struct ioloop *loop;
   int pairs[8][2];
   size_t received, turns;
-  pthread_barrier_t *together;
+  struct barrier *together;
 };
 
 static void on_side(struct ioloop *loop, int fd, unsigned events, void *arg) {
@@ -420,7 +420,7 @@ static void *run_side(void *arg) {
     make_pair((enum kind)(i % KINDS), side->pairs[i]);
     CHECK_OK(ioloop_add_handler(side->loop, side->pairs[i][0], IOLOOP_READ, on_side, side));
   }
-  pthread_barrier_wait(side->together);
+  barrier_wait(side->together);
   for (size_t turn = 0; turn < side->turns; turn++) {
     put(side->pairs[turn % 8][1], 1 + turn % 5);
     sent += 1 + turn % 5;
@@ -428,7 +428,7 @@ static void *run_side(void *arg) {
       RUN_UNTIL(side->loop, side->received == sent);
   }
   RUN_UNTIL(side->loop, side->received == sent);
-  pthread_barrier_wait(side->together);
+  barrier_wait(side->together);
   CHECK_QUIET(side->loop, MS(10));
   test_loop_free(side->loop);
   for (int i = 0; i < 8; i++)
@@ -438,16 +438,16 @@ static void *run_side(void *arg) {
 
 TEST(52, "two loops in two threads do not see each other's descriptors") {
   static struct side sides[2];
-  pthread_barrier_t together;
+  struct barrier together;
   pthread_t threads[2];
-  CHECK_THREAD(pthread_barrier_init(&together, NULL, 2));
+  barrier_init(&together, 2);
   for (int i = 0; i < 2; i++) {
     sides[i] = (struct side){.turns = tap_count(20000), .together = &together};
     CHECK_THREAD(pthread_create(&threads[i], NULL, run_side, &sides[i]));
   }
   for (int i = 0; i < 2; i++)
     CHECK_THREAD(pthread_join(threads[i], NULL));
-  CHECK_THREAD(pthread_barrier_destroy(&together));
+  barrier_destroy(&together);
 }
 
 TEST(52, "two loops in one thread do not see each other's descriptors") {

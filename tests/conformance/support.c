@@ -190,6 +190,30 @@ void close_fd(void *fd) {
   CHECK_SYS(close(*(int *)fd));
 }
 
+void barrier_init(struct barrier *barrier, unsigned count) {
+  *barrier = (struct barrier){.count = count, .missing = count};
+  CHECK_THREAD(pthread_mutex_init(&barrier->lock, NULL));
+  CHECK_THREAD(pthread_cond_init(&barrier->all_here, NULL));
+}
+
+void barrier_wait(struct barrier *barrier) {
+  pthread_mutex_lock(&barrier->lock);
+  unsigned round = barrier->round;
+  if (--barrier->missing == 0) {
+    barrier->missing = barrier->count;
+    barrier->round++;
+    pthread_cond_broadcast(&barrier->all_here);
+  }
+  while (barrier->round == round)
+    pthread_cond_wait(&barrier->all_here, &barrier->lock);
+  pthread_mutex_unlock(&barrier->lock);
+}
+
+void barrier_destroy(struct barrier *barrier) {
+  CHECK_THREAD(pthread_cond_destroy(&barrier->all_here));
+  CHECK_THREAD(pthread_mutex_destroy(&barrier->lock));
+}
+
 pid_t fork_child(void (*fn)(void *arg), void *arg) {
   pid_t child = fork();
   CHECK_SYS(child);

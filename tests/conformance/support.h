@@ -8,9 +8,14 @@
 #define SUPPORT_H
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "ioloop.h"
 #include "tap.h"
+
+#ifndef MSG_NOSIGNAL /* macOS: a test that writes to a closed peer ignores SIGPIPE */
+#define MSG_NOSIGNAL 0
+#endif
 
 /* ---- loops ---------------------------------------------------------------------------- */
 
@@ -130,6 +135,16 @@ void later(struct later *later, uint64_t delay_ns, void (*fn)(void *arg), void *
 void later_join(struct later *later);
 void write_byte(void *fd); /* fn: put(*(int *)fd, 1) */
 void close_fd(void *fd);
+
+/* Threads that go on together; macOS has no pthread_barrier_t. */
+struct barrier {
+  pthread_mutex_t lock;
+  pthread_cond_t all_here;
+  unsigned count, missing, round;
+};
+void barrier_init(struct barrier *barrier, unsigned count);
+void barrier_wait(struct barrier *barrier);
+void barrier_destroy(struct barrier *barrier);
 
 /* In a child process of the test: run fn, exit 0. The caller waits with wait_child. */
 pid_t fork_child(void (*fn)(void *arg), void *arg);

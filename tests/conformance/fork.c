@@ -145,7 +145,8 @@ TEST(53, "fork: a signal that the child gets is not told to the parent") {
   wait_child(fork_child(take_signal, &signo));
   CHECK_QUIET(family.loop, MS(10));
   CHECK_IS(told.calls, ==, 0);
-  CHECK_IS(metrics_of(family.loop).wakeups, ==, wakeups);
+  if (!presumes_readiness())
+    CHECK_IS(metrics_of(family.loop).wakeups, ==, wakeups);
   CHECK_SYS(raise(SIGUSR1));
   RUN_UNTIL(family.loop, told.calls == 1);
   end_family(&family);

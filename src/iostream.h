@@ -162,6 +162,11 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
  * -EINVAL: the server was stopped. */
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size);
 
+/* Listen on a socket made elsewhere, bound and listening: with options of its own (SO_REUSEPORT),
+ * or inherited from a parent process. On failure fd remains the caller's. Errors as
+ * ioloop_add_handler. */
+int tcpserver_add_socket(struct tcpserver *server, int fd);
+
 /* The index-th address listened on. -ENOENT: past the last. */
 int tcpserver_address(const struct tcpserver *server, size_t index, struct sockaddr_storage *ret,
                       socklen_t *ret_size);

@@ -222,28 +222,35 @@ static void append_listener(struct tcpserver *server, struct listener *listener)
   *end = listener;
 }
 
-int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {
+int tcpserver_add_socket(struct tcpserver *server, int fd) {
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
   struct listener *listener = calloc(1, sizeof *listener);
   if (!listener)
     return -ENOMEM;
-  int backlog = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
-  int fd = open_listener(address, size, backlog), r = fd;
-  if (fd >= 0) {
-    listener->server = server;
-    listener->fd = fd;
+  *listener = (struct listener){.server = server, .fd = fd};
+  int r = ioloop__adopt(fd);
+  if (!r)
     r = ioloop_add_handler(server->loop, fd, server->flags & SERVER_WATCHING ? IOLOOP_READ : 0,
                            on_listener_ready, listener);
-  }
-  if (r) {
-    if (fd >= 0)
-      close(fd);
+  if (r)
     free(listener);
-    return r;
-  }
-  append_listener(server, listener);
-  return 0;
+  else
+    append_listener(server, listener);
+  return r;
+}
+
+int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {
+  if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
+    return -EINVAL;
+  int backlog = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
+  int fd = open_listener(address, size, backlog);
+  if (fd < 0)
+    return fd;
+  int r = tcpserver_add_socket(server, fd);
+  if (r)
+    close(fd);
+  return r;
 }
 
 int tcpserver_address(const struct tcpserver *server, size_t index, struct sockaddr_storage *ret,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tcpservers.c - 78: limits, idle timeouts, and the ends of servers. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -239,5 +240,37 @@ TEST(78, "bare descriptors count until they are released") {
   CHECK_SYS(close(bare.fds[3])); /* the others were closed above */
   for (int i = 0; i < 4; i++)
     CHECK_SYS(close(clients[i]));
+  test_loop_free(loop);
+}
+
+TEST(78,
+     "a listening socket that was made elsewhere can be served, and is closed with the server") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  echo_open(&echo, loop, NULL);
+  struct sockaddr_in address = loopback_address(0);
+  struct sockaddr_storage bound;
+  socklen_t size;
+  int fd = SYS(socket(AF_INET, SOCK_STREAM, 0)), pipe_end[2];
+  CHECK_SYS(bind(fd, (struct sockaddr *)&address, sizeof address));
+  CHECK_SYS(listen(fd, 8));
+  CHECK_OK(tcpserver_add_socket(echo.server, fd));
+  CHECK_ERROR(tcpserver_add_socket(echo.server, fd), EEXIST);
+  CHECK_OK(tcpserver_address(echo.server, 1, &bound, &size));
+  int first = client_connect(echo.port);
+  int second = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
+  ping(loop, second);
+  ping(loop, first);
+  CHECK_SYS(close(first));
+  CHECK_SYS(close(second));
+  RUN_UNTIL(loop, echo.closed == 2);
+  tcpserver_stop(echo.server);
+  CHECK(fcntl(fd, F_GETFD) < 0 && errno == EBADF);
+  CHECK_SYS(pipe(pipe_end));
+  CHECK_ERROR(tcpserver_add_socket(echo.server, pipe_end[0]), EINVAL); /* too late */
+  CHECK(fcntl(pipe_end[0], F_GETFD) >= 0);
+  CHECK_SYS(close(pipe_end[0]));
+  CHECK_SYS(close(pipe_end[1]));
+  echo_close(&echo);
   test_loop_free(loop);
 }

@@ -74,7 +74,7 @@ typedef uint64_t ioloop_timeout;
 /*
  * Make a loop on the named backend ("epoll", "libevent:poll"); NULL takes the best one here
  * (ioloop_backend_default). There is no substitution: a name that cannot be had fails.
- *   -EINVAL  no backend has that name
+ *   -EINVAL  no backend has that name ("blocking" is a model of the server, and has no loop)
  *   -ENOSYS  not built in, or the kernel lacks it
  *   -EPERM   the kernel refuses it here (seccomp, sysctl)
  *   -EBUSY   the model allows one loop a thread, and this thread has one (sigio, rtsig)
@@ -238,12 +238,13 @@ struct ioloop_backend_info {
   char reason[160];    /* why not, in words; empty when available */
 };
 
-/* The index-th backend that this library knows, built in or not, best first.
- * -ENOENT: index is past the last. Any thread. */
+/* The index-th backend that this library knows, built in or not, best first; last "blocking", the
+ * model that has no loop (error -EINVAL). -ENOENT: index is past the last. Any thread. */
 int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret);
 
-/* The backend of that name, variants as "libevent:poll" included. -EINVAL: unknown, with
- * ret->reason listing those there are (the one case in which ret is written on failure). */
+/* The backend of that name, variants as "libevent:poll" included. -EINVAL: unknown, or "blocking";
+ * ret->reason lists those there are, or says why (the one case in which ret is written on
+ * failure). */
 int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret);
 
 /* The name of the first available backend. Never NULL: poll is always there. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registry.c - the backends by name, best first, those that are not built included.
+ * registry.c - the I/O models by name, best first, those that are not built included.
  *
  * To add one: a line in the table below and one in meson.build, which defines IOLOOP_BACKEND_X (the
  * backend's address, or NULL) and IOLOOP_WHY_NOT_X (why it was not built).
+ *
+ * The last line is no backend: who blocks in each call has no loop. It is listed because Stevens
+ * begins with it, because the server has it, and because who asks for it shall be told why not.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +22,7 @@ static const struct {
   const char *name;
   const char *model;
   const struct ioloop_backend *backend; /* NULL: not built */
-  const char *why_not;
+  const char *why_not;                  /* NULL as well: it cannot be one */
 } entries[] = {
     {"epoll", "multiplexing", IOLOOP_BACKEND_EPOLL, IOLOOP_WHY_NOT_EPOLL},
     {"epoll-et", "multiplexing", IOLOOP_BACKEND_EPOLL_ET, IOLOOP_WHY_NOT_EPOLL_ET},
@@ -29,6 +33,7 @@ static const struct {
     {"sigio", "signal-driven", IOLOOP_BACKEND_SIGIO, IOLOOP_WHY_NOT_SIGIO},
     {"nonblocking", "non-blocking", IOLOOP_BACKEND_NONBLOCKING, IOLOOP_WHY_NOT_NONBLOCKING},
     {"libevent", "multiplexing", IOLOOP_BACKEND_LIBEVENT, IOLOOP_WHY_NOT_LIBEVENT},
+    {"blocking", "blocking", NULL, NULL},
 };
 
 enum {
@@ -45,19 +50,33 @@ static int find_entry(const char *name, const char **variant) {
   return -1;
 }
 
+static bool can_be_loop(int index) {
+  return entries[index].backend || entries[index].why_not;
+}
+
 static int unknown(const char *name, char *reason, size_t size) {
   int n = snprintf(reason, size, "no backend '%.32s'; there are", name);
   for (int i = 0; i < ENTRY_COUNT && n > 0 && (size_t)n < size; i++)
-    n += snprintf(reason + n, size - (size_t)n, "%s%s", i ? ", " : " ", entries[i].name);
+    if (can_be_loop(i))
+      n += snprintf(reason + n, size - (size_t)n, "%s%s", i ? ", " : " ", entries[i].name);
+  return -EINVAL;
+}
+
+static int explain(int index, char *reason, size_t size) {
+  if (can_be_loop(index)) {
+    snprintf(reason, size, "not built: %s", entries[index].why_not);
+    return -ENOSYS;
+  }
+  snprintf(reason, size,
+           "blocking is a model of the server (a thread per connection), not a loop "
+           "backend");
   return -EINVAL;
 }
 
 static int probe(int index, const char *variant, char *reason, size_t size) {
   const struct ioloop_backend *backend = entries[index].backend;
-  if (!backend) {
-    snprintf(reason, size, "not built: %s", entries[index].why_not);
-    return -ENOSYS;
-  }
+  if (!backend)
+    return explain(index, reason, size);
   if (backend->probe)
     return backend->probe(variant, reason, size);
   if (!variant)

@@ -21,9 +21,9 @@ import os
 import re
 import sys
 
-# Suites that are columns. A variant's suite comes after its backend's: epoll, libevent-poll.
+# Suites that are columns, the model without a loop last. A variant's suite comes after its backend's: epoll, libevent-poll.
 BACKENDS = ["epoll", "epoll-et", "kqueue", "poll", "select", "rtsig", "sigio", "nonblocking",
-            "libevent"]
+            "libevent", "blocking"]
 PASS, FAIL, SKIP = "passed", "failed", "skipped"
 
 # One line of TAP; meson itself reads it so.

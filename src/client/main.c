@@ -166,7 +166,7 @@ static int talk(const struct options *options) {
   (void)descriptors_raise_limit();
   int status = resolve(&client);
   if (!status)
-    status = backends_new_loop(options->backend, &client.loop);
+    status = backends_new_loop(backends_choose(options->backend), NULL, &client.loop);
   if (status)
     return status;
   if (make_parts(&client) == EXIT_OK)

@@ -8,6 +8,7 @@
 #include "backends.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,11 +50,15 @@ static void describe_features(unsigned features, char *to, size_t room) {
     add_words(to, room, "-");
 }
 
-static void fill_row(struct row *row, const struct ioloop_backend_info *info) {
+static bool is_own(const char *own, const char *name) {
+  return own && strcmp(own, name) == 0;
+}
+
+static void fill_row(struct row *row, const struct ioloop_backend_info *info, const char *own) {
   bool is_default = strcmp(info->name, ioloop_backend_default()) == 0;
   snprintf(row->cell[0], CELL_SIZE, "%s", info->name);
   snprintf(row->cell[1], CELL_SIZE, "%s", info->model);
-  if (info->error)
+  if (info->error && !is_own(own, info->name))
     snprintf(row->cell[2], CELL_SIZE, "no: %s", info->reason);
   else
     snprintf(row->cell[2], CELL_SIZE, "%s", is_default ? "available (default)" : "available");
@@ -73,49 +78,61 @@ static void print_rows(const struct row *rows, size_t count) {
   }
 }
 
-int backends_print(void) {
+int backends_print(const char *own) {
   struct row rows[MAX_BACKENDS + 1] = {{{"NAME", "MODEL", "AVAILABLE", "FEATURES"}}};
   struct ioloop_backend_info info;
   size_t count = 0;
   while (count < MAX_BACKENDS && ioloop_backend_at(count, &info) == 0)
-    fill_row(&rows[++count], &info);
+    fill_row(&rows[++count], &info, own);
   print_rows(rows, count + 1);
   return cli_finish_stdout();
 }
 
-static void list_available(char *to, size_t room) {
+static void list_available(const char *own, char *to, size_t room) {
   struct ioloop_backend_info info;
   *to = '\0';
   for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++)
-    if (info.error == 0)
+    if (info.error == 0 || is_own(own, info.name))
       add_words(to, room, info.name);
 }
 
-static int refuse(const char *source, const char *name, int error) {
-  struct ioloop_backend_info info = {.reason = ""};
+static int refuse(struct backend_choice choice, const char *own, int error) {
+  struct ioloop_backend_info info = {.name = "", .reason = ""};
   char available[256];
-  int unknown = ioloop_backend_probe(name, &info);
-  list_available(available, sizeof available);
+  int unknown = ioloop_backend_probe(choice.name, &info);
+  list_available(own, available, sizeof available);
   if (unknown == -EINVAL) {
-    complain("%s=%s: there is no such backend; allowed are %s", source, name, available);
+    complain("%s=%s: %s; allowed are %s", choice.source, choice.name,
+             *info.name ? info.reason : "there is no such backend", available);
     return EXIT_USAGE;
   }
   if (error == -EMFILE || error == -ENFILE)
     complain("cannot start: %s (raise the limit of descriptors: ulimit -n 1024)", strerror(-error));
   else
-    complain("%s=%s: cannot be used here: %s; available are %s", source, name,
+    complain("%s=%s: cannot be used here: %s; available are %s", choice.source, choice.name,
              info.error ? info.reason : strerror(-error), available);
   return EXIT_TROUBLE;
 }
 
-int backends_new_loop(const char *option, struct ioloop **ret) {
-  const char *source = "--backend", *name = option;
-  if (!name) {
-    source = "IOLOOP_BACKEND";
-    name = ioloop_backend_from_env();
-  }
-  if (!name)
-    name = ioloop_backend_default();
-  int error = ioloop_new(name, ret);
-  return error ? refuse(source, name, error) : 0;
+struct backend_choice backends_choose(const char *option) {
+  if (option)
+    return (struct backend_choice){.source = "--backend", .name = option};
+  const char *name = ioloop_backend_from_env();
+  return (struct backend_choice){.source = "IOLOOP_BACKEND",
+                                 .name = name ? name : ioloop_backend_default()};
+}
+
+int backends_check(struct backend_choice choice, const char *own) {
+  struct ioloop_backend_info info;
+  if (is_own(own, choice.name))
+    return 0;
+  int error = ioloop_backend_probe(choice.name, &info);
+  if (!error)
+    error = info.error;
+  return error ? refuse(choice, own, error) : 0;
+}
+
+int backends_new_loop(struct backend_choice choice, const char *own, struct ioloop **ret) {
+  int error = ioloop_new(choice.name, ret);
+  return error ? refuse(choice, own, error) : 0;
 }

@@ -9,9 +9,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "../programs/say.h"
 #include "server.h"
 
 static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
@@ -21,14 +19,14 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
     iostream_close_when_sent(stream);
     return;
   }
-  server->counts.tcp_records++;
-  server->counts.bytes += size;
+  counts_add(server->counts, COUNT_TCP_RECORDS, 1);
+  counts_add(server->counts, COUNT_BYTES, size);
   server_print(server, "tcp", &connection->peer, data, size);
   if (server->options.no_echo)
     return;
   int error = iostream_write(stream, data, size);
   if (error == 0)
-    server->counts.echoed += size;
+    counts_add(server->counts, COUNT_ECHOED, size);
   else if (error == -ENOMEM)
     iostream_close(stream); /* an echo with a hole in it would be worse */
 }
@@ -39,7 +37,8 @@ static void on_close(struct iostream *stream, int error, void *arg) {
   (void)stream;
   bool idle = error == -ETIMEDOUT && server->options.idle_timeout_ns > 0;
   if (error && !idle)
-    server->counts.failed++;
+    counts_add(server->counts, COUNT_FAILED, 1);
+  counts_add(server->counts, COUNT_CLOSED, 1);
   if (connection != &server->anyone)
     free(connection);
   server_check_end(server);
@@ -52,7 +51,9 @@ void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
   struct connection *connection = &server->anyone;
   if (server->options.prefix)
     connection = malloc(sizeof *connection);
+  counts_add(server->counts, COUNT_ACCEPTED, 1);
   if (!connection) {
+    counts_add(server->counts, COUNT_CLOSED, 1);
     iostream_close(stream);
     return;
   }
@@ -63,15 +64,7 @@ void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
     iostream_close(stream);
 }
 
-/* Accepting pauses and is tried again by the library; a person needs to hear of it, but not ten
- * times a second. */
 void server_on_trouble(struct tcpserver *tcp, int error, void *arg) {
-  struct server *server = arg;
-  uint64_t now = ioloop_time(server->loop);
-  if (server->complained_ns && now - server->complained_ns < UINT64_C(1000000000))
-    return;
-  server->complained_ns = now;
-  complain("cannot accept more: %s; %zu connections are open, new ones wait until some close "
-           "(raise the limit of %llu descriptors: ulimit -n)",
-           strerror(-error), tcpserver_connections(tcp), server->descriptor_limit);
+  (void)tcp;
+  server_complain_of_accept(arg, error);
 }

@@ -62,7 +62,7 @@ static bool drain_udp(struct server *server) {
 static void on_check(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   server->check_queued = false;
-  if (server->tcp && tcpserver_connections(server->tcp) > 0)
+  if (server_connections(server) > 0 || (server->threads && threads_running(server->threads) > 0))
     return;
   bool empty = server->forced || drain_udp(server);
   if (server->forced || (empty && output_pending(server->output) == 0))
@@ -106,13 +106,16 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   server_check_end(server);
 }
 
-static void begin_end(struct server *server, int signo) {
+void server_begin_end(struct server *server, int signo) {
   struct ioloop *loop = server->loop;
   server->ending_signal = signo;
-  say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
-      PATIENCE_MS / 1000);
+  if (server->control < 0)
+    say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
+        PATIENCE_MS / 1000);
   if (server->tcp)
     tcpserver_stop(server->tcp);
+  if (server->blocking)
+    threads_finish(server->threads);
   int error = ioloop_call_every(loop, LOOK_MS * MILLISECOND_NS, on_look, server, NULL);
   if (!error)
     error = ioloop_call_later(loop, PATIENCE_MS * MILLISECOND_NS, on_time_over, server, NULL);
@@ -121,14 +124,17 @@ static void begin_end(struct server *server, int signo) {
   server_check_end(server);
 }
 
+/* A worker is told by its parent, and often by the terminal as well: that is one request, and the
+ * parent alone knows when there is a second. */
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct server *server = arg;
   (void)loop;
-  if (server->ending_signal) {
+  if (!server->ending_signal) {
+    server_begin_end(server, signo);
+  } else if (server->control < 0) {
     output_restore(server->output);
     _exit(128 + signo);
   }
-  begin_end(server, signo);
 }
 
 int server_watch_signals(struct server *server) {

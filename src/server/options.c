@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "../programs/cli.h"
+#include "../programs/say.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -124,9 +125,29 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
     table[i] = filled[i];
 }
 
+static int refuse(const char *line) {
+  complain("%s", line);
+  return EXIT_USAGE;
+}
+
+/* What no single option can be blamed for. */
+static int check_combination(const struct options *options) {
+  if (options->handler == HANDLER_THREAD && !options->tcp)
+    return refuse("--handler=thread: serves connections, and --udp alone has none; leave out one "
+                  "of the two");
+  return 0;
+}
+
+int options_check_blocking(const struct options *options) {
+  if (options->handler == HANDLER_INLINE)
+    return refuse("--handler=inline: the blocking model has no loop to serve connections on; leave "
+                  "it out, or choose another --backend");
+  return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *ret) {
   struct cli_option table[OPTION_COUNT];
-  struct options options = {.host = "localhost", .port = DEFAULT_PORT};
+  struct options options = {.host = "localhost", .port = DEFAULT_PORT, .handler = HANDLER_UNSAID};
   fill_table(&options, table);
   struct cli cli = {.options = table, .option_count = OPTION_COUNT};
   int error = cli_parse(&cli, argc, argv);
@@ -134,8 +155,10 @@ int options_parse(int argc, char **argv, struct options *ret) {
     return error;
   if (!options.tcp && !options.udp)
     options.tcp = options.udp = true;
-  *ret = options;
-  return 0;
+  error = check_combination(&options);
+  if (!error)
+    *ret = options;
+  return error;
 }
 
 static const char help[] =
@@ -145,6 +168,7 @@ static const char help[] =
     "  @                           serve 127.0.0.1:8888 and [::1]:8888 until Ctrl-C\n"
     "  @ --backend=sigio           the same, driven by signals\n"
     "  @ --prefix --stats          who sent what and when; counters every second\n"
+    "  @ --backend=blocking        the same, with a thread for each connection and no loop\n"
     "  @ --host=* --port=0         all addresses of this machine, any free port\n"
     "  echo hello | nc -N localhost 8888        speak to it; or use the client\n"
     "\n"
@@ -170,6 +194,7 @@ static const char help[] =
     "  reply_drops   echoes given up                      udp + kernel_drops == sent\n"
     "  spins         looks of --spin        spin_hits     those that found something\n"
     "  unprinted     records that stdout did not take before the end\n"
+    "  The blocking model has no loop, and 0 turns of it.\n"
     "\n"
     "ENDING\n"
     "  SIGINT (Ctrl-C) or SIGTERM: what has arrived is served, stdout flushed and a summary\n"

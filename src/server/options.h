@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../programs/cpus.h"
+
 enum handler_kind {
+  HANDLER_UNSAID = -1,
   HANDLER_INLINE,
   HANDLER_THREAD,
 };
@@ -34,11 +37,16 @@ struct options {
   uint64_t spin_us;      /* 0: off */
   uint64_t heartbeat_ns; /* 0: none */
   uint64_t stats_ns;     /* 0: none */
+  uint64_t workers;      /* processes; 0: this one */
+  struct cpus cpus;      /* none: wherever the system puts us */
   bool list_backends, help, version;
 };
 
 /* 0, or EXIT_USAGE when a line has been said. */
 int options_parse(int argc, char **argv, struct options *ret);
+
+/* Does the rest fit the blocking model? As options_parse. */
+int options_check_blocking(const struct options *options);
 
 /* --help on stdout. Returns an exit code. */
 int options_print_help(void);

@@ -2,16 +2,20 @@
 /*
  * server.h - the echo-print server: what its files share.
  *
- *   main.c      puts the parts together, runs the loop, tears down
+ *   main.c      the program
  *   options.c   the command line
- *   listen.c    addresses and ports: one port for TCP and UDP, on each address
+ *   sockets.c   addresses and ports: one port for TCP and UDP, on each address
+ *   serve.c     the server of one process: puts the parts together, runs, tears down
+ *   listen.c    gives the sockets to the loop or to threads
  *   echo_tcp.c  connections served on the loop       echo_udp.c  datagrams
- *   threads.c   connections served by a thread each (--handler=thread)
+ *   blocking.c  connections and more served by a thread each, with calls that block
+ *   threads.c   the life of these threads            lines.c     their records' way to stdout
  *   record.c    what was read as a line of stdout
  *   stats.c     counters, the summary, the heartbeat
  *   ending.c    SIGINT and SIGTERM: the orderly end
  *
- * It is written against ioloop.h and iostream.h alone and does not know what model it runs under.
+ * It is written against ioloop.h and iostream.h and does not know what model it runs under;
+ * but for the blocking model, which is one of the server and not of the loop.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -19,16 +23,12 @@
 #include "../iostream.h"
 #include "../programs/address.h"
 #include "../programs/output.h"
+#include "counts.h"
 #include "options.h"
 #include "record.h"
+#include "sockets.h"
 
 struct threads;
-
-struct counts {
-  uint64_t tcp_records, udp_records;
-  uint64_t bytes, echoed; /* received, and sent back (by threads: see threads_echoed) */
-  uint64_t failed;        /* connections that an error ended */
-};
 
 /* What a connection's callbacks are given. */
 struct connection {
@@ -39,46 +39,65 @@ struct connection {
 struct server {
   struct options options;
   struct connection anyone; /* every connection's, unless --prefix tells them apart */
+  const char *backend;
+  bool blocking; /* --backend=blocking */
   struct ioloop *loop;
   struct output *output;
   struct iostream_gate *gate; /* closed while stdout has more than it can take */
-  struct tcpserver *tcp;      /* NULL with --udp */
-  struct threads *threads;    /* NULL unless --handler=thread */
+  struct tcpserver *tcp;      /* NULL with --udp, and where threads accept */
+  struct threads *threads;    /* NULL unless connections are served by threads */
   struct datagram *udp[ADDRESS_LIST_SIZE];
   size_t udp_count;
   struct record_format format;
   struct record_clock clock;
-  struct counts counts;
+  struct counts *counts, own_counts; /* the first points to the second, unless shared */
+  int control;                       /* of a worker: the line to its parent; else -1 */
   unsigned long long descriptor_limit;
-  uint64_t began_ns, complained_ns; /* times of the start and of the last word on accept() */
-  int ending_signal;                /* 0: serving */
-  bool check_queued;                /* whether the end has come will be looked at */
-  bool forced;                      /* the end's time is over */
-  int status;                       /* to exit with */
+  uint64_t began_ns;
+  _Atomic uint64_t complained_ns; /* when somebody last said that a connection cannot be had */
+  int ending_signal;              /* 0: serving */
+  bool check_queued;              /* whether the end has come will be looked at */
+  bool forced;                    /* the end's time is over */
+  int status;                     /* to exit with */
 };
 
-/* listen.c: everything the options ask for. 0, or an exit code when a line has been said. */
-int server_listen(struct server *server);
-void server_announce(const struct server *server);
+/* What a worker process has from its parent. */
+struct worker {
+  struct sockets *sockets;
+  struct counts *counts; /* shared */
+  int control;
+};
+
+/* serve.c: serve until the end. `worker` is NULL in a server of one process. An exit code. */
+int server_run(const struct options *options, const struct worker *worker);
+
+/* listen.c: serve the sockets, which are taken. 0, or an exit code when a line has been said. */
+int server_listen(struct server *server, struct sockets *set);
 
 /* echo_tcp.c */
 void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg);
 void server_on_trouble(struct tcpserver *tcp, int error, void *arg);
 
-/* echo_udp.c */
-int server_add_udp(struct server *server, const struct address *address);
+/* echo_udp.c: takes the socket; 0 or -errno. */
+int server_add_udp(struct server *server, int fd);
 
 /* record.c: put a record into the output. */
 void server_print(struct server *server, const char *protocol, const struct address *peer,
                   const char *data, size_t size);
 
-/* stats.c: 0 or -errno. */
-int server_start_reports(struct server *server);
-void server_print_summary(const struct server *server);
+/* stats.c */
+int server_start_reports(struct server *server); /* 0 or -errno */
+void server_publish(struct server *server);      /* bring server->counts up to date */
+void server_print_summary(struct server *server);
+size_t server_connections(const struct server *server);
+/* Any thread: may another line about a connection that cannot be had be said? Once a second. */
+bool server_may_complain(struct server *server);
+void server_complain_of_accept(struct server *server, int error);
 
 /* ending.c: 0 or -errno. */
 int server_watch_signals(struct server *server);
+void server_begin_end(struct server *server, int signo);
 /* Something that the end may have waited for has happened. */
 void server_check_end(struct server *server);
 

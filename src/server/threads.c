@@ -1,346 +1,298 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - connections served by a thread each, with calls that block.
+ * threads.c - the life of threads that serve a descriptor each; what they do is in blocking.c.
  *
- * The loop accepts; the thread does recv, print, send until the end. Nothing is shared but a
- * queue: threads hand finished lines to the loop, which owns stdout, and at last themselves, to be
- * joined. It is the loop too that closes the descriptors, so a number is never reused under a
- * thread that still sleeps on it, and shutdown() can end a thread without a race.
+ * A thread that has ended hands itself to the loop, which joins it and closes its descriptor. So a
+ * number is never reused under a thread that still sleeps on it, and another thread can act on the
+ * descriptor without a race. That is needed, because a thread in a blocking call hears nothing:
  *
- *   thread:  recv -> line --(mutex)--> queue --> threadsafe callback --> loop: stdout, counters
- *
- * A slow stdout holds the threads back on a condition; they then do not recv, and TCP does the
- * rest.
+ *   connection    shutdown(SHUT_RD): its recv returns what has arrived, and then the end of input
+ *   listener,     shutdown would throw the backlog away. So: O_NONBLOCK, and then a signal whose
+ *   datagrams     handler does nothing. A call that sleeps ends with EINTR; one that comes later
+ *                 does not sleep. Either way the thread takes what is there, and EAGAIN ends it
  */
 #include "threads.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../platform.h"
 #include "../programs/say.h"
+#include "lines.h"
 
 enum {
   STACK_SIZE = 256 * 1024, /* address space; only what is touched costs memory */
-  READ_SIZE = 16 * 1024,
-  QUEUE_LIMIT = 256 * 1024, /* bytes of lines that the loop has not taken yet */
-};
-
-struct chunk {
-  struct chunk *next;
-  size_t bytes; /* received */
-  size_t size;  /* of the line */
-  char line[];
-};
-
-struct worker {
-  struct threads *threads;
-  struct worker *previous, *next; /* all of them; the loop's alone */
-  struct worker *next_finished;
-  struct address peer;
-  pthread_t thread;
-  int fd;
-  int error; /* -errno that ended it, or 0 */
+  WAKE_SIGNAL = SIGURG,    /* nobody misses it: it is ignored unless a program asks for it */
 };
 
 struct threads {
   struct server *server;
-  struct worker *workers; /* the loop's alone */
-  uint64_t complained_ns;
+  struct lines *lines;
 
   pthread_mutex_t mutex; /* guards what follows */
-  pthread_cond_t may_go_on;
-  struct chunk *first, **last; /* queue of lines */
-  size_t queued;
-  struct worker *finished;
-  bool told; /* a callback is on its way to the loop */
-  bool stalled, abandoned;
-  uint64_t echoed;
+  pthread_cond_t room;   /* a connection has ended, or no more are wanted */
+  struct thread *all, *finished;
+  size_t running, connections;
+  uint64_t kernel_drops; /* of sockets that are closed */
+  bool ending, abandoned;
 };
 
-/* ---- in the worker's thread ----------------------------------------------------------- */
-
-static void on_news(struct ioloop *loop, void *arg);
-
-/* With the mutex held. Should there be no memory for the callback, the next one to come tries
- * again; a line is never lost. */
-static void tell_loop(struct threads *threads) {
-  if (!threads->told)
-    threads->told = ioloop_add_callback_threadsafe(threads->server->loop, on_news, threads) == 0;
-}
-
-/* -ECANCELED: the end's time is over, nobody will take it. */
-static int hand_over(struct threads *threads, struct chunk *chunk) {
-  pthread_mutex_lock(&threads->mutex);
-  while ((threads->stalled || threads->queued >= QUEUE_LIMIT) && !threads->abandoned)
-    pthread_cond_wait(&threads->may_go_on, &threads->mutex);
-  bool taken = !threads->abandoned;
-  if (taken) {
-    *threads->last = chunk;
-    threads->last = &chunk->next;
-    threads->queued += chunk->size;
-    tell_loop(threads);
-  }
-  pthread_mutex_unlock(&threads->mutex);
-  if (taken)
-    return 0;
-  free(chunk);
-  return -ECANCELED;
-}
-
-static int print(struct worker *worker, struct record_clock *clock, const char *data, size_t size) {
-  const struct record_format *format = &worker->threads->server->format;
-  bool silent = format->print == PRINT_NONE;
-  struct chunk *chunk = malloc(sizeof *chunk + (silent ? 0 : record_room(format, size)));
-  if (!chunk)
-    return -ENOMEM;
-  *chunk = (struct chunk){.bytes = size};
-  if (!silent)
-    chunk->size = record_write(format, clock, chunk->line, "tcp", &worker->peer, data, size);
-  return hand_over(worker->threads, chunk);
-}
-
-static int send_all(int fd, const char *data, size_t size) {
-  while (size > 0) {
-    ssize_t n = send(fd, data, size, 0); /* SIGPIPE is ignored in this program */
-    if (n < 0 && errno != EINTR)
-      return -errno;
-    data += n > 0 ? n : 0;
-    size -= n > 0 ? (size_t)n : 0;
-  }
-  return 0;
-}
-
-static void count_echo(struct threads *threads, size_t size) {
-  pthread_mutex_lock(&threads->mutex);
-  threads->echoed += size;
-  pthread_mutex_unlock(&threads->mutex);
-}
-
-/* 0 at the end of input. EAGAIN is the idle timeout of a blocking socket. */
-static int serve(struct worker *worker) {
-  struct record_clock clock = {.second = 0};
-  bool echo = !worker->threads->server->options.no_echo;
-  char data[READ_SIZE];
-  for (;;) {
-    ssize_t n = recv(worker->fd, data, sizeof data, 0);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n <= 0)
-      return n == 0 || errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
-    int error = print(worker, &clock, data, (size_t)n);
-    if (!error && echo)
-      error = send_all(worker->fd, data, (size_t)n);
-    if (error)
-      return error;
-    if (echo)
-      count_echo(worker->threads, (size_t)n);
-  }
-}
+/* ---- in the thread -------------------------------------------------------------------- */
 
 static void *run(void *arg) {
-  struct worker *worker = arg;
-  struct threads *threads = worker->threads;
-  worker->error = serve(worker);
+  struct thread *thread = arg;
+  struct threads *threads = thread->server->threads;
+  thread->error = thread->serve(thread);
   pthread_mutex_lock(&threads->mutex);
-  worker->next_finished = threads->finished;
-  threads->finished = worker;
-  tell_loop(threads);
+  thread->next_finished = threads->finished;
+  threads->finished = thread;
+  lines_tell(threads->lines); /* with the mutex: the loop frees us not before it is released */
   pthread_mutex_unlock(&threads->mutex);
   return NULL;
 }
 
-/* ---- in the loop ---------------------------------------------------------------------- */
-
-static void take_lines(struct server *server, struct chunk *chunk) {
-  while (chunk) {
-    struct chunk *next = chunk->next;
-    server->counts.tcp_records++;
-    server->counts.bytes += chunk->bytes;
-    if (chunk->size > 0)
-      output_put(server->output, chunk->line, chunk->size);
-    free(chunk);
-    chunk = next;
-  }
+struct lines *threads_lines(struct threads *threads) {
+  return threads->lines;
 }
 
-static void unlink_worker(struct worker *worker) {
-  if (worker->previous)
-    worker->previous->next = worker->next;
-  else
-    worker->threads->workers = worker->next;
-  if (worker->next)
-    worker->next->previous = worker->previous;
+static struct timespec in_ms(int ms) {
+  struct timespec time;
+  clock_gettime(CLOCK_REALTIME, &time); /* the condition's clock; a step of it is harmless here */
+  time.tv_nsec += ms * 1000000L;
+  time.tv_sec += time.tv_nsec / 1000000000;
+  time.tv_nsec %= 1000000000;
+  return time;
 }
 
-/* A finished thread has nothing left to do, so joining it does not wait. */
-static void join_finished(struct server *server, struct worker *worker) {
-  while (worker) {
-    struct worker *next = worker->next_finished;
-    pthread_join(worker->thread, NULL);
-    if (worker->error)
-      server->counts.failed++;
-    close(worker->fd);
-    unlink_worker(worker);
-    free(worker);
-    tcpserver_release(server->tcp);
-    worker = next;
-  }
-}
-
-static void on_news(struct ioloop *loop, void *arg) {
-  struct threads *threads = arg;
-  (void)loop;
+bool threads_wait_for_room(struct threads *threads, int ms) {
+  struct timespec until = in_ms(ms);
   pthread_mutex_lock(&threads->mutex);
-  struct chunk *lines = threads->first;
-  struct worker *finished = threads->finished;
-  threads->first = NULL;
-  threads->last = &threads->first;
-  threads->queued = 0;
-  threads->finished = NULL;
-  threads->told = false;
-  pthread_cond_broadcast(&threads->may_go_on);
+  size_t before = threads->connections;
+  int error = 0;
+  while (!threads->ending && threads->connections >= before && !error)
+    error = pthread_cond_timedwait(&threads->room, &threads->mutex, &until);
+  bool wanted = !threads->ending;
   pthread_mutex_unlock(&threads->mutex);
-  take_lines(threads->server, lines);
-  join_finished(threads->server, finished);
-  server_check_end(threads->server);
+  return wanted;
+}
+
+bool threads_wait_for_limit(struct threads *threads) {
+  uint64_t limit = threads->server->options.max_connections;
+  if (limit == 0)
+    return true;
+  pthread_mutex_lock(&threads->mutex);
+  while (!threads->ending && threads->connections >= limit)
+    pthread_cond_wait(&threads->room, &threads->mutex);
+  bool below = threads->connections < limit;
+  pthread_mutex_unlock(&threads->mutex);
+  return below;
+}
+
+bool threads_abandoned(struct threads *threads) {
+  pthread_mutex_lock(&threads->mutex);
+  bool abandoned = threads->abandoned;
+  pthread_mutex_unlock(&threads->mutex);
+  return abandoned;
 }
 
 /* ---- starting ------------------------------------------------------------------------- */
 
-static void set_timeout(int fd, int option, uint64_t ns) {
-  struct timeval time = {.tv_sec = (time_t)(ns / 1000000000),
-                         .tv_usec = (suseconds_t)(ns % 1000000000 / 1000)};
-  (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
+static void enter(struct threads *threads, struct thread *thread) {
+  thread->next = threads->all;
+  if (thread->next)
+    thread->next->previous = thread;
+  threads->all = thread;
+  threads->running++;
+  threads->connections += thread->kind == THREAD_CONNECTION;
 }
 
-/* As a program without a loop would have it: calls wait, and for --idle-timeout at most. */
-static int make_blocking(int fd, uint64_t idle_timeout_ns) {
-  int flags = fcntl(fd, F_GETFL);
-  if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
-    return -errno;
-  if (idle_timeout_ns > 0) {
-    set_timeout(fd, SO_RCVTIMEO, idle_timeout_ns);
-    set_timeout(fd, SO_SNDTIMEO, idle_timeout_ns);
-  }
-  return 0;
+static void leave(struct threads *threads, struct thread *thread) {
+  if (thread->previous)
+    thread->previous->next = thread->next;
+  else
+    threads->all = thread->next;
+  if (thread->next)
+    thread->next->previous = thread->previous;
+  threads->running--;
+  threads->connections -= thread->kind == THREAD_CONNECTION;
 }
 
-/* All signals stay with the loop's thread. */
-static int start_thread(struct worker *worker) {
+/* All signals but the one that wakes it stay with the loop's thread. */
+static int create(struct thread *thread) {
   pthread_attr_t attributes;
-  sigset_t all, old;
+  sigset_t blocked, old;
   int error = pthread_attr_init(&attributes);
   if (error)
     return -error;
   (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  error = pthread_create(&worker->thread, &attributes, run, worker);
+  sigfillset(&blocked);
+  if (thread->kind != THREAD_CONNECTION)
+    sigdelset(&blocked, WAKE_SIGNAL);
+  pthread_sigmask(SIG_SETMASK, &blocked, &old);
+  error = pthread_create(&thread->thread, &attributes, run, thread);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_attr_destroy(&attributes);
   return -error;
 }
 
-static int start_worker(struct threads *threads, int fd, const struct address *peer) {
-  int error = make_blocking(fd, threads->server->options.idle_timeout_ns);
-  if (error)
-    return error;
-  struct worker *worker = malloc(sizeof *worker);
-  if (!worker)
+/* With the mutex, which the new thread needs to end: it is in the list before it leaves it. */
+static int start_listed(struct threads *threads, struct thread *thread) {
+  pthread_mutex_lock(&threads->mutex);
+  int error = create(thread);
+  if (!error)
+    enter(threads, thread);
+  pthread_mutex_unlock(&threads->mutex);
+  return error;
+}
+
+int threads_start(struct threads *threads, enum thread_kind kind, int fd,
+                  const struct address *peer, thread_serve *serve) {
+  struct thread *thread = calloc(1, sizeof *thread);
+  if (!thread)
     return -ENOMEM;
-  *worker = (struct worker){.threads = threads, .next = threads->workers, .peer = *peer, .fd = fd};
-  error = start_thread(worker);
-  if (error) {
-    free(worker);
-    return error;
+  thread->server = threads->server;
+  thread->kind = kind;
+  thread->fd = fd;
+  thread->serve = serve;
+  if (peer)
+    thread->peer = *peer;
+  int error = start_listed(threads, thread);
+  if (error)
+    free(thread);
+  return error;
+}
+
+/* ---- in the loop ---------------------------------------------------------------------- */
+
+static void count_end(struct server *server, const struct thread *thread) {
+  if (thread->error)
+    counts_add_shared(server->counts, COUNT_FAILED, 1);
+  if (thread->kind != THREAD_CONNECTION)
+    return;
+  counts_add_shared(server->counts, COUNT_CLOSED, 1);
+  if (server->tcp)
+    tcpserver_release(server->tcp);
+}
+
+/* It has nothing left to do, so joining it does not wait. */
+static void join(struct threads *threads, struct thread *thread) {
+  pthread_join(thread->thread, NULL);
+  pthread_mutex_lock(&threads->mutex);
+  if (thread->kind == THREAD_DATAGRAMS)
+    threads->kernel_drops += ioloop__kernel_drops(thread->fd);
+  close(thread->fd);
+  leave(threads, thread);
+  pthread_cond_broadcast(&threads->room);
+  pthread_mutex_unlock(&threads->mutex);
+  count_end(threads->server, thread);
+  free(thread);
+}
+
+/* First who has finished, then the lines: nobody is gone before his last line is taken. */
+static void on_news(struct server *server) {
+  struct threads *threads = server->threads;
+  pthread_mutex_lock(&threads->mutex);
+  struct thread *finished = threads->finished;
+  threads->finished = NULL;
+  pthread_mutex_unlock(&threads->mutex);
+  lines_take(threads->lines);
+  while (finished) {
+    struct thread *next = finished->next_finished;
+    join(threads, finished);
+    finished = next;
   }
-  if (worker->next)
-    worker->next->previous = worker;
-  threads->workers = worker;
-  return 0;
+  server_check_end(server);
 }
 
-static void complain_once_a_second(struct threads *threads, const struct address *peer, int error) {
-  char text[ADDRESS_TEXT_SIZE];
-  uint64_t now = ioloop_time(threads->server->loop);
-  if (threads->complained_ns && now - threads->complained_ns < UINT64_C(1000000000))
-    return;
-  threads->complained_ns = now;
-  complain("cannot serve %s with a thread: %s; it is closed (raise the limit of threads: ulimit "
-           "-u, or allow fewer with --max-connections=N)",
-           address_text(peer, text), strerror(-error));
+size_t threads_running(struct threads *threads) {
+  pthread_mutex_lock(&threads->mutex);
+  size_t running = threads->running;
+  pthread_mutex_unlock(&threads->mutex);
+  return running;
 }
 
-void threads_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *peer,
-                         socklen_t peer_size, void *arg) {
-  struct server *server = arg;
-  struct address from = address_from(peer, peer_size);
-  int error = start_worker(server->threads, fd, &from);
-  if (error == 0)
+uint64_t threads_kernel_drops(struct threads *threads) {
+  pthread_mutex_lock(&threads->mutex);
+  uint64_t drops = threads->kernel_drops;
+  for (struct thread *thread = threads->all; thread; thread = thread->next)
+    if (thread->kind == THREAD_DATAGRAMS)
+      drops += ioloop__kernel_drops(thread->fd);
+  pthread_mutex_unlock(&threads->mutex);
+  return drops;
+}
+
+/* ---- ending --------------------------------------------------------------------------- */
+
+static void end_input(struct thread *thread, int how) {
+  if (thread->kind == THREAD_CONNECTION) {
+    shutdown(thread->fd, how);
     return;
-  complain_once_a_second(server->threads, &from, error);
-  server->counts.failed++;
-  close(fd);
-  tcpserver_release(tcp);
+  }
+  int flags = fcntl(thread->fd, F_GETFL);
+  if (flags >= 0)
+    fcntl(thread->fd, F_SETFL, flags | O_NONBLOCK);
+  pthread_kill(thread->thread, WAKE_SIGNAL);
+}
+
+static void end_all(struct threads *threads, int how) {
+  pthread_mutex_lock(&threads->mutex);
+  threads->ending = true;
+  threads->abandoned = how == SHUT_RDWR;
+  for (struct thread *thread = threads->all; thread; thread = thread->next)
+    end_input(thread, how);
+  pthread_cond_broadcast(&threads->room);
+  pthread_mutex_unlock(&threads->mutex);
+}
+
+void threads_finish(struct threads *threads) {
+  end_all(threads, SHUT_RD);
+}
+
+void threads_abandon(struct threads *threads) {
+  lines_abandon(threads->lines);
+  end_all(threads, SHUT_RDWR);
 }
 
 /* ---- the whole ------------------------------------------------------------------------ */
+
+static void on_wake_signal(int signo) {
+  (void)signo;
+}
+
+/* Without SA_RESTART, so that a call that sleeps ends. */
+static int install_wake_signal(void) {
+  struct sigaction action = {.sa_handler = on_wake_signal};
+  return sigaction(WAKE_SIGNAL, &action, NULL) < 0 ? -errno : 0;
+}
 
 int threads_new(struct server *server, struct threads **ret) {
   struct threads *threads = calloc(1, sizeof *threads);
   if (!threads)
     return -ENOMEM;
+  int error = lines_new(server, on_news, &threads->lines);
+  if (!error)
+    error = install_wake_signal();
+  if (error) {
+    lines_free(threads->lines);
+    free(threads);
+    return error;
+  }
   threads->server = server;
-  threads->last = &threads->first;
   pthread_mutex_init(&threads->mutex, NULL);
-  pthread_cond_init(&threads->may_go_on, NULL);
+  pthread_cond_init(&threads->room, NULL);
   *ret = threads;
   return 0;
 }
 
-void threads_stall(struct threads *threads, bool stalled) {
-  pthread_mutex_lock(&threads->mutex);
-  threads->stalled = stalled;
-  if (!stalled)
-    pthread_cond_broadcast(&threads->may_go_on);
-  pthread_mutex_unlock(&threads->mutex);
-}
-
-static void shutdown_all(struct threads *threads, int how) {
-  for (struct worker *worker = threads->workers; worker; worker = worker->next)
-    shutdown(worker->fd, how);
-}
-
-/* What has arrived is still read after SHUT_RD; then comes the end of input. */
-void threads_finish(struct threads *threads) {
-  shutdown_all(threads, SHUT_RD);
-}
-
-void threads_abandon(struct threads *threads) {
-  pthread_mutex_lock(&threads->mutex);
-  threads->abandoned = true;
-  pthread_cond_broadcast(&threads->may_go_on);
-  pthread_mutex_unlock(&threads->mutex);
-  shutdown_all(threads, SHUT_RDWR);
-}
-
-uint64_t threads_echoed(struct threads *threads) {
-  pthread_mutex_lock(&threads->mutex);
-  uint64_t echoed = threads->echoed;
-  pthread_mutex_unlock(&threads->mutex);
-  return echoed;
-}
-
 void threads_free(struct threads *threads) {
-  if (!threads || threads->workers)
+  if (!threads || threads->all)
     return;
+  lines_free(threads->lines);
   pthread_mutex_destroy(&threads->mutex);
-  pthread_cond_destroy(&threads->may_go_on);
+  pthread_cond_destroy(&threads->room);
   free(threads);
 }

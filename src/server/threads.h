@@ -1,29 +1,74 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.h - the blocking model, Stevens' first: a thread for each connection.
+ * threads.h - threads that each serve one descriptor with blocking calls, from start to end.
  */
 #ifndef SERVER_THREADS_H
 #define SERVER_THREADS_H
 
+#include <pthread.h>
+
 #include "server.h"
 
-/* -ENOMEM */
+struct lines;
+
+enum thread_kind {
+  THREAD_CONNECTION,
+  THREAD_LISTENER,
+  THREAD_DATAGRAMS,
+};
+
+struct thread;
+
+/* Serve thread->fd; return when it has ended. 0, or -errno where that was trouble. */
+typedef int thread_serve(struct thread *thread);
+
+struct thread {
+  struct server *server;
+  enum thread_kind kind;
+  int fd;
+  struct address peer; /* of a connection */
+  int error;           /* -errno that ended it, or 0 */
+
+  thread_serve *serve; /* from here on: threads.c's own */
+  struct thread *previous, *next;
+  struct thread *next_finished;
+  pthread_t thread;
+};
+
+/* -ENOMEM; -errno of installing the signal that wakes threads. */
 int threads_new(struct server *server, struct threads **ret);
 
-/* A tcpserver_accepted with the server as arg. */
-void threads_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *peer,
-                         socklen_t peer_size, void *arg);
+/* Any thread: give `fd` a thread, which owns it then. On failure it remains the caller's.
+ * -ENOMEM; -EAGAIN: too many threads. */
+int threads_start(struct threads *threads, enum thread_kind kind, int fd,
+                  const struct address *peer, thread_serve *serve);
 
-/* stdout has more than it can take: threads wait before they hand over another record. */
-void threads_stall(struct threads *threads, bool stalled);
+/* ---- in a thread ---------------------------------------------------------------------- */
+
+struct lines *threads_lines(struct threads *threads);
+
+/* Wait for a connection to end, `ms` at most. False: no more connections are
+ * wanted. */
+bool threads_wait_for_room(struct threads *threads, int ms);
+
+/* --max-connections allows one more, or it was waited until it did. False as above. */
+bool threads_wait_for_limit(struct threads *threads);
+
+/* The end's time is over. */
+bool threads_abandoned(struct threads *threads);
+
+/* ---- in the loop ---------------------------------------------------------------------- */
+
+size_t threads_running(struct threads *threads);
+
+/* Datagrams that the kernel dropped, on sockets that threads serve or have served. */
+uint64_t threads_kernel_drops(struct threads *threads);
 
 /* No more input: each thread serves what has arrived and ends. May be repeated. */
 void threads_finish(struct threads *threads);
 
 /* Neither input nor output: threads that hang in a send end as well. */
 void threads_abandon(struct threads *threads);
-
-uint64_t threads_echoed(struct threads *threads);
 
 /* Free, unless threads still run: then what they use stays. NULL is fine. */
 void threads_free(struct threads *threads);

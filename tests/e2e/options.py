@@ -9,13 +9,13 @@ import socket
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
-                     main, need_ipv6, numbers, readable, receive, receive_all, run, skip, writable)
+                     main, need_ipv6, numbers, readable, receive, receive_all, run, skip, wait_until, writable)
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--heartbeat",
            "--stats", "--list-backends", "--help", "--version"]
 BACKENDS = ["select", "poll", "epoll", "epoll-et", "kqueue", "sigio", "rtsig", "nonblocking",
-            "libevent"]
+            "libevent", "blocking"]
 IMAGE = b"\x1b]0;owned\x07\x1b[31mred\x9b5m \x00\x7f \xff\xfe ok \xc2\x9b \xe2\x82\xac\tend\n"
 
 
@@ -44,6 +44,7 @@ def _():
     for name in BACKENDS:
         check(re.search(rb"(?m)^%s\s+\S+" % name.encode(), out), "%s is not listed" % name)
     check(b"available" in out, "availability is not told")
+    check(re.search(rb"(?m)^blocking +blocking +available\b", out), "blocking is not available")
     check(b"multiplexing" in out and b"signal-driven" in out, "the I/O model is not told")
 
 
@@ -308,7 +309,12 @@ def _():
 
 @case("--max-connections: the next one waits until another leaves")
 def _():
-    with Server("--max-connections=2") as server:
+    for how in ("--handler=inline", "--handler=thread", "--backend=blocking"):
+        max_connections(how)
+
+
+def max_connections(how):
+    with Server("--max-connections=2", how) as server:
         first, second, third = (server.connect() for _ in range(3))
         server.echo(b"1", first)
         server.echo(b"2", second)
@@ -322,8 +328,8 @@ def _():
 
 @case("--idle-timeout: a connection without traffic is closed, one with traffic is not")
 def _():
-    for handler in ("inline", "thread"):
-        with Server("--idle-timeout=1", "--handler=" + handler) as server:
+    for how in ("--handler=inline", "--handler=thread", "--backend=blocking"):
+        with Server("--idle-timeout=1", how) as server:
             idle, busy = server.connect(), server.connect()
             server.echo(b"one word", idle)
             turns = 0
@@ -466,6 +472,17 @@ for wrong, named in WRONG:
         check(named.encode() in err, "%r does not name %s" % (err, named))
 
 
+@case("usage: combinations that make no sense are refused by one line, exit 2")
+def _():
+    for options, words in [
+            (["--udp", "--handler=thread"], rb"--handler=thread.*--udp"),
+            (["--backend=blocking", "--handler=inline"], rb"--handler=inline.*blocking"),
+            (["--backend=blocking:now"], rb"blocking:now")]:
+        code, out, err = run(SERVER, "--port=0", *options)
+        equal((code, out, err.count(b"\n")), (2, b"", 1), "exit code, stdout, lines (%r)" % err)
+        check(re.search(words, err), "%r does not say %r" % (err, words))
+
+
 def one_line(options, *words, **more):
     code, out, err = run(SERVER, *options, **more)
     equal((code, out), (1, b""), "exit code and stdout (stderr %r)" % err)
@@ -502,6 +519,27 @@ def _():
 def _():
     one_line(["--host=127.0.0.1", "--port=0"], rb"(?i)descriptors|open files", rb"ulimit",
              limits={resource.RLIMIT_NOFILE: 5})
+
+
+@case("blocking: a thread for each listener, each UDP socket, each connection; no loop turns")
+def _():
+    with Server("--backend=blocking", "--stats=1") as server:
+        def threads():
+            return len(os.listdir("/proc/%d/task" % server.pid))
+        equal(threads(), 3, "threads without a connection")
+        socks = [server.connect() for _ in range(5)]
+        for sock in socks:
+            server.echo(b"hello\n", sock)
+        equal(threads(), 8, "threads with five")
+        for sock in socks:
+            sock.close()
+        wait_until(lambda: threads() == 3, "the connections' threads to end")
+        summary = server.stop()
+        equal((summary["records"], summary["accepted"], summary["connections"]), (5, 5, 0),
+              "records, accepted, connections")
+        equal((summary["iterations"], summary["events"]), (0, 0), "turns of a loop")
+    with Server(env={"IOLOOP_BACKEND": "blocking"}) as server:
+        equal(server.backend, "blocking", "backend of the environment")
 
 
 @case("trouble: IOLOOP_BACKEND names no backend")

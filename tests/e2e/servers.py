@@ -391,17 +391,17 @@ def _():
 
 @case("a reader of stdout that stalls: backpressure, and nothing is lost")
 def _():
-    stall("inline")
+    stall()
 
 
 @case("the same with --handler=thread")
 def _():
-    stall("thread")
+    stall("--handler=thread")
 
 
-def stall(handler):
+def stall(*options):
     reader, writer = os.pipe()
-    target = server("--no-echo", "--heartbeat=1", "--handler=" + handler, stdout=writer)
+    target = server("--no-echo", "--heartbeat=1", *options, stdout=writer)
     os.close(writer)
     with target.connect() as sock:
         text = b"".join(b"%09d," % i for i in range(100000))

@@ -51,7 +51,7 @@ TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
     CHECK_ERROR(ioloop_backend_probe(names[i], &info), EINVAL);
     CHECK_IS(info.error, ==, -EINVAL);
     for (size_t k = 0; ioloop_backend_at(k, &known) == 0; k++)
-      CHECK(strstr(info.reason, known.name));
+      CHECK_IS(strstr(info.reason, known.name) != NULL, ==, known.error != -EINVAL);
     CHECK_ERROR(ioloop_new(names[i], &loop), EINVAL);
     CHECK(!loop);
   }
@@ -104,6 +104,19 @@ TEST(7, "the result is untouched when a loop cannot be made") {
   struct ioloop *loop = (struct ioloop *)&loop;
   CHECK_ERROR(ioloop_new("nothing", &loop), EINVAL);
   CHECK(loop == (struct ioloop *)&loop);
+}
+
+TEST(8, "the blocking model is known, and why no loop can have it") {
+  struct ioloop_backend_info info;
+  struct ioloop *loop = NULL;
+  CHECK_ERROR(ioloop_backend_probe("blocking", &info), EINVAL);
+  CHECK(strcmp(info.name, "blocking") == 0 && strcmp(info.model, "blocking") == 0);
+  CHECK_IS(info.error, ==, -EINVAL);
+  CHECK(strcmp(info.reason, "blocking is a model of the server (a thread per connection), not a "
+                            "loop backend") == 0);
+  CHECK_ERROR(ioloop_new("blocking", &loop), EINVAL);
+  CHECK_ERROR(ioloop_new("blocking:x", &loop), EINVAL);
+  CHECK(!loop);
 }
 
 int main(int argc, char **argv) {

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blocking.c - Stevens' first model: call, and sleep until there is something.
+ *
+ *      application                         kernel
+ *      recvfrom --------------------->     no datagram yet
+ *         | sleeps                         wait for it
+ *      returns  <---------------------     copy it
+ *
+ * There is nothing to be told, because whoever waits waits for one thing only; hence a thread for
+ * each thing: one for each listener, which accepts; one for each connection; one for each UDP
+ * socket. With --handler=thread only the connections have threads, and a loop accepts.
+ *
+ * No socket is in any loop here. The main thread does run one, for what is not the network:
+ * signals, the clock of --stats and --heartbeat, and stdout (lines.c). How a thread that sleeps is
+ * told that the end has come is in threads.c.
+ *
+ * A timeout is a property of the socket here (SO_RCVTIMEO), and its end is EAGAIN.
+ */
+#include "blocking.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "../programs/say.h"
+#include "lines.h"
+#include "threads.h"
+
+enum {
+  READ_SIZE = 16 * 1024,
+  DATAGRAM_SIZE = 64 * 1024,
+  PAUSE_MS = 100, /* before what failed for lack of something is tried again */
+};
+
+/* Ended by the caller (EAGAIN: the idle timeout, or told not to sleep), or try again? */
+static bool would_sleep(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* ---- a connection --------------------------------------------------------------------- */
+
+static int send_all(int fd, const char *data, size_t size) {
+  while (size > 0) {
+    ssize_t n = send(fd, data, size, 0); /* SIGPIPE is ignored in this program */
+    if (n < 0 && errno != EINTR)
+      return -errno;
+    data += n > 0 ? n : 0;
+    size -= n > 0 ? (size_t)n : 0;
+  }
+  return 0;
+}
+
+static int echo(struct thread *thread, const char *data, size_t size) {
+  if (thread->server->options.no_echo)
+    return 0;
+  int error = send_all(thread->fd, data, size);
+  if (!error)
+    counts_add_shared(thread->server->counts, COUNT_ECHOED, size);
+  return error;
+}
+
+static int serve_connection(struct thread *thread) {
+  struct lines *lines = threads_lines(thread->server->threads);
+  struct record_clock clock = {.second = 0};
+  char data[READ_SIZE];
+  for (;;) {
+    ssize_t n = recv(thread->fd, data, sizeof data, 0);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return n == 0 || would_sleep(errno) ? 0 : -errno;
+    int error = lines_put(lines, &clock, "tcp", &thread->peer, data, (size_t)n);
+    if (!error)
+      error = echo(thread, data, (size_t)n);
+    if (error)
+      return error;
+  }
+}
+
+static void set_timeout(int fd, int option, uint64_t ns) {
+  struct timeval time = {.tv_sec = (time_t)(ns / 1000000000),
+                         .tv_usec = (suseconds_t)(ns % 1000000000 / 1000)};
+  (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
+}
+
+/* What the loop accepted does not sleep, nor does what a BSD accepts from a listener that does
+ * not. */
+static int make_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return -errno;
+  return flags & O_NONBLOCK && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static void complain_of_thread(struct server *server, const struct address *peer, int error) {
+  char text[ADDRESS_TEXT_SIZE];
+  if (server_may_complain(server))
+    complain("cannot serve %s with a thread: %s; it is closed (raise the limit of threads: ulimit "
+             "-u, or allow fewer with --max-connections=N)",
+             address_text(peer, text), strerror(-error));
+}
+
+/* Counts it, gives it a thread; -errno where it could not, and then it remains the caller's. */
+static int admit(struct server *server, int fd, const struct address *peer) {
+  uint64_t idle_ns = server->options.idle_timeout_ns;
+  counts_add_shared(server->counts, COUNT_ACCEPTED, 1);
+  int error = make_blocking(fd);
+  if (!error && idle_ns > 0) {
+    set_timeout(fd, SO_RCVTIMEO, idle_ns);
+    set_timeout(fd, SO_SNDTIMEO, idle_ns);
+  }
+  if (!error)
+    error = threads_start(server->threads, THREAD_CONNECTION, fd, peer, serve_connection);
+  if (!error)
+    return 0;
+  complain_of_thread(server, peer, error);
+  counts_add_shared(server->counts, COUNT_FAILED, 1);
+  counts_add_shared(server->counts, COUNT_CLOSED, 1);
+  close(fd);
+  return error;
+}
+
+void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *peer,
+                          socklen_t peer_size, void *arg) {
+  struct address from = address_from(peer, peer_size);
+  if (admit(arg, fd, &from) < 0)
+    tcpserver_release(tcp);
+}
+
+/* ---- a listener ----------------------------------------------------------------------- */
+
+static bool lacks_something(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* What failed: true to go on. Other errors concern one connection that has failed before it was
+ * accepted (accept(2)). */
+static bool accept_failed(struct thread *thread, int error) {
+  if (would_sleep(error) || error == EINVAL || error == EBADF)
+    return false;
+  if (!lacks_something(error))
+    return true;
+  server_complain_of_accept(thread->server, -error);
+  return threads_wait_for_room(thread->server->threads, PAUSE_MS);
+}
+
+static int serve_listener(struct thread *thread) {
+  struct server *server = thread->server;
+  while (threads_wait_for_limit(server->threads) && !threads_abandoned(server->threads)) {
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    int fd = accept(thread->fd, (struct sockaddr *)&peer, &size);
+    if (fd < 0 && !accept_failed(thread, errno))
+      break;
+    if (fd < 0)
+      continue;
+    struct address from = address_from((struct sockaddr *)&peer, size);
+    (void)admit(server, fd, &from); /* it has said why not */
+  }
+  return 0;
+}
+
+/* ---- a UDP socket --------------------------------------------------------------------- */
+
+static void answer(struct thread *thread, const char *data, size_t size,
+                   const struct sockaddr_storage *peer, socklen_t peer_size) {
+  struct counts *counts = thread->server->counts;
+  if (thread->server->options.no_echo)
+    return;
+  ssize_t n = sendto(thread->fd, data, size, 0, (const struct sockaddr *)peer, peer_size);
+  if (n >= 0)
+    counts_add_shared(counts, COUNT_ECHOED, size);
+  else
+    counts_add_shared(counts, COUNT_REPLY_DROPS, 1);
+}
+
+/* What failed: true to go on. The network's word on an earlier answer (ECONNREFUSED) is no trouble
+ * of ours; an error that stays must not make us spin. */
+static bool receive_failed(struct thread *thread, int error) {
+  if (would_sleep(error) || error == EBADF)
+    return false;
+  return error == EINTR || error == ECONNREFUSED ||
+         threads_wait_for_room(thread->server->threads, PAUSE_MS);
+}
+
+static int serve_datagrams(struct thread *thread) {
+  struct threads *threads = thread->server->threads;
+  struct record_clock clock = {.second = 0};
+  char data[DATAGRAM_SIZE];
+  int error = 0;
+  while (!error && !threads_abandoned(threads)) {
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    ssize_t n = recvfrom(thread->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &size);
+    if (n < 0 && !receive_failed(thread, errno))
+      break;
+    if (n < 0)
+      continue;
+    struct address from = address_from((struct sockaddr *)&peer, size);
+    error = lines_put(threads_lines(threads), &clock, "udp", &from, data, (size_t)n);
+    if (!error)
+      answer(thread, data, (size_t)n, &peer, size);
+  }
+  return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------ */
+
+static int start_one(struct server *server, struct bound_socket *bound) {
+  int error = make_blocking(bound->fd); /* a worker that was killed may have left it otherwise */
+  if (!error && bound->tcp)
+    error = threads_start(server->threads, THREAD_LISTENER, bound->fd, NULL, serve_listener);
+  else if (!error)
+    error = threads_start(server->threads, THREAD_DATAGRAMS, bound->fd, NULL, serve_datagrams);
+  if (!error)
+    bound->fd = -1;
+  return error;
+}
+
+int blocking_start(struct server *server, struct sockets *set) {
+  int error = 0;
+  for (size_t i = 0; i < set->count && !error; i++)
+    error = start_one(server, &set->at[i]);
+  return error;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * serve.c - the echo-print server of one process: parts put together, run, taken apart.
+ *
+ * A worker of several is the same server with three differences: its sockets, its counters' memory
+ * and its stdout come from its parent; it says nothing of itself; and it ends when the line to its
+ * parent does.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../programs/backends.h"
+#include "../programs/descriptors.h"
+#include "../programs/say.h"
+#include "blocking.h"
+#include "lines.h"
+#include "server.h"
+#include "threads.h"
+
+/* ---- what stdout does to the rest ----------------------------------------------------- */
+
+static void on_stalled(void *arg) {
+  struct server *server = arg;
+  iostream_gate_close(server->gate);
+  if (server->threads)
+    lines_stall(threads_lines(server->threads), true);
+}
+
+static void on_resumed(void *arg) {
+  struct server *server = arg;
+  iostream_gate_open(server->gate);
+  if (server->threads)
+    lines_stall(threads_lines(server->threads), false);
+}
+
+static void on_emptied(void *arg) {
+  server_check_end(arg);
+}
+
+/* A worker's reader is its parent: there is nobody left to tell. */
+static void on_failed(void *arg, int error) {
+  struct server *server = arg;
+  if (server->control < 0)
+    complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
+             output_remedy(error));
+  server->status = EXIT_TROUBLE;
+  ioloop_stop(server->loop);
+}
+
+/* ---- a worker's line to its parent ---------------------------------------------------- */
+
+/* Nothing is ever said on it; its end is the parent's. */
+static void on_parent_gone(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct server *server = arg;
+  (void)events;
+  ioloop_update_handler(loop, fd, 0);
+  if (!server->ending_signal)
+    server_begin_end(server, SIGTERM);
+}
+
+/* Before a worker can receive signals for the end and when it has, they wait: one that was lost
+ * would leave it running, and one that came late, from the terminal as well as from the parent,
+ * would kill it in the middle of its last words. */
+static void hold_end_signals(int how) {
+  sigset_t held;
+  sigemptyset(&held);
+  sigaddset(&held, SIGINT);
+  sigaddset(&held, SIGTERM);
+  pthread_sigmask(how, &held, NULL);
+}
+
+/* They were held since before the fork. */
+static int watch_parent(struct server *server) {
+  hold_end_signals(SIG_UNBLOCK);
+  return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_parent_gone, server);
+}
+
+static void tell_parent(const struct server *server) {
+  while (write(server->control, "", 1) < 0 && errno == EINTR)
+    ;
+}
+
+/* ---- making and unmaking -------------------------------------------------------------- */
+
+static int make_threads(struct server *server) {
+  bool needed = server->blocking || server->options.handler == HANDLER_THREAD;
+  return needed ? threads_new(server, &server->threads) : 0;
+}
+
+static int make_parts(struct server *server) {
+  const struct output_events events = {.stalled = on_stalled,
+                                       .resumed = on_resumed,
+                                       .emptied = on_emptied,
+                                       .failed = on_failed,
+                                       .arg = server};
+  int error = iostream_gate_new(&server->gate);
+  if (!error)
+    error = output_new(server->loop, STDOUT_FILENO, &events, &server->output);
+  if (!error)
+    error = make_threads(server);
+  if (!error)
+    error = server_watch_signals(server);
+  if (!error && server->control >= 0)
+    error = watch_parent(server);
+  if (!error)
+    error = server_start_reports(server);
+  if (!error)
+    return 0;
+  bool limit = error == -EMFILE || error == -ENFILE;
+  complain("cannot start: %s%s", strerror(-error),
+           limit ? " (raise the limit of descriptors: ulimit -n 1024)" : "");
+  return EXIT_TROUBLE;
+}
+
+/* The loop of a blocking server has no sockets: any will do. */
+static int make_loop(struct server *server, struct backend_choice choice) {
+  if (server->blocking)
+    choice.name = "poll";
+  int error = backends_new_loop(choice, BLOCKING_MODEL, &server->loop);
+  if (!error && !server->blocking)
+    ioloop_set_spin(server->loop, server->options.spin_us * 1000);
+  return error;
+}
+
+/* Threads that could not be ended in time may still use any of it: then the process ends without
+ * taking anything apart. */
+static void free_parts(struct server *server) {
+  if (server->threads && threads_running(server->threads) > 0) {
+    output_restore(server->output);
+    _exit(server->status);
+  }
+  tcpserver_close(server->tcp);
+  for (size_t i = 0; i < server->udp_count; i++)
+    datagram_close(server->udp[i]);
+  threads_free(server->threads);
+  output_free(server->output);
+  iostream_gate_free(server->gate);
+  ioloop_free(server->loop);
+}
+
+/* ---- running -------------------------------------------------------------------------- */
+
+static void finish(struct server *server) {
+  size_t lost = output_pending_lines(server->output);
+  server_publish(server);
+  if (server->control >= 0)
+    hold_end_signals(SIG_BLOCK);
+  if (server->status != EXIT_OK || server->control >= 0)
+    return;
+  server_print_summary(server);
+  if (lost == 0)
+    return;
+  complain("%zu records were not printed: the reader of stdout took nothing for 3 s", lost);
+  server->status = EXIT_TROUBLE;
+}
+
+static void run(struct server *server, const struct sockets *set) {
+  server->began_ns = ioloop_time(server->loop);
+  if (server->control < 0)
+    sockets_announce(set, server->backend);
+  else
+    tell_parent(server);
+  int error = ioloop_start(server->loop);
+  if (error < 0) {
+    complain("the %s backend failed: %s", server->backend, strerror(-error));
+    server->status = EXIT_TROUBLE;
+  }
+  finish(server);
+}
+
+static int start(struct server *server, const struct worker *worker, struct sockets *own) {
+  int status = make_parts(server);
+  if (!status && !worker)
+    status = sockets_open(&server->options, own, 1);
+  if (!status)
+    status = server_listen(server, worker ? worker->sockets : own);
+  return status;
+}
+
+int server_run(const struct options *options, const struct worker *worker) {
+  struct backend_choice choice = backends_choose(options->backend);
+  struct sockets own = {.count = 0};
+  struct server server = {
+      .options = *options,
+      .backend = choice.name,
+      .blocking = strcmp(choice.name, BLOCKING_MODEL) == 0,
+      .format = {.print = options->print, .prefix = options->prefix},
+      .counts = worker ? worker->counts : &server.own_counts,
+      .control = worker ? worker->control : -1,
+      .descriptor_limit = descriptors_raise_limit(),
+  };
+  signal(SIGPIPE, SIG_IGN);
+  server.status = make_loop(&server, choice);
+  if (server.status)
+    return server.status;
+  server.status = start(&server, worker, &own);
+  if (!server.status)
+    run(&server, &own);
+  free_parts(&server);
+  sockets_close(&own);
+  return server.status;
+}

@@ -283,14 +283,18 @@ int output_new(struct ioloop *loop, int fd, const struct output_events *events,
   return 0;
 }
 
+void output_forget(struct output *output) {
+  if (output->fd != output->given_fd)
+    close(output->fd);
+  free(output->buffer);
+  free(output);
+}
+
 void output_free(struct output *output) {
   if (!output)
     return;
   output_restore(output);
   if (output->watchable)
     ioloop_remove_handler(output->loop, output->fd);
-  if (output->fd != output->given_fd)
-    close(output->fd);
-  free(output->buffer);
-  free(output);
+  output_forget(output);
 }

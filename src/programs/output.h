@@ -56,6 +56,9 @@ void output_flush(struct output *output);
 /* Give the descriptor back as it was found. Also by whoever leaves with _exit. */
 void output_restore(struct output *output);
 
+/* Free in a forked child, and touch nothing that is shared with the parent. */
+void output_forget(struct output *output);
+
 /* Restore and free, when the loop will not turn again; what still waits is lost. NULL is fine. */
 void output_free(struct output *output);
 

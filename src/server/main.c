@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - the echo-print server: what the command line asks for.
+ * main.c - the echo-print server: what the command line asks for, in one process or several.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,17 +12,22 @@
 #include "blocking.h"
 #include "options.h"
 #include "server.h"
+#include "workers.h"
 
 static int check(const struct options *options) {
   struct backend_choice choice = backends_choose(options->backend);
   int error = backends_check(choice, BLOCKING_MODEL);
   if (!error && strcmp(choice.name, BLOCKING_MODEL) == 0)
     error = options_check_blocking(options);
-  return error;
+  return error ? error : cpus_check(&options->cpus);
 }
 
 static int serve(const struct options *options) {
   int error = check(options);
+  if (!error && options->workers > 0)
+    return workers_run(options);
+  if (!error && options->cpus.count > 0)
+    error = cpus_stay(&options->cpus);
   return error ? error : server_run(options, NULL);
 }
 

@@ -11,9 +11,15 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
+/* What is read from text before it is understood. */
+struct texts {
+  const char *cpus;
+};
+
 enum {
-  OPTION_COUNT = 18,
+  OPTION_COUNT = 20,
   DEFAULT_PORT = 8888,
+  MAX_WORKERS = 256,
 };
 
 static const char *const handler_names[] = {"inline", "thread", NULL};
@@ -22,7 +28,8 @@ static const char *const print_names[] = {"text", "hex", "none", NULL};
 static const uint64_t shortest_ns = SECOND_NS / 1000, longest_ns = 1000000 * SECOND_NS;
 
 /* The table points into `options`, so it is filled in rather than constant. */
-static void fill_table(struct options *options, struct cli_option table[OPTION_COUNT]) {
+static void fill_table(struct options *options, struct texts *texts,
+                       struct cli_option table[OPTION_COUNT]) {
   const struct cli_option filled[OPTION_COUNT] = {
       {.name = "backend",
        .value = "NAME",
@@ -95,6 +102,20 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .max = 1000000,
        .help = "after work, look for more for so many microseconds before sleeping:\n"
                "faster answers for a busy core; 0 is off (default: 0)"},
+      {.name = "workers",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->workers,
+       .min = 1,
+       .max = MAX_WORKERS,
+       .help = "serve with N processes that share the port (default: one, without a parent);\n"
+               "limits are each one's; see WORKERS below"},
+      {.name = "cpu",
+       .value = "LIST",
+       .kind = CLI_TEXT,
+       .target = &texts->cpus,
+       .min = 1,
+       .help = "stay on these processors, as 0,2-3; workers get one each, in turn"},
       {.name = "heartbeat",
        .value = "SEC",
        .kind = CLI_SECONDS,
@@ -142,19 +163,29 @@ int options_check_blocking(const struct options *options) {
   if (options->handler == HANDLER_INLINE)
     return refuse("--handler=inline: the blocking model has no loop to serve connections on; leave "
                   "it out, or choose another --backend");
+  if (options->spin_us)
+    return refuse(
+        "--spin: the blocking model has no loop that could look for more; leave it out, or "
+        "choose another --backend");
   return 0;
 }
 
 int options_parse(int argc, char **argv, struct options *ret) {
   struct cli_option table[OPTION_COUNT];
+  struct texts texts = {.cpus = NULL};
   struct options options = {.host = "localhost", .port = DEFAULT_PORT, .handler = HANDLER_UNSAID};
-  fill_table(&options, table);
+  fill_table(&options, &texts, table);
   struct cli cli = {.options = table, .option_count = OPTION_COUNT};
   int error = cli_parse(&cli, argc, argv);
   if (error)
     return error;
   if (!options.tcp && !options.udp)
     options.tcp = options.udp = true;
+  if (texts.cpus && !cpus_parse(texts.cpus, &options.cpus)) {
+    complain("--cpu=%s: must be numbers of processors below %d, and ranges, as 0 or 0,2-3",
+             texts.cpus, CPUS_MAX);
+    return EXIT_USAGE;
+  }
   error = check_combination(&options);
   if (!error)
     *ret = options;
@@ -169,6 +200,7 @@ static const char help[] =
     "  @ --backend=sigio           the same, driven by signals\n"
     "  @ --prefix --stats          who sent what and when; counters every second\n"
     "  @ --backend=blocking        the same, with a thread for each connection and no loop\n"
+    "  @ --workers=2 --cpu=0-1     two processes, each on a processor of its own\n"
     "  @ --host=* --port=0         all addresses of this machine, any free port\n"
     "  echo hello | nc -N localhost 8888        speak to it; or use the client\n"
     "\n"
@@ -182,6 +214,12 @@ static const char help[] =
     "  are. --print=hex shows every byte as two digits. When the reader of stdout stalls, TCP\n"
     "  peers are held back, and datagrams wait in the kernel, which drops and counts what it\n"
     "  has no room for.\n"
+    "\n"
+    "WORKERS\n"
+    "  Each has a loop and sockets of its own; the kernel shares connections and peers out among\n"
+    "  them. One that dies is started again, at once the first time, then after 0.1 to 5 s; what\n"
+    "  came for it meanwhile waits. Records of all are on stdout, each whole; counters are sums\n"
+    "  (those of loops up to one --stats old). SIGUSR1 and SIGUSR2 are passed on.\n"
     "\n"
     "COUNTERS (of --stats and of the summary at the end; totals since the start)\n"
     "  connections   open now               accepted      all there were\n"
@@ -204,7 +242,8 @@ static const char help[] =
 int options_print_help(void) {
   struct cli_option table[OPTION_COUNT];
   struct options options;
-  fill_table(&options, table);
+  struct texts texts;
+  fill_table(&options, &texts, table);
   const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
   cli_print_help(&cli, help);
   return cli_finish_stdout();

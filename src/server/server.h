@@ -2,7 +2,7 @@
 /*
  * server.h - the echo-print server: what its files share.
  *
- *   main.c      the program
+ *   main.c      the program: one process, or several
  *   options.c   the command line
  *   sockets.c   addresses and ports: one port for TCP and UDP, on each address
  *   serve.c     the server of one process: puts the parts together, runs, tears down
@@ -13,9 +13,10 @@
  *   record.c    what was read as a line of stdout
  *   stats.c     counters, the summary, the heartbeat
  *   ending.c    SIGINT and SIGTERM: the orderly end
+ *   workers.c   --workers: the parent of several such processes, with relay.c and backoff.c
  *
- * It is written against ioloop.h and iostream.h and does not know what model it runs under;
- * but for the blocking model, which is one of the server and not of the loop.
+ * Below the parent it is written against ioloop.h and iostream.h and does not know what model it
+ * runs under; but for the blocking model, which is one of the server and not of the loop.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H

@@ -12,8 +12,8 @@ from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, ca
                      main, need_ipv6, numbers, readable, receive, receive_all, run, skip, wait_until, writable)
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--print",
-           "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--heartbeat",
-           "--stats", "--list-backends", "--help", "--version"]
+           "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",
+           "--heartbeat", "--stats", "--list-backends", "--help", "--version"]
 BACKENDS = ["select", "poll", "epoll", "epoll-et", "kqueue", "sigio", "rtsig", "nonblocking",
             "libevent", "blocking"]
 IMAGE = b"\x1b]0;owned\x07\x1b[31mred\x9b5m \x00\x7f \xff\xfe ok \xc2\x9b \xe2\x82\xac\tend\n"
@@ -460,6 +460,13 @@ WRONG = [
     ("--stats=x", "--stats"),
     ("--tcp=yes", "--tcp"),
     ("--host=", "--host"),
+    ("--workers=0", "--workers"),
+    ("--workers=two", "--workers"),
+    ("--workers=100000", "256"),
+    ("--cpu=", "--cpu"),
+    ("--cpu=all", "all"),
+    ("--cpu=3-2", "3-2"),
+    ("--cpu=0,", "ranges"),
 ]
 
 for wrong, named in WRONG:
@@ -476,8 +483,10 @@ for wrong, named in WRONG:
 def _():
     for options, words in [
             (["--udp", "--handler=thread"], rb"--handler=thread.*--udp"),
+            (["--udp", "--handler=thread", "--workers=2"], rb"--handler=thread.*--udp"),
             (["--backend=blocking", "--handler=inline"], rb"--handler=inline.*blocking"),
-            (["--backend=blocking:now"], rb"blocking:now")]:
+            (["--backend=blocking:now"], rb"blocking:now"),
+            (["--workers=2", "--backend=bogus"], rb"bogus")]:
         code, out, err = run(SERVER, "--port=0", *options)
         equal((code, out, err.count(b"\n")), (2, b"", 1), "exit code, stdout, lines (%r)" % err)
         check(re.search(words, err), "%r does not say %r" % (err, words))
@@ -519,6 +528,35 @@ def _():
 def _():
     one_line(["--host=127.0.0.1", "--port=0"], rb"(?i)descriptors|open files", rb"ulimit",
              limits={resource.RLIMIT_NOFILE: 5})
+
+
+@case("trouble: --cpu names a processor that is not here, exit 1")
+def _():
+    for more in ([], ["--workers=2"]):
+        one_line(["--host=127.0.0.1", "--port=0", "--cpu=0,1023"] + more, rb"--cpu.*\b1023\b")
+
+
+@case("--cpu: the process stays there, with all its threads; workers have one each, in turn")
+def _():
+    usable = sorted(os.sched_getaffinity(0))
+    chosen = ",".join(str(cpu) for cpu in usable[:2])
+    with Server("--cpu=" + chosen) as server:
+        server.echo(b"hello\n")
+        equal(os.sched_getaffinity(server.pid), set(usable[:2]), "processors of the server")
+    with Server("--cpu=%d" % usable[-1], "--backend=blocking") as server:
+        with server.connect() as sock:
+            server.echo(b"hello\n", sock)
+            tasks = [int(task) for task in os.listdir("/proc/%d/task" % server.pid)]
+            check(len(tasks) > 3, "only %d threads" % len(tasks))
+            equal([os.sched_getaffinity(task) for task in tasks], [{usable[-1]}] * len(tasks),
+                  "processors of its threads")
+    with Server("--cpu=" + chosen, "--workers=3") as server:
+        with open("/proc/%d/task/%d/children" % (server.pid, server.pid)) as file:
+            workers = sorted(int(word) for word in file.read().split())
+        expected = [{usable[index % min(2, len(usable))]} for index in range(3)]
+        equal(sorted(map(sorted, map(os.sched_getaffinity, workers))),
+              sorted(map(sorted, expected)), "processors of the workers")
+        equal(os.sched_getaffinity(server.pid), set(usable), "processors of the parent")
 
 
 @case("blocking: a thread for each listener, each UDP socket, each connection; no loop turns")

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relay.h - from a worker's stdout to ours, whole lines at a time.
+ */
+#ifndef SERVER_RELAY_H
+#define SERVER_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../programs/output.h"
+
+struct relay;
+
+/* Read `fd`, which is taken: closed by relay_free. -errno of watching it; -ENOMEM. */
+int relay_new(struct ioloop *loop, int fd, struct output *output, struct relay **ret);
+
+/* Read no more for now, or go on. */
+void relay_hold(struct relay *relay, bool hold);
+
+/* The worker is dead: take what it left. A line that it did not finish is dropped. */
+void relay_finish(struct relay *relay);
+
+/* Lines passed on so far. */
+uint64_t relay_lines(const struct relay *relay);
+
+/* In a forked child: close what was inherited, and touch nothing that is the parent's. */
+void relay_forget(struct relay *relay);
+
+/* NULL is fine. */
+void relay_free(struct relay *relay);
+
+#endif

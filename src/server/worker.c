@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c - one worker process, as its parent sees it.
+ *
+ *              +- pipe: its stdout (relay.c)
+ *   parent ----+- line: "I serve"; when it ends, the other side is gone
+ *              +- memory: its counters (counts.h)
+ *              +- its sockets, which the parent opened
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server.h"
+#include "workers.h"
+
+/* ---- in the child --------------------------------------------------------------------- */
+
+/* Nothing of the parent's stays open here: else the end of a pipe would not be seen when it has
+ * come. */
+static void forget_parent(struct workers *workers, const struct slot *own) {
+  for (size_t i = 0; i < workers->count; i++) {
+    struct slot *slot = &workers->slots[i];
+    if (slot->control >= 0)
+      close(slot->control);
+    if (slot->relay)
+      relay_forget(slot->relay);
+    if (slot != own)
+      sockets_close(slot->sockets);
+  }
+  output_forget(workers->output);
+  ioloop_free(workers->loop); /* the copy; signals have their old dispositions again */
+}
+
+static _Noreturn void become(struct slot *slot, int control, int out) {
+  struct workers *workers = slot->workers;
+  const struct options *options = workers->options;
+  const struct worker worker = {
+      .sockets = slot->sockets, .counts = slot->counts, .control = control};
+  forget_parent(workers, slot);
+  dup2(out, STDOUT_FILENO);
+  close(out);
+  int status = options->cpus.count > 0 ? cpus_stay_on(&options->cpus, slot->index) : 0;
+  if (!status)
+    status = server_run(options, &worker);
+  exit(status);
+}
+
+/* ---- in the parent -------------------------------------------------------------------- */
+
+static void close_control(struct slot *slot) {
+  if (slot->control < 0)
+    return;
+  ioloop_remove_handler(slot->workers->loop, slot->control);
+  close(slot->control);
+  slot->control = -1;
+}
+
+static void listen_to(struct slot *slot) {
+  char byte;
+  ssize_t n = slot->control < 0 ? -1 : read(slot->control, &byte, 1);
+  if (n > 0)
+    slot->serving = true;
+  else if (n == 0)
+    close_control(slot);
+}
+
+static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct slot *slot = arg;
+  (void)loop, (void)fd, (void)events;
+  listen_to(slot);
+  workers_on_serving(slot->workers);
+}
+
+static void close_pair(const int pair[2]) {
+  close(pair[0]);
+  close(pair[1]);
+}
+
+static int open_lines(int control[2], int out[2]) {
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, control) < 0)
+    return -errno;
+  if (pipe(out) == 0 && fcntl(out[0], F_SETFL, O_NONBLOCK) == 0 &&
+      fcntl(control[0], F_SETFL, O_NONBLOCK) == 0)
+    return 0;
+  int error = -errno;
+  close_pair(control);
+  return error;
+}
+
+/* Signals that mean the end wait until the child can receive them: serve.c. */
+static pid_t fork_held(void) {
+  sigset_t held, before;
+  sigemptyset(&held);
+  sigaddset(&held, SIGINT);
+  sigaddset(&held, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &held, &before);
+  pid_t pid = fork();
+  int error = errno;
+  if (pid != 0)
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pid < 0 ? -error : pid;
+}
+
+static int watch(struct slot *slot, int control, int out) {
+  struct workers *workers = slot->workers;
+  int error = relay_new(workers->loop, out, workers->output, &slot->relay);
+  if (error) {
+    close(out);
+    close(control);
+    return error;
+  }
+  relay_hold(slot->relay, workers->stalled);
+  slot->control = control;
+  return ioloop_add_handler(workers->loop, control, IOLOOP_READ, on_control, slot);
+}
+
+int worker_start(struct slot *slot) {
+  int control[2], out[2];
+  int error = open_lines(control, out);
+  if (error)
+    return error;
+  pid_t pid = fork_held();
+  if (pid == 0) {
+    close(control[0]);
+    close(out[0]);
+    become(slot, control[1], out[1]);
+  }
+  close(control[1]);
+  close(out[1]);
+  if (pid < 0) {
+    close(control[0]);
+    close(out[0]);
+    return (int)pid;
+  }
+  slot->pid = pid;
+  slot->serving = false;
+  slot->started_ns = ioloop_time(slot->workers->loop);
+  return watch(slot, control[0], out[0]);
+}
+
+void worker_bury(struct slot *slot) {
+  slot->pid = 0;
+  listen_to(slot); /* it may have said that it serves, and died before we heard it */
+  if (slot->relay)
+    relay_finish(slot->relay);
+  tally_bury(slot);
+  relay_free(slot->relay);
+  slot->relay = NULL;
+  close_control(slot);
+}

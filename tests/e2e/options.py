@@ -485,6 +485,7 @@ def _():
             (["--udp", "--handler=thread"], rb"--handler=thread.*--udp"),
             (["--udp", "--handler=thread", "--workers=2"], rb"--handler=thread.*--udp"),
             (["--backend=blocking", "--handler=inline"], rb"--handler=inline.*blocking"),
+            (["--backend=blocking", "--spin=5"], rb"--spin.*blocking"),
             (["--backend=blocking:now"], rb"blocking:now"),
             (["--workers=2", "--backend=bogus"], rb"bogus")]:
         code, out, err = run(SERVER, "--port=0", *options)

@@ -24,6 +24,7 @@
 #ifndef IOLOOP_BACKEND_H
 #define IOLOOP_BACKEND_H
 
+#include "completion.h"
 #include "ioloop.h"
 
 /* A report. Laid out like Linux's struct epoll_event, so that epoll_wait fills it in place. */
@@ -98,6 +99,11 @@ struct ioloop_backend {
   /* In a forked child, instead of fini: let go of our copies (close descriptors, free memory)
    * and touch nothing that is shared with the parent. */
   void (*after_fork)(struct ioloop *loop, void *state);
+
+  /* IOLOOP_F_COMPLETION only, else NULL: the model's other face, which the streams use. News of
+   * operations are one entry of a wait's report, with the token of the descriptor that
+   * completion->fd names; the core then calls completion->dispatch. */
+  const struct ioloop_completion *completion;
 };
 
 /* ---- what a backend may ask of the core ---------------------------------------------- */
@@ -125,6 +131,7 @@ struct ioloop_metrics *ioloop__metrics(struct ioloop *loop);
 int ioloop__check_fd(int fd);
 
 extern const struct ioloop_backend ioloop__select, ioloop__poll, ioloop__epoll, ioloop__sigio,
-    ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking, ioloop__kqueue;
+    ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking, ioloop__kqueue,
+    ioloop__io_uring;
 
 #endif

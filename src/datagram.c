@@ -45,10 +45,18 @@ static int wake_later(struct datagram *it, uint64_t delay_ns) {
                   : ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout);
 }
 
+void datagram__wake(struct datagram *it) {
+  (void)wake_later(it, 0);
+}
+
 void datagram__update_interest(struct datagram *it) {
   unsigned mask = 0;
   if (!(it->flags & (DATAGRAM_HELD | DATAGRAM_REST_READ)))
     mask |= IOLOOP_READ;
+  if (it->completer) {
+    datagram__update_receiving(it, mask);
+    return;
+  }
   if (ioloop__fifo_size(it->queue) && !(it->flags & DATAGRAM_REST_WRITE))
     mask |= IOLOOP_WRITE;
   if (mask == it->mask)
@@ -82,16 +90,17 @@ static void tell_error(struct datagram *it) {
     (void)wake_later(it, 0);
 }
 
-/* Around all that calls the program. After the outermost call, do what could not be done inside. */
-static void enter(struct datagram *it) {
+/* After the outermost call, do what could not be done inside. */
+void datagram__enter(struct datagram *it) {
   it->depth++;
 }
 
-static void leave(struct datagram *it) {
+void datagram__leave(struct datagram *it) {
   if (it->depth == 1 && it->error && !(it->flags & DATAGRAM_CLOSED))
     tell_error(it);
   if (--it->depth == 0 && it->flags & DATAGRAM_CLOSED) {
     free(it->queue);
+    free(it->kept);
     free(it);
   }
 }
@@ -101,14 +110,17 @@ static void on_timeout(struct ioloop *loop, void *arg) {
   (void)loop;
   it->timeout = 0;
   it->flags &= (uint8_t) ~(DATAGRAM_REST_READ | DATAGRAM_REST_WRITE);
-  enter(it);
-  datagram__flush(it);
-  leave(it);
+  datagram__enter(it);
+  if (it->kept && !ioloop__gate_stops(&it->gate))
+    datagram__deliver_kept(it, SIZE_MAX);
+  if (!(it->flags & DATAGRAM_CLOSED))
+    datagram__flush(it);
+  datagram__leave(it);
 }
 
 /* ---- receiving ---------------------------------------------------------------------------- */
 
-static void deliver(struct datagram *it, const struct ioloop__message *message) {
+void datagram__deliver(struct datagram *it, const struct ioloop__message *message) {
   if (message->truncated) {
     it->metrics.truncated++;
     return;
@@ -128,7 +140,7 @@ static void deliver_all(struct datagram *it, const struct ioloop__message *messa
       it->flags |= DATAGRAM_COLLECTING;
     else if (!outer)
       it->flags &= (uint8_t)~DATAGRAM_COLLECTING;
-    deliver(it, &messages[i]);
+    datagram__deliver(it, &messages[i]);
   }
 }
 
@@ -145,7 +157,7 @@ static int receive(struct datagram *it, char *buffer, int count) {
   return n;
 }
 
-static void receive_failed(struct datagram *it, int error) {
+void datagram__receive_failed(struct datagram *it, int error) {
   if (error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR)
     return;
   if (error == -ENOMEM || error == -ENOBUFS)
@@ -160,19 +172,26 @@ static void adapt_batch(struct datagram *it, int got) {
     it->batch = (uint8_t)(it->batch < DATAGRAM_BATCH / 2 ? it->batch * 2 : DATAGRAM_BATCH);
 }
 
-static void ready_to_read(struct datagram *it) {
-  if (ioloop__gate_stops(&it->gate)) {
+bool datagram__held_by_gate(struct datagram *it) {
+  if (!ioloop__gate_stops(&it->gate))
+    return false;
+  if (!(it->flags & DATAGRAM_HELD)) {
     it->flags |= DATAGRAM_HELD;
     ioloop__gate_hold(&it->gate);
-    datagram__update_interest(it);
-    return;
   }
+  datagram__update_interest(it);
+  return true;
+}
+
+static void ready_to_read(struct datagram *it) {
+  if (datagram__held_by_gate(it))
+    return;
   char *buffer = ioloop__scratch(it->loop, (size_t)it->batch * SLOT_STRIDE);
   int n = buffer ? receive(it, buffer, it->batch) : -ENOMEM;
   if (it->flags & DATAGRAM_CLOSED)
     return;
   if (n < 0)
-    receive_failed(it, n);
+    datagram__receive_failed(it, n);
   else if (ioloop__fifo_size(it->queue))
     datagram__flush(it);
   adapt_batch(it, n);
@@ -181,12 +200,12 @@ static void ready_to_read(struct datagram *it) {
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct datagram *it = arg;
   (void)loop, (void)fd;
-  enter(it);
+  datagram__enter(it);
   if (events & IOLOOP_WRITE)
     datagram__ready_to_write(it);
   if (events & it->mask & IOLOOP_READ)
     ready_to_read(it);
-  leave(it);
+  datagram__leave(it);
 }
 
 /* With a buffer of its own: it may be called from a callback whose data is in the shared one. */
@@ -194,9 +213,14 @@ size_t datagram_drain(struct datagram *socket, size_t max) {
   char *buffer = malloc((size_t)DRAIN_BATCH * SLOT_STRIDE);
   if (!buffer)
     return 0;
+  datagram__enter(socket);
   size_t delivered = 0;
   int failures = 0; /* bounded: an error that stays would keep us here */
-  enter(socket);
+  socket->flags |= DATAGRAM_DRAINING;
+  if (socket->completer) {
+    datagram__pause_receiving(socket);
+    delivered = datagram__deliver_kept(socket, max);
+  }
   while (delivered < max && failures < DATAGRAM_BATCH && !(socket->flags & DATAGRAM_CLOSED)) {
     int count = max - delivered < DRAIN_BATCH ? (int)(max - delivered) : DRAIN_BATCH;
     int n = receive(socket, buffer, count);
@@ -207,9 +231,10 @@ size_t datagram_drain(struct datagram *socket, size_t max) {
     else if (failures++, n != -EINTR)
       datagram__note_error(socket, n);
   }
+  socket->flags &= (uint8_t)~DATAGRAM_DRAINING;
   if (!(socket->flags & DATAGRAM_CLOSED))
     datagram__flush(socket);
-  leave(socket);
+  datagram__leave(socket);
   free(buffer);
   return delivered;
 }
@@ -221,6 +246,8 @@ static void gate_opened(struct ioloop__gate_member *member) {
   if (!(it->flags & DATAGRAM_HELD))
     return;
   it->flags &= (uint8_t)~DATAGRAM_HELD;
+  if (it->kept)
+    datagram__wake(it);
   datagram__update_interest(it);
 }
 
@@ -239,7 +266,13 @@ int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_er
                           .on_datagram = fn,
                           .on_error = on_error,
                           .arg = arg};
-  r = ioloop_add_handler(loop, fd, IOLOOP_READ, on_ready, it);
+  ioloop__list_init(&it->sends);
+  ioloop__list_init(&it->spares);
+  r = datagram__use_completion(it);
+  if (!r)
+    r = ioloop_add_handler(loop, fd, it->completer ? 0 : IOLOOP_READ, on_ready, it);
+  if (!r && it->completer)
+    datagram__update_interest(it);
   if (r)
     free(it);
   else
@@ -282,7 +315,7 @@ int datagram_fd(const struct datagram *socket) {
 void datagram_close(struct datagram *socket) {
   if (!socket || socket->flags & DATAGRAM_CLOSED)
     return;
-  enter(socket);
+  datagram__enter(socket);
   datagram__flush(socket);
   datagram__drop_queue(socket);
   socket->flags |= DATAGRAM_CLOSED;
@@ -290,6 +323,8 @@ void datagram_close(struct datagram *socket) {
     ioloop_remove_timeout(socket->loop, socket->timeout);
   ioloop__gate_detach(&socket->gate);
   ioloop_remove_handler(socket->loop, socket->fd);
+  if (socket->completer)
+    datagram__cancel_operations(socket);
   close(socket->fd);
-  leave(socket);
+  datagram__leave(socket);
 }

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* datagram_internal.h - what a datagram socket is made of: datagram.c receives and lives,
- * datagram_send.c sends. */
+ * datagram_send.c sends, datagram_completion.c does both where the backend offers completion. */
 #ifndef IOLOOP_DATAGRAM_INTERNAL_H
 #define IOLOOP_DATAGRAM_INTERNAL_H
 
+#include "completion.h"
 #include "fifo.h"
 #include "gate.h"
 #include "iostream.h"
+#include "platform.h"
 
 enum {
   DATAGRAM_HELD = 1 << 0,       /* stopped by its gate: does not read */
   DATAGRAM_REST_READ = 1 << 1,  /* the kernel calls it ready and it is not: not watched for ... */
   DATAGRAM_REST_WRITE = 1 << 2, /* ... a moment */
   DATAGRAM_COLLECTING = 1 << 3, /* a batch is being delivered: replies leave at its end */
-  DATAGRAM_CLOSED = 1 << 4      /* only its memory is left */
+  DATAGRAM_CLOSED = 1 << 4,     /* only its memory is left */
+  DATAGRAM_DRAINING = 1 << 5    /* sends at once, and not by completion */
 };
 
 enum {
@@ -37,17 +40,43 @@ struct datagram {
   struct ioloop__fifo *queue; /* of records, see datagram_send.c */
   ioloop_timeout timeout;
   struct datagram_metrics metrics;
+
+  /* datagram_completion.c */
+  const struct ioloop__completer *completer; /* NULL: by readiness */
+  struct ioloop__op receiving;
+  uint8_t operations;        /* what is under way, sends not counted */
+  struct ioloop__list sends; /* under way */
+  struct ioloop__list spares;
+  unsigned spare_count;
+  size_t sending;            /* bytes of what is under way */
+  struct ioloop__fifo *kept; /* received when it could not be delivered: records, as in `queue` */
 };
 
 /* ---- datagram.c ------------------------------------------------------------------------ */
 
 void datagram__update_interest(struct datagram *it);
 
+/* Have datagram__flush called soon, when nothing of the program is under way. */
+void datagram__wake(struct datagram *it);
+
 /* Stop watching for reading or writing for a moment. */
 void datagram__rest(struct datagram *it, unsigned flag);
 
 /* Count an error and have the program told. */
 void datagram__note_error(struct datagram *it, int error);
+
+/* Around all that calls the program. */
+void datagram__enter(struct datagram *it);
+void datagram__leave(struct datagram *it);
+
+/* Hand one to the program, or count it if that is not what was sent. */
+void datagram__deliver(struct datagram *it, const struct ioloop__message *message);
+
+/* Receiving failed. */
+void datagram__receive_failed(struct datagram *it, int error);
+
+/* Stop reading if the gate says so. */
+bool datagram__held_by_gate(struct datagram *it);
 
 /* ---- datagram_send.c ------------------------------------------------------------------- */
 
@@ -57,7 +86,42 @@ void datagram__flush(struct datagram *it);
 /* The socket became writable. */
 void datagram__ready_to_write(struct datagram *it);
 
+/* Append a datagram to a queue of records. -ENOMEM. */
+int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message);
+
+/* Describe the first records of a queue, `max` at most. Returns how many; *size is their room. */
+int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
+                    size_t *size);
+
 /* Drop and count what is queued. */
 void datagram__drop_queue(struct datagram *it);
+
+enum {
+  DATAGRAM_QUEUE_MAX = 256 * 1024 /* bytes that may wait for the kernel to take them */
+};
+
+/* ---- datagram_completion.c ------------------------------------------------------------- */
+
+/* If the loop's backend offers it, and the socket is one of UDP. 0 or -errno. */
+int datagram__use_completion(struct datagram *it);
+
+/* Receive, or stop it. */
+void datagram__update_receiving(struct datagram *it, bool wanted);
+
+/* What the kernel has received already is kept when this returns, and no more follows until
+ * datagram__update_interest. */
+void datagram__pause_receiving(struct datagram *it);
+
+/* Deliver what was kept, `max` at most. Returns how many. */
+size_t datagram__deliver_kept(struct datagram *it, size_t max);
+
+/* Send one; a copy waits. 0, -ENOBUFS, -ENOMEM. */
+int datagram__start_send(struct datagram *it, const struct ioloop__message *message);
+
+/* What datagram_drain could not send is sent by completion. */
+void datagram__hand_over(struct datagram *it);
+
+/* For close: nothing is under way when this returns. */
+void datagram__cancel_operations(struct datagram *it);
 
 #endif

@@ -23,7 +23,6 @@
 
 enum {
   LARGEST = 65507, /* 65,535 less the headers of IPv4 and UDP */
-  QUEUE_MAX = 256 * 1024,
   FUTILE_MAX = 2
 };
 
@@ -31,7 +30,8 @@ enum {
 
 struct record {
   uint32_t size;
-  uint32_t peer_size; /* 0: none */
+  uint16_t peer_size; /* 0: none */
+  bool truncated;
 };
 
 static size_t padded(size_t size) {
@@ -42,10 +42,11 @@ static size_t record_size(size_t size, size_t peer_size) {
   return sizeof(struct record) + padded(peer_size) + padded(size);
 }
 
-static int append(struct datagram *it, const struct ioloop__message *message) {
+int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message) {
   struct record record = {.size = (uint32_t)message->size,
-                          .peer_size = message->peer ? message->peer_size : 0};
-  char *room = ioloop__fifo_extend(&it->queue, record_size(record.size, record.peer_size));
+                          .peer_size = message->peer ? (uint16_t)message->peer_size : 0,
+                          .truncated = message->truncated};
+  char *room = ioloop__fifo_extend(queue, record_size(record.size, record.peer_size));
   if (!room)
     return -ENOMEM;
   memcpy(room, &record, sizeof record);
@@ -57,11 +58,12 @@ static int append(struct datagram *it, const struct ioloop__message *message) {
   return 0;
 }
 
-/* Describe the first records, as many as a call takes. Returns how many. */
-static int front(struct datagram *it, struct ioloop__message *messages) {
-  char *at = ioloop__fifo_data(it->queue), *end = at + ioloop__fifo_size(it->queue);
+int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
+                    size_t *size) {
+  char *begin = queue ? ioloop__fifo_data(queue) : NULL, *at = begin;
+  char *end = begin + ioloop__fifo_size(queue);
   int count = 0;
-  while (at < end && count < DATAGRAM_BATCH) {
+  while (at < end && count < max) {
     struct record record;
     memcpy(&record, at, sizeof record);
     char *peer = at + sizeof record;
@@ -70,9 +72,11 @@ static int front(struct datagram *it, struct ioloop__message *messages) {
         .size = record.size,
         .peer = record.peer_size ? (struct sockaddr_storage *)(void *)peer : NULL,
         .peer_size = record.peer_size,
+        .truncated = record.truncated,
     };
     at += record_size(record.size, record.peer_size);
   }
+  *size = (size_t)(at - begin);
   return count;
 }
 
@@ -118,13 +122,12 @@ static bool flush_queue(struct datagram *it) {
   bool moved = false;
   while (ioloop__fifo_size(it->queue)) {
     struct ioloop__message messages[DATAGRAM_BATCH];
-    int done = transmit(it, messages, front(it, messages));
+    size_t size;
+    int done = transmit(it, messages, datagram__front(it->queue, messages, DATAGRAM_BATCH, &size));
     if (!done)
       break;
     moved = true;
-    size_t size = 0;
-    for (int i = 0; i < done; i++)
-      size += record_size(messages[i].size, messages[i].peer_size);
+    datagram__front(it->queue, messages, done, &size);
     ioloop__fifo_consume(it->queue, size);
   }
   return moved;
@@ -133,6 +136,8 @@ static bool flush_queue(struct datagram *it) {
 void datagram__flush(struct datagram *it) {
   if (ioloop__fifo_size(it->queue))
     flush_queue(it);
+  if (it->completer)
+    datagram__hand_over(it);
   datagram__update_interest(it);
 }
 
@@ -149,10 +154,8 @@ void datagram__ready_to_write(struct datagram *it) {
 void datagram__drop_queue(struct datagram *it) {
   struct ioloop__message messages[DATAGRAM_BATCH];
   while (ioloop__fifo_size(it->queue)) {
-    int count = front(it, messages);
-    size_t size = 0;
-    for (int i = 0; i < count; i++)
-      size += record_size(messages[i].size, messages[i].peer_size);
+    size_t size;
+    int count = datagram__front(it->queue, messages, DATAGRAM_BATCH, &size);
     ioloop__fifo_consume(it->queue, size);
     it->metrics.send_dropped += (uint64_t)count;
   }
@@ -162,13 +165,13 @@ void datagram__drop_queue(struct datagram *it) {
 
 static bool fits(const struct datagram *it, const struct ioloop__message *message) {
   size_t peer_size = message->peer ? message->peer_size : 0;
-  return ioloop__fifo_size(it->queue) + record_size(message->size, peer_size) <= QUEUE_MAX;
+  return ioloop__fifo_size(it->queue) + record_size(message->size, peer_size) <= DATAGRAM_QUEUE_MAX;
 }
 
 static int enqueue(struct datagram *it, const struct ioloop__message *message) {
   if (!fits(it, message) && it->flags & DATAGRAM_COLLECTING)
     datagram__flush(it); /* a batch may bring 4 MiB */
-  int r = fits(it, message) ? append(it, message) : -ENOBUFS;
+  int r = fits(it, message) ? datagram__append(&it->queue, message) : -ENOBUFS;
   if (r)
     it->metrics.send_dropped++;
   else if (!(it->flags & DATAGRAM_COLLECTING))
@@ -190,6 +193,8 @@ int datagram_send(struct datagram *socket, const void *data, size_t size,
       .peer = peer_size ? (struct sockaddr_storage *)(uintptr_t)peer : NULL,
       .peer_size = peer_size,
   };
+  if (socket->completer && !(socket->flags & DATAGRAM_DRAINING))
+    return datagram__start_send(socket, &message);
   bool waits = ioloop__fifo_size(socket->queue) || socket->flags & DATAGRAM_COLLECTING;
   if (!waits && transmit(socket, &message, 1) == 1)
     return 0;

@@ -138,6 +138,13 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
   return 0;
 }
 
+int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler *handler) {
+  int r = ioloop_add_handler(loop, fd, 0, handler, NULL);
+  if (!r)
+    loop->table.fds[fd].wanted = with_error(IOLOOP_READ);
+  return r;
+}
+
 int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
                            void *arg) {
   if (ioloop__inherited(loop))

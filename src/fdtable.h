@@ -30,6 +30,9 @@ struct ioloop__fdtable {
   int first_dirty;
 };
 
+/* A handler whose reports the backend makes up: it is not told of the descriptor. */
+int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler *handler);
+
 /* Take changed masks to the backend. */
 void ioloop__fdtable_flush(struct ioloop *loop);
 

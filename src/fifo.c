@@ -9,7 +9,9 @@
 #include <string.h>
 
 enum {
-  SMALLEST = 1024
+  SMALLEST = 1024,
+  SPARE_CAPACITY = 16 * 1024, /* of the largest that is kept */
+  SPARES = 64
 };
 
 static struct ioloop__fifo *enlarged(struct ioloop__fifo *old, size_t size) {
@@ -68,4 +70,34 @@ void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size) {
   fifo->head += size;
   if (fifo->head == fifo->tail)
     fifo->head = fifo->tail = 0;
+}
+
+/* A spare one holds the next, in place of data. */
+static struct ioloop__fifo **link_of(struct ioloop__fifo *fifo) {
+  return (struct ioloop__fifo **)(void *)fifo->data;
+}
+
+struct ioloop__fifo *ioloop__fifo_reuse(struct ioloop__fifo_spares *spares) {
+  struct ioloop__fifo *fifo = spares->first;
+  if (fifo) {
+    spares->first = *link_of(fifo);
+    spares->count--;
+  }
+  return fifo;
+}
+
+void ioloop__fifo_recycle(struct ioloop__fifo_spares *spares, struct ioloop__fifo *fifo) {
+  if (!fifo || fifo->capacity > SPARE_CAPACITY || spares->count == SPARES) {
+    free(fifo);
+    return;
+  }
+  fifo->head = fifo->tail = 0;
+  *link_of(fifo) = spares->first;
+  spares->first = fifo;
+  spares->count++;
+}
+
+void ioloop__fifo_spares_free(struct ioloop__fifo_spares *spares) {
+  while (spares->first)
+    free(ioloop__fifo_reuse(spares));
 }

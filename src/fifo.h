@@ -32,6 +32,17 @@ char *ioloop__fifo_extend(struct ioloop__fifo **fifo, size_t size);
 /* The same, filled with `data`. -ENOMEM. */
 int ioloop__fifo_append(struct ioloop__fifo **fifo, const void *data, size_t size);
 
+/* Used queues, for those that need one for a moment again and again. */
+struct ioloop__fifo_spares {
+  struct ioloop__fifo *first;
+  unsigned count;
+};
+/* NULL: there is none. */
+struct ioloop__fifo *ioloop__fifo_reuse(struct ioloop__fifo_spares *spares);
+/* Keep it, or free it: of large ones and of many nothing is kept. NULL is fine. */
+void ioloop__fifo_recycle(struct ioloop__fifo_spares *spares, struct ioloop__fifo *fifo);
+void ioloop__fifo_spares_free(struct ioloop__fifo_spares *spares);
+
 /* Take `size` bytes from the front. Emptied, it is kept: the caller frees it or not. */
 void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size);
 

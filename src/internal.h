@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "callbacks.h"
 #include "fdtable.h"
+#include "fifo.h"
 #include "ioloop.h"
 #include "platform.h"
 #include "scratch.h"
@@ -38,6 +39,7 @@ struct ioloop {
   void *state; /* the backend's */
   /* The backend's, or spin.c's in front of it. */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
+  struct ioloop__completer completer;
   struct ioloop__fdtable table;
   struct ioloop__timers timers;
   struct ioloop__callbacks callbacks;
@@ -60,6 +62,7 @@ struct ioloop {
   struct ioloop__signals signals;
   void *scratch;
   size_t scratch_size;
+  struct ioloop__fifo_spares spares;
   char *name;
 
   struct ioloop_ready ready[IOLOOP__MAX_READY];
@@ -83,6 +86,9 @@ static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
   else
     atomic_fetch_and(&loop->attention, ~bit);
 }
+
+/* Used queues of streams. */
+struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
 /* observe.c: around every call of user code while the loop is watched. */
 uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events);

@@ -3,7 +3,7 @@
  * ioloop.h - one event loop, every I/O model behind it.
  *
  * A loop watches file descriptors, timers, signals and other threads, and calls back.
- * How it watches - select, poll, epoll, SIGIO, real-time signals, libevent - is chosen
+ * How it watches - select, poll, epoll, SIGIO, real-time signals, io_uring, libevent - is chosen
  * by name when the loop is made, and changes nothing in this contract.
  *
  * Conventions
@@ -272,7 +272,8 @@ struct ioloop_metrics {
   uint64_t rebuilds;   /* kernel sets rebuilt because of a descriptor's ghost */
   uint64_t abandoned;  /* registrations dropped because their descriptor was closed */
   uint64_t signals;    /* SIGIO and rt signals taken by a signal-driven backend */
-  uint64_t overflows;  /* overflows of the rt signal queue */
+  uint64_t overflows;  /* of the rt signal queue, or of io_uring's completion ring */
+  uint64_t starved;    /* receives of io_uring that had to wait for a buffer */
   uint64_t rescues;    /* ready descriptors found only by the safety scan: should be 0 */
   /* With ioloop_set_spin, else 0: */
   uint64_t spins;     /* looks */

@@ -50,6 +50,10 @@ static int set_mask(struct iostream *stream, unsigned mask) {
 }
 
 void iostream__update_interest(struct iostream *stream) {
+  if (stream->completer) {
+    iostream__update_receiving(stream);
+    return;
+  }
   unsigned mask = interest(stream);
   if (mask == stream->mask)
     return;
@@ -66,6 +70,7 @@ static void release(struct iostream *stream) {
     free(stream->framing->bytes);
   free(stream->framing);
   free(stream->queue);
+  free(stream->next);
   free(stream);
 }
 
@@ -83,6 +88,8 @@ void iostream__finish(struct iostream *stream, int error) {
   ioloop__gate_detach(&stream->gate);
   if (stream->flags & STREAM_REGISTERED)
     ioloop_remove_handler(stream->loop, stream->fd);
+  if (stream->operations)
+    iostream__cancel_operations(stream);
   close(stream->fd);
   stream->fd = -1;
   if (stream->owner)
@@ -135,7 +142,7 @@ int iostream__defer(struct iostream *stream) {
   if (stream->depth || stream->timeout)
     return 0;
   int r = ioloop_call_at(stream->loop, 0, on_timeout, stream, &stream->timeout);
-  if (r) {
+  if (r && !stream->completer) {
     stream->mask = IOLOOP_READ | IOLOOP_WRITE;
     set_mask(stream, stream->mask);
   }
@@ -153,11 +160,24 @@ void iostream__fail(struct iostream *stream, int error) {
 
 /* ---- events ------------------------------------------------------------------------------ */
 
+/* From here on by completion, if there is that. */
+static int leave_readiness(struct iostream *stream) {
+  iostream__use_completion(stream);
+  if (!stream->completer)
+    return 0;
+  ioloop_remove_handler(stream->loop, stream->fd);
+  stream->flags &= (uint16_t)~STREAM_REGISTERED;
+  stream->mask = 0;
+  return ioloop__set_blocking(stream->fd, true);
+}
+
 static void ready_to_connect(struct iostream *stream) {
   int r = iostream__connect_result(stream->fd);
   if (r == -EINPROGRESS)
     return;
   stream->flags &= (uint16_t)~STREAM_CONNECTING;
+  if (!r)
+    r = leave_readiness(stream);
   if (r) {
     iostream__fail(stream, r);
     return;
@@ -217,9 +237,14 @@ int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
     r = new_stream(loop, fd, &stream);
   if (r)
     return r;
-  if (!iostream__is_socket(fd))
+  if (iostream__is_socket(fd))
+    iostream__use_completion(stream);
+  else
     stream->flags |= STREAM_NOT_SOCKET;
-  r = set_mask(stream, 0); /* a descriptor that cannot be watched fails here, not later */
+  if (stream->completer)
+    r = ioloop__set_blocking(fd, true);
+  if (!r)
+    r = set_mask(stream, 0); /* a descriptor that cannot be watched fails here, not later */
   if (r)
     free(stream);
   else

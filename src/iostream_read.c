@@ -26,10 +26,6 @@ enum {
 
 /* ---- from the descriptor ----------------------------------------------------------------- */
 
-static size_t buffered(const struct iostream *stream) {
-  return stream->framing ? ioloop__fifo_size(stream->framing->bytes) : 0;
-}
-
 /* 0: the peer has finished. Else an error, which may be none. */
 static void input_ended(struct iostream *stream, ptrdiff_t result) {
   if (iostream__would_block(result))
@@ -42,14 +38,21 @@ static void input_ended(struct iostream *stream, ptrdiff_t result) {
   iostream__defer(stream);
 }
 
-static void keep(struct iostream *stream, const char *data, size_t size) {
-  if (ioloop__fifo_append(&stream->framing->bytes, data, size) < 0)
+/* What was received on its own accord is kept for a read of whichever kind. */
+static bool has_place(struct iostream *stream) {
+  if (!stream->framing)
+    stream->framing = calloc(1, sizeof *stream->framing);
+  return stream->framing;
+}
+
+void iostream__keep(struct iostream *stream, const char *data, size_t size) {
+  if (!has_place(stream) || ioloop__fifo_append(&stream->framing->bytes, data, size) < 0)
     iostream__fail(stream, -ENOMEM);
   else
     iostream__defer(stream);
 }
 
-static bool held_by_gate(struct iostream *stream) {
+bool iostream__held_by_gate(struct iostream *stream) {
   if (!ioloop__gate_stops(&stream->gate))
     return false;
   if (!(stream->flags & STREAM_HELD)) {
@@ -60,7 +63,7 @@ static bool held_by_gate(struct iostream *stream) {
 }
 
 void iostream__ready_to_read(struct iostream *stream) {
-  if (held_by_gate(stream)) {
+  if (iostream__held_by_gate(stream)) {
     iostream__update_interest(stream);
     return;
   }
@@ -73,7 +76,7 @@ void iostream__ready_to_read(struct iostream *stream) {
   if (stream->flags & STREAM_TIMED)
     stream->owner->traffic(stream->owner, stream);
   if (stream->flags & STREAM_FRAMED)
-    keep(stream, buffer, (size_t)size);
+    iostream__keep(stream, buffer, (size_t)size);
   else
     stream->on_read(stream, buffer, (size_t)size, stream->read_arg);
 }
@@ -103,7 +106,7 @@ static ptrdiff_t delimited_size(struct ioloop__framing *framing) {
 
 /* How much of what is buffered the read under way takes; 0: it must wait. */
 static ptrdiff_t frame_size(const struct iostream *stream) {
-  size_t size = buffered(stream);
+  size_t size = iostream__buffered(stream);
   if (!size || !(stream->flags & STREAM_FRAMED))
     return (ptrdiff_t)size;
   if (stream->framing->delimiter_size)
@@ -145,7 +148,7 @@ bool iostream__deliver(struct iostream *stream) {
       iostream__fail(stream, (int)size);
     if (end && end_told)
       return true; /* to a program that goes on asking, once an iteration */
-    if ((size <= 0 && !end) || held_by_gate(stream))
+    if ((size <= 0 && !end) || iostream__held_by_gate(stream))
       return false;
     if (end) {
       end_told = true;
@@ -157,7 +160,7 @@ bool iostream__deliver(struct iostream *stream) {
 }
 
 void iostream__resume_reading(struct iostream *stream) {
-  if (stream->on_read && (buffered(stream) || stream->flags & STREAM_END))
+  if (stream->on_read && (iostream__buffered(stream) || stream->flags & STREAM_END))
     iostream__defer(stream);
   iostream__update_interest(stream);
 }
@@ -171,7 +174,7 @@ static int may_read(const struct iostream *stream) {
 }
 
 static int begin(struct iostream *stream, iostream_read_callback *fn, void *arg) {
-  if (buffered(stream) || stream->flags & STREAM_END) {
+  if (iostream__buffered(stream) || stream->flags & STREAM_END) {
     int r = iostream__defer(stream);
     if (r)
       return r;
@@ -184,9 +187,7 @@ static int begin(struct iostream *stream, iostream_read_callback *fn, void *arg)
 
 static int begin_framed(struct iostream *stream, size_t size, const char *delimiter,
                         size_t delimiter_size, iostream_read_callback *fn, void *arg) {
-  if (!stream->framing)
-    stream->framing = calloc(1, sizeof *stream->framing);
-  if (!stream->framing)
+  if (!has_place(stream))
     return -ENOMEM;
   stream->framing->size = size;
   stream->framing->scanned = 0;
@@ -229,4 +230,17 @@ void iostream_read_stop(struct iostream *stream) {
   if (stream->flags & STREAM_BROKEN)
     iostream__defer(stream);
   iostream__update_interest(stream);
+}
+
+bool iostream_has_input(struct iostream *stream) {
+  char byte;
+  if (stream->flags & STREAM_CLOSED)
+    return false;
+  if (stream->completer)
+    iostream__collect_input(stream);
+  if (iostream__buffered(stream) || stream->input_error)
+    return true;
+  if (stream->flags & STREAM_END)
+    return !(stream->flags & STREAM_END_TOLD);
+  return !iostream__would_block(iostream__peek(stream, &byte));
 }

@@ -18,11 +18,15 @@
 #include "stream_internal.h"
 
 static void drop_queue(struct iostream *stream) {
-  free(stream->queue);
-  stream->queue = NULL;
+  if (stream->completer)
+    ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
+  else
+    free(stream->queue);
+  free(stream->next);
+  stream->queue = stream->next = NULL;
 }
 
-static void broken(struct iostream *stream, int error) {
+void iostream__broken(struct iostream *stream, int error) {
   drop_queue(stream);
   stream->flags |= STREAM_BROKEN;
   stream->flags &= (uint16_t)~STREAM_CHOKED;
@@ -37,8 +41,8 @@ static void finish_sending(struct iostream *stream) {
     iostream__defer(stream);
 }
 
-static void apply_watermarks(struct iostream *stream) {
-  size_t pending = ioloop__fifo_size(stream->queue);
+void iostream__apply_watermarks(struct iostream *stream) {
+  size_t pending = iostream_pending(stream);
   if (pending > stream->high) {
     stream->flags |= STREAM_CHOKED;
   } else if (stream->flags & STREAM_CHOKED && pending <= stream->low) {
@@ -49,8 +53,7 @@ static void apply_watermarks(struct iostream *stream) {
   iostream__update_interest(stream);
 }
 
-/* The queue is empty: say so, and do what waited for it. */
-static void drained(struct iostream *stream) {
+void iostream__drained(struct iostream *stream) {
   drop_queue(stream);
   if (stream->on_drain)
     stream->on_drain(stream, stream->drain_arg);
@@ -69,21 +72,25 @@ void iostream__ready_to_write(struct iostream *stream) {
     iostream__update_interest(stream);
     return;
   }
+  if (stream->completer) { /* what was written before the connection was there */
+    iostream__begin_sending(stream);
+    return;
+  }
   size_t size = ioloop__fifo_size(stream->queue);
   ptrdiff_t sent = iostream__send(stream, ioloop__fifo_data(stream->queue), size);
   if (iostream__would_block(sent))
     return;
   if (sent < 0) {
-    broken(stream, (int)sent);
+    iostream__broken(stream, (int)sent);
     return;
   }
   if (stream->flags & STREAM_TIMED)
     stream->owner->traffic(stream->owner, stream);
   ioloop__fifo_consume(stream->queue, (size_t)sent);
   if ((size_t)sent == size)
-    drained(stream);
+    iostream__drained(stream);
   if (!(stream->flags & STREAM_CLOSED))
-    apply_watermarks(stream);
+    iostream__apply_watermarks(stream);
 }
 
 static int enqueue(struct iostream *stream, const char *data, size_t size, bool begun) {
@@ -91,9 +98,9 @@ static int enqueue(struct iostream *stream, const char *data, size_t size, bool 
   if (r && !begun)
     return r;
   if (r) /* the peer has a part that nothing can follow */
-    broken(stream, r);
+    iostream__broken(stream, r);
   else
-    apply_watermarks(stream);
+    iostream__apply_watermarks(stream);
   return 0;
 }
 
@@ -103,11 +110,13 @@ static const unsigned hopeless = STREAM_BROKEN | STREAM_FAILED;
 int iostream_write(struct iostream *stream, const void *data, size_t size) {
   if (stream->flags & (refusing | hopeless))
     return stream->flags & refusing ? -EPIPE : 0;
+  if (stream->completer)
+    return iostream__queue_write(stream, data, size);
   ptrdiff_t sent = 0;
   if (!stream->queue && !(stream->flags & STREAM_CONNECTING)) {
     sent = iostream__send(stream, data, size);
     if (sent < 0 && !iostream__would_block(sent)) {
-      broken(stream, (int)sent);
+      iostream__broken(stream, (int)sent);
       return 0;
     }
     if (sent < 0)
@@ -121,7 +130,7 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
 }
 
 size_t iostream_pending(const struct iostream *stream) {
-  return ioloop__fifo_size(stream->queue);
+  return ioloop__fifo_size(stream->queue) + ioloop__fifo_size(stream->next);
 }
 
 int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high) {
@@ -129,13 +138,15 @@ int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high) {
     return -EINVAL;
   stream->low = low;
   stream->high = high;
-  apply_watermarks(stream);
+  iostream__apply_watermarks(stream);
+  iostream__await_sent(stream);
   return 0;
 }
 
 void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg) {
   stream->on_drain = fn;
   stream->drain_arg = arg;
+  iostream__await_sent(stream);
 }
 
 int iostream_shutdown(struct iostream *stream) {
@@ -146,6 +157,7 @@ int iostream_shutdown(struct iostream *stream) {
   stream->flags |= STREAM_SHUT;
   if (!stream->queue && !(stream->flags & (hopeless | STREAM_CONNECTING)))
     finish_sending(stream);
+  iostream__await_sent(stream);
   return 0;
 }
 
@@ -156,6 +168,7 @@ void iostream_close_when_sent(struct iostream *stream) {
   stream->flags &= (uint16_t)~STREAM_FRAMED;
   stream->on_read = NULL;
   iostream__update_interest(stream);
+  iostream__await_sent(stream);
   if (!stream->queue)
     iostream__defer(stream);
 }

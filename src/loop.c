@@ -168,11 +168,18 @@ static int may_run(const struct ioloop *loop) {
   return loop->running ? -EBUSY : 0;
 }
 
+/* What streams have started leaves with the next wait; there may be none for long. */
+static void leave_running(struct ioloop *loop) {
+  loop->running = loop->completer.running = false;
+  if (loop->completer.table)
+    loop->completer.table->submit(loop->state);
+}
+
 int ioloop_start(struct ioloop *loop) {
   int r = may_run(loop);
   if (r)
     return r;
-  loop->running = true;
+  loop->running = loop->completer.running = true;
   while (r >= 0) {
     if (only_wait(loop))
       r = wait_and_dispatch(loop, IOLOOP_FOREVER, false);
@@ -181,7 +188,7 @@ int ioloop_start(struct ioloop *loop) {
     else
       break;
   }
-  loop->running = false;
+  leave_running(loop);
   ioloop__set(loop, IOLOOP__STOP, false);
   return r < 0 ? r : 0;
 }
@@ -190,11 +197,11 @@ int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
   int r = may_run(loop);
   if (r)
     return r;
-  loop->running = true;
+  loop->running = loop->completer.running = true;
   uint64_t before = calls_made(loop);
   loop->uncounted = 0;
   r = iterate(loop, timeout_ns, true);
-  loop->running = false;
+  leave_running(loop);
   if (r < 0)
     return r;
   uint64_t calls = calls_made(loop) - before - loop->uncounted;
@@ -270,6 +277,10 @@ void *ioloop__scratch(struct ioloop *loop, size_t size) {
   return larger;
 }
 
+struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop) {
+  return &loop->spares;
+}
+
 const char *ioloop_backend_name(const struct ioloop *loop) {
   return loop->name;
 }
@@ -282,6 +293,7 @@ static void free_memory(struct ioloop *loop) {
   ioloop__fdtable_free(loop);
   ioloop__timers_free(&loop->timers);
   ioloop__callbacks_free(&loop->callbacks);
+  ioloop__fifo_spares_free(&loop->spares);
   free(loop->scratch);
   free(loop->state);
   free(loop->name);
@@ -298,6 +310,23 @@ static int init_waker(struct ioloop *loop) {
   return r;
 }
 
+/* Operations of streams have news: a handler like any other, but that the backend calls on. */
+static void on_completed(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  (void)fd, (void)events, (void)arg;
+  if (!loop->completer.table->dispatch(loop, loop->state))
+    loop->uncounted++;
+}
+
+static int init_completion(struct ioloop *loop) {
+  const struct ioloop_completion *table = loop->backend->completion;
+  loop->completer = (struct ioloop__completer){.table = table, .state = loop->state};
+  return table ? ioloop__fdtable_add_unarmed(loop, table->fd(loop->state), on_completed) : 0;
+}
+
+const struct ioloop__completer *ioloop__completer(const struct ioloop *loop) {
+  return loop->completer.table ? &loop->completer : NULL;
+}
+
 static void finish_backend(struct ioloop *loop) {
   ioloop__fdtable_disarm(loop);
   loop->backend->fini(loop, loop->state);
@@ -311,6 +340,8 @@ static int init_backend(struct ioloop *loop, const char *variant) {
   if (r)
     return r;
   r = init_waker(loop);
+  if (!r)
+    r = init_completion(loop);
   if (r)
     finish_backend(loop);
   return r;

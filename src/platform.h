@@ -38,6 +38,8 @@ int ioloop__socket(int family, int type, int protocol);
 int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size);
 /* O_NONBLOCK and FD_CLOEXEC on a descriptor made elsewhere; no SIGPIPE where that is an option. */
 int ioloop__adopt(int fd);
+/* O_NONBLOCK off, or on. */
+int ioloop__set_blocking(int fd, bool on);
 
 /* send() and writev-like sends on a socket that raise no SIGPIPE. As send(2), but -errno. */
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size);

@@ -43,6 +43,14 @@ int ioloop__set_flags(int fd) {
   return 0;
 }
 
+int ioloop__set_blocking(int fd, bool on) {
+  int status = fcntl(fd, F_GETFL);
+  int wanted = on ? status & ~O_NONBLOCK : status | O_NONBLOCK;
+  if (status < 0 || (wanted != status && fcntl(fd, F_SETFL, wanted) < 0))
+    return -errno;
+  return 0;
+}
+
 int ioloop__check_fd(int fd) {
   struct stat status;
   if (fstat(fd, &status) < 0)

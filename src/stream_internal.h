@@ -9,17 +9,22 @@
  *   iostream.c       life: making, connecting, deferred work, the end
  *   iostream_read.c  the input side: the shared buffer, read_bytes and read_until
  *   iostream_write.c the output side: queue, watermarks, half-close
- *   transport.c      the system calls; what a completion transport would replace
+ *   transport.c      the system calls
+ *   iostream_completion.c  what takes their place where the backend offers completion
  */
 #ifndef IOLOOP_STREAM_INTERNAL_H
 #define IOLOOP_STREAM_INTERNAL_H
 
 #include <errno.h>
 
+#include "completion.h"
 #include "fifo.h"
 #include "gate.h"
 #include "iostream.h"
 #include "scratch.h"
+
+/* loop.c: used queues. */
+struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
 enum {
   STREAM_REGISTERED = 1 << 0, /* the loop knows the descriptor */
@@ -58,10 +63,11 @@ struct ioloop__framing {
 struct iostream {
   struct ioloop *loop;
   int fd;
-  uint16_t flags;                  /* STREAM_* */
-  uint8_t mask;                    /* events asked of the loop */
-  uint8_t depth;                   /* callbacks under way: the memory must stay */
-  iostream_read_callback *on_read; /* NULL: no read under way */
+  uint16_t flags;                            /* STREAM_* */
+  uint8_t mask;                              /* events asked of the loop */
+  uint8_t depth;                             /* callbacks under way: the memory must stay */
+  const struct ioloop__completer *completer; /* NULL: by readiness */
+  iostream_read_callback *on_read;           /* NULL: no read under way */
   void *read_arg;
   struct ioloop__fifo *queue; /* unsent; NULL or not empty */
   struct ioloop__gate_member gate;
@@ -76,6 +82,12 @@ struct iostream {
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
   int error;              /* what the close callback will be told */
+
+  /* iostream_completion.c */
+  uint8_t operations; /* what is under way */
+  int input_error;    /* of receiving, behind what was received */
+  struct ioloop__op receiving, sending;
+  struct ioloop__fifo *next; /* written while the queue is being sent; NULL or not empty */
 };
 
 /* ---- iostream.c ------------------------------------------------------------------------ */
@@ -121,9 +133,29 @@ bool iostream__deliver(struct iostream *stream);
 /* Reading may go on after a gate or a full queue stopped it. */
 void iostream__resume_reading(struct iostream *stream);
 
+/* Input that no read has taken yet. */
+static inline size_t iostream__buffered(const struct iostream *stream) {
+  return stream->framing ? ioloop__fifo_size(stream->framing->bytes) : 0;
+}
+
+/* Put it there. */
+void iostream__keep(struct iostream *stream, const char *data, size_t size);
+
+/* Stop reading if the gate says so. */
+bool iostream__held_by_gate(struct iostream *stream);
+
 /* ---- iostream_write.c ------------------------------------------------------------------ */
 
 void iostream__ready_to_write(struct iostream *stream);
+
+/* Sending failed for good. */
+void iostream__broken(struct iostream *stream, int error);
+
+/* The queue is empty: say so, and do what waited for it. */
+void iostream__drained(struct iostream *stream);
+
+/* Stop or resume reading by what is pending. */
+void iostream__apply_watermarks(struct iostream *stream);
 
 /* ---- transport.c ----------------------------------------------------------------------- */
 
@@ -131,10 +163,35 @@ bool iostream__is_socket(int fd);
 
 /* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
+/* Receive without taking, and without waiting: the size may be any that is not 0. */
+ptrdiff_t iostream__peek(struct iostream *stream, char *byte);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
 void iostream__send_fin(struct iostream *stream);
 /* Has the connection been made? 0, -EINPROGRESS, or why not. */
 int iostream__connect_result(int fd);
+
+/* ---- iostream_completion.c ------------------------------------------------------------- */
+
+/* If the loop's backend offers it. The descriptor must be a socket, and blocking. */
+void iostream__use_completion(struct iostream *stream);
+
+/* Receive if input is wanted. */
+void iostream__update_receiving(struct iostream *stream);
+
+/* What the kernel has received already is buffered when this returns. */
+void iostream__collect_input(struct iostream *stream);
+
+/* Send what was queued before the connection was there. */
+void iostream__begin_sending(struct iostream *stream);
+
+/* iostream_write, the queue taking all of it. */
+int iostream__queue_write(struct iostream *stream, const void *data, size_t size);
+
+/* Something is to be done when all is sent. */
+void iostream__await_sent(struct iostream *stream);
+
+/* For close: nothing of it is under way when this returns. */
+void iostream__cancel_operations(struct iostream *stream);
 
 static inline bool iostream__would_block(ptrdiff_t result) {
   return result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR;

@@ -7,10 +7,15 @@
  * taken for lack of descriptors or memory stays ready for ever, so it is not watched then: the
  * next try comes when a connection of ours closes, or after a while, for descriptors are not only
  * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog.
+ *
+ * Where the backend offers completion (completion.h) one request accepts for as long as nothing
+ * fails, and what it has accepted is ours: it cannot wait in the backlog. So with a limit of
+ * connections each is asked for singly.
  */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,6 +31,13 @@ struct listener {
   struct tcpserver *server;
   struct listener *next;
   int fd;
+
+  /* By completion: */
+  struct ioloop__op accepting;
+  int *held; /* accepted when that could not be admitted: the server was full, or is ending */
+  size_t held_count;
+  bool under_way; /* the operation */
+  bool stopping;  /* ... is told to end */
 };
 
 /* ---- to watch or not --------------------------------------------------------------------- */
@@ -49,6 +61,38 @@ static void run_short(struct tcpserver *server, int error) {
     server->options.on_trouble(server, error, server->options.arg);
 }
 
+/* By completion. Without end, unless the number of connections has one. */
+static int begin_accepting(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  const struct ioloop__completer *completer = server->completer;
+  if (listener->under_way || server->flags & SERVER_ENDING)
+    return 0;
+  if (listener->held_count) /* it is next; not from here, for it calls the program */
+    return server->retry ? 0 : ioloop_call_at(server->loop, 0, on_retry, server, &server->retry);
+  int flags = SOCK_CLOEXEC | (server->options.on_accepted ? SOCK_NONBLOCK : 0);
+  int r = completer->table->accept(completer->state, &listener->accepting, listener->fd, flags,
+                                   !server->options.max_connections);
+  listener->under_way = !r;
+  return r;
+}
+
+static void stop_accepting(struct listener *listener) {
+  const struct ioloop__completer *completer = listener->server->completer;
+  if (listener->under_way && !listener->stopping)
+    completer->table->stop(completer->state, &listener->accepting);
+  listener->stopping = listener->under_way;
+}
+
+static int set_watched(struct listener *listener, bool wanted) {
+  struct tcpserver *server = listener->server;
+  if (!server->completer)
+    return ioloop_update_handler(server->loop, listener->fd, wanted ? IOLOOP_READ : 0);
+  if (wanted)
+    return begin_accepting(listener);
+  stop_accepting(listener);
+  return 0;
+}
+
 static void watch(struct tcpserver *server) {
   bool wanted = !(server->flags & (SERVER_SHORT | SERVER_CLOSED)) && !is_full(server);
   if (wanted == !!(server->flags & SERVER_WATCHING))
@@ -56,7 +100,7 @@ static void watch(struct tcpserver *server) {
   server->flags ^= SERVER_WATCHING;
   int error = 0;
   for (struct listener *it = server->listeners; it; it = it->next) {
-    int r = ioloop_update_handler(server->loop, it->fd, wanted ? IOLOOP_READ : 0);
+    int r = set_watched(it, wanted);
     if (r && wanted)
       error = r;
   }
@@ -64,16 +108,6 @@ static void watch(struct tcpserver *server) {
     server->flags &= ~(unsigned)SERVER_WATCHING; /* not all of them: the retry watches all */
     run_short(server, error);
   }
-}
-
-static void on_retry(struct ioloop *loop, void *arg) {
-  struct tcpserver *server = arg;
-  (void)loop;
-  server->retry = 0;
-  server->flags &= ~(unsigned)SERVER_SHORT;
-  server->depth++;
-  watch(server);
-  tcpserver__leave(server);
 }
 
 /* A connection has ended: there is room for another. */
@@ -107,11 +141,13 @@ static void on_closed(struct iostream_owner *owner, struct iostream *stream) {
   released(server);
 }
 
+/* `fd` is blocking by completion, non-blocking by readiness: as a stream needs it. */
 static struct connection *new_connection(struct tcpserver *server, int fd) {
   struct connection *connection = malloc(sizeof *connection);
   if (!connection)
     return NULL;
   iostream__init(&connection->stream, server->loop, fd);
+  iostream__use_completion(&connection->stream);
   connection->stream.owner = &server->owner;
   ioloop__list_insert(&server->open, &connection->open); /* at the front: visits do not meet it */
   ioloop__list_init(&connection->activity);
@@ -172,6 +208,8 @@ static void accept_some(struct tcpserver *server, int listener, int max) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     int fd = ioloop__accept(listener, (struct sockaddr *)&peer, &size);
+    if (fd >= 0 && server->completer && server->options.on_connection)
+      (void)ioloop__set_blocking(fd, true);
     if (fd == -EAGAIN || fd == -EWOULDBLOCK)
       break;
     if (fd >= 0) {
@@ -189,6 +227,77 @@ static void on_listener_ready(struct ioloop *loop, int fd, unsigned events, void
   server->depth++;
   accept_some(server, fd, ACCEPTS_PER_WAKE);
   watch(server);
+  tcpserver__leave(server);
+}
+
+/* By completion one comes without its address. */
+static void admit_bare(struct tcpserver *server, int fd) {
+  struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof peer;
+  if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
+    size = sizeof peer.ss_family; /* reset already: reading will tell */
+  server->flags &= ~(unsigned)SERVER_REPORTED;
+  admit(server, fd, (struct sockaddr *)&peer, size);
+}
+
+static void hold(struct listener *listener, int fd) {
+  int *larger = realloc(listener->held, (listener->held_count + 1) * sizeof *larger);
+  if (!larger) {
+    close(fd);
+    return;
+  }
+  larger[listener->held_count++] = fd;
+  listener->held = larger;
+}
+
+static void admit_held(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  while (!(server->flags & SERVER_CLOSED) && listener->held_count && !is_full(server)) {
+    int fd = listener->held[0];
+    listener->held_count--;
+    memmove(listener->held, listener->held + 1, listener->held_count * sizeof fd);
+    admit_bare(server, fd);
+  }
+}
+
+static void on_retry(struct ioloop *loop, void *arg) {
+  struct tcpserver *server = arg;
+  (void)loop;
+  server->retry = 0;
+  server->flags &= ~(unsigned)SERVER_SHORT;
+  server->depth++;
+  for (struct listener *it = server->listeners; it;) {
+    admit_held(it);
+    it = server->flags & SERVER_CLOSED ? NULL : it->next; /* the listeners are gone */
+  }
+  watch(server);
+  tcpserver__leave(server);
+}
+
+static void go_on_accepting(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  watch(server);
+  int r = server->flags & SERVER_WATCHING ? begin_accepting(listener) : 0;
+  if (r)
+    run_short(server, r);
+}
+
+static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
+                        bool more) {
+  struct listener *listener = IOLOOP__LIST_ENTRY(op, struct listener, accepting);
+  struct tcpserver *server = listener->server;
+  (void)loop, (void)data;
+  if (!more)
+    listener->under_way = listener->stopping = false;
+  server->depth++;
+  if (result < 0 && !concerns_one(result) && result != -ECANCELED)
+    run_short(server, result);
+  else if (result >= 0 && (server->flags & (SERVER_ENDING | SERVER_CLOSED) || is_full(server)))
+    hold(listener, result);
+  else if (result >= 0)
+    admit_bare(server, result);
+  if (!more && !(server->flags & (SERVER_CLOSED | SERVER_ENDING)))
+    go_on_accepting(listener);
   tcpserver__leave(server);
 }
 
@@ -222,6 +331,17 @@ static void append_listener(struct tcpserver *server, struct listener *listener)
   *end = listener;
 }
 
+static int begin_listening(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  bool wanted = server->flags & SERVER_WATCHING;
+  listener->accepting.done = on_accepted;
+  if (!server->completer)
+    return ioloop_add_handler(server->loop, listener->fd, wanted ? IOLOOP_READ : 0,
+                              on_listener_ready, listener);
+  int r = ioloop__set_blocking(listener->fd, true);
+  return r || !wanted ? r : begin_accepting(listener);
+}
+
 int tcpserver_add_socket(struct tcpserver *server, int fd) {
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
@@ -231,8 +351,7 @@ int tcpserver_add_socket(struct tcpserver *server, int fd) {
   *listener = (struct listener){.server = server, .fd = fd};
   int r = ioloop__adopt(fd);
   if (!r)
-    r = ioloop_add_handler(server->loop, fd, server->flags & SERVER_WATCHING ? IOLOOP_READ : 0,
-                           on_listener_ready, listener);
+    r = begin_listening(listener);
   if (r)
     free(listener);
   else
@@ -269,13 +388,30 @@ int tcpserver_address(const struct tcpserver *server, size_t index, struct socka
   return 0;
 }
 
+static void end_accepting(struct listener *listener) {
+  const struct ioloop__completer *completer = listener->server->completer;
+  listener->server->flags |= SERVER_ENDING;
+  if (listener->under_way)
+    completer->table->cancel(listener->server->loop, completer->state, &listener->accepting);
+}
+
+static void free_listener(struct listener *listener) {
+  if (listener->server->completer)
+    end_accepting(listener);
+  else
+    ioloop_remove_handler(listener->server->loop, listener->fd);
+  close(listener->fd);
+  while (listener->held_count)
+    close(listener->held[--listener->held_count]);
+  free(listener->held);
+  free(listener);
+}
+
 static void close_listeners(struct tcpserver *server) {
   while (server->listeners) {
     struct listener *listener = server->listeners;
     server->listeners = listener->next;
-    ioloop_remove_handler(server->loop, listener->fd);
-    close(listener->fd);
-    free(listener);
+    free_listener(listener);
   }
   if (server->retry)
     ioloop_remove_timeout(server->loop, server->retry);
@@ -293,6 +429,7 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
     return -ENOMEM;
   server->owner = (struct iostream_owner){.traffic = on_traffic, .closed = on_closed};
   server->loop = loop;
+  server->completer = ioloop__completer(loop);
   server->options = *options;
   server->flags = SERVER_WATCHING;
   ioloop__list_init(&server->open);
@@ -301,11 +438,21 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
   return 0;
 }
 
+/* From here on connections are taken from the backlog one by one. */
+static void collect_accepted(struct listener *listener) {
+  end_accepting(listener);
+  (void)ioloop__set_blocking(listener->fd, false);
+  admit_held(listener);
+}
+
 static void drain_backlog(struct tcpserver *server) {
   int max = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
   server->flags &= ~(unsigned)SERVER_SHORT; /* the last chance to try */
   for (struct listener *it = server->listeners; it; it = it->next) {
-    accept_some(server, it->fd, max);
+    if (server->completer)
+      collect_accepted(it);
+    if (!(server->flags & SERVER_CLOSED))
+      accept_some(server, it->fd, max);
     if (server->flags & SERVER_CLOSED)
       return; /* the listeners are gone */
   }

@@ -11,7 +11,8 @@ enum {
   SERVER_REPORTED = 1 << 1, /* ... and the program knows */
   SERVER_STOPPING = 1 << 2,
   SERVER_CLOSED = 1 << 3,
-  SERVER_WATCHING = 1 << 4
+  SERVER_WATCHING = 1 << 4,
+  SERVER_ENDING = 1 << 5 /* by completion: what was accepted is being collected, the last of all */
 };
 
 struct connection {
@@ -30,6 +31,7 @@ struct visit {
 struct tcpserver {
   struct iostream_owner owner; /* first */
   struct ioloop *loop;
+  const struct ioloop__completer *completer; /* NULL: by readiness */
   struct tcpserver_options options;
   struct listener *listeners; /* of tcpserver.c */
   struct ioloop__list open;

@@ -11,6 +11,7 @@
  *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -38,6 +39,13 @@ ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
   if (stream->flags & STREAM_NOT_SOCKET)
     return read_file(stream->fd, data, size);
   return result_of(recv(stream->fd, data, size, 0));
+}
+
+ptrdiff_t iostream__peek(struct iostream *stream, char *byte) {
+  struct pollfd entry = {.fd = stream->fd, .events = POLLIN};
+  if (stream->flags & STREAM_NOT_SOCKET)
+    return poll(&entry, 1, 0) == 1 ? 1 : -EAGAIN;
+  return result_of(recv(stream->fd, byte, 1, MSG_PEEK | MSG_DONTWAIT));
 }
 
 static bool is_pending(int signo) {

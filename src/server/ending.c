@@ -30,16 +30,9 @@ enum {
   DRAIN_BATCH = 1024,
 };
 
-/* Is there nothing in the kernel that we have not read, neither data nor the end of it? */
-static bool nothing_to_read(int fd) {
-  char byte;
-  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-         (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
 static void close_if_read(struct iostream *stream, void *arg) {
   (void)arg;
-  if (nothing_to_read(iostream_fd(stream)))
+  if (!iostream_has_input(stream))
     iostream_close_when_sent(stream);
 }
 

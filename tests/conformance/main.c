@@ -5,6 +5,7 @@
  * skipped as a whole, with the reason that the library gives.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ioloop.h"
@@ -24,12 +25,24 @@ static int refuse(const char *name) {
   return 2;
 }
 
+/* valgrind runs one thread at a time, and lets others run, and signals in, while a system call of
+ * which it knows that it may block does: 3.19 does not know that of io_uring_enter. */
+static bool is_deaf_in_valgrind(const char *name) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return strcmp(name, "io_uring") == 0 && preloaded && strstr(preloaded, "vgpreload");
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     fprintf(stderr, "usage: conformance BACKEND [NUMBER | WORD]...\n");
     return 2;
   }
   if (strcmp(argv[1], "--list") != 0) {
+    if (is_deaf_in_valgrind(argv[1])) {
+      printf("TAP version 13\n1..0 # SKIP valgrind lets no other thread run while io_uring_enter "
+             "waits\n");
+      return 0;
+    }
     int status = refuse(argv[1]);
     if (status >= 0)
       return status;

@@ -246,6 +246,8 @@ TEST(71, "what a peer said before it went is read, though its echo cannot be sen
   CHECK_IS(echoer.reads, >, 1);
   CHECK_IS(echoer.received, ==, SIZE);
   CHECK(echoer.end.error == -ECONNRESET || echoer.end.error == -EPIPE);
-  CHECK_IS(echoer.ended, ==, 0); /* it is an error, not an end in order */
+  /* It is an error, not an end in order; unless all was received before the first echo was sent. */
+  if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION))
+    CHECK_IS(echoer.ended, ==, 0);
   test_loop_free(loop);
 }

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * completion.h - the completion seam: what a backend of the asynchronous model offers beside
+ * readiness, and what the streams use of it.
+ *
+ * Readiness says "you could receive now"; completion is asked "receive, and tell me what came".
+ * The kernel puts data where it likes, calls are made by the dozen in the one system call that also
+ * waits, and nothing is tried that might fail for not being ready. A stream does it this way if its
+ * loop's backend has such a table, and by readiness otherwise; its user cannot tell.
+ *
+ * An operation belongs to whoever starts it and stays in its memory until it is over: from the call
+ * that starts it to the call of `done` with `more` false, or to the return of `cancel`. `done` is
+ * called by the loop, from its dispatch and nowhere else, `cancel` excepted. It may start, stop and
+ * cancel operations, this one too.
+ *
+ * Descriptors must be *blocking*: the kernel takes O_NONBLOCK as "fail rather than wait". No call
+ * here waits for them.
+ */
+#ifndef IOLOOP_COMPLETION_H
+#define IOLOOP_COMPLETION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+struct ioloop;
+struct ioloop__op;
+
+/*
+ * What became of an operation: `result` as the system call's, or -errno. `more`: it goes on, and
+ * there will be another. -ECANCELED only if it was stopped or cancelled.
+ */
+typedef void ioloop__done(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
+                          bool more);
+
+struct ioloop__op {
+  ioloop__done *done;
+};
+
+/* A datagram that was received: `data` of that operation. Valid during the call, as all data. */
+struct ioloop__datagram {
+  const char *data;
+  size_t size;
+  const struct sockaddr *peer; /* NULL: none */
+  socklen_t peer_size;
+  bool truncated; /* it was longer than a buffer */
+};
+
+struct ioloop_completion {
+  /* To start an operation, which must not be under way. It begins with the next wait at the
+   * latest. 0, or -errno with nothing started. */
+
+  /* result: a new descriptor, with `flags` as accept4's; `forever` takes connections until an
+   * error or a stop ends it. */
+  int (*accept)(void *state, struct ioloop__op *op, int fd, int flags, bool forever);
+  /* Receive on and on: `result` bytes at `data`. 0: end of input, and the end. -ENOBUFS: what
+   * has come waits for a buffer; start it again. */
+  int (*receive)(void *state, struct ioloop__op *op, int fd);
+  /* `data` must stay as it is until it is over; `result` may be less than `size`. `quiet`: that it
+   * is over is no reason to end a wait, so it may be told late, but before anything else that a
+   * wait has to tell; and it is tried once only (-EAGAIN). */
+  int (*send)(void *state, struct ioloop__op *op, int fd, const void *data, size_t size,
+              bool quiet);
+  /* Someone waits for a quiet one after all: the next wait tells. */
+  void (*hurry)(void *state);
+  /* Receive on and on: `data` is a struct ioloop__datagram. */
+  int (*receive_datagrams)(void *state, struct ioloop__op *op, int fd);
+  /* `message` must stay too. It has one vector. */
+  int (*send_datagram)(void *state, struct ioloop__op *op, int fd, const struct msghdr *message,
+                       bool quiet);
+
+  /* Have it end soon, by a `done` without `more`; what it did before that is told first. */
+  void (*stop)(void *state, struct ioloop__op *op);
+
+  /* End it now: what it had done already is told from inside, by `done` calls as always, of which
+   * the last is without `more`; these must not cancel it once more. A send that was started has
+   * been tried. */
+  void (*cancel)(struct ioloop *loop, void *state, struct ioloop__op *op);
+
+  /* ---- for the core ---- */
+
+  /* The descriptor whose token a wait reports when operations have news. */
+  int (*fd)(const void *state);
+  /* Let what has been started begin now. */
+  void (*submit)(void *state);
+  /* Tell it, by `done` calls. false: only that quiet sends are over, which is no event. */
+  bool (*dispatch)(struct ioloop *loop, void *state);
+};
+
+/* What a stream needs to start operations. What it sends must not lie there when no wait follows.
+ */
+struct ioloop__completer {
+  const struct ioloop_completion *table;
+  void *state;  /* the backend's, the first argument */
+  bool running; /* the loop: what is started leaves with its next wait, else at once */
+};
+
+/* loop.c: that of a loop; NULL: its backend has none. Lives as long as the loop. */
+const struct ioloop__completer *ioloop__completer(const struct ioloop *loop);
+
+#endif

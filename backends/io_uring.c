@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_uring.c - two rings shared with the kernel (Linux 5.1, fit for sockets since 6.0;
+ * io_uring(7), io_uring_setup(2), io_uring_enter(2)).
+ *
+ * The program writes what it wants done into the submission ring, the kernel writes what became of
+ * it into the completion ring. One system call, io_uring_enter, hands over any number of
+ * submissions and waits for a completion: with fifty busy connections it is one call for fifty
+ * requests, where the readiness models make two for each.
+ *
+ * The model is completion (Stevens: asynchronous): "receive, and tell me what came", not "tell me
+ * when I could". io_uring_ops.c has that side, which the streams use. This file has the ring, the
+ * wait, and readiness for ioloop_add_handler, made of poll requests.
+ *
+ * Readiness. IORING_OP_POLL_ADD is a poll(2) of one descriptor that completes when it is ready:
+ * once. A one-shot poll looks at the level when it is armed, so arming it again after the handler
+ * has run gives level-triggered semantics, for an entry in the ring and no system call. The
+ * multishot variant is edge-triggered: it says nothing of a byte that the handler left unread, and
+ * coalesces wake-ups; a handler that reads one byte at a time hangs with it. (POLL_ADD_LEVEL would
+ * repair that, and is refused with EINVAL together with multishot.)
+ *
+ * Surprises
+ *   - A request holds a reference to its file. A descriptor that is closed while a poll is pending
+ *     stays open in the kernel: no FIN is sent, its port is not freed. So removing takes the poll
+ *     back at once, by a system call of its own unless it has just fired; then there is none.
+ *   - The completion of a poll that was taken back may be in the ring already. Each poll has a
+ *     number; a completion whose number is not the descriptor's current one is dropped.
+ *   - The kernel interrupts a program to finish requests, and so takes turns with it.
+ *     IORING_SETUP_COOP_TASKRUN (5.19) and DEFER_TASKRUN (6.1, with SINGLE_ISSUER) have it wait
+ *     until the program calls anyway. With the latter nothing completes unless it calls.
+ *   - What does not fit into the completion ring the kernel keeps, and puts there when there is
+ *     room and it is called (5.5). Counted as overflows, nothing is lost.
+ *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
+ *   - No kernel thread polls the submission ring here (SQPOLL): it would burn a core that the
+ *     other models do not get.
+ */
+#include "io_uring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert((int)IOLOOP_READ == POLLIN && (int)IOLOOP_WRITE == POLLOUT &&
+                   (int)IOLOOP_ERROR == (POLLERR | POLLHUP),
+               "masks need no translation");
+
+enum {
+  SUBMISSIONS = 1024,
+  COMPLETIONS = 8192,
+};
+
+enum arming {
+  UNARMED,
+  ARMED,
+  FIRED /* on the list of those to arm before the next wait */
+};
+
+struct slot {
+  uint32_t number; /* of the poll that is pending, if ARMED */
+  uint8_t mask;    /* what the core wants watched */
+  uint8_t arming;
+};
+
+/* ---- the ring ----------------------------------------------------------------------------- */
+
+/* In the best way that this kernel knows. */
+static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
+  static const unsigned ways[] = {
+      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
+      IORING_SETUP_COOP_TASKRUN,
+      0,
+  };
+  int r = -EINVAL;
+  for (size_t i = 0; r == -EINVAL && i < sizeof ways / sizeof ways[0]; i++) {
+    struct io_uring_params params = {.flags =
+                                         ways[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+                                     .cq_entries = completions};
+    r = io_uring_queue_init_params(submissions, uring, &params);
+  }
+  return r;
+}
+
+struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring) {
+  struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
+  if (entry || io_uring_submit(&ring->uring) < 0)
+    return entry;
+  return io_uring_get_sqe(&ring->uring);
+}
+
+int ioloop__ring_submit(struct ioloop__ring *ring) {
+  return io_uring_submit_and_get_events(&ring->uring);
+}
+
+/* ---- may we? ------------------------------------------------------------------------------ */
+
+/* 0, 1 (only for some users) or 2 (for nobody); -1: this kernel has no such switch. */
+static int switched_off(void) {
+  char text[8] = "";
+  int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  return size > 0 ? atoi(text) : -1;
+}
+
+static void explain(int error, char *reason, size_t size) {
+  int off = error == -EPERM ? switched_off() : 0;
+  if (error == -EPERM && off > 0)
+    snprintf(reason, size, "not permitted here (EPERM; kernel.io_uring_disabled is %d)", off);
+  else if (error == -EPERM)
+    snprintf(reason, size, "not permitted here (EPERM; %sa seccomp filter)",
+             off < 0 ? "kernel.io_uring_disabled or " : "");
+  else if (error == -ENOSYS)
+    snprintf(reason, size, "not in this kernel, or hidden by a seccomp filter (ENOSYS)");
+  else if (error == -ENOMEM)
+    snprintf(reason, size, "no memory for its rings (ENOMEM; RLIMIT_MEMLOCK)");
+  else
+    snprintf(reason, size, "io_uring_setup: %s", strerror(-error));
+}
+
+/* Multishot receive has no opcode to ask for; it came with zero-copy send, in 6.0. */
+static bool is_recent(struct io_uring *uring) {
+  struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
+  bool recent = probe && io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
+  io_uring_free_probe(probe);
+  return recent;
+}
+
+static int probe(const char *variant, char *reason, size_t size) {
+  if (variant) {
+    snprintf(reason, size, "io_uring has no variants");
+    return -EINVAL;
+  }
+  struct io_uring uring;
+  int r = open_ring(1, 2, &uring);
+  if (r) {
+    explain(r, reason, size);
+    return r;
+  }
+  if (!is_recent(&uring)) {
+    snprintf(reason, size, "this kernel's is too old: needs Linux 6.0 (multishot receive)");
+    r = -ENOSYS;
+  }
+  io_uring_queue_exit(&uring);
+  return r;
+}
+
+/* ---- polls -------------------------------------------------------------------------------- */
+
+static uint64_t poll_data(int fd, uint32_t number) {
+  return IOLOOP__RING_POLL | (uint64_t)number << 32 | (uint32_t)fd;
+}
+
+static int arm(struct ioloop__ring *ring, int fd, struct slot *slot) {
+  struct io_uring_sqe *entry = ioloop__ring_entry(ring);
+  if (!entry)
+    return -ENOMEM;
+  ring->poll_number = (ring->poll_number + 1) & INT32_MAX;
+  slot->number = ring->poll_number;
+  slot->arming = ARMED;
+  io_uring_prep_poll_add(entry, fd, slot->mask);
+  entry->user_data = poll_data(fd, slot->number);
+  return 0;
+}
+
+static bool take_back(struct ioloop__ring *ring, int fd, struct slot *slot) {
+  bool was_armed = slot->arming == ARMED;
+  struct io_uring_sqe *entry = was_armed ? ioloop__ring_entry(ring) : NULL;
+  if (entry) {
+    io_uring_prep_poll_remove(entry, poll_data(fd, slot->number));
+    entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    entry->user_data = IOLOOP__RING_NOTHING;
+  }
+  slot->arming = UNARMED;
+  return was_armed;
+}
+
+static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+                  bool readd, void *slot_memory) {
+  (void)loop, (void)readd;
+  struct ioloop__ring *ring = state;
+  struct slot *slot = slot_memory;
+  int fd = (int)(uint32_t)token;
+  int r = old ? 0 : ioloop__check_fd(fd);
+  if (r)
+    return r;
+  slot->mask = (uint8_t)now;
+  if (slot->arming == FIRED && now)
+    return 0; /* what is wanted now is asked for when it is armed again */
+  bool was_armed = take_back(ring, fd, slot);
+  if (now)
+    return arm(ring, fd, slot);
+  if (was_armed)
+    ioloop__ring_submit(ring);
+  return 0;
+}
+
+static void arm_again(struct ioloop *loop, struct ioloop__ring *ring) {
+  int count = ring->rearm_count;
+  ring->rearm_count = 0;
+  for (int i = 0; i < count; i++) {
+    int fd = ring->rearm[i];
+    struct slot *slot = ioloop__slot(loop, fd);
+    if (slot->arming == FIRED && arm(ring, fd, slot) < 0)
+      ring->rearm[ring->rearm_count++] = fd;
+  }
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+/* A poll's completion becomes a report, unless it was taken back. Returns how many. */
+static int report(struct ioloop *loop, struct ioloop__ring *ring, const struct ioloop__completed *c,
+                  struct ioloop_ready *ready) {
+  int fd = (int)(uint32_t)c->user_data;
+  struct slot *slot = ioloop__slot(loop, fd);
+  if (slot->arming != ARMED || poll_data(fd, slot->number) != c->user_data)
+    return 0;
+  slot->arming = FIRED;
+  if (c->result == -EBADF) {
+    ioloop__fd_gone(loop, fd);
+    return 0;
+  }
+  ring->rearm[ring->rearm_count++] = fd;
+  unsigned events = c->result < 0 ? POLLERR : (unsigned)c->result;
+  if (events & (POLLERR | POLLHUP))
+    events |= IOLOOP_READ | IOLOOP_WRITE;
+  *ready = (struct ioloop_ready){.token = ioloop__token(loop, fd), .events = events};
+  return 1;
+}
+
+static bool next_stashed(struct ioloop__ring *ring, struct ioloop__completed *ret) {
+  if (ring->stash_at == ring->stash_count)
+    return false;
+  *ret = ring->stash[ring->stash_at++];
+  if (ring->stash_at == ring->stash_count)
+    ring->stash_at = ring->stash_count = 0;
+  return true;
+}
+
+static inline bool next_completed(struct ioloop__ring *ring, struct ioloop__completed *ret) {
+  if (ring->stash_count)
+    return next_stashed(ring, ret);
+  struct io_uring_cqe *entry;
+  if (io_uring_peek_cqe(&ring->uring, &entry) < 0)
+    return false;
+  *ret = (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
+  io_uring_cqe_seen(&ring->uring, entry);
+  return true;
+}
+
+/* Everything has been submitted: its completions are in the ring, from its head to here. */
+static void mark_quiet(struct ioloop__ring *ring) {
+  if (!ring->quiet_count || ring->quiet_marked || io_uring_sq_ready(&ring->uring) ||
+      io_uring_cq_has_overflow(&ring->uring))
+    return;
+  ring->quiet_marked = ring->quiet_count;
+  ring->quiet_mark = *ring->uring.cq.khead + io_uring_cq_ready(&ring->uring);
+}
+
+static void find_quiet_over(struct ioloop__ring *ring) {
+  int32_t left = (int32_t)(ring->quiet_mark - *ring->uring.cq.khead);
+  if (!ring->quiet_marked || ring->stash_count || left > 0)
+    return;
+  ring->quiet_over = ring->quiet_marked;
+  ring->quiet_marked = 0;
+  ring->hurry = ring->hurry && ring->quiet_over < ring->quiet_count;
+}
+
+/* First of all, so that whoever is called knows what was sent. */
+static int report_operations(struct ioloop *loop, struct ioloop__ring *ring,
+                             struct ioloop_ready *ready, int n) {
+  ready[n] = ready[0];
+  ready[0] = (struct ioloop_ready){.token = ioloop__token(loop, ring->uring.ring_fd),
+                                   .events = IOLOOP_READ};
+  return n + 1;
+}
+
+/* Take from the ring as much as we may report. */
+static int collect(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop_ready *ready) {
+  struct ioloop__completed c;
+  int n = 0;
+  while (ring->rearm_count + ring->completed_count < IOLOOP__MAX_READY - 1 &&
+         next_completed(ring, &c)) {
+    if (c.user_data & IOLOOP__RING_POLL)
+      n += report(loop, ring, &c, &ready[n]);
+    else if (c.user_data != IOLOOP__RING_NOTHING)
+      ring->completed[ring->completed_count++] = c;
+    if (c.user_data & IOLOOP__RING_QUIET && !(c.user_data & IOLOOP__RING_POLL))
+      ioloop__ring_note_quiet(ring, c.user_data);
+  }
+  find_quiet_over(ring);
+  return ring->completed_count || ring->quiet_over ? report_operations(loop, ring, ready, n) : n;
+}
+
+static bool has_completions(const struct ioloop__ring *ring) {
+  return ring->stash_count || io_uring_cq_ready(&ring->uring);
+}
+
+static int enter_timed(struct ioloop__ring *ring, uint64_t timeout_ns) {
+  struct __kernel_timespec timeout = {.tv_sec = (long long)(timeout_ns / 1000000000),
+                                      .tv_nsec = (long long)(timeout_ns % 1000000000)};
+  struct io_uring_cqe *first;
+  return io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, &timeout, NULL);
+}
+
+/* Submit everything, and wait unless something is there already. */
+static int enter(struct ioloop__ring *ring, uint64_t timeout_ns) {
+  if (has_completions(ring))
+    return io_uring_sq_ready(&ring->uring) ? ioloop__ring_submit(ring) : 0;
+  if (timeout_ns == 0)
+    return ioloop__ring_submit(ring);
+  if (timeout_ns == IOLOOP_FOREVER)
+    return io_uring_submit_and_wait(&ring->uring, 1);
+  return enter_timed(ring, timeout_ns);
+}
+
+/* None that ends the loop: nothing came in time, a signal did, or there is no memory or no room
+ * in the ring just now. */
+static bool is_passing(int error) {
+  return error == -ETIME || error == -EINTR || error == -EAGAIN || error == -EBUSY ||
+         error == -ENOMEM;
+}
+
+static int wait_completed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                          struct ioloop_ready *ready) {
+  struct ioloop__ring *ring = state;
+  arm_again(loop, ring);
+  int r = enter(ring, ring->hurry ? 0 : timeout_ns);
+  ring->begun = false;
+  mark_quiet(ring);
+  if (r < 0 && !is_passing(r))
+    return r;
+  if (io_uring_cq_has_overflow(&ring->uring))
+    ioloop__metrics(loop)->overflows++;
+  return collect(loop, ring, ready);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)loop, (void)variant;
+  struct ioloop__ring *ring = state;
+  int r = open_ring(SUBMISSIONS, COMPLETIONS, &ring->uring);
+  if (!r)
+    io_uring_register_ring_fd(&ring->uring); /* saves looking it up; no harm if it fails */
+  return r;
+}
+
+/* In a forked child too: the rings are its own mappings, and the descriptor its own copy. */
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct ioloop__ring *ring = state;
+  io_uring_queue_exit(&ring->uring);
+  ioloop__ring_free_buffers(ring);
+  free(ring->stash);
+}
+
+const struct ioloop_backend ioloop__io_uring = {
+    .name = "io_uring",
+    .model = "asynchronous",
+    .summary = "io_uring_enter: requests in one ring, what became of them in another",
+    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_COMPLETION,
+    .state_size = sizeof(struct ioloop__ring),
+    .slot_size = sizeof(struct slot),
+    .probe = probe,
+    .init = init,
+    .fini = fini,
+    .modify = modify,
+    .wait = wait_completed,
+    .after_fork = fini,
+    .completion = &ioloop__ring_completion,
+};

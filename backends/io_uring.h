@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* io_uring.h - what io_uring.c (the ring, readiness) and io_uring_ops.c (completion) share. */
+#ifndef IOLOOP_IO_URING_H
+#define IOLOOP_IO_URING_H
+
+#include <liburing.h>
+
+#include "backend.h"
+
+/* user_data tells whose a completion is: a poll has bit 63, 31 bits of number and the descriptor;
+ * an operation is a pointer, which has no such bit, with bit 0 for a quiet send that failed; and of
+ * some nobody wants to hear. */
+#define IOLOOP__RING_POLL  (UINT64_C(1) << 63)
+#define IOLOOP__RING_QUIET UINT64_C(1)
+enum {
+  IOLOOP__RING_NOTHING = 0,
+  IOLOOP__RING_QUIET_MAX = 512,
+};
+
+/* A completion that was taken out of the ring. */
+struct ioloop__completed {
+  uint64_t user_data;
+  int result;
+  uint32_t flags; /* IORING_CQE_F_* */
+};
+
+/* Buffers that the kernel picks from, one group for each kind of receiving. */
+struct ioloop__ring_buffers {
+  struct io_uring_buf_ring *ring;
+  char *memory;
+  size_t size, stride; /* of each */
+  unsigned count;      /* a power of two */
+  int group;
+};
+
+struct ioloop__ring {
+  struct io_uring uring;
+  uint32_t poll_number; /* of the last poll that was armed */
+
+  /* Polls that have fired and are armed again when the handlers have run: before the next wait. */
+  int rearm[IOLOOP__MAX_READY];
+  int rearm_count;
+
+  /* Of operations, taken out by the wait, and told up to told_count. */
+  struct ioloop__completed completed[IOLOOP__MAX_READY];
+  int completed_count, told_count;
+
+  /* Taken out of turn, by a cancel that looked for its own: the next waits begin with these. */
+  struct ioloop__completed *stash;
+  size_t stash_count, stash_at, stash_capacity;
+
+  /* Quiet sends, in the order of their submission; the first quiet_over of them are over. */
+  struct {
+    struct ioloop__op *op; /* NULL: it failed, and that was told */
+    size_t size;
+  } quiet[IOLOOP__RING_QUIET_MAX];
+  int quiet_count, quiet_over;
+  /* The first so many have been submitted, and are over when the completion ring has been looked
+   * through up to there. */
+  int quiet_marked;
+  unsigned quiet_mark;
+  bool hurry; /* do not block before these are told */
+  bool begun; /* an operation, since the last wait */
+
+  struct ioloop__ring_buffers bytes, datagrams;
+};
+
+/* A free entry of the submission ring; what is queued is submitted if there is none. NULL: the
+ * kernel takes no more. */
+struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring);
+
+/* Submit what is queued, and have the kernel finish what it left for when we call. */
+int ioloop__ring_submit(struct ioloop__ring *ring);
+
+/* A completion of a quiet send: it has failed. Of others nothing happens. */
+void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data);
+
+/* io_uring_ops.c */
+void ioloop__ring_free_buffers(struct ioloop__ring *ring);
+extern const struct ioloop_completion ioloop__ring_completion;
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_uring_ops.c - the asynchronous model proper: operations that the kernel carries out by itself
+ * (io_uring_prep_recv_multishot(3), io_uring_register_buf_ring(3) and their like).
+ *
+ * A receive needs memory while it waits, and ten thousand idle connections would keep ten thousand
+ * buffers. So the kernel is given a ring of buffers that all of them share, and takes one when data
+ * has come ("provided buffers"): it belongs to that data until `done` has returned, and goes to the
+ * end of the ring again. One "multishot" request then receives for as long as the connection lives:
+ * in the steady state a request of a client costs one submission, its reply.
+ *
+ * That a send is over is worth knowing only when someone waits for it; otherwise its completion
+ * would end the next wait at once, and a request cost two calls instead of one. A quiet send is
+ * made not to wait (MSG_DONTWAIT), to be all or nothing (MSG_WAITALL) and to be silent about
+ * success (IOSQE_CQE_SKIP_SUCCESS): when the call that submitted it has returned it is over, and
+ * has succeeded if the completion ring, looked through to its end, says nothing of it.
+ *
+ * When all buffers are out a receive ends with ENOBUFS. The data stays in the socket; its owner
+ * starts again, which the kernel hears of in the next call, when those of this turn are back.
+ *
+ * Ending an operation is one more request, and the answer to it is not the end: the operation may
+ * be completing right now, or have completed several times already, in the ring or in our hands.
+ * `cancel` waits for the completion that says there are no more, and tells all those before.
+ */
+#include "io_uring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+  BYTES_GROUP,
+  DATAGRAMS_GROUP,
+};
+
+enum {
+  BYTES_COUNT = 256,
+  BYTES_SIZE = 8 * 1024,
+  /* The largest datagram, its address and io_uring's header. Places a power of two apart would
+   * compete for the same few lines of the cache. What no datagram reaches is never touched. */
+  DATAGRAMS_COUNT = 64,
+  DATAGRAMS_SIZE = 64 * 1024 + 256,
+  DATAGRAMS_STRIDE = 64 * 1024 + 512,
+  PAGE = 4096, /* at least: where pages are larger mmap rounds up */
+};
+
+/* What a received datagram brings beside its bytes. The kernel reads it when the receive begins. */
+static const struct msghdr datagram_shape = {.msg_namelen = sizeof(struct sockaddr_storage)};
+
+/* ---- buffers ------------------------------------------------------------------------------ */
+
+static size_t ring_room(const struct ioloop__ring_buffers *buffers) {
+  size_t size = buffers->count * sizeof(struct io_uring_buf);
+  return (size + PAGE - 1) / PAGE * PAGE;
+}
+
+static size_t total_room(const struct ioloop__ring_buffers *buffers) {
+  return ring_room(buffers) + buffers->count * buffers->stride;
+}
+
+static char *buffer_at(const struct ioloop__ring_buffers *buffers, unsigned id) {
+  return buffers->memory + ring_room(buffers) + id % buffers->count * buffers->stride;
+}
+
+/* An id says of which group it is: completions do not. */
+static struct ioloop__ring_buffers *group_of(struct ioloop__ring *ring, unsigned id) {
+  return id < BYTES_COUNT ? &ring->bytes : &ring->datagrams;
+}
+
+static void give(const struct ioloop__ring_buffers *buffers, unsigned id) {
+  io_uring_buf_ring_add(buffers->ring, buffer_at(buffers, id), (unsigned)buffers->size,
+                        (unsigned short)id, io_uring_buf_ring_mask(buffers->count), 0);
+  io_uring_buf_ring_advance(buffers->ring, 1);
+}
+
+static int register_buffers(struct ioloop__ring *ring, struct ioloop__ring_buffers *buffers) {
+  struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)buffers->memory,
+                                          .ring_entries = buffers->count,
+                                          .bgid = (uint16_t)buffers->group};
+  int r = io_uring_register_buf_ring(&ring->uring, &registration, 0);
+  if (r)
+    return r;
+  buffers->ring = (struct io_uring_buf_ring *)(void *)buffers->memory;
+  io_uring_buf_ring_init(buffers->ring);
+  unsigned first = buffers->group == BYTES_GROUP ? 0 : BYTES_COUNT;
+  for (unsigned i = 0; i < buffers->count; i++)
+    give(buffers, first + i);
+  return 0;
+}
+
+/* Made by the first receive: a loop of handlers alone does without. */
+static int make_buffers(struct ioloop__ring *ring, struct ioloop__ring_buffers *buffers,
+                        const struct ioloop__ring_buffers *kind) {
+  if (buffers->ring)
+    return 0;
+  *buffers = *kind;
+  void *memory =
+      mmap(NULL, total_room(buffers), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    return -ENOMEM;
+  buffers->memory = memory;
+  int r = register_buffers(ring, buffers);
+  if (r)
+    munmap(memory, total_room(buffers));
+  return r;
+}
+
+void ioloop__ring_free_buffers(struct ioloop__ring *ring) {
+  struct ioloop__ring_buffers *all[] = {&ring->bytes, &ring->datagrams};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+    if (all[i]->ring)
+      munmap(all[i]->memory, total_room(all[i]));
+}
+
+/* ---- starting ----------------------------------------------------------------------------- */
+
+/* From now on `op` will hear of this request. */
+static void begin(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct ioloop__op *op) {
+  entry->user_data = (uint64_t)(uintptr_t)op;
+  ring->begun = true;
+}
+
+static int accept_connections(void *state, struct ioloop__op *op, int fd, int flags, bool forever) {
+  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  if (!entry)
+    return -ENOMEM;
+  if (forever)
+    io_uring_prep_multishot_accept(entry, fd, NULL, NULL, flags);
+  else
+    io_uring_prep_accept(entry, fd, NULL, NULL, flags);
+  begin(state, entry, op);
+  return 0;
+}
+
+static int receive(void *state, struct ioloop__op *op, int fd) {
+  static const struct ioloop__ring_buffers kind = {
+      .group = BYTES_GROUP, .count = BYTES_COUNT, .size = BYTES_SIZE, .stride = BYTES_SIZE};
+  struct ioloop__ring *ring = state;
+  int r = make_buffers(ring, &ring->bytes, &kind);
+  if (r)
+    return r;
+  struct io_uring_sqe *entry = ioloop__ring_entry(ring);
+  if (!entry)
+    return -ENOMEM;
+  io_uring_prep_recv_multishot(entry, fd, NULL, 0, 0);
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = BYTES_GROUP;
+  begin(ring, entry, op);
+  return 0;
+}
+
+/* Its completion would come only if it failed. */
+static void make_quiet(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct ioloop__op *op,
+                       size_t size) {
+  if (ring->quiet_count == IOLOOP__RING_QUIET_MAX)
+    return;
+  ring->quiet[ring->quiet_count].op = op;
+  ring->quiet[ring->quiet_count++].size = size;
+  entry->msg_flags |= MSG_DONTWAIT;
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  entry->user_data |= IOLOOP__RING_QUIET;
+}
+
+/* A datagram is all or nothing by itself. */
+static int send_bytes(void *state, struct ioloop__op *op, int fd, const void *data, size_t size,
+                      bool quiet) {
+  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  if (!entry)
+    return -ENOMEM;
+  /* A length has 32 bits here, and a result 31. */
+  io_uring_prep_send(entry, fd, data, size < INT32_MAX ? size : INT32_MAX,
+                     quiet ? MSG_NOSIGNAL | MSG_WAITALL : MSG_NOSIGNAL);
+  begin(state, entry, op);
+  if (quiet)
+    make_quiet(state, entry, op, size);
+  return 0;
+}
+
+static void hurry(void *state) {
+  struct ioloop__ring *ring = state;
+  ring->hurry = ring->quiet_count > 0;
+}
+
+static int receive_datagrams(void *state, struct ioloop__op *op, int fd) {
+  static const struct ioloop__ring_buffers kind = {.group = DATAGRAMS_GROUP,
+                                                   .count = DATAGRAMS_COUNT,
+                                                   .size = DATAGRAMS_SIZE,
+                                                   .stride = DATAGRAMS_STRIDE};
+  struct ioloop__ring *ring = state;
+  int r = make_buffers(ring, &ring->datagrams, &kind);
+  if (r)
+    return r;
+  struct io_uring_sqe *entry = ioloop__ring_entry(ring);
+  if (!entry)
+    return -ENOMEM;
+  io_uring_prep_recvmsg_multishot(entry, fd, (struct msghdr *)(uintptr_t)&datagram_shape, 0);
+  entry->flags |= IOSQE_BUFFER_SELECT;
+  entry->buf_group = DATAGRAMS_GROUP;
+  begin(ring, entry, op);
+  return 0;
+}
+
+static int send_datagram(void *state, struct ioloop__op *op, int fd, const struct msghdr *message,
+                         bool quiet) {
+  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  if (!entry)
+    return -ENOMEM;
+  io_uring_prep_sendmsg(entry, fd, message, MSG_NOSIGNAL);
+  begin(state, entry, op);
+  if (quiet)
+    make_quiet(state, entry, op, message->msg_iov->iov_len);
+  return 0;
+}
+
+/* ---- telling ------------------------------------------------------------------------------ */
+
+static void tell_datagram(struct ioloop *loop, struct ioloop__op *op, char *buffer, int size,
+                          bool more) {
+  struct io_uring_recvmsg_out *out = (struct io_uring_recvmsg_out *)(void *)buffer;
+  char *peer = buffer + sizeof *out;
+  char *data = peer + datagram_shape.msg_namelen;
+  struct ioloop__datagram datagram = {
+      .data = data,
+      .size = (size_t)(buffer + size - data),
+      .peer = out->namelen ? (struct sockaddr *)(void *)peer : NULL,
+      .peer_size = (socklen_t)out->namelen,
+      .truncated = out->flags & MSG_TRUNC,
+  };
+  op->done(loop, op, (int)datagram.size, &datagram, more);
+}
+
+/* The index of a quiet send; -1: it is none, or over. */
+static int find_quiet(const struct ioloop__ring *ring, const struct ioloop__op *op) {
+  for (int i = 0; i < ring->quiet_count; i++)
+    if (ring->quiet[i].op == op)
+      return i;
+  return -1;
+}
+
+void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data) {
+  uint64_t address = user_data & ~IOLOOP__RING_QUIET;
+  int index = find_quiet(ring, (struct ioloop__op *)(uintptr_t)address);
+  if (user_data != address && index >= 0)
+    ring->quiet[index].op = NULL;
+}
+
+static void tell_quiet(struct ioloop *loop, struct ioloop__ring *ring) {
+  int over = ring->quiet_over;
+  for (int i = 0; i < over; i++) {
+    struct ioloop__op *op = ring->quiet[i].op;
+    ring->quiet[i].op = NULL;
+    if (op)
+      op->done(loop, op, (int)ring->quiet[i].size, NULL, false);
+  }
+  ring->quiet_count -= over; /* more may have been started */
+  memmove(ring->quiet, ring->quiet + over, (size_t)ring->quiet_count * sizeof ring->quiet[0]);
+  ring->quiet_over = 0;
+}
+
+static void tell(struct ioloop *loop, struct ioloop__ring *ring,
+                 const struct ioloop__completed *completed) {
+  uint64_t address = completed->user_data & ~IOLOOP__RING_QUIET;
+  struct ioloop__op *op = (struct ioloop__op *)(uintptr_t)address;
+  bool more = completed->flags & IORING_CQE_F_MORE;
+  if (!(completed->flags & IORING_CQE_F_BUFFER)) {
+    if (completed->result == -ENOBUFS)
+      ioloop__metrics(loop)->starved++;
+    op->done(loop, op, completed->result, NULL, more);
+    return;
+  }
+  unsigned id = completed->flags >> IORING_CQE_BUFFER_SHIFT;
+  struct ioloop__ring_buffers *buffers = group_of(ring, id);
+  char *buffer = buffer_at(buffers, id);
+  if (buffers == &ring->datagrams)
+    tell_datagram(loop, op, buffer, completed->result, more);
+  else
+    op->done(loop, op, completed->result, buffer, more);
+  give(buffers, id);
+}
+
+static bool dispatch(struct ioloop *loop, void *state) {
+  struct ioloop__ring *ring = state;
+  bool news = ring->completed_count > 0;
+  if (ring->quiet_over)
+    tell_quiet(loop, ring);
+  while (ring->told_count < ring->completed_count) {
+    struct ioloop__completed *completed = &ring->completed[ring->told_count++];
+    if (completed->user_data != IOLOOP__RING_NOTHING)
+      tell(loop, ring, completed);
+  }
+  ring->told_count = ring->completed_count = 0;
+  return news;
+}
+
+static int descriptor(const void *state) {
+  const struct ioloop__ring *ring = state;
+  return ring->uring.ring_fd;
+}
+
+/* ---- ending ------------------------------------------------------------------------------- */
+
+static void stop(void *state, struct ioloop__op *op) {
+  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  if (!entry)
+    return;
+  io_uring_prep_cancel(entry, op, 0);
+  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  entry->user_data = IOLOOP__RING_NOTHING;
+}
+
+static bool take_from(struct ioloop__completed *list, size_t begin, size_t end, uint64_t user_data,
+                      struct ioloop__completed *ret) {
+  for (size_t i = begin; i < end; i++)
+    if ((list[i].user_data & ~IOLOOP__RING_QUIET) == user_data) {
+      *ret = list[i];
+      list[i] = (struct ioloop__completed){.user_data = IOLOOP__RING_NOTHING};
+      return true;
+    }
+  return false;
+}
+
+static bool stash(struct ioloop__ring *ring, const struct ioloop__completed *completed) {
+  if (ring->stash_count == ring->stash_capacity) {
+    size_t capacity = ring->stash_capacity * 2 + IOLOOP__MAX_READY;
+    struct ioloop__completed *larger = realloc(ring->stash, capacity * sizeof *larger);
+    if (!larger)
+      return false;
+    ring->stash = larger;
+    ring->stash_capacity = capacity;
+  }
+  ring->stash[ring->stash_count++] = *completed;
+  return true;
+}
+
+/* Look through the ring; what is not ours is kept for the next wait. */
+static bool take_from_ring(struct ioloop__ring *ring, uint64_t user_data,
+                           struct ioloop__completed *ret) {
+  struct io_uring_cqe *entry;
+  while (io_uring_peek_cqe(&ring->uring, &entry) == 0) {
+    struct ioloop__completed completed = {entry->user_data, entry->res, entry->flags};
+    bool found = (completed.user_data & ~IOLOOP__RING_QUIET) == user_data;
+    if (!found && completed.user_data != IOLOOP__RING_NOTHING && !stash(ring, &completed))
+      return false;
+    io_uring_cqe_seen(&ring->uring, entry);
+    if (found) {
+      *ret = completed;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* The next completion of an operation, wherever it is by now; they are in this order. */
+static bool take(struct ioloop__ring *ring, const struct ioloop__op *op,
+                 struct ioloop__completed *ret) {
+  uint64_t user_data = (uint64_t)(uintptr_t)op;
+  return take_from(ring->completed, (size_t)ring->told_count, (size_t)ring->completed_count,
+                   user_data, ret) ||
+         take_from(ring->stash, ring->stash_at, ring->stash_count, user_data, ret) ||
+         take_from_ring(ring, user_data, ret);
+}
+
+/* A quiet send is over when it has been submitted; it is this that takes a moment to find out. */
+static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
+                             struct ioloop__op *op) {
+  int index = find_quiet(ring, op);
+  bool over = index >= 0 && !io_uring_sq_ready(&ring->uring) && !io_uring_cq_ready(&ring->uring) &&
+              !io_uring_cq_has_overflow(&ring->uring);
+  if (over) {
+    ring->quiet[index].op = NULL;
+    op->done(loop, op, (int)ring->quiet[index].size, NULL, false);
+  }
+  return over;
+}
+
+static void cancel(struct ioloop *loop, void *state, struct ioloop__op *op) {
+  struct ioloop__ring *ring = state;
+  struct ioloop__completed completed = {.flags = IORING_CQE_F_MORE};
+  stop(ring, op);
+  while (completed.flags & IORING_CQE_F_MORE) {
+    if (take(ring, op, &completed)) {
+      ioloop__ring_note_quiet(ring, completed.user_data);
+      tell(loop, ring, &completed);
+    } else if (is_silently_over(loop, ring, op))
+      return;
+    else if (ioloop__ring_submit(ring) < 0)
+      stop(ring, op); /* it may not have got in */
+  }
+}
+
+static void submit(void *state) {
+  struct ioloop__ring *ring = state;
+  if (ring->begun)
+    ioloop__ring_submit(ring);
+  ring->begun = false;
+}
+
+const struct ioloop_completion ioloop__ring_completion = {
+    .accept = accept_connections,
+    .receive = receive,
+    .send = send_bytes,
+    .hurry = hurry,
+    .receive_datagrams = receive_datagrams,
+    .send_datagram = send_datagram,
+    .stop = stop,
+    .cancel = cancel,
+    .fd = descriptor,
+    .submit = submit,
+    .dispatch = dispatch,
+};

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * datagram_completion.c - a UDP socket whose loop's backend offers completion
+ * (backends/completion.h): what it does in place of recvmmsg and sendmmsg.
+ *
+ * Receiving goes on by itself, a datagram a buffer of the kernel's ring. Once received, a datagram
+ * is delivered, as ever: closing a gate stops receiving, and what came before that took effect
+ * still arrives. A send is an operation of its own, with its message and a copy of its data in a
+ * block that is used again; nothing is called for it, it leaves with the next wait. Errors of a
+ * send are treated as in datagram_send.c: the first may be an earlier datagram's, reported by the
+ * network, so it is sent once more.
+ *
+ * AF_UNIX sockets stay with readiness: they are writable while the queue of the peer they want to
+ * send to is full, and a kernel that waits for writability would turn in circles.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "datagram_internal.h"
+#include "platform.h"
+
+enum {
+  RECEIVING = 1 << 0,
+  STOPPING = 1 << 1, /* told to stop receiving, and has not yet */
+  PAUSED = 1 << 2    /* not to be received again */
+};
+
+enum {
+  SMALL = 1536, /* data of a block that is kept: what an Ethernet frame holds */
+  SPARES = 64
+};
+
+struct send {
+  struct ioloop__op op;
+  struct ioloop__list link; /* among those under way, or the spare ones */
+  struct datagram *socket;
+  int error;    /* of the first try */
+  bool counted; /* as sent, which is taken back if it fails */
+  size_t capacity;
+  struct msghdr message;
+  struct iovec vector;
+  struct sockaddr_storage peer;
+  char data[];
+};
+
+/* ---- receiving ---------------------------------------------------------------------------- */
+
+/* Without memory for it, it is lost, as if the kernel had had no room. */
+static void keep(struct datagram *it, const struct ioloop__message *message) {
+  if (datagram__append(&it->kept, message) < 0)
+    datagram__note_error(it, -ENOMEM);
+  else if (!(it->flags & DATAGRAM_HELD) && !(it->operations & PAUSED))
+    datagram__wake(it);
+}
+
+static void receive_one(struct datagram *it, const struct ioloop__message *message) {
+  if (datagram__held_by_gate(it) || it->operations & PAUSED || it->kept)
+    keep(it, message);
+  else
+    datagram__deliver(it, message);
+}
+
+/* What is left goes before what came meanwhile. */
+static void put_back(struct datagram *it, struct ioloop__fifo *left) {
+  struct ioloop__fifo *later = it->kept;
+  size_t size = ioloop__fifo_size(left);
+  if (!size) {
+    free(left);
+    return;
+  }
+  it->kept = left;
+  if (later && ioloop__fifo_append(&it->kept, ioloop__fifo_data(later), ioloop__fifo_size(later)))
+    datagram__note_error(it, -ENOMEM);
+  free(later);
+  if (!(it->flags & (DATAGRAM_CLOSED | DATAGRAM_HELD)))
+    datagram__wake(it);
+}
+
+size_t datagram__deliver_kept(struct datagram *it, size_t max) {
+  size_t count = 0;
+  /* Ours as long as the program is called: it may drain once more. */
+  struct ioloop__fifo *kept = it->kept;
+  it->kept = NULL;
+  while (count < max && ioloop__fifo_size(kept) && !(it->flags & DATAGRAM_CLOSED)) {
+    struct ioloop__message message;
+    size_t size;
+    datagram__front(kept, &message, 1, &size);
+    datagram__deliver(it, &message);
+    ioloop__fifo_consume(kept, size);
+    count++;
+  }
+  put_back(it, kept);
+  return count;
+}
+
+static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
+                        bool more) {
+  struct datagram *it = IOLOOP__LIST_ENTRY(op, struct datagram, receiving);
+  const struct ioloop__datagram *datagram = data;
+  (void)loop;
+  if (!more)
+    it->operations &= (uint8_t) ~(RECEIVING | STOPPING);
+  if (it->flags & DATAGRAM_CLOSED)
+    return;
+  datagram__enter(it);
+  if (datagram) {
+    struct ioloop__message message = {
+        .data = (char *)(uintptr_t)datagram->data,
+        .size = datagram->size,
+        .peer = (struct sockaddr_storage *)(uintptr_t)datagram->peer,
+        .peer_size = datagram->peer_size,
+        .truncated = datagram->truncated,
+    };
+    receive_one(it, &message);
+  } else if (result != -ECANCELED && result != -ENOBUFS) {
+    datagram__receive_failed(it, result);
+  }
+  if (!(it->flags & DATAGRAM_CLOSED) && !datagram__held_by_gate(it) && !more)
+    datagram__update_interest(it);
+  datagram__leave(it);
+}
+
+static void begin_receiving(struct datagram *it) {
+  const struct ioloop__completer *completer = it->completer;
+  int r = completer->table->receive_datagrams(completer->state, &it->receiving, it->fd);
+  if (r)
+    datagram__rest(it, DATAGRAM_REST_READ); /* no memory: try again in a moment */
+  else
+    it->operations |= RECEIVING;
+}
+
+void datagram__update_receiving(struct datagram *it, bool wanted) {
+  const struct ioloop__completer *completer = it->completer;
+  if (it->operations & PAUSED)
+    return;
+  if (wanted && !(it->operations & RECEIVING)) {
+    begin_receiving(it);
+  } else if (!wanted && (it->operations & (RECEIVING | STOPPING)) == RECEIVING) {
+    it->operations |= STOPPING;
+    completer->table->stop(completer->state, &it->receiving);
+  }
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+static struct send *new_send(struct datagram *it, size_t size) {
+  struct send *send;
+  if (size <= SMALL && it->spare_count) {
+    send = IOLOOP__LIST_ENTRY(it->spares.next, struct send, link);
+    ioloop__list_remove(&send->link);
+    it->spare_count--;
+    return send;
+  }
+  size_t capacity = size > SMALL ? size : SMALL;
+  send = malloc(sizeof *send + capacity);
+  if (send)
+    send->capacity = capacity;
+  return send;
+}
+
+static void recycle(struct datagram *it, struct send *send) {
+  it->sending -= send->vector.iov_len;
+  ioloop__list_remove(&send->link);
+  if (send->capacity > SMALL || it->spare_count == SPARES || it->flags & DATAGRAM_CLOSED) {
+    free(send);
+    return;
+  }
+  ioloop__list_insert(&it->spares, &send->link);
+  it->spare_count++;
+}
+
+static void count_sent(struct datagram *it, struct send *send, bool sent) {
+  if (send->counted == sent)
+    return;
+  send->counted = sent;
+  it->metrics.sent += sent ? 1 : UINT64_MAX;
+  it->metrics.sent_bytes += sent ? send->vector.iov_len : -(uint64_t)send->vector.iov_len;
+}
+
+/* That a quiet one is over is told late, but it is sent as good as surely as it is started. */
+static int start(struct datagram *it, struct send *send, bool quiet) {
+  const struct ioloop__completer *completer = it->completer;
+  int r =
+      completer->table->send_datagram(completer->state, &send->op, it->fd, &send->message, quiet);
+  count_sent(it, send, !r && quiet);
+  if (!completer->running)
+    completer->table->submit(completer->state);
+  return r;
+}
+
+static void give_up(struct datagram *it, struct send *send, int error) {
+  it->metrics.send_dropped++;
+  if (error != -ENOBUFS && error != -ENOMEM)
+    datagram__note_error(it, error);
+  recycle(it, send);
+}
+
+/* true: it has not been sent and is tried again. The kernel's queue being full is waited for. */
+static bool try_again(struct datagram *it, struct send *send, int error) {
+  bool full = error == -EAGAIN || error == -EINTR;
+  if (it->flags & DATAGRAM_CLOSED || (!full && send->error))
+    return false;
+  if (!full)
+    send->error = error;
+  return start(it, send, !full) == 0;
+}
+
+static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
+  struct send *send = (struct send *)(void *)op;
+  struct datagram *it = send->socket;
+  (void)loop, (void)data, (void)more;
+  count_sent(it, send, result >= 0);
+  if (result < 0 && try_again(it, send, result))
+    return;
+  datagram__enter(it);
+  if (result < 0) {
+    give_up(it, send, result);
+  } else {
+    if (send->error)
+      datagram__note_error(it, send->error);
+    recycle(it, send);
+  }
+  datagram__leave(it);
+}
+
+static void fill(struct send *send, const struct ioloop__message *message) {
+  send->op.done = on_sent;
+  send->error = 0;
+  send->counted = false;
+  send->vector = (struct iovec){.iov_base = send->data, .iov_len = message->size};
+  send->message = (struct msghdr){.msg_iov = &send->vector, .msg_iovlen = 1};
+  if (message->size)
+    memcpy(send->data, message->data, message->size);
+  if (!message->peer)
+    return;
+  memcpy(&send->peer, message->peer, message->peer_size);
+  send->message.msg_name = &send->peer;
+  send->message.msg_namelen = message->peer_size;
+}
+
+int datagram__start_send(struct datagram *it, const struct ioloop__message *message) {
+  bool fits = it->sending + message->size <= DATAGRAM_QUEUE_MAX;
+  struct send *send = fits ? new_send(it, message->size) : NULL;
+  if (!send) {
+    it->metrics.send_dropped++;
+    return fits ? -ENOMEM : -ENOBUFS;
+  }
+  send->socket = it;
+  fill(send, message);
+  ioloop__list_insert(it->sends.prev, &send->link);
+  it->sending += message->size;
+  if (start(it, send, true) == 0)
+    return 0;
+  it->metrics.send_dropped++;
+  recycle(it, send);
+  return -ENOMEM;
+}
+
+void datagram__hand_over(struct datagram *it) {
+  while (ioloop__fifo_size(it->queue)) {
+    struct ioloop__message message;
+    size_t size;
+    datagram__front(it->queue, &message, 1, &size);
+    (void)datagram__start_send(it, &message);
+    ioloop__fifo_consume(it->queue, size);
+  }
+}
+
+/* ---- beginning and end -------------------------------------------------------------------- */
+
+int datagram__use_completion(struct datagram *it) {
+  struct sockaddr_storage address;
+  socklen_t size = sizeof address;
+  if (!ioloop__completer(it->loop))
+    return 0;
+  if (getsockname(it->fd, (struct sockaddr *)&address, &size) < 0)
+    return -errno;
+  bool udp = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  it->completer = udp ? ioloop__completer(it->loop) : NULL;
+  it->receiving.done = on_received;
+  return it->completer ? ioloop__set_blocking(it->fd, true) : 0;
+}
+
+void datagram__pause_receiving(struct datagram *it) {
+  const struct ioloop__completer *completer = it->completer;
+  it->operations |= PAUSED;
+  if (it->operations & RECEIVING)
+    completer->table->cancel(it->loop, completer->state, &it->receiving);
+  it->operations &= (uint8_t)~PAUSED;
+}
+
+void datagram__cancel_operations(struct datagram *it) {
+  const struct ioloop__completer *completer = it->completer;
+  if (it->operations & RECEIVING)
+    completer->table->cancel(it->loop, completer->state, &it->receiving);
+  while (!ioloop__list_is_empty(&it->sends)) {
+    struct send *send = IOLOOP__LIST_ENTRY(it->sends.next, struct send, link);
+    completer->table->cancel(it->loop, completer->state, &send->op);
+  }
+  while (!ioloop__list_is_empty(&it->spares)) {
+    struct send *send = IOLOOP__LIST_ENTRY(it->spares.next, struct send, link);
+    ioloop__list_remove(&send->link);
+    free(send);
+  }
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iostream_completion.c - the transport of a byte stream whose loop's backend offers completion
+ * (backends/completion.h), in place of transport.c and of the readiness that drives it.
+ *
+ * Two operations, each in the stream itself. Receiving goes on from the first read to the end of
+ * input; what comes is in a buffer of the kernel's ring, and goes straight to the read callback.
+ * Sending: one at a time, or order would not be kept. What is being sent must stay where it is, so
+ * what is written meanwhile collects in a second queue, and takes the first one's place when that
+ * is done. A write is copied therefore, and costs no system call: it leaves with the next wait.
+ * Queues come from a list of used ones.
+ *
+ * Whoever stops reading (a gate, a full queue, the program) is not obeyed at once: receiving is
+ * stopped when more comes than is wanted, so that most pauses, which are short, cost nothing. What
+ * has come by then, and what still comes before the stop takes effect, is kept for the next read.
+ * So an error can be learned of while what came before it is unread; it waits its turn.
+ *
+ * The operations hold the file, so close() alone would neither free it nor tell the peer: they are
+ * cancelled first, which ends them before it returns.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform.h"
+#include "stream_internal.h"
+
+enum {
+  RECEIVING = 1 << 0,
+  STOPPING = 1 << 1, /* told to stop receiving, and has not yet */
+  SENDING = 1 << 2,  /* the first queue */
+  QUIETLY = 1 << 4,  /* ... and nobody waits to hear that it is over */
+  LISTENING = 1 << 3 /* iostream_has_input: whatever comes is kept */
+};
+
+static struct iostream *from_receiving(struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, struct iostream, receiving);
+}
+
+static struct iostream *from_sending(struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, struct iostream, sending);
+}
+
+/* ---- receiving ---------------------------------------------------------------------------- */
+
+static bool wants_input(const struct iostream *stream) {
+  const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_FAILED | STREAM_CLOSED;
+  return stream->on_read && !(stream->flags & quiet);
+}
+
+void iostream__update_receiving(struct iostream *stream) {
+  if (!wants_input(stream) || stream->operations & RECEIVING)
+    return;
+  int r = stream->input_error;
+  if (r && iostream__buffered(stream))
+    return;
+  if (!r)
+    r = stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
+  if (r)
+    iostream__fail(stream, r);
+  else
+    stream->operations |= RECEIVING;
+}
+
+/* More came than is wanted. */
+static void stop_receiving(struct iostream *stream) {
+  if ((stream->operations & (RECEIVING | STOPPING)) != RECEIVING)
+    return;
+  stream->operations |= STOPPING;
+  stream->completer->table->stop(stream->completer->state, &stream->receiving);
+}
+
+static void received(struct iostream *stream, const char *data, size_t size) {
+  if (stream->flags & STREAM_TIMED)
+    stream->owner->traffic(stream->owner, stream);
+  if (stream->flags & (STREAM_CLOSING | STREAM_FAILED))
+    stop_receiving(stream); /* nobody will ever read it */
+  else if (!stream->on_read || stream->flags & (STREAM_FRAMED | STREAM_CHOKED) ||
+           stream->operations & LISTENING || iostream__buffered(stream) ||
+           iostream__held_by_gate(stream))
+    iostream__keep(stream, data, size);
+  else
+    stream->on_read(stream, data, size, stream->read_arg);
+}
+
+static void input_ended(struct iostream *stream, int result) {
+  if (result == 0) {
+    stream->flags |= STREAM_END;
+    iostream__defer(stream);
+  } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR) {
+    stream->input_error = result; /* told when what came before has been read */
+  }
+}
+
+static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
+                        bool more) {
+  struct iostream *stream = from_receiving(op);
+  (void)loop;
+  if (!more)
+    stream->operations &= (uint8_t) ~(RECEIVING | STOPPING);
+  if (stream->flags & STREAM_CLOSED)
+    return;
+  iostream__enter(stream);
+  if (result > 0)
+    received(stream, data, (size_t)result);
+  else
+    input_ended(stream, result);
+  if (!more)
+    iostream__update_receiving(stream);
+  else if (!wants_input(stream))
+    stop_receiving(stream);
+  iostream__leave(stream);
+}
+
+void iostream__collect_input(struct iostream *stream) {
+  if (!(stream->operations & RECEIVING))
+    return;
+  stream->depth++; /* nobody is called from here */
+  stream->operations |= LISTENING;
+  stream->completer->table->cancel(stream->loop, stream->completer->state, &stream->receiving);
+  stream->operations &= (uint8_t)~LISTENING;
+  iostream__update_receiving(stream);
+  if (--stream->depth == 0 && stream->flags & STREAM_DEFERRED)
+    iostream__defer(stream);
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+enum {
+  QUIET_SIZE = 16 * 1024 /* more may well find the socket full */
+};
+
+/* Does anything happen when the queue is empty? */
+static bool waits_for_sent(const struct iostream *stream) {
+  return stream->on_drain || stream->flags & (STREAM_CHOKED | STREAM_SHUT | STREAM_CLOSING);
+}
+
+static void send_queue(struct iostream *stream, bool quiet) {
+  const struct ioloop__completer *completer = stream->completer;
+  size_t size = ioloop__fifo_size(stream->queue);
+  quiet = quiet && size <= QUIET_SIZE && !waits_for_sent(stream);
+  int r = completer->table->send(completer->state, &stream->sending, stream->fd,
+                                 ioloop__fifo_data(stream->queue), size, quiet);
+  if (r) {
+    iostream__broken(stream, r);
+    return;
+  }
+  stream->operations |= quiet ? SENDING | QUIETLY : SENDING;
+  if (!completer->running)
+    completer->table->submit(completer->state);
+  if (quiet && stream->flags & STREAM_TIMED) /* it may be told late */
+    stream->owner->traffic(stream->owner, stream);
+}
+
+void iostream__await_sent(struct iostream *stream) {
+  if (stream->operations & QUIETLY)
+    stream->completer->table->hurry(stream->completer->state);
+}
+
+/* Some of the first queue is gone. What a quiet send did not take must be waited for. */
+static void sent(struct iostream *stream, size_t size, bool quietly) {
+  if (stream->flags & STREAM_TIMED && !quietly)
+    stream->owner->traffic(stream->owner, stream);
+  ioloop__fifo_consume(stream->queue, size);
+  bool all = !ioloop__fifo_size(stream->queue);
+  if (!ioloop__fifo_size(stream->queue) && stream->next) {
+    ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
+    stream->queue = stream->next;
+    stream->next = NULL;
+  }
+  if (ioloop__fifo_size(stream->queue))
+    send_queue(stream, all);
+  else
+    iostream__drained(stream);
+  if (stream->flags & STREAM_CHOKED && !(stream->flags & STREAM_CLOSED))
+    iostream__apply_watermarks(stream);
+}
+
+static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
+  struct iostream *stream = from_sending(op);
+  (void)loop, (void)data, (void)more;
+  bool quietly = stream->operations & QUIETLY;
+  stream->operations &= (uint8_t) ~(SENDING | QUIETLY);
+  if (stream->flags & STREAM_CLOSED)
+    return;
+  iostream__enter(stream);
+  if (result >= 0 || iostream__would_block(result))
+    sent(stream, result > 0 ? (size_t)result : 0, quietly);
+  else
+    iostream__broken(stream, result);
+  iostream__leave(stream);
+}
+
+static void drop_if_empty(struct ioloop__fifo **queue) {
+  if (ioloop__fifo_size(*queue))
+    return;
+  free(*queue);
+  *queue = NULL;
+}
+
+int iostream__queue_write(struct iostream *stream, const void *data, size_t size) {
+  struct ioloop__fifo **queue = stream->operations & SENDING ? &stream->next : &stream->queue;
+  if (!size)
+    return 0;
+  if (!*queue)
+    *queue = ioloop__fifo_reuse(ioloop__spares(stream->loop));
+  if (ioloop__fifo_append(queue, data, size) < 0) {
+    drop_if_empty(queue);
+    return -ENOMEM;
+  }
+  if (!(stream->operations & SENDING) && !(stream->flags & STREAM_CONNECTING))
+    send_queue(stream, true);
+  if (iostream_pending(stream) > stream->high)
+    iostream__apply_watermarks(stream);
+  if (stream->next || stream->flags & STREAM_CHOKED) /* something waits for the first queue */
+    iostream__await_sent(stream);
+  return 0;
+}
+
+/* ---- beginning and end -------------------------------------------------------------------- */
+
+void iostream__use_completion(struct iostream *stream) {
+  stream->completer = ioloop__completer(stream->loop);
+  stream->receiving.done = on_received;
+  stream->sending.done = on_sent;
+}
+
+void iostream__begin_sending(struct iostream *stream) {
+  if (stream->queue && !(stream->operations & SENDING))
+    send_queue(stream, true);
+}
+
+void iostream__cancel_operations(struct iostream *stream) {
+  const struct ioloop__completer *completer = stream->completer;
+  if (stream->operations & RECEIVING)
+    completer->table->cancel(stream->loop, completer->state, &stream->receiving);
+  if (stream->operations & SENDING)
+    completer->table->cancel(stream->loop, completer->state, &stream->sending);
+}

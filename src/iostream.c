@@ -176,14 +176,16 @@ static void ready_to_connect(struct iostream *stream) {
   if (r == -EINPROGRESS)
     return;
   stream->flags &= (uint16_t)~STREAM_CONNECTING;
+  iostream_callback *on_connect = stream->on_connect;
+  void *arg = stream->connect_arg;
   if (!r)
     r = leave_readiness(stream);
   if (r) {
     iostream__fail(stream, r);
     return;
   }
-  if (stream->on_connect)
-    stream->on_connect(stream, stream->connect_arg);
+  if (on_connect)
+    on_connect(stream, arg);
   if (!(stream->flags & STREAM_CLOSED))
     iostream__ready_to_write(stream);
 }

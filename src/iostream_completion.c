@@ -221,6 +221,8 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
 
 void iostream__use_completion(struct iostream *stream) {
   stream->completer = ioloop__completer(stream->loop);
+  if (!stream->completer)
+    return;
   stream->receiving.done = on_received;
   stream->sending.done = on_sent;
 }

@@ -76,17 +76,23 @@ struct iostream {
   void *close_arg;
   iostream_callback *on_drain;
   void *drain_arg;
-  iostream_callback *on_connect;
-  void *connect_arg;
+  union {
+    struct { /* until the connection is there */
+      iostream_callback *on_connect;
+      void *connect_arg;
+    };
+    struct { /* by completion, from then on */
+      struct ioloop__op receiving, sending;
+    };
+  };
   size_t low, high; /* watermarks */
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
   int error;              /* what the close callback will be told */
 
   /* iostream_completion.c */
-  uint8_t operations; /* what is under way */
-  int input_error;    /* of receiving, behind what was received */
-  struct ioloop__op receiving, sending;
+  uint8_t operations;        /* what is under way */
+  int input_error;           /* of receiving, behind what was received */
   struct ioloop__fifo *next; /* written while the queue is being sent; NULL or not empty */
 };
 

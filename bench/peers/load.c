@@ -46,7 +46,7 @@ static double now(void) {
 
 static double cpu_ns(const char *pid) {
   char path[64];
-  double ns;
+  double ns = 0;
   snprintf(path, sizeof path, "/proc/%s/schedstat", pid);
   FILE *file = fopen(path, "r");
   if (!file || fscanf(file, "%lf", &ns) != 1)

@@ -28,7 +28,7 @@ def ours(backend):
 
 
 def peer(name):
-    return [os.path.join(build, "bench", "peers", name), "0"]
+    return [os.path.join(build, "bench-peer-" + name), "0"]
 
 
 def run(command):
@@ -37,7 +37,7 @@ def run(command):
     try:
         where = server.stderr if "--port=0" in command else server.stdout
         port = re.search(r"(\d+)(?: backend=.*)?$", where.readline().strip()).group(1)
-        load = subprocess.run([os.path.join(build, "bench", "peers", "load"), kind, port,
+        load = subprocess.run([os.path.join(build, "bench-load"), kind, port,
                                str(server.pid), str(connections), str(requests), str(size)],
                               stdout=subprocess.PIPE, text=True, check=True,
                               preexec_fn=lambda: os.sched_setaffinity(0, {1}))
@@ -50,8 +50,8 @@ def run(command):
 
 servers = {"ioloop, epoll": ours("epoll"), "ioloop, io_uring": ours("io_uring")}
 if kind == "tcp":
-    servers["by hand, epoll"] = peer("echo_epoll")
-    servers["by hand, io_uring"] = peer("echo_uring")
+    servers["by hand, epoll"] = peer("epoll")
+    servers["by hand, io_uring"] = peer("liburing")
 found = {name: [] for name in servers}
 for _ in range(rounds):
     for name, command in servers.items():

@@ -15,7 +15,11 @@
 #include "comparison.h"
 #include "contestant.h"
 
-enum bench_size { SIZE_QUICK, SIZE_NORMAL, SIZE_FULL };
+enum bench_size {
+  SIZE_QUICK,
+  SIZE_NORMAL,
+  SIZE_FULL
+};
 
 struct bench {
   enum bench_size size;
@@ -27,34 +31,36 @@ struct bench {
   uint64_t slo_ns;                 /* p99 that `load` keeps */
   size_t message_size;
   bool poisson;
-  int server_cpu, generator_cpu; /* -1: anywhere (one processor only) */
-  uint16_t port;                 /* 0: a free one each time */
+  int server_cpu, generator_cpu;     /* -1: anywhere (one processor only) */
+  uint16_t port;                     /* 0: a free one each time */
   volatile sig_atomic_t interrupted; /* Ctrl-C: finish what is there */
 };
 
 extern const struct experiment experiment_latency, experiment_load, experiment_idle,
-    experiment_ring, experiment_cascade, experiment_churn, experiment_handlers, experiment_timers, experiment_overflow,
-    experiment_wake, experiment_count, experiment_witness;
+    experiment_ring, experiment_cascade, experiment_churn, experiment_handlers, experiment_timers,
+    experiment_overflow, experiment_wake, experiment_count, experiment_witness;
 
 /* ---- progress: on stderr, one line that is rewritten on a terminal --------------------- */
 
 struct progress;
 /* `total` measurements are to come. */
 void progress_begin(const char *experiment, size_t total);
-/* The next one begins: "round 2/5  TCP, 50 connections  rtsig", with the time left as far as known. */
+/* The next one begins: "round 2/5  TCP, 50 connections  rtsig", with the time left as far as known.
+ */
 void progress_step(const char *what);
 void progress_end(void);
 
 /* ---- the document (docs/bench-schema.md) ------------------------------------------------ */
 
-#define DOCUMENT_FORMAT "ioloop-bench"
+#define DOCUMENT_FORMAT  "ioloop-bench"
 #define DOCUMENT_VERSION 1
 
 /* Format, version, date, command line, seed, environment, and an empty "experiments". */
 json_t *document_new(const struct bench *bench, int argc, char **argv);
 json_t *environment_describe(const struct bench *bench);
 
-/* Read and check one. NULL when a line has been said: no such file, not JSON, not ours, another version. */
+/* Read and check one. NULL when a line has been said: no such file, not JSON, not ours, another
+ * version. */
 json_t *document_load(const char *path);
 /* 0, or EXIT_TROUBLE when a line has been said. "-": stdout. */
 int document_save(const json_t *document, const char *path);
@@ -63,8 +69,8 @@ int document_save(const json_t *document, const char *path);
 
 /* The table on the terminal; to `to`, coloured only where that is a terminal. */
 void report_table(const json_t *document, FILE *to);
-int report_csv(const json_t *document, const char *path);  /* as document_save */
-int report_html(const json_t *document, const char *path); /* one self-contained page */
+int report_csv(const json_t *document, const char *path);       /* as document_save */
+int report_html(const json_t *document, const char *path);      /* one self-contained page */
 int report_hgrm(const json_t *document, const char *directory); /* a .hgrm for each histogram */
 
 /* ---- documents beside each other ---------------------------------------------------------- */

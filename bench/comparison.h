@@ -2,11 +2,11 @@
 /*
  * comparison.h - the method: who is measured when, and what is made of it.
  *
- * A comparison is a grid, contestants x points (a point is one setting: TCP, 50 connections), measured R
- * times. In each round every point is visited in turn and at each the contestants in an order shuffled anew from the
- * printed seed, so that whatever else the machine does meets all alike. The baseline is measured
- * twice at each point and round (A/A): the ratio of the two says what this machine can resolve, and every other
- * ratio is to be read against it.
+ * A comparison is a grid, contestants x points (a point is one setting: TCP, 50 connections),
+ * measured R times. In each round every point is visited in turn and at each the contestants in an
+ * order shuffled anew from the printed seed, so that whatever else the machine does meets all
+ * alike. The baseline is measured twice at each point and round (A/A): the ratio of the two says
+ * what this machine can resolve, and every other ratio is to be read against it.
  *
  * What comes out is a JSON object (docs/bench-schema.md), which every report is made from.
  */
@@ -22,7 +22,12 @@
 #include "contestant.h"
 #include "histogram.h"
 
-enum { METRICS_MAX = 16, POINTS_MAX = 64, REASON_SIZE = 256, SAID_SIZE = 4096 };
+enum {
+  METRICS_MAX = 16,
+  POINTS_MAX = 64,
+  REASON_SIZE = 256,
+  SAID_SIZE = 4096
+};
 
 struct metric {
   const char *id;     /* "p50" */
@@ -46,23 +51,26 @@ struct point {
 /* One measurement. Metrics that were not measured are NaN on entry and may stay so. */
 struct sample {
   double values[METRICS_MAX];
-  struct histogram *latency; /* cleared on entry; whether anything is recorded is the experiment's affair */
-  char reason[REASON_SIZE];  /* of a failure: a clear line */
-  char said[SAID_SIZE];      /* what the contestant said on stderr */
+  struct histogram
+      *latency; /* cleared on entry; whether anything is recorded is the experiment's affair */
+  char reason[REASON_SIZE]; /* of a failure: a clear line */
+  char said[SAID_SIZE];     /* what the contestant said on stderr */
 };
 
 struct bench; /* bench.h: options, seed, processors, progress */
 
 struct experiment {
-  const char *name;    /* "latency" */
-  const char *title;   /* "Round trips" */
-  const char *redoes;  /* the paper or tool: "Banga, Mogul & Druschel 1999, fig. 5" */
-  const char *method;  /* how a figure is obtained, two or three sentences: for --help and the page */
+  const char *name;   /* "latency" */
+  const char *title;  /* "Round trips" */
+  const char *redoes; /* the paper or tool: "Banga, Mogul & Druschel 1999, fig. 5" */
+  const char
+      *method; /* how a figure is obtained, two or three sentences: for --help and the page */
   const char *x_label; /* NULL: points are not on an axis */
   bool x_log;
   const struct metric *metrics;
   size_t metric_count;
-  /* Fill in points (at most POINTS_MAX) for bench->size (quick, normal, full). Returns their number. */
+  /* Fill in points (at most POINTS_MAX) for bench->size (quick, normal, full). Returns their
+   * number. */
   size_t (*points)(struct bench *bench, struct point *points);
   /* Can this contestant take part, here? NULL reason: yes. NULL function: all can. */
   const char *(*refuses)(struct bench *bench, const struct contestant *contestant,

@@ -20,13 +20,16 @@ enum {
   CONTESTANT_REASON_SIZE = 192,
 };
 
-enum contestant_kind { CONTESTANT_BACKEND, CONTESTANT_PEER };
+enum contestant_kind {
+  CONTESTANT_BACKEND,
+  CONTESTANT_PEER
+};
 
 struct contestant {
   char name[CONTESTANT_NAME_SIZE]; /* "epoll", "libevent:poll", "epoll+spin=50", "peer:libuv" */
   enum contestant_kind kind;
-  bool tcp, udp;                         /* what it serves */
-  bool available;                        /* false: reason says why not */
+  bool tcp, udp;  /* what it serves */
+  bool available; /* false: reason says why not */
   char reason[CONTESTANT_REASON_SIZE];
 };
 
@@ -35,15 +38,15 @@ struct contestants {
   size_t count;
 };
 
-/* All there are: the backends of server, best first, blocking among them, then the peers, also those that are not here.
- * -ENOMEM. */
+/* All there are: the backends of server, best first, blocking among them, then the peers, also
+ * those that are not here. -ENOMEM. */
 int contestants_list(struct contestants *ret);
 void contestants_free(struct contestants *contestants);
 
 /*
  * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers"; a backend's variants and
- * "+OPTION=VALUE" for any option of server are names too: "epoll+spin=50"), in that order. 0, or EXIT_USAGE when a line has been said
- * (an unknown name: with those there are).
+ * "+OPTION=VALUE" for any option of server are names too: "epoll+spin=50"), in that order. 0, or
+ * EXIT_USAGE when a line has been said (an unknown name: with those there are).
  */
 int contestants_choose(const char *names, struct contestants *ret);
 

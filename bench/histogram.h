@@ -4,8 +4,8 @@
  *
  * Log-linear (Gil Tene's HdrHistogram): values below 2,048 have a bucket each, above that each
  * doubling is cut into 1,024 equal ones, so that a bucket is never wider than a thousandth of its
- * values: 3 significant digits from 1 ns to an hour in about 34,000 counters (272 KiB). Recording is
- * an index and an increment; merging adds counters and loses nothing, across processes, runs and
+ * values: 3 significant digits from 1 ns to an hour in about 34,000 counters (272 KiB). Recording
+ * is an index and an increment; merging adds counters and loses nothing, across processes, runs and
  * machines. Not thread-safe. Values are nanoseconds here, but nothing depends on it.
  */
 #ifndef BENCH_HISTOGRAM_H
@@ -44,9 +44,9 @@ double histogram_mean(const struct histogram *histogram);
 double histogram_stddev(const struct histogram *histogram);
 
 /*
- * The smallest value (rounded up to the end of its bucket, at most the largest recorded) at or below
- * which `percent` (0 to 100) of all lie: the nearest-rank percentile, within 0.1 % of an exact sort.
- * 0 where there are no values.
+ * The smallest value (rounded up to the end of its bucket, at most the largest recorded) at or
+ * below which `percent` (0 to 100) of all lie: the nearest-rank percentile, within 0.1 % of an
+ * exact sort. 0 where there are no values.
  */
 uint64_t histogram_percentile(const struct histogram *histogram, double percent);
 
@@ -67,8 +67,8 @@ size_t histogram_curve(const struct histogram *histogram, unsigned ticks,
 /* The .hgrm text of HdrHistogram's plotters, values divided by `unit` (1000: microseconds). */
 void histogram_print_hgrm(const struct histogram *histogram, double unit, FILE *to);
 
-/* {"digits": 3, "count": N, "min": N, "max": N, "sum": x, "sum_squares": x, "counts": [[value, n], ...]}
- * where value is the lowest of its bucket and only buckets that are not empty appear. A new
+/* {"digits": 3, "count": N, "min": N, "max": N, "sum": x, "sum_squares": x, "counts": [[value, n],
+ * ...]} where value is the lowest of its bucket and only buckets that are not empty appear. A new
  * reference, NULL: no memory. */
 json_t *histogram_to_json(const struct histogram *histogram);
 

@@ -4,8 +4,8 @@
  *
  * Rounds are few (3 to 30), not normal and have outliers (another guest of the host woke up), so
  * there is no mean and no standard deviation here: medians, and percentile-bootstrap intervals of
- * them (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13), from a seeded generator, so that
- * the same values and seed give the same interval.
+ * them (Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13), from a seeded
+ * generator, so that the same values and seed give the same interval.
  */
 #ifndef BENCH_STATISTICS_H
 #define BENCH_STATISTICS_H
@@ -29,8 +29,8 @@ struct estimate {
   double median, low, high; /* low and high: a 95 % bootstrap interval of the median */
 };
 
-/* NaN values (a round that failed) are left out; all three are NaN where none is left. With fewer than
- * 3 values the interval is from the smallest to the largest. */
+/* NaN values (a round that failed) are left out; all three are NaN where none is left. With fewer
+ * than 3 values the interval is from the smallest to the largest. */
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed);
 
 /* The estimate of values[i] / baseline[i], round by round; pairs with a NaN are left out. */

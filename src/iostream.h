@@ -106,7 +106,8 @@ int iostream_write(struct iostream *stream, const void *data, size_t size);
 size_t iostream_pending(const struct iostream *stream);
 
 /* While more than `high` bytes are pending the stream does not read, until `low` or fewer are
- * left: a peer that does not read its echo is not read from. Default 64 KiB and 256 KiB.
+ * left: a peer that does not read its echo is not read from. Default 64 KiB and 256 KiB; what is
+ * over 4 GiB counts as that.
  * -EINVAL: low > high. */
 int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high);
 

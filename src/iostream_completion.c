@@ -88,7 +88,7 @@ static void input_ended(struct iostream *stream, int result) {
     stream->flags |= STREAM_END;
     iostream__defer(stream);
   } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR) {
-    stream->input_error = result; /* told when what came before has been read */
+    stream->input_error = (int16_t)result; /* told when what came before has been read */
   }
 }
 

@@ -133,11 +133,15 @@ size_t iostream_pending(const struct iostream *stream) {
   return ioloop__fifo_size(stream->queue) + ioloop__fifo_size(stream->next);
 }
 
+static uint32_t at_most_4_gib(size_t size) {
+  return size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+}
+
 int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high) {
   if (low > high)
     return -EINVAL;
-  stream->low = low;
-  stream->high = high;
+  stream->low = at_most_4_gib(low);
+  stream->high = at_most_4_gib(high);
   iostream__apply_watermarks(stream);
   iostream__await_sent(stream);
   return 0;

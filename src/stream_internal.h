@@ -85,14 +85,14 @@ struct iostream {
       struct ioloop__op receiving, sending;
     };
   };
-  size_t low, high; /* watermarks */
+  uint32_t low, high; /* watermarks */
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
   int error;              /* what the close callback will be told */
 
   /* iostream_completion.c */
+  int16_t input_error;       /* of receiving, behind what was received */
   uint8_t operations;        /* what is under way */
-  int input_error;           /* of receiving, behind what was received */
   struct ioloop__fifo *next; /* written while the queue is being sent; NULL or not empty */
 };
 

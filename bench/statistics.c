@@ -56,6 +56,28 @@ static size_t place_of(const unsigned *drawn, size_t rank) {
   return place;
 }
 
+/* The largest k for which the k smallest of n values all lie below the median of what they are
+ * drawn from with a chance of at most 2.5 %, as tosses of a coin would (the sign test). */
+static size_t tail_of_coin(size_t n) {
+  double chance = 0;
+  for (size_t k = 0; k < n; k++) {
+    chance += exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) -
+                  (double)n * log(2));
+    if (chance > 0.025)
+      return k;
+  }
+  return 0;
+}
+
+/* Not narrower than the order statistics that enclose the median with a chance of 95 %, or than all
+ * values where they are too few for any to do that. */
+static void widen_to_order(struct estimate *estimate, const struct sorted *sorted) {
+  size_t tail = tail_of_coin(sorted->count);
+  size_t first = tail > 0 ? tail - 1 : 0;
+  estimate->low = fmin(estimate->low, sorted->at[first]);
+  estimate->high = fmax(estimate->high, sorted->at[sorted->count - 1 - first]);
+}
+
 /* The median of one resample; `drawn` has room for a count of each. */
 static double resampled_median(const struct sorted *sorted, unsigned *drawn,
                                struct random *random) {
@@ -84,6 +106,7 @@ static int bootstrap_median(const struct sorted *sorted, uint64_t seed, struct e
     resampled[i] = resampled_median(sorted, drawn, &random);
   free(drawn);
   take_interval(estimate, resampled);
+  widen_to_order(estimate, sorted);
   return 0;
 }
 

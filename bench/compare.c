@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compare.c - `bench compare OLD.json NEW.json`: what became slower, what faster, and what cannot
+ * be told (judge.h says how).
+ *
+ * The table is on stdout. What stands in the way of comparing (another machine, another setting,
+ * something that is in one document only) is said in it, not passed over.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/programs/cli.h"
+#include "../src/programs/say.h"
+#include "bench.h"
+#include "environments.h"
+#include "figures.h"
+#include "judge.h"
+
+struct comparison {
+  const json_t *before, *now; /* an experiment's objects */
+  uint64_t seed;
+  size_t judged[3];   /* for each judgement */
+  size_t newly_fails; /* measured before, failed now */
+};
+
+enum {
+  NUMBER_SIZE = 40
+};
+
+/* ---- the table ------------------------------------------------------------------------------ */
+
+/* Four digits that count, without an exponent, as figures are compared by eye. */
+static const char *number_text(char to[NUMBER_SIZE], double value) {
+  if (!isfinite(value)) {
+    strcpy(to, "-");
+    return to;
+  }
+  double size = fabs(value);
+  int digits = size > 0 ? (int)floor(log10(size)) : 0;
+  int decimals = digits >= 3 ? 0 : digits < -5 ? 8 : 3 - digits;
+  snprintf(to, NUMBER_SIZE, "%.*f", size > 0 ? decimals : 0, value);
+  return to;
+}
+
+static const char *judgement_text(enum judgement judgement) {
+  switch (judgement) {
+  case JUDGED_REGRESSION:
+    return "regression";
+  case JUDGED_IMPROVEMENT:
+    return "improvement";
+  case JUDGED_SAME:
+    break;
+  }
+  return "no difference resolved";
+}
+
+static void print_head(const json_t *experiment) {
+  printf("\n%s%s%s\n%-16s %-20s %-14s %12s %12s  %-24s %s\n", cli_bold(),
+         member_text(experiment, "title"), cli_plain(), "point", "contestant", "metric", "old",
+         "new", "new/old [95 %]", "verdict");
+}
+
+static void print_row(const json_t *figure, const json_t *metric, const struct judged *judged) {
+  char before[NUMBER_SIZE], now[NUMBER_SIZE], ratio[96], metric_unit[64];
+  const char *unit = member_text(metric, "unit");
+  snprintf(metric_unit, sizeof metric_unit, "%s%s%s", member_text(metric, "id"), *unit ? ", " : "",
+           unit);
+  snprintf(ratio, sizeof ratio, "%.3f [%.3f, %.3f]", judged->ratio.median, judged->ratio.low,
+           judged->ratio.high);
+  printf("%-16s %-20s %-14s %12s %12s  %-24s %s", member_text(figure, "point"),
+         member_text(figure, "contestant"), metric_unit, number_text(before, judged->before),
+         number_text(now, judged->now), isnan(judged->ratio.median) ? "-" : ratio,
+         judgement_text(judged->judgement));
+  if (judged->judgement == JUDGED_SAME && estimate_resolved(judged->ratio)) {
+    if (isnan(judged->resolution))
+      printf(" (no A/A to tell it from noise)");
+    else
+      printf(" (within the A/A resolution, %.1f %%)", (judged->resolution - 1) * 100);
+  }
+  putchar('\n');
+}
+
+static void print_missing(const json_t *figure, const char *where) {
+  printf("%-16s %-20s %-14s only in %s\n", member_text(figure, "point"),
+         member_text(figure, "contestant"), member_text(figure, "metric"), where);
+}
+
+/* ---- one experiment -------------------------------------------------------------------------- */
+
+/* The failure that left a figure without values; a run that was only invalid is none. */
+static const json_t *failure_of(const json_t *experiment, const json_t *figure) {
+  const json_t *failures = json_object_get(experiment, "failures");
+  for (size_t i = 0; i < json_array_size(failures); i++) {
+    const json_t *failure = json_array_get(failures, i);
+    if (!json_is_true(json_object_get(failure, "invalid")) &&
+        strcmp(member_text(failure, "contestant"), member_text(figure, "contestant")) == 0 &&
+        strcmp(member_text(failure, "point"), member_text(figure, "point")) == 0)
+      return failure;
+  }
+  return NULL;
+}
+
+static void report_missing(struct comparison *comparison, const json_t *figure) {
+  const json_t *failure = failure_of(comparison->now, figure);
+  if (!failure) {
+    print_missing(figure, "OLD");
+    return;
+  }
+  printf("%-16s %-20s %-14s regression: fails in NEW: %s\n", member_text(figure, "point"),
+         member_text(figure, "contestant"), member_text(figure, "metric"),
+         member_text(failure, "reason"));
+  comparison->newly_fails++;
+}
+
+/* The coarser one; unknown where one is. */
+static double resolution_of(const struct comparison *comparison, const json_t *figure) {
+  double before = judge_resolution(comparison->before, figure);
+  double now = judge_resolution(comparison->now, figure);
+  return isnan(before) || isnan(now) ? NAN : fmax(before, now);
+}
+
+static int compare_figure(struct comparison *comparison, const json_t *before,
+                          const json_t *metric) {
+  const json_t *now = find_like(json_object_get(comparison->now, "figures"), before, figure_keys);
+  if (values_present(before) == 0)
+    return 0;
+  if (values_present(now) == 0) {
+    report_missing(comparison, before);
+    return 0;
+  }
+  struct judged judged;
+  int error = judge(before, now, resolution_of(comparison, before), member_text(metric, "better"),
+                    comparison->seed, &judged);
+  if (!error) {
+    comparison->judged[judged.judgement]++;
+    print_row(before, metric, &judged);
+  }
+  return error;
+}
+
+/* Metrics that only describe have no better and no worse. */
+static const json_t *judged_metric(const json_t *experiment, const json_t *figure) {
+  const json_t *metric =
+      find_named(json_object_get(experiment, "metrics"), "id", member_text(figure, "metric"));
+  return json_is_true(json_object_get(metric, "primary")) && *member_text(metric, "better") ? metric
+                                                                                            : NULL;
+}
+
+static int compare_figures(struct comparison *comparison) {
+  const json_t *before = json_object_get(comparison->before, "figures");
+  const json_t *now = json_object_get(comparison->now, "figures");
+  int error = 0;
+  print_head(comparison->before);
+  for (size_t i = 0; !error && i < json_array_size(before); i++) {
+    const json_t *figure = json_array_get(before, i);
+    const json_t *metric = judged_metric(comparison->before, figure);
+    if (metric)
+      error = compare_figure(comparison, figure, metric);
+  }
+  for (size_t i = 0; i < json_array_size(now); i++) {
+    const json_t *figure = json_array_get(now, i);
+    if (judged_metric(comparison->now, figure) && values_present(figure) > 0 &&
+        values_present(find_like(before, figure, figure_keys)) == 0)
+      print_missing(figure, "NEW");
+  }
+  return error;
+}
+
+/* The first parameter that makes figures of another kind, or NULL. More rounds or longer ones are
+ * the same kind, measured better. */
+static const char *other_parameter(const json_t *before, const json_t *now) {
+  static const char *const allowed[] = {"rounds", "duration_ns", "warmup_ns"};
+  json_t *parameters = json_object_get(before, "parameters"), *value;
+  const char *key;
+  json_object_foreach(parameters, key, value) {
+    bool may_differ = false;
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+      may_differ = may_differ || strcmp(key, allowed[i]) == 0;
+    const json_t *other = json_object_get(json_object_get(now, "parameters"), key);
+    if (!may_differ && !(other && json_equal(value, other)))
+      return key;
+  }
+  return NULL;
+}
+
+static int compare_experiment(struct comparison *comparison) {
+  const char *parameter = other_parameter(comparison->before, comparison->now);
+  if (!parameter)
+    return compare_figures(comparison);
+  printf("\n%s%s%s\nnot compared: measured with another %s\n", cli_bold(),
+         member_text(comparison->before, "title"), cli_plain(), parameter);
+  return 0;
+}
+
+/* ---- two documents ----------------------------------------------------------------------------
+ */
+
+static int print_environments(const json_t *before, const json_t *now) {
+  const json_t *const both[] = {json_object_get(before, "environment"),
+                                json_object_get(now, "environment")};
+  json_t *differences = environments_differences(both, 2);
+  if (!differences)
+    return -1;
+  if (json_array_size(differences) > 0)
+    printf("The environments differ; what changed may be theirs:\n");
+  for (size_t i = 0; i < json_array_size(differences); i++) {
+    const json_t *difference = json_array_get(differences, i);
+    const json_t *values = json_object_get(difference, "values");
+    char *from = environment_value_text(json_array_get(values, 0));
+    char *to = environment_value_text(json_array_get(values, 1));
+    printf("  %s: %s, now %s\n", member_text(difference, "member"), from ? from : "", to ? to : "");
+    free(from);
+    free(to);
+  }
+  json_decref(differences);
+  return 0;
+}
+
+static void print_only_in(const json_t *experiments, const json_t *others, const char *where) {
+  for (size_t i = 0; i < json_array_size(experiments); i++) {
+    const json_t *experiment = json_array_get(experiments, i);
+    if (!find_named(others, "name", member_text(experiment, "name")))
+      printf("\nexperiment %s: only in %s\n", member_text(experiment, "name"), where);
+  }
+}
+
+static size_t print_summary(const struct comparison *comparison) {
+  size_t regressions = comparison->judged[JUDGED_REGRESSION] + comparison->newly_fails;
+  printf("\n%zu regression%s, %zu improvement%s, %zu without a resolved difference\n", regressions,
+         regressions == 1 ? "" : "s", comparison->judged[JUDGED_IMPROVEMENT],
+         comparison->judged[JUDGED_IMPROVEMENT] == 1 ? "" : "s", comparison->judged[JUDGED_SAME]);
+  return regressions;
+}
+
+static int compare(const json_t *before, const json_t *now) {
+  struct comparison comparison = {.seed =
+                                      (uint64_t)json_integer_value(json_object_get(now, "seed"))};
+  const json_t *old_experiments = json_object_get(before, "experiments");
+  const json_t *new_experiments = json_object_get(now, "experiments");
+
+  int error = print_environments(before, now);
+  for (size_t i = 0; !error && i < json_array_size(old_experiments); i++) {
+    comparison.before = json_array_get(old_experiments, i);
+    comparison.now = find_named(new_experiments, "name", member_text(comparison.before, "name"));
+    if (comparison.now)
+      error = compare_experiment(&comparison);
+  }
+  if (error) {
+    complain("cannot compare: no memory");
+    return EXIT_TROUBLE;
+  }
+  print_only_in(old_experiments, new_experiments, "OLD");
+  print_only_in(new_experiments, old_experiments, "NEW");
+  size_t regressions = print_summary(&comparison);
+  int failed = cli_finish_stdout();
+  return regressions > 0 ? EXIT_TROUBLE : failed;
+}
+
+int documents_compare(const char *old_path, const char *new_path) {
+  json_t *before = document_load(old_path);
+  json_t *now = before ? document_load(new_path) : NULL;
+  int result = now ? compare(before, now) : EXIT_TROUBLE;
+  json_decref(before);
+  json_decref(now);
+  return result;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * csv.c - the figures for spreadsheets and data frames: a row each, RFC 4180 (lines end with CR LF,
+ * a field with a comma, a quote or a line's end in it is quoted). What could not be had is empty.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/programs/cli.h"
+#include "../src/programs/say.h"
+#include "bench.h"
+#include "figures.h"
+
+static const char header[] = "experiment,contestant,point,group,x,metric,unit,median,low,high,"
+                             "ratio,ratio_low,ratio_high,resolved,rounds\r\n";
+
+static void put_text(FILE *to, const char *text) {
+  if (!text[strcspn(text, ",\"\r\n")]) {
+    fputs(text, to);
+    return;
+  }
+  putc('"', to);
+  for (; *text; text++) {
+    if (*text == '"')
+      putc('"', to);
+    putc(*text, to);
+  }
+  putc('"', to);
+}
+
+/* Every digit that counts and no more: 0.1, not 0.10000000000000001. */
+static void put_number(FILE *to, double value) {
+  char text[32];
+  if (!isfinite(value))
+    return;
+  for (int digits = 6; digits <= 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value)
+      break;
+  }
+  fputs(text, to);
+}
+
+static void put_texts(FILE *to, const char *const *texts, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    put_text(to, texts[i]);
+    putc(',', to);
+  }
+}
+
+static void put_numbers(FILE *to, const double *numbers, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    put_number(to, numbers[i]);
+    putc(',', to);
+  }
+}
+
+static void put_figure(FILE *to, const json_t *experiment, const json_t *figure) {
+  const json_t *point =
+      find_named(json_object_get(experiment, "points"), "id", member_text(figure, "point"));
+  const json_t *metric =
+      find_named(json_object_get(experiment, "metrics"), "id", member_text(figure, "metric"));
+  const json_t *ratio = json_object_get(figure, "ratio");
+  const json_t *resolved = json_object_get(ratio, "resolved");
+
+  put_texts(to,
+            (const char *[]){member_text(experiment, "name"), member_text(figure, "contestant"),
+                             member_text(figure, "point"), member_text(point, "group")},
+            4);
+  put_number(to, json_is_object(json_object_get(experiment, "x_axis")) ? member_number(point, "x")
+                                                                       : NAN);
+  putc(',', to);
+  put_texts(to, (const char *[]){member_text(figure, "metric"), member_text(metric, "unit")}, 2);
+  put_numbers(to,
+              (const double[]){member_number(figure, "median"), member_number(figure, "low"),
+                               member_number(figure, "high"), member_number(ratio, "median"),
+                               member_number(ratio, "low"), member_number(ratio, "high")},
+              6);
+  fprintf(to, "%s,%zu\r\n",
+          json_is_true(resolved)    ? "true"
+          : json_is_false(resolved) ? "false"
+                                    : "",
+          values_present(figure));
+}
+
+static void put_document(FILE *to, const json_t *document) {
+  const json_t *experiments = json_object_get(document, "experiments");
+  fputs(header, to);
+  for (size_t i = 0; i < json_array_size(experiments); i++) {
+    const json_t *experiment = json_array_get(experiments, i);
+    const json_t *figures = json_object_get(experiment, "figures");
+    for (size_t k = 0; k < json_array_size(figures); k++)
+      put_figure(to, experiment, json_array_get(figures, k));
+  }
+}
+
+int report_csv(const json_t *document, const char *path) {
+  if (strcmp(path, "-") == 0) {
+    put_document(stdout, document);
+    return cli_finish_stdout();
+  }
+  FILE *file = fopen(path, "w");
+  if (file) {
+    put_document(file, document);
+    int failed = ferror(file);
+    if (fclose(file) == 0 && !failed)
+      return EXIT_OK;
+  }
+  complain("cannot write %s: %s: choose a file that can be written (--csv)", path, strerror(errno));
+  return EXIT_TROUBLE;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge.c - see judge.h.
+ *
+ * Two runs on a machine that is not idle differ always, and resampling knows only what varied
+ * within each of them. What varies between runs shows in the A/A check, if anywhere. So a change
+ * counts only when both say so: the interval of the ratio leaves 1 out, and the ratio lies beyond
+ * what the same contestant measured twice differed by in either document.
+ */
+#include "judge.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "figures.h"
+
+enum {
+  FEWEST = 3 /* rounds a side without which ranges that do not touch say nothing */
+};
+
+static double as_factor(double ratio) {
+  return ratio < 1 ? 1 / ratio : ratio;
+}
+
+double judge_resolution(const json_t *experiment, const json_t *figure) {
+  const json_t *entry =
+      find_like(json_object_get(experiment, "resolution"), figure, resolution_keys);
+  struct estimate again = ratio_from_json(json_object_get(entry, "ratio"));
+  if (!(again.low > 0) || !(again.high > 0))
+    return NAN;
+  return fmax(as_factor(again.low), as_factor(again.high));
+}
+
+static enum judgement direction(bool is_more, const char *better) {
+  if (better[0] == 'l')
+    return is_more ? JUDGED_REGRESSION : JUDGED_IMPROVEMENT;
+  return is_more ? JUDGED_IMPROVEMENT : JUDGED_REGRESSION;
+}
+
+/* All rounds were 0 and none is now: what was free has a price, though it has no ratio. */
+static bool rose_from_zero(const struct numbers *before, const struct numbers *now) {
+  for (size_t i = 0; i < before->count; i++)
+    if (before->at[i] != 0 && !isnan(before->at[i]))
+      return false;
+  for (size_t i = 0; i < now->count; i++)
+    if (now->at[i] <= 0)
+      return false;
+  return numbers_present(before) >= FEWEST && numbers_present(now) >= FEWEST;
+}
+
+static enum judgement judgement_of(const struct judged *judged, const struct numbers *before,
+                                   const struct numbers *now, const char *better) {
+  if (isnan(judged->ratio.median))
+    return rose_from_zero(before, now) ? direction(true, better) : JUDGED_SAME;
+  if (!estimate_resolved(judged->ratio) || !(as_factor(judged->ratio.median) > judged->resolution))
+    return JUDGED_SAME;
+  return direction(judged->ratio.median > 1, better);
+}
+
+static struct judged judged_of(const struct numbers *before, const struct numbers *now,
+                               double resolution, const char *better, uint64_t seed) {
+  struct judged judged = {
+      .before = median_of(before->at, before->count),
+      .now = median_of(now->at, now->count),
+      .ratio = estimate_ratio_of_medians(now->at, now->count, before->at, before->count, seed),
+      .resolution = resolution,
+  };
+  judged.judgement = judgement_of(&judged, before, now, better);
+  return judged;
+}
+
+int judge(const json_t *before, const json_t *now, double resolution, const char *better,
+          uint64_t seed, struct judged *ret) {
+  struct numbers old_values, new_values;
+  if (numbers_of(json_object_get(before, "values"), &old_values) < 0)
+    return -ENOMEM;
+  if (numbers_of(json_object_get(now, "values"), &new_values) < 0) {
+    free(old_values.at);
+    return -ENOMEM;
+  }
+  *ret = judged_of(&old_values, &new_values, resolution, better, seed);
+  free(old_values.at);
+  free(new_values.at);
+  return 0;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * merge.c - `bench merge`: several runs of the same experiments as one document, with more rounds.
+ *
+ * The first document is what the others are added to. Where each part came from stays in it
+ * ("merged"), and so does what is not the same about the machines ("differences").
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/programs/say.h"
+#include "bench.h"
+#include "environments.h"
+#include "figures.h"
+#include "merge_check.h"
+#include "merge_experiment.h"
+
+static int no_memory(void) {
+  complain("cannot merge: no memory");
+  return EXIT_TROUBLE;
+}
+
+/* What a document says of its own origin, or of those that it was merged from. */
+static int append_origins(json_t *origins, const json_t *document) {
+  static const char *const keys[] = {"created", "command", "seed", "interrupted", "environment"};
+  const json_t *earlier = json_object_get(document, "merged");
+  if (json_is_array(earlier)) {
+    json_t *copy = json_deep_copy(earlier);
+    int error = json_array_extend(origins, copy);
+    json_decref(copy);
+    return error;
+  }
+  json_t *origin = json_object();
+  int error = 0;
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const json_t *value = json_object_get(document, keys[i]);
+    error |= json_object_set_new(origin, keys[i], value ? json_deep_copy(value) : json_null());
+  }
+  return error | json_array_append_new(origins, origin);
+}
+
+static json_t *origins_of(json_t *const *documents, size_t count) {
+  json_t *origins = json_array();
+  int error = origins ? 0 : -1;
+  for (size_t i = 0; !error && i < count; i++)
+    error = append_origins(origins, documents[i]);
+  if (error) {
+    json_decref(origins);
+    return NULL;
+  }
+  return origins;
+}
+
+/* Counted twice, a run would look surer than it is; also where it hides in a merged document. */
+static int check_origins(const json_t *origins) {
+  for (size_t i = 0; i < json_array_size(origins); i++)
+    for (size_t k = 0; k < i; k++)
+      if (json_equal(json_array_get(origins, i), json_array_get(origins, k))) {
+        complain("the run of %s is in these documents twice: name each run once",
+                 member_text(json_array_get(origins, i), "created"));
+        return EXIT_TROUBLE;
+      }
+  return EXIT_OK;
+}
+
+static json_t *differences_of(const json_t *origins) {
+  size_t count = json_array_size(origins);
+  const json_t **environments = malloc((count ? count : 1) * sizeof *environments);
+  if (!environments)
+    return NULL;
+  for (size_t i = 0; i < count; i++)
+    environments[i] = json_object_get(json_array_get(origins, i), "environment");
+  json_t *differences = environments_differences(environments, count);
+  free(environments);
+  return differences;
+}
+
+static json_t *command_of(const char *const *paths, size_t count, const char *to) {
+  json_t *command = json_pack("[s, s, s, s]", "bench", "merge", "-o", to);
+  for (size_t i = 0; command && i < count; i++)
+    if (json_array_append_new(command, json_string(paths[i])) < 0) {
+      json_decref(command);
+      command = NULL;
+    }
+  return command;
+}
+
+static bool any_interrupted(json_t *const *documents, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (json_is_true(json_object_get(documents[i], "interrupted")))
+      return true;
+  return false;
+}
+
+/* One line for each: the reader of the merged figures should know before reading them. */
+static void say_differences(const json_t *differences) {
+  for (size_t i = 0; i < json_array_size(differences); i++) {
+    const json_t *difference = json_array_get(differences, i);
+    char *values = json_dumps(json_object_get(difference, "values"), 0);
+    say("the machines differ in %s: %s", member_text(difference, "member"), values ? values : "");
+    free(values);
+  }
+}
+
+static int add_document(json_t *experiments, const json_t *document, const char *path) {
+  const json_t *more = json_object_get(document, "experiments");
+  for (size_t i = 0; i < json_array_size(more); i++) {
+    const json_t *experiment = json_array_get(more, i);
+    json_t *there = find_named(experiments, "name", member_text(experiment, "name"));
+    const char *why = NULL;
+    int error = 0;
+    if (there)
+      error = merge_experiment(there, experiment, &why);
+    else
+      error = json_array_append_new(experiments, json_deep_copy(experiment)) < 0 ? -ENOMEM : 0;
+    if (error == -EBADMSG) {
+      complain("%s, or what it is added to, has a histogram in experiment %s that cannot be read: "
+               "%s",
+               path, member_text(experiment, "name"), why);
+      return EXIT_TROUBLE;
+    }
+    if (error)
+      return no_memory();
+  }
+  return EXIT_OK;
+}
+
+static int describe(json_t *merged, json_t *origins, json_t *command) {
+  json_t *differences = differences_of(origins);
+  int error = json_object_set(merged, "merged", origins);
+  error |= json_object_set_new(merged, "command", command);
+  error |= json_object_set(merged, "differences", differences);
+  if (!error)
+    say_differences(differences);
+  json_decref(differences);
+  return error ? no_memory() : EXIT_OK;
+}
+
+static int estimate_all(json_t *merged) {
+  const json_t *experiments = json_object_get(merged, "experiments");
+  uint64_t seed = (uint64_t)json_integer_value(json_object_get(merged, "seed"));
+  for (size_t i = 0; i < json_array_size(experiments); i++)
+    if (merge_estimates(json_array_get(experiments, i), seed) < 0)
+      return no_memory();
+  return EXIT_OK;
+}
+
+/* Into the first document. */
+static int merge_into(json_t *merged, json_t *const *documents, const char *const *paths,
+                      size_t count) {
+  int failed = EXIT_OK;
+  for (size_t i = 1; !failed && i < count; i++)
+    failed = add_document(json_object_get(merged, "experiments"), documents[i], paths[i]);
+  if (!failed)
+    failed = estimate_all(merged);
+  if (!failed && json_object_set_new(merged, "interrupted",
+                                     json_boolean(any_interrupted(documents, count))) < 0)
+    failed = no_memory();
+  return failed;
+}
+
+static int merge_and_save(json_t *const *documents, const char *const *paths, size_t count,
+                          const char *to) {
+  json_t *origins = origins_of(documents, count);
+  int failed = origins ? check_origins(origins) : no_memory();
+  if (!failed)
+    failed = merge_into(documents[0], documents, paths, count);
+  if (!failed)
+    failed = describe(documents[0], origins, command_of(paths, count, to));
+  if (!failed)
+    failed = document_save(documents[0], to);
+  json_decref(origins);
+  return failed;
+}
+
+int documents_merge(const char *const *paths, size_t count, const char *to) {
+  if (count == 0) {
+    complain("merge: there is no document to merge");
+    return EXIT_USAGE;
+  }
+  json_t **documents = calloc(count, sizeof *documents);
+  if (!documents)
+    return no_memory();
+  int failed = EXIT_OK;
+  for (size_t i = 0; !failed && i < count; i++) {
+    documents[i] = document_load(paths[i]);
+    if (!documents[i])
+      failed = EXIT_TROUBLE;
+  }
+  if (!failed)
+    failed = merge_check(documents, paths, count);
+  if (!failed)
+    failed = merge_and_save(documents, paths, count, to);
+  for (size_t i = 0; i < count; i++)
+    json_decref(documents[i]);
+  free(documents);
+  return failed;
+}

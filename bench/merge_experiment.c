@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * merge_experiment.c - see merge_experiment.h.
+ *
+ * The i'th value of every figure is of the same round of the same run, before and after: what a
+ * run has no value for is null there. So ratios can be taken round by round over all runs.
+ */
+#include "merge_experiment.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "figures.h"
+#include "histogram.h"
+
+static int pad(json_t *values, size_t rounds) {
+  int error = 0;
+  while (!error && json_array_size(values) < rounds)
+    error = json_array_append_new(values, json_null());
+  return error;
+}
+
+/* The entry of `to` that is like `entry`: there already, or a copy of it without values. */
+static json_t *entry_for(json_t *to, const json_t *entry, const char *const *keys) {
+  json_t *there = find_like(to, entry, keys);
+  if (there)
+    return there;
+  there = json_deep_copy(entry);
+  if (json_object_set_new(there, "values", json_array()) < 0 || json_array_append(to, there) < 0) {
+    json_decref(there);
+    return NULL;
+  }
+  json_decref(there); /* it is the array's */
+  return there;
+}
+
+static int append_rounds(json_t *to, const json_t *from, const char *const *keys, size_t before,
+                         size_t rounds) {
+  for (size_t i = 0; i < json_array_size(from); i++) {
+    const json_t *entry = json_array_get(from, i);
+    json_t *there = entry_for(to, entry, keys);
+    json_t *values = json_object_get(there, "values");
+    if (!values || pad(values, before) < 0 ||
+        json_array_extend(values, json_object_get(entry, "values")) < 0)
+      return -ENOMEM;
+  }
+  for (size_t i = 0; i < json_array_size(to); i++)
+    if (pad(json_object_get(json_array_get(to, i), "values"), rounds) < 0)
+      return -ENOMEM;
+  return 0;
+}
+
+static int add_histogram(json_t *entry, const json_t *from, const char **why) {
+  struct histogram *sum = histogram_from_json(json_object_get(entry, "histogram"), why);
+  struct histogram *more = histogram_from_json(json_object_get(from, "histogram"), why);
+  int error = -EBADMSG;
+  if (sum && more) {
+    histogram_merge(sum, more);
+    error = json_object_set_new(entry, "histogram", histogram_to_json(sum)) < 0 ? -ENOMEM : 0;
+  }
+  histogram_free(sum);
+  histogram_free(more);
+  return error;
+}
+
+static int add_histograms(json_t *to, const json_t *from, const char **why) {
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(from); i++) {
+    const json_t *entry = json_array_get(from, i);
+    json_t *there = find_like(to, entry, histogram_keys);
+    if (there)
+      error = add_histogram(there, entry, why);
+    else
+      error = json_array_append_new(to, json_deep_copy(entry)) < 0 ? -ENOMEM : 0;
+  }
+  return error;
+}
+
+/* Rounds are counted on: those of the second run come after `before` others. */
+static int append_failures(json_t *to, const json_t *from, size_t before) {
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(from); i++) {
+    json_t *failure = json_deep_copy(json_array_get(from, i));
+    const json_t *round = json_object_get(failure, "round");
+    if (json_is_integer(round))
+      error = json_object_set_new(failure, "round",
+                                  json_integer(json_integer_value(round) + (json_int_t)before));
+    error |= json_array_append_new(to, failure);
+  }
+  return error ? -ENOMEM : 0;
+}
+
+static bool has_text(const json_t *texts, const char *text) {
+  for (size_t i = 0; i < json_array_size(texts); i++) {
+    const char *there = json_string_value(json_array_get(texts, i));
+    if (there && strcmp(there, text) == 0)
+      return true;
+  }
+  return false;
+}
+
+static int unite_contestants(json_t *to, const json_t *from) {
+  int error = 0;
+  for (size_t i = 0; i < json_array_size(from); i++) {
+    json_t *name = json_array_get(from, i);
+    if (json_is_string(name) && !has_text(to, json_string_value(name)))
+      error |= json_array_append(to, name);
+  }
+  return error ? -ENOMEM : 0;
+}
+
+static int unite(json_t *to, const json_t *from, const char *key) {
+  int error = 0;
+  for (size_t i = 0; i < json_array_size(from); i++) {
+    json_t *entry = json_array_get(from, i);
+    if (!find_named(to, key, member_text(entry, key)))
+      error |= json_array_append_new(to, json_deep_copy(entry));
+  }
+  return error ? -ENOMEM : 0;
+}
+
+/* Who took part in one of the runs is not absent. */
+static void drop_present(json_t *absent, const json_t *contestants) {
+  for (size_t i = json_array_size(absent); i-- > 0;)
+    if (has_text(contestants, member_text(json_array_get(absent, i), "contestant")))
+      json_array_remove(absent, i);
+}
+
+/* The experiment's list, made where there is none. */
+static json_t *list(json_t *experiment, const char *key) {
+  if (!json_is_array(json_object_get(experiment, key)))
+    json_object_set_new(experiment, key, json_array());
+  return json_object_get(experiment, key);
+}
+
+int merge_experiment(json_t *to, const json_t *from, const char **why) {
+  size_t before = rounds_of(to), rounds = before + rounds_of(from);
+  json_t *contestants = list(to, "contestants"), *absent = list(to, "absent");
+
+  int error = unite_contestants(contestants, json_object_get(from, "contestants"));
+  if (!error)
+    error = unite(absent, json_object_get(from, "absent"), "contestant");
+  drop_present(absent, contestants);
+  if (!error)
+    error = unite(list(to, "points"), json_object_get(from, "points"), "id");
+  if (!error)
+    error = append_rounds(list(to, "figures"), json_object_get(from, "figures"), figure_keys,
+                          before, rounds);
+  if (!error)
+    error = append_rounds(list(to, "resolution"), json_object_get(from, "resolution"),
+                          resolution_keys, before, rounds);
+  if (!error)
+    error = append_failures(list(to, "failures"), json_object_get(from, "failures"), before);
+  if (!error)
+    error = add_histograms(list(to, "histograms"), json_object_get(from, "histograms"), why);
+  json_t *parameters = json_object_get(to, "parameters");
+  if (!error && parameters &&
+      json_object_set_new(parameters, "rounds", json_integer((json_int_t)rounds)) < 0)
+    error = -ENOMEM;
+  return error;
+}
+
+/* ---- estimates ------------------------------------------------------------------------------ */
+
+static int set_ratio(json_t *entry, const struct numbers *values, const json_t *baseline,
+                     uint64_t seed) {
+  struct numbers against;
+  if (numbers_of(json_object_get(baseline, "values"), &against) < 0)
+    return -ENOMEM;
+  size_t count = values->count < against.count ? values->count : against.count;
+  struct estimate ratio = estimate_ratio(values->at, against.at, count, seed);
+  free(against.at);
+  return json_object_set_new(entry, "ratio", ratio_to_json(ratio)) < 0 ? -ENOMEM : 0;
+}
+
+static int set_median(json_t *figure, const struct numbers *values, uint64_t seed) {
+  struct estimate estimate = estimate_median(values->at, values->count, seed);
+  int error = json_object_set_new(figure, "median", number_to_json(estimate.median));
+  error |= json_object_set_new(figure, "low", number_to_json(estimate.low));
+  error |= json_object_set_new(figure, "high", number_to_json(estimate.high));
+  return error ? -ENOMEM : 0;
+}
+
+/* The figure that this entry's ratio is taken against. */
+static const json_t *baseline_of(const json_t *experiment, const json_t *entry) {
+  json_t *like =
+      json_pack("{s:s, s:s, s:s}", "contestant", member_text(experiment, "baseline"), "point",
+                member_text(entry, "point"), "metric", member_text(entry, "metric"));
+  const json_t *figure = find_like(json_object_get(experiment, "figures"), like, figure_keys);
+  json_decref(like);
+  return figure;
+}
+
+static int estimate_entry(const json_t *experiment, json_t *entry, bool is_figure, uint64_t seed) {
+  const json_t *baseline = baseline_of(experiment, entry);
+  struct numbers values;
+  if (numbers_of(json_object_get(entry, "values"), &values) < 0)
+    return -ENOMEM;
+  int error = is_figure ? set_median(entry, &values, seed) : 0;
+  if (!error && (!baseline || baseline == entry))
+    error = json_object_set_new(entry, "ratio", json_null()) < 0 ? -ENOMEM : 0;
+  else if (!error)
+    error = set_ratio(entry, &values, baseline, seed);
+  free(values.at);
+  return error;
+}
+
+int merge_estimates(json_t *experiment, uint64_t seed) {
+  const json_t *figures = json_object_get(experiment, "figures");
+  const json_t *again = json_object_get(experiment, "resolution");
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(figures); i++)
+    error = estimate_entry(experiment, json_array_get(figures, i), true, seed);
+  for (size_t i = 0; !error && i < json_array_size(again); i++)
+    error = estimate_entry(experiment, json_array_get(again, i), false, seed);
+  return error;
+}

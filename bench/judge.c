@@ -5,7 +5,8 @@
  * Two runs on a machine that is not idle differ always, and resampling knows only what varied
  * within each of them. What varies between runs shows in the A/A check, if anywhere. So a change
  * counts only when both say so: the interval of the ratio leaves 1 out, and the ratio lies beyond
- * what the same contestant measured twice differed by in either document.
+ * what the same contestant measured twice differed by in either document. How often that is wrong
+ * was measured: docs/bench-schema.md.
  */
 #include "judge.h"
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * against.h - `bench against HOST:PORT`: measure any echo server by hand.
+ */
+#ifndef BENCH_AGAINST_H
+#define BENCH_AGAINST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "generator.h"
+
+struct against {
+  struct generator_options load;
+  char host[64];
+  uint64_t server; /* a pid, or 0 */
+  bool json, help;
+  const char *hgrm; /* a file, or NULL */
+};
+
+struct against_result {
+  struct generator_result run;
+  struct histogram *latency, *lateness;
+  uint64_t server_cpu_ns;
+  int error;
+};
+
+/* The command line: 0, or an exit code when a line has been said. */
+int against_parse(int argc, char **argv, struct against *ret);
+int against_print_help(void);
+
+void against_print_table(const struct against *against, const struct against_result *result);
+/* 0 or EXIT_TROUBLE with a line said. */
+int against_print_json(const struct against *against, const struct against_result *result);
+int against_write_hgrm(const char *path, const struct histogram *latency);
+
+/* argv[0] is what --help calls the program: "bench against". Returns an exit code. */
+int against_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* against_options.c - the command line of `bench against`. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/programs/backends.h"
+#include "../src/programs/cli.h"
+#include "../src/programs/cpus.h"
+#include "../src/programs/say.h"
+#include "against.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+  OPTION_COUNT = 23
+};
+
+/* As the command line has them. */
+struct words {
+  bool tcp, udp, poisson, churn, spin, json, help;
+  const char *backend, *hgrm;
+  uint64_t connections, idle, size, depth, rate, seed, cpu, requests, server;
+  uint64_t warmup_ns, duration_ns, drain_ns, late_ns, late_percent;
+};
+
+static const uint64_t anywhere = UINT64_MAX;
+
+static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT]) {
+  const struct cli_option filled[OPTION_COUNT] = {
+      {.name = "tcp", .kind = CLI_FLAG, .target = &words->tcp, .help = "over TCP (default)"},
+      {.name = "udp", .kind = CLI_FLAG, .target = &words->udp, .help = "over UDP"},
+      {.name = "connections",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->connections,
+       .min = 1,
+       .max = 1000000,
+       .help = "that send: TCP connections or UDP sockets (default: 1)"},
+      {.name = "idle",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->idle,
+       .max = 1000000,
+       .help = "further ones that stay silent (default: 0)"},
+      {.name = "size",
+       .value = "BYTES",
+       .kind = CLI_NUMBER,
+       .target = &words->size,
+       .min = GENERATOR_MIN_SIZE,
+       .max = GENERATOR_MAX_SIZE,
+       .help = "of a message (default: 64)"},
+      {.name = "depth",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->depth,
+       .min = 1,
+       .max = 65536,
+       .help = "closed loop: requests under way on a connection (default: 1)"},
+      {.name = "churn",
+       .kind = CLI_FLAG,
+       .target = &words->churn,
+       .help = "closed loop: each request on a new connection, and latency from\n"
+               "connect() on"},
+      {.name = "requests",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->requests,
+       .min = 1,
+       .max = UINT64_MAX,
+       .help = "closed loop: end after so many instead of by time"},
+      {.name = "rate",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->rate,
+       .min = 1,
+       .max = 100000000,
+       .help = "open loop: so many requests a second over all connections"},
+      {.name = "poisson",
+       .kind = CLI_FLAG,
+       .target = &words->poisson,
+       .help = "with --rate: at random, as independent clients would (default: one\n"
+               "each 1/rate seconds)"},
+      {.name = "warmup",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &words->warmup_ns,
+       .max = 86400 * SECOND_NS,
+       .help = "at first, not recorded (default: 0.5)"},
+      {.name = "duration",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &words->duration_ns,
+       .min = SECOND_NS / 1000,
+       .max = 86400 * SECOND_NS,
+       .help = "of the measured part (default: 5)"},
+      {.name = "drain",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &words->drain_ns,
+       .min = SECOND_NS / 1000,
+       .max = 3600 * SECOND_NS,
+       .help = "an echo that has not come by then after the end is lost; over UDP\n"
+               "without --rate also meanwhile (default: 1)"},
+      {.name = "late",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &words->late_ns,
+       .min = 1,
+       .max = 3600 * SECOND_NS,
+       .help = "with --rate: a request that leaves so long after its time is late\n"
+               "(default: 0.0001)"},
+      {.name = "late-percent",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->late_percent,
+       .min = 1,
+       .max = 100,
+       .help = "and when more of them are, the run is invalid (default: 1)"},
+      {.name = "seed",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->seed,
+       .max = UINT64_MAX,
+       .help = "of the arrivals and of the bytes that are sent (default: 1)"},
+      {.name = "cpu",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &words->cpu,
+       .max = CPUS_MAX - 1,
+       .help = "stay on this processor (default: anywhere)"},
+      {.name = "spin",
+       .kind = CLI_FLAG,
+       .target = &words->spin,
+       .help = "never sleep: no wake-up of ours is in the figures, and --rate sends\n"
+               "to the microsecond. Wants a processor of its own"},
+      {.name = "backend",
+       .value = "NAME",
+       .kind = CLI_TEXT,
+       .min = 1,
+       .target = &words->backend,
+       .help = "the I/O model of the generator itself (default: $IOLOOP_BACKEND,\n"
+               "else the best one here)"},
+      {.name = "server",
+       .value = "PID",
+       .kind = CLI_NUMBER,
+       .target = &words->server,
+       .min = 1,
+       .max = 1 << 30,
+       .help = "measure the CPU time of that process, too"},
+      {.name = "json",
+       .kind = CLI_FLAG,
+       .target = &words->json,
+       .help = "one object on stdout instead of the table"},
+      {.name = "hgrm",
+       .value = "FILE",
+       .kind = CLI_TEXT,
+       .min = 1,
+       .target = &words->hgrm,
+       .help = "write the latencies (us) in the form that HdrHistogram's plotters\n"
+               "read"},
+      {.name = "help", .kind = CLI_FLAG, .target = &words->help, .help = "print this"},
+  };
+  for (size_t i = 0; i < OPTION_COUNT; i++)
+    table[i] = filled[i];
+}
+
+/* "127.0.0.1:8888", "[::1]:8888", ":8888" and "8888" (this host). */
+static int parse_target(const char *text, struct against *ret) {
+  const char *colon = strrchr(text, ':');
+  const char *digits = colon ? colon + 1 : text;
+  size_t size = colon ? (size_t)(colon - text) : 0;
+  uint64_t port;
+  const struct cli_option option = {.name = "HOST:PORT, the port",
+                                    .kind = CLI_NUMBER,
+                                    .target = &port,
+                                    .min = 1,
+                                    .max = UINT16_MAX};
+  if (cli_take(&option, digits))
+    return EXIT_USAGE;
+  if (size > 2 && text[0] == '[' && text[size - 1] == ']') {
+    text++;
+    size -= 2;
+  }
+  if (size >= sizeof ret->host) {
+    complain("'%s': must be HOST:PORT with a numeric address, as 127.0.0.1:8888", text);
+    return EXIT_USAGE;
+  }
+  snprintf(ret->host, sizeof ret->host, "%.*s", (int)size, text);
+  if (size == 0 || strcmp(ret->host, "localhost") == 0)
+    snprintf(ret->host, sizeof ret->host, "127.0.0.1");
+  ret->load.host = ret->host;
+  ret->load.port = (uint16_t)port;
+  return 0;
+}
+
+static int refuse_contradictions(const struct words *words) {
+  const char *fault = NULL;
+  if (words->tcp && words->udp)
+    fault = "--tcp --udp: must be one of the two";
+  else if (words->rate && (words->requests || words->churn || words->depth > 1))
+    fault = "--rate is an open loop: --requests, --churn and --depth are for a closed one";
+  else if (words->poisson && !words->rate)
+    fault = "--poisson needs --rate=N";
+  else if (words->churn && (words->udp || words->depth > 1))
+    fault = "--churn is a TCP connection for each request: neither --udp nor --depth go with it";
+  if (fault)
+    complain("%s", fault);
+  return fault ? EXIT_USAGE : 0;
+}
+
+static void take_words(const struct words *words, struct against *ret) {
+  ret->load = (struct generator_options){
+      .backend = words->backend,
+      .protocol = words->udp ? PROTOCOL_UDP : PROTOCOL_TCP,
+      .connections = words->connections,
+      .idle = words->idle,
+      .size = words->size,
+      .depth = words->depth,
+      .churn = words->churn,
+      .rate = (double)words->rate,
+      .arrivals = words->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT,
+      .seed = words->seed,
+      .warmup_ns = words->warmup_ns,
+      .duration_ns = words->duration_ns,
+      .drain_ns = words->drain_ns,
+      .requests = words->requests,
+      .late_ns = words->late_ns,
+      .late_share = (double)words->late_percent / 100,
+      .cpu = words->cpu == anywhere ? -1 : (int)words->cpu,
+      .spin = words->spin,
+  };
+  ret->server = words->server;
+  ret->json = words->json;
+  ret->help = words->help;
+  ret->hgrm = words->hgrm;
+}
+
+static int take_arguments(const struct cli *cli, struct against *ret) {
+  if (ret->help)
+    return 0;
+  if (cli->argument_count != 1) {
+    complain("give one server to measure, HOST:PORT (see --help)");
+    return EXIT_USAGE;
+  }
+  return parse_target(cli->arguments[0], ret);
+}
+
+int against_parse(int argc, char **argv, struct against *ret) {
+  struct cli_option table[OPTION_COUNT];
+  struct words words = {.connections = 1,
+                        .size = 64,
+                        .depth = 1,
+                        .seed = 1,
+                        .cpu = anywhere,
+                        .backend = ioloop_backend_from_env(),
+                        .warmup_ns = SECOND_NS / 2,
+                        .duration_ns = 5 * SECOND_NS,
+                        .late_percent = 1};
+  const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
+  struct cli cli = {.options = table,
+                    .option_count = OPTION_COUNT,
+                    .argument = "HOST:PORT",
+                    .arguments = arguments};
+  fill_table(&words, table);
+  int error = arguments ? cli_parse(&cli, argc, argv) : EXIT_TROUBLE;
+  if (!error)
+    error = refuse_contradictions(&words);
+  if (!error) {
+    take_words(&words, ret);
+    error = take_arguments(&cli, ret);
+  }
+  free(arguments);
+  return error;
+}
+
+static const char help[] =
+    "@ HOST:PORT [OPTION…] - measure an echo server: how long echoes take, and how many\n"
+    "\n"
+    "EXAMPLES\n"
+    "  @ 127.0.0.1:8888                       one connection, request after request: the round "
+    "trip\n"
+    "  @ :8888 --connections=50               the most that 50 connections get: capacity\n"
+    "  @ :8888 --connections=50 --rate=20000  latency at a load that does not wait for the server\n"
+    "  @ :8888 --connections=10 --idle=5000   what silent connections cost\n"
+    "  @ :8888 --udp --rate=1000 --poisson    datagrams, at random times, losses counted\n"
+    "  @ :8888 --churn --connections=10       connections a second\n"
+    "\n"
+    "WHICH LOOP\n"
+    "  Without --rate the loop is closed: a connection sends its next request when it has its\n"
+    "  echo. A server that stalls is asked less meanwhile, so that one long wait stands for all\n"
+    "  those that real clients would have had (\"coordinated omission\"). It answers: how fast is "
+    "a\n"
+    "  round trip, how many can there be. With --rate it is open: requests leave by a plan, and\n"
+    "  latency counts from when a request was planned, not from when it could be sent. It "
+    "answers:\n"
+    "  how long do clients wait at this load. Read its high percentiles, not the median.\n"
+    "\n"
+    "WHAT IT PRINTS\n"
+    "  Percentiles of all latencies of the measured part, from a histogram of three digits. Every\n"
+    "  echo is compared byte by byte. \"invalid\" means that the generator itself could not keep\n"
+    "  the plan, or that echoes are missing over TCP: then the latencies tell of something else\n"
+    "  than the server. Two processors are the least for figures that mean much: --cpu and --spin\n"
+    "  keep the generator on one of them, and taskset or --cpu the server on another.\n"
+    "\n"
+    "OPTIONS\n"
+    "\n"
+    "EXIT STATUS\n"
+    "  0 measured and valid; 1 one line says what went wrong, or why the figures are invalid;\n"
+    "  2 wrong command line; 130 interrupted, after printing what there was\n";
+
+int against_print_help(void) {
+  struct cli_option table[OPTION_COUNT];
+  struct words words;
+  fill_table(&words, table);
+  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
+  cli_print_help(&cli, help);
+  return cli_finish_stdout();
+}

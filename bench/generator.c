@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generator.c - a run of the load generator, from its beginning to its end.
+ *
+ * What happens in between is in generator_phases.c.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../src/programs/cpus.h"
+#include "generator_internal.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+/* Without an echo, with one awaited. */
+static const uint64_t patience_ns = 5 * SECOND_NS;
+
+/* ---- failing ----------------------------------------------------------------------------- */
+
+void generator__fail(struct generator *generator, int error, const char *format, ...) {
+  if (generator__is_over(generator))
+    return;
+  generator->phase = PHASE_OVER;
+  generator->error = error;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(generator->result->reason, GENERATOR_REASON_SIZE, format, arguments);
+  va_end(arguments);
+}
+
+void generator__fail_socket(struct client *client, const char *what, int error) {
+  struct generator *generator = client->generator;
+  char server[ADDRESS_TEXT_SIZE];
+  address_text(&generator->server, server);
+  if (error == ECONNREFUSED)
+    generator__fail(generator, -ECONNREFUSED, "nobody listens at %s (%s): start the server first",
+                    server, generator->options.protocol == PROTOCOL_UDP ? "UDP" : "TCP");
+  else if (error == 0 || error == ECONNRESET || error == EPIPE)
+    generator__fail(generator, -ECONNRESET,
+                    "the server at %s closed %s (%s) after %" PRIu64 " echoes: did it end?", server,
+                    what, error ? strerror(error) : "end of file", generator->result->echoed);
+  else if (error == EADDRNOTAVAIL)
+    generator__fail(generator, -error,
+                    "%s: no port is free towards %s: others have them, or had them a minute ago",
+                    what, server);
+  else
+    generator__fail(generator, -error, "%s to %s: %s", what, server, strerror(error));
+}
+
+void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
+                          const unsigned char *bytes, size_t size) {
+  struct generator *generator = client->generator;
+  unsigned char expected;
+  size_t at = message_difference(generator->pattern, generator__number(client, number), offset,
+                                 bytes, size, &expected);
+  generator->result->wrong++;
+  generator__fail(generator, -EBADMSG,
+                  "an echo differs from what was sent: %s %u, message %" PRIu64
+                  ", byte %zu of %zu is 0x%02x, not 0x%02x",
+                  generator->options.protocol == PROTOCOL_UDP ? "socket" : "connection",
+                  client->index, number, at, generator->options.size, bytes[at - offset], expected);
+}
+
+/* ---- what a run needs ---------------------------------------------------------------------- */
+
+static void on_signal(struct ioloop *loop, int signo, void *arg) {
+  (void)loop;
+  generator__fail(arg, -EINTR, "interrupted (%s)", signo == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+static int make_loop(struct generator *generator) {
+  const char *name = generator->options.backend;
+  int error = ioloop_new(name, &generator->loop);
+  if (!error)
+    error = ioloop_add_signal(generator->loop, SIGINT, on_signal, generator);
+  if (!error)
+    error = ioloop_add_signal(generator->loop, SIGTERM, on_signal, generator);
+  if (error)
+    generator__fail(generator, error, "the generator cannot have a loop on %s: %s",
+                    name ? name : "the default backend", strerror(-error));
+  else if (generator->hooks->watching)
+    generator->hooks->watching(generator->hooks->arg);
+  return error;
+}
+
+static int make_clients(struct generator *generator) {
+  size_t count = generator__client_count(generator);
+  generator->clients = calloc(count, sizeof *generator->clients);
+  if (!generator->clients)
+    return -ENOMEM;
+  generator->active = generator->clients + generator->options.idle;
+  for (size_t i = 0; i < count; i++)
+    generator->clients[i] = (struct client){.generator = generator, .fd = -1, .index = (uint32_t)i};
+  for (size_t i = 0; i < generator->options.connections; i++)
+    if (flight_init(&generator->active[i].flight, 2 * generator->options.depth) < 0)
+      return -ENOMEM;
+  return 0;
+}
+
+static int make_memory(struct generator *generator) {
+  generator->pattern = malloc(sizeof *generator->pattern);
+  generator->in = malloc(GENERATOR_IN_SIZE);
+  generator->out = malloc(GENERATOR_OUT_SIZE);
+  int error =
+      generator->pattern && generator->in && generator->out ? make_clients(generator) : -ENOMEM;
+  if (error)
+    generator__fail(generator, error, "no memory");
+  else
+    message_pattern_make(generator->pattern, generator->options.seed);
+  return error;
+}
+
+static int stay(struct generator *generator) {
+  char allowed[128];
+  unsigned short number = (unsigned short)generator->options.cpu;
+  int error = generator->options.cpu < 0 ? 0 : cpus_pin(&number, 1);
+  if (error) {
+    cpus_describe(allowed, sizeof allowed);
+    generator__fail(generator, error, "cannot stay on processor %d: %s (there are %s)",
+                    generator->options.cpu, strerror(-error), allowed);
+  }
+  return error;
+}
+
+/* The loop goes first: it forgets all descriptors at once. */
+static void release(struct generator *generator) {
+  ioloop_free(generator->loop);
+  for (size_t i = 0; generator->clients && i < generator__client_count(generator); i++) {
+    if (generator->clients[i].fd >= 0)
+      close(generator->clients[i].fd);
+    flight_free(&generator->clients[i].flight);
+  }
+  free(generator->clients);
+  free(generator->pattern);
+  free(generator->in);
+  free(generator->out);
+}
+
+/* ---- the verdict --------------------------------------------------------------------------- */
+
+static void judge(struct generator *generator) {
+  struct generator_result *result = generator->result;
+  const struct generator_options *options = &generator->options;
+  result->lost = result->sent - result->echoed;
+  if (result->elapsed_ns)
+    result->rate = (double)result->echoed * 1e9 / (double)result->elapsed_ns;
+  if (generator->error)
+    return;
+  if (result->sent == 0 && result->late == 0)
+    snprintf(result->reason, GENERATOR_REASON_SIZE,
+             "no request was due: measure longer, or at a higher rate");
+  else if (result->late > 0 &&
+           (double)result->late > options->late_share * (double)(result->sent + result->late))
+    snprintf(result->reason, GENERATOR_REASON_SIZE,
+             "the generator was late (by more than %.3g us) with %" PRIu64 " of %" PRIu64
+             " requests, at most by %.3g ms: lower the rate, or give it a processor of its own",
+             (double)options->late_ns / 1e3, result->late, result->sent,
+             (double)result->late_max_ns / 1e6);
+  else if (result->echoed == 0) {
+    generator->error = -ETIMEDOUT;
+    snprintf(result->reason, GENERATOR_REASON_SIZE,
+             "not one of %" PRIu64 " requests had an echo: does the server hang?", result->sent);
+  } else if (result->lost > 0 && options->protocol == PROTOCOL_TCP)
+    snprintf(result->reason, GENERATOR_REASON_SIZE,
+             "%" PRIu64 " of %" PRIu64
+             " requests had no echo %.3g s after the end: the server is too slow for this",
+             result->lost, result->sent, (double)options->drain_ns / 1e9);
+  else
+    result->valid = true;
+}
+
+/* ---- all together --------------------------------------------------------------------------- */
+
+static const struct generator_kind *choose_kind(const struct generator_options *options) {
+  if (options->protocol == PROTOCOL_UDP)
+    return &generator__udp;
+  return options->churn ? &generator__churn : &generator__tcp;
+}
+
+static void run_prepared(struct generator *generator) {
+  struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+  sigaction(SIGPIPE, &ignore, &before);
+  unsigned long slack_ns = generator__exact_sleep(1);
+  if (!generator__check_descriptors(generator) && !make_memory(generator) && !stay(generator) &&
+      !make_loop(generator))
+    generator__drive(generator);
+  release(generator);
+  generator__exact_sleep(slack_ns);
+  sigaction(SIGPIPE, &before, NULL);
+}
+
+int generator__run(const struct generator_options *options, const struct generator_hooks *hooks,
+                   struct histogram *latency, struct histogram *lateness,
+                   struct generator_result *ret) {
+  static const struct generator_hooks none;
+  struct generator generator = {
+      .hooks = hooks ? hooks : &none, .latency = latency, .lateness = lateness, .result = ret};
+  *ret = (struct generator_result){.valid = false};
+  int error = generator__check_options(options, &generator.options, &generator.server, ret->reason);
+  if (error)
+    return error;
+  generator.kind = choose_kind(&generator.options);
+  generator.patience_ns = patience_ns;
+  if (generator__is_open_loop(&generator))
+    generator.patience_ns += (uint64_t)(fmin(10 / generator.options.rate, 1e6) * 1e9);
+  run_prepared(&generator);
+  judge(&generator);
+  return generator.error;
+}
+
+int generator_run(const struct generator_options *options, struct histogram *latency,
+                  struct histogram *lateness, struct generator_result *ret) {
+  return generator__run(options, NULL, latency, lateness, ret);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generator_child.c - the generator in a process of its own.
+ *
+ * The child tells through a pipe that it is alive, about once a second, and in the end what came
+ * out and the histograms. It measures the server's CPU time itself, at the very beginning and end
+ * of the measured part. The parent waits for all of it, but not for ever.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "generator_internal.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+  PATIENCE_MS = 15000, /* for a sign of life */
+};
+
+/* What the child sends: any number of SIGN_ALIVE, then SIGN_RESULT, a report, two histograms. */
+enum {
+  SIGN_ALIVE = 'a',
+  SIGN_RESULT = 'r',
+};
+
+struct report {
+  int error;
+  struct generator_result result;
+  uint64_t server_cpu_ns;
+};
+
+/* ---- the child ------------------------------------------------------------------------------ */
+
+struct child {
+  int pipe;
+  bool measures;
+  clockid_t server;
+  uint64_t begun_ns, used_ns;
+};
+
+static int read_clock(const struct child *child, uint64_t *ret) {
+  struct timespec used;
+  if (clock_gettime(child->server, &used) < 0)
+    return errno == EINVAL ? -ESRCH : -errno; /* a process that is gone */
+  *ret = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+  return 0;
+}
+
+static void on_watching(void *arg) {
+  sigset_t ending;
+  (void)arg;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  sigprocmask(SIG_UNBLOCK, &ending, NULL);
+}
+
+static int on_begin(void *arg) {
+  struct child *child = arg;
+  return child->measures ? read_clock(child, &child->begun_ns) : 0;
+}
+
+static int on_end(void *arg) {
+  struct child *child = arg;
+  uint64_t ended_ns = 0;
+  int error = child->measures ? read_clock(child, &ended_ns) : 0;
+  child->used_ns = ended_ns - child->begun_ns;
+  return error;
+}
+
+/* A parent that does not listen any more is gone, or will kill us. */
+static void on_alive(void *arg) {
+  const struct child *child = arg;
+  const char sign = SIGN_ALIVE;
+  if (write(child->pipe, &sign, 1) < 0 && errno == EPIPE)
+    _exit(EXIT_FAILURE);
+}
+
+static bool write_all(int fd, const void *data, size_t size) {
+  for (const char *at = data; size > 0;) {
+    ssize_t n = write(fd, at, size);
+    if (n < 0 && errno != EINTR)
+      return false;
+    at += n > 0 ? n : 0;
+    size -= n > 0 ? (size_t)n : 0;
+  }
+  return true;
+}
+
+static _Noreturn void be_child(int pipe_end, const struct generator_options *options, int server) {
+  struct child child = {.pipe = pipe_end, .measures = server > 0};
+  struct report report = {.error = 0};
+  const char sign = SIGN_RESULT;
+  struct histogram *latency = histogram_new(), *lateness = histogram_new();
+  const struct generator_hooks hooks = {
+      .watching = on_watching, .begin = on_begin, .end = on_end, .alive = on_alive, .arg = &child};
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGINT, SIG_IGN); /* but for while the loop watches them */
+  signal(SIGTERM, SIG_IGN);
+  if (!latency || !lateness)
+    _exit(EXIT_FAILURE);
+  if (child.measures)
+    report.error = -clock_getcpuclockid(server, &child.server);
+  if (report.error)
+    snprintf(report.result.reason, GENERATOR_REASON_SIZE,
+             "the CPU time of process %d cannot be measured: %s", server, strerror(-report.error));
+  else
+    report.error = generator__run(options, &hooks, latency, lateness, &report.result);
+  report.server_cpu_ns = child.used_ns;
+  bool written = write_all(pipe_end, &sign, 1) && write_all(pipe_end, &report, sizeof report) &&
+                 histogram_write(latency, pipe_end) == 0 &&
+                 histogram_write(lateness, pipe_end) == 0;
+  _exit(written ? EXIT_SUCCESS : EXIT_FAILURE); /* what stdio holds is the parent's to write */
+}
+
+/* ---- the parent ----------------------------------------------------------------------------- */
+
+/* SIGINT and SIGTERM, while the child runs: passed on at once, and ours when it has ended. */
+static volatile sig_atomic_t ended_by;
+static volatile pid_t running;
+
+static void pass_on(int signo) {
+  int error = errno;
+  ended_by = signo;
+  kill(running, SIGTERM);
+  errno = error;
+}
+
+struct dispositions {
+  struct sigaction interrupt, terminate;
+};
+
+static void take_signals(struct dispositions *before) {
+  struct sigaction ours = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+  sigemptyset(&ours.sa_mask);
+  sigaction(SIGINT, &ours, &before->interrupt);
+  sigaction(SIGTERM, &ours, &before->terminate);
+}
+
+static void give_signals_back(const struct dispositions *before) {
+  sigaction(SIGINT, &before->interrupt, NULL);
+  sigaction(SIGTERM, &before->terminate, NULL);
+  if (ended_by)
+    raise(ended_by);
+}
+
+/* More to read within the patience? 0, -ETIMEDOUT or -errno. */
+static int wait_readable(int fd) {
+  struct pollfd poller = {.fd = fd, .events = POLLIN};
+  int ready;
+  do
+    ready = poll(&poller, 1, PATIENCE_MS);
+  while (ready < 0 && errno == EINTR);
+  return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
+}
+
+/* 0, -ETIMEDOUT, -EPIPE: the other end is closed. */
+static int read_all(int fd, void *to, size_t size) {
+  for (char *at = to; size > 0;) {
+    int error = wait_readable(fd);
+    ssize_t n = error ? 0 : read(fd, at, size);
+    if (error || (n < 0 && errno != EINTR))
+      return error ? error : -errno;
+    if (n == 0)
+      return -EPIPE;
+    at += n > 0 ? n : 0;
+    size -= n > 0 ? (size_t)n : 0;
+  }
+  return 0;
+}
+
+static int read_into(int fd, struct histogram *to) {
+  struct histogram *read = histogram_new();
+  int error = read ? histogram_read(read, fd) : -ENOMEM;
+  if (!error && to)
+    histogram_merge(to, read);
+  histogram_free(read);
+  return error;
+}
+
+static int collect(int fd, struct histogram *latency, struct histogram *lateness,
+                   struct report *report) {
+  char sign = SIGN_ALIVE;
+  int error = 0;
+  while (!error && sign == SIGN_ALIVE)
+    error = read_all(fd, &sign, 1);
+  if (!error)
+    error = read_all(fd, report, sizeof *report);
+  if (!error)
+    error = read_into(fd, latency);
+  if (!error)
+    error = read_into(fd, lateness);
+  return error;
+}
+
+static int report_death(int error, int status, struct generator_result *ret) {
+  *ret = (struct generator_result){.valid = false};
+  if (error == -ETIMEDOUT)
+    snprintf(ret->reason, sizeof ret->reason,
+             "the generator gave no sign of life for %d s and was killed: was it stopped?",
+             PATIENCE_MS / 1000);
+  else if (WIFSIGNALED(status))
+    snprintf(ret->reason, sizeof ret->reason, "the generator was killed by signal %d (%s)",
+             WTERMSIG(status), strsignal(WTERMSIG(status)));
+  else
+    snprintf(ret->reason, sizeof ret->reason, "the generator's process ended early (exit code %d)",
+             WEXITSTATUS(status));
+  return -ECHILD;
+}
+
+static int reap(pid_t child) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+    continue;
+  return status;
+}
+
+static pid_t start(int pipe_ends[2], const struct generator_options *options, int server) {
+  pid_t parent = getpid(), child = fork();
+  if (child == 0) {
+    generator__end_with(parent);
+    close(pipe_ends[0]);
+    be_child(pipe_ends[1], options, server);
+  }
+  close(pipe_ends[1]);
+  return child;
+}
+
+/* From before the fork until the handlers are there no signal gets in between. */
+static pid_t start_guarded(int pipe_ends[2], const struct generator_options *options, int server,
+                           struct dispositions *before) {
+  sigset_t ending, mask;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGTERM);
+  sigprocmask(SIG_BLOCK, &ending, &mask);
+  pid_t child = start(pipe_ends, options, server);
+  if (child > 0) {
+    running = child;
+    ended_by = 0;
+    take_signals(before);
+  }
+  sigprocmask(SIG_SETMASK, &mask, NULL);
+  return child;
+}
+
+int generator_spawn(const struct generator_options *options, int server, struct histogram *latency,
+                    struct histogram *lateness, struct generator_result *ret,
+                    uint64_t *server_cpu_ns) {
+  int pipe_ends[2] = {-1, -1};
+  struct dispositions before;
+  struct report report = {.error = 0};
+  *ret = (struct generator_result){.valid = false};
+  pid_t child = pipe(pipe_ends) < 0 ? -1 : start_guarded(pipe_ends, options, server, &before);
+  if (child < 0) {
+    int error = errno;
+    close(pipe_ends[0]);
+    snprintf(ret->reason, sizeof ret->reason, "no process for the generator: %s", strerror(error));
+    return -error;
+  }
+  int error = collect(pipe_ends[0], latency, lateness, &report);
+  if (error)
+    kill(child, SIGKILL);
+  give_signals_back(&before); /* while the pid is still the child's */
+  int status = reap(child);
+  close(pipe_ends[0]);
+  if (error)
+    return report_death(error, status, ret);
+  *ret = report.result;
+  if (server > 0 && server_cpu_ns)
+    *server_cpu_ns = report.server_cpu_ns;
+  return report.error;
+}

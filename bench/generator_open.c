@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generator_open.c - connecting.
+ *
+ * A kernel says "connected" before the server has accepted, and drops what does not fit into the
+ * server's queue; the SYN is then sent again a second later. So connections are opened in batches
+ * that fit into any queue, and the last one of a batch waits for an echo: a queue is served in
+ * order, so all before it have been accepted by then. Where one batch is all there is, the queue
+ * holds it, and no echo is needed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../src/programs/descriptors.h"
+#include "generator_internal.h"
+
+enum {
+  BATCH = 64,
+  OWN_DESCRIPTORS = 32, /* stdio, the loop's, the caller's */
+  GREETING_SIZE = GENERATOR_MIN_SIZE,
+  LARGE_BUFFER = 4 << 20,
+};
+static const uint64_t greeting_number = UINT64_MAX;
+
+size_t generator__client_count(const struct generator *generator) {
+  return generator->options.idle + generator->options.connections;
+}
+
+int generator__check_descriptors(struct generator *generator) {
+  unsigned long long limit = descriptors_raise_limit();
+  unsigned long long most = limit > OWN_DESCRIPTORS ? limit - OWN_DESCRIPTORS : 0;
+  if (generator__client_count(generator) <= most)
+    return 0;
+  generator__fail(generator, -EMFILE,
+                  "%zu connections do not fit into %llu descriptors: %llu would (or raise the hard "
+                  "limit, ulimit -Hn)",
+                  generator__client_count(generator), limit, most);
+  return -EMFILE;
+}
+
+/* ---- sockets --------------------------------------------------------------------------- */
+
+static bool is_loopback(const struct address *address) {
+  return address->any.sa_family == AF_INET &&
+         ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+static int prepare(struct generator *generator, int fd) {
+  /* Another run's connections may be in TIME_WAIT: not all begin at the same address. */
+  static unsigned counter;
+  const int on = 1, large = LARGE_BUFFER;
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    return -errno;
+  if (generator->options.protocol == PROTOCOL_UDP) /* as much as may be; less is no error */
+    return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large) < 0 ? -errno : 0;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+    return -errno;
+  if (!is_loopback(&generator->server))
+    return 0;
+  if (counter == 0)
+    counter = (unsigned)getpid() * 977u;
+  return generator__spread_source(fd, counter++);
+}
+
+int generator__connect(struct generator *generator) {
+  int type = generator->options.protocol == PROTOCOL_UDP ? SOCK_DGRAM : SOCK_STREAM;
+  int fd = socket(generator->server.any.sa_family, type, 0);
+  if (fd < 0) {
+    generator__fail(generator, -errno, "no socket could be had: %s", strerror(errno));
+    return -1;
+  }
+  int error = prepare(generator, fd);
+  if (!error && connect(fd, &generator->server.any, address_size(&generator->server)) < 0 &&
+      errno != EINPROGRESS)
+    error = -errno;
+  if (!error)
+    return fd;
+  struct client failed = {.generator = generator};
+  generator__fail_socket(&failed, "connect", -error);
+  close(fd);
+  return -1;
+}
+
+/* With churn the active ones open theirs later, each time anew. */
+static size_t opened_beforehand(const struct generator *generator) {
+  return generator->options.churn ? generator->options.idle : generator__client_count(generator);
+}
+
+/* ---- one connection -------------------------------------------------------------------- */
+
+static void on_idle(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct client *client = arg;
+  (void)loop, (void)events;
+  ssize_t size = recv(fd, client->generator->in, GENERATOR_IN_SIZE, 0);
+  if (size > 0)
+    generator__fail(client->generator, -EBADMSG,
+                    "the server sent %zd bytes on a connection that had asked for nothing", size);
+  else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+    generator__fail_socket(client, "an idle connection", size == 0 ? 0 : errno);
+}
+
+/* From here on it does what it is for. */
+static void opened(struct client *client) {
+  struct generator *generator = client->generator;
+  bool idle = client < generator->active;
+  client->received = 0;
+  generator->opening--;
+  generator->progress_ns = generator->now_ns;
+  int error = ioloop_replace_handler(generator->loop, client->fd, IOLOOP_READ,
+                                     idle ? on_idle : generator->kind->on_event, client);
+  if (error)
+    generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
+}
+
+/* The last one of a batch, or of all, where there are several. */
+static bool greets(const struct client *client) {
+  size_t place = (size_t)(client - client->generator->clients) + 1;
+  size_t count = opened_beforehand(client->generator);
+  return count > BATCH && (place % BATCH == 0 || place == count);
+}
+
+static void on_greeting(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct client *client = arg;
+  struct generator *generator = client->generator;
+  (void)loop, (void)events;
+  ssize_t size = recv(fd, generator->in, GREETING_SIZE - client->received, 0);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (size <= 0) {
+    generator__fail_socket(client, "a new connection", size == 0 ? 0 : errno);
+    return;
+  }
+  if (!message_matches(generator->pattern, greeting_number, client->received, generator->in,
+                       (size_t)size)) {
+    generator__fail(generator, -EBADMSG, "the server does not echo: its first bytes were others");
+    return;
+  }
+  client->received += (size_t)size;
+  if (client->received == GREETING_SIZE)
+    opened(client);
+}
+
+static void greet(struct client *client) {
+  unsigned char greeting[GREETING_SIZE];
+  struct generator *generator = client->generator;
+  message_build(generator->pattern, greeting_number, greeting, sizeof greeting);
+  if (send(client->fd, greeting, sizeof greeting, 0) != sizeof greeting) {
+    generator__fail_socket(client, "a new connection", errno);
+    return;
+  }
+  int error = ioloop_replace_handler(generator->loop, client->fd, IOLOOP_READ, on_greeting, client);
+  if (error)
+    generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
+}
+
+static void on_connected(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct client *client = arg;
+  int error = 0;
+  socklen_t size = sizeof error;
+  (void)loop, (void)events;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+    error = errno;
+  if (error)
+    generator__fail_socket(client, "connect", error);
+  else if (greets(client))
+    greet(client);
+  else
+    opened(client);
+}
+
+static void open_one(struct generator *generator) {
+  struct client *client = &generator->clients[generator->opened++];
+  bool udp = generator->options.protocol == PROTOCOL_UDP;
+  client->fd = generator__connect(generator);
+  if (client->fd < 0)
+    return;
+  generator->opening++;
+  int error = ioloop_add_handler(generator->loop, client->fd, udp ? IOLOOP_READ : IOLOOP_WRITE,
+                                 on_connected, client);
+  if (error)
+    generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
+  else if (udp)
+    opened(client);
+}
+
+bool generator__all_open(const struct generator *generator) {
+  return generator->opening == 0 && generator->opened == opened_beforehand(generator);
+}
+
+void generator__open_more(struct generator *generator) {
+  size_t count = opened_beforehand(generator);
+  for (size_t n = 0; n < BATCH && generator->opened < count && !generator__is_over(generator); n++)
+    open_one(generator);
+}

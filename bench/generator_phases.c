@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * generator_phases.c - what is asked when.
+ *
+ *   opening -> warm-up -> measured -> drain -> over
+ *
+ * The run turns its own loop an iteration at a time (ioloop_run_once), and looks at the clock and
+ * the schedule between two turns. So an open loop needs no timer for each request, and `spin` is a
+ * turn that does not wait: ioloop_set_spin would not do, because after a timeout the loop sleeps,
+ * and a schedule is made of timeouts. Without `spin` the wait ends at the next planned request, to
+ * the nanosecond where the backend can, with the kernel's timer slack (50 us) switched off.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "generator_internal.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+  ISSUE_BATCH = 16,         /* requests of the schedule that leave before echoes are looked at */
+  MOST_UNDER_WAY = 4 << 20, /* 32 MB of planned times */
+};
+/* What was due in the last moments is still sent; what was due long ago will never be. */
+static const uint64_t catch_up_ns = SECOND_NS / 10;
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+static bool is_measured(const struct generator *generator, uint64_t planned_ns) {
+  return planned_ns - generator->from_ns < generator->to_ns - generator->from_ns;
+}
+
+bool generator__wants_more(const struct generator *generator) {
+  const struct generator_options *options = &generator->options;
+  return generator->issuing && generator->now_ns < generator->to_ns &&
+         (options->requests == 0 || generator->result->sent < options->requests);
+}
+
+bool generator__plan(struct client *client, uint64_t planned_ns) {
+  struct generator *generator = client->generator;
+  if (flight_push(&client->flight, planned_ns) < 0) {
+    generator__fail(generator, -ENOMEM, "no memory");
+    return false;
+  }
+  if (generator->under_way++ == 0)
+    generator->progress_ns = generator->now_ns;
+  generator->result->sent += is_measured(generator, planned_ns);
+  return true;
+}
+
+void generator__echoed(struct generator *generator, uint64_t planned_ns) {
+  generator->under_way--;
+  if (!is_measured(generator, planned_ns))
+    return;
+  generator->result->echoed++;
+  histogram_record(generator->latency, generator->now_ns - planned_ns);
+}
+
+void generator__lost(struct generator *generator) {
+  generator->under_way--;
+}
+
+void generator__watch_writing(struct client *client, bool on) {
+  struct ioloop *loop = client->generator->loop;
+  client->writing = on;
+  int error =
+      ioloop_update_handler(loop, client->fd, on ? IOLOOP_READ | IOLOOP_WRITE : IOLOOP_READ);
+  if (error)
+    generator__fail(client->generator, error, "cannot watch a connection: %s", strerror(-error));
+}
+
+/* ---- the open loop's schedule ------------------------------------------------------------ */
+
+static void note_lateness(struct generator *generator, uint64_t due_ns) {
+  struct generator_result *result = generator->result;
+  uint64_t late_ns = generator->now_ns - due_ns;
+  if (!is_measured(generator, due_ns))
+    return;
+  result->late += late_ns > generator->options.late_ns;
+  if (late_ns > result->late_max_ns)
+    result->late_max_ns = late_ns;
+  if (generator->lateness)
+    histogram_record(generator->lateness, late_ns);
+}
+
+static void issue(struct generator *generator, uint64_t due_ns) {
+  struct client *client = &generator->active[generator->turn];
+  if (++generator->turn == generator->options.connections)
+    generator->turn = 0;
+  note_lateness(generator, due_ns);
+  if (generator__plan(client, due_ns))
+    generator->kind->pump(client);
+  if (generator->under_way > MOST_UNDER_WAY)
+    generator__fail(generator, -ENOBUFS,
+                    "%d requests wait for their echo: the rate is far beyond what the server does",
+                    MOST_UNDER_WAY);
+}
+
+/* What is due by now, but not so much that echoes would have to wait. */
+static void issue_due(struct generator *generator) {
+  for (int n = 0; n < ISSUE_BATCH && !generator__is_over(generator); n++) {
+    uint64_t due_ns = schedule_due(&generator->schedule);
+    if (due_ns >= generator->to_ns)
+      generator->issuing = false;
+    if (due_ns > generator->now_ns || !generator->issuing)
+      return;
+    schedule_advance(&generator->schedule);
+    issue(generator, due_ns);
+    generator->now_ns = ioloop_time(generator->loop);
+  }
+  if (generator->now_ns > generator->to_ns && generator->now_ns - generator->to_ns > catch_up_ns) {
+    generator->result->late += schedule_left(&generator->schedule, generator->to_ns);
+    generator->issuing = false;
+  }
+}
+
+/* ---- phases ------------------------------------------------------------------------------ */
+
+static uint64_t own_cpu_ns(void) {
+  struct timespec used;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+}
+
+static void call_hook(struct generator *generator, int (*hook)(void *arg), const char *when) {
+  int error = hook ? hook(generator->hooks->arg) : 0;
+  if (error)
+    generator__fail(generator, error, "the server's CPU time cannot be read at the %s: %s", when,
+                    strerror(-error));
+}
+
+static void begin_measured(struct generator *generator) {
+  generator->phase = PHASE_MEASURED;
+  call_hook(generator, generator->hooks->begin, "beginning");
+  generator->cpu_ns = own_cpu_ns();
+}
+
+static void end_measured(struct generator *generator, uint64_t at_ns) {
+  generator->result->generator_cpu_ns = own_cpu_ns() - generator->cpu_ns;
+  generator->result->elapsed_ns = at_ns - generator->from_ns;
+  generator->issuing = false;
+  generator->drained_ns = generator->now_ns + generator->options.drain_ns;
+  generator->phase = PHASE_DRAIN;
+  call_hook(generator, generator->hooks->end, "end");
+}
+
+static void ask_first(struct generator *generator) {
+  const struct generator_options *options = &generator->options;
+  for (size_t i = 0; i < options->connections && !generator__is_over(generator); i++) {
+    struct client *client = &generator->active[i];
+    generator->now_ns = ioloop_time(generator->loop);
+    for (size_t n = 0; n < options->depth && generator__wants_more(generator); n++)
+      if (!generator__plan(client, generator->now_ns))
+        return;
+    if (!flight_is_empty(&client->flight))
+      generator->kind->pump(client);
+  }
+}
+
+static void begin_load(struct generator *generator) {
+  const struct generator_options *options = &generator->options;
+  uint64_t now_ns = generator->now_ns;
+  generator->phase = PHASE_WARMUP;
+  generator->issuing = true;
+  generator->from_ns = now_ns + options->warmup_ns;
+  generator->to_ns = options->requests ? UINT64_MAX : generator->from_ns + options->duration_ns;
+  if (options->warmup_ns == 0)
+    begin_measured(generator);
+  if (generator__is_open_loop(generator))
+    schedule_begin(&generator->schedule, options->arrivals, options->rate, now_ns, options->seed);
+  else
+    ask_first(generator);
+}
+
+static void finish(struct generator *generator) {
+  generator->phase = PHASE_OVER;
+}
+
+/* Has the measured part had all that it was to have? */
+static bool is_measured_enough(const struct generator *generator) {
+  if (generator->options.requests)
+    return generator->result->sent >= generator->options.requests && generator->under_way == 0;
+  return generator->now_ns >= generator->to_ns &&
+         !(generator__is_open_loop(generator) && generator->issuing);
+}
+
+static void step_phase(struct generator *generator) {
+  if (generator->phase == PHASE_OPENING && generator->opening == 0) {
+    if (generator__all_open(generator))
+      begin_load(generator);
+    else
+      generator__open_more(generator);
+  }
+  if (generator->phase == PHASE_WARMUP && generator->now_ns >= generator->from_ns)
+    begin_measured(generator);
+  if (generator->phase == PHASE_MEASURED && is_measured_enough(generator))
+    end_measured(generator,
+                 generator->options.requests ? generator->progress_ns : generator->to_ns);
+  if (generator->phase == PHASE_DRAIN &&
+      (generator->under_way == 0 || generator->now_ns >= generator->drained_ns))
+    finish(generator);
+}
+
+/* ---- turning ------------------------------------------------------------------------------ */
+
+static bool sweeps(const struct generator *generator) {
+  return generator->kind == &generator__udp && !generator__is_open_loop(generator) &&
+         generator->issuing;
+}
+
+static bool waits_for_server(const struct generator *generator) {
+  return generator->phase == PHASE_OPENING || generator->under_way > 0;
+}
+
+static void step(struct generator *generator) {
+  if (generator->issuing && generator__is_open_loop(generator))
+    issue_due(generator);
+  step_phase(generator);
+  uint64_t now_ns = generator->now_ns;
+  if (sweeps(generator) && now_ns >= generator->sweep_ns) {
+    generator->sweep_ns = now_ns + generator->options.drain_ns / 4;
+    generator__sweep(generator);
+  }
+  if (now_ns >= generator->alive_ns) {
+    generator->alive_ns = now_ns + SECOND_NS;
+    if (generator->hooks->alive)
+      generator->hooks->alive(generator->hooks->arg);
+  }
+  if (waits_for_server(generator) && now_ns >= generator->progress_ns + generator->patience_ns)
+    generator__fail(generator, -ETIMEDOUT,
+                    generator->phase == PHASE_OPENING
+                        ? "for %.3g s no connection was accepted (%zu of them are open)"
+                        : "for %.3g s no echo came (after %zu of them): does the server hang?",
+                    (double)generator->patience_ns / 1e9,
+                    generator->phase == PHASE_OPENING ? generator->opened - generator->opening
+                                                      : (size_t)generator->result->echoed);
+}
+
+static void keep_earlier(uint64_t *at_ns, uint64_t other_ns) {
+  if (other_ns < *at_ns)
+    *at_ns = other_ns;
+}
+
+/* When step() has something to do even if nothing comes. */
+static uint64_t next_step_ns(const struct generator *generator) {
+  uint64_t at_ns = generator->alive_ns;
+  if (generator->phase == PHASE_OPENING && generator->opening == 0)
+    return 0;
+  if (waits_for_server(generator))
+    keep_earlier(&at_ns, generator->progress_ns + generator->patience_ns);
+  if (generator->phase == PHASE_WARMUP)
+    keep_earlier(&at_ns, generator->from_ns);
+  if (generator->phase == PHASE_MEASURED)
+    keep_earlier(&at_ns, generator->to_ns);
+  if (generator->phase == PHASE_DRAIN)
+    keep_earlier(&at_ns, generator->drained_ns);
+  if (generator->issuing && generator__is_open_loop(generator))
+    keep_earlier(&at_ns, schedule_due(&generator->schedule));
+  if (sweeps(generator))
+    keep_earlier(&at_ns, generator->sweep_ns);
+  return at_ns;
+}
+
+static void turn(struct generator *generator) {
+  uint64_t wait_ns = 0;
+  if (!generator->options.spin) {
+    uint64_t at_ns = next_step_ns(generator);
+    wait_ns = at_ns > generator->now_ns ? at_ns - generator->now_ns : 0;
+  }
+  int called = ioloop_run_once(generator->loop, wait_ns);
+  generator->now_ns = ioloop_time(generator->loop);
+  if (called < 0)
+    generator__fail(generator, called, "the generator's loop failed: %s", strerror(-called));
+}
+
+void generator__drive(struct generator *generator) {
+  generator->now_ns = generator->progress_ns = generator->alive_ns = ioloop_time(generator->loop);
+  while (!generator__is_over(generator)) {
+    step(generator);
+    if (!generator__is_over(generator))
+      turn(generator);
+  }
+}

@@ -146,7 +146,7 @@ static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT
        .kind = CLI_NUMBER,
        .target = &words->server,
        .min = 1,
-       .max = 1 << 30,
+       .max = 4194304,
        .help = "measure the CPU time of that process, too"},
       {.name = "json",
        .kind = CLI_FLAG,

@@ -53,6 +53,12 @@ static int read_clock(const struct child *child, uint64_t *ret) {
   return 0;
 }
 
+/* What a signal does while the loop does not watch it. Not SIG_IGN: one that came before, and waits
+ * because it is blocked, would be forgotten. */
+static void on_nothing(int signo) {
+  (void)signo;
+}
+
 static void on_watching(void *arg) {
   sigset_t ending;
   (void)arg;
@@ -102,8 +108,8 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   const struct generator_hooks hooks = {
       .watching = on_watching, .begin = on_begin, .end = on_end, .alive = on_alive, .arg = &child};
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGINT, SIG_IGN); /* but for while the loop watches them */
-  signal(SIGTERM, SIG_IGN);
+  signal(SIGINT, on_nothing);
+  signal(SIGTERM, on_nothing);
   if (!latency || !lateness)
     _exit(EXIT_FAILURE);
   if (child.measures)

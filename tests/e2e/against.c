@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* against.c - `bench against` as a program of its own, without the rest of the lab. */
+#include "../../bench/against.h"
+#include "../../src/programs/say.h"
+
+int main(int argc, char **argv) {
+  say_begin(argv[0]);
+  return against_main(argc, argv);
+}

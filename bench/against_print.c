@@ -82,8 +82,8 @@ void against_print_table(const struct against *against, const struct against_res
   print_percentiles(result, open_loop);
   putchar('\n');
   if (open_loop)
-    printf("generator late (more than its limit): %" PRIu64 " requests, %.3f %%\n", run->late,
-           run->sent ? 100.0 * (double)run->late / (double)run->sent : 0);
+    printf("generator late: %" PRIu64 " requests, at most by %.1f us\n", run->late,
+           (double)run->late_max_ns / 1e3);
   print_cpu("generator", run->generator_cpu_ns, run);
   if (against->server)
     print_cpu("server", result->server_cpu_ns, run);

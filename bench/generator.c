@@ -77,14 +77,18 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
 
 static int make_loop(struct generator *generator) {
   const char *name = generator->options.backend;
-  int error = ioloop_new(name, &generator->loop);
+  struct ioloop_backend_info info = {.reason = ""};
+  int error = name ? ioloop_backend_probe(name, &info) : 0;
+  if (!error)
+    error = ioloop_new(name, &generator->loop);
   if (!error)
     error = ioloop_add_signal(generator->loop, SIGINT, on_signal, generator);
   if (!error)
     error = ioloop_add_signal(generator->loop, SIGTERM, on_signal, generator);
   if (error)
     generator__fail(generator, error, "the generator cannot have a loop on %s: %s",
-                    name ? name : "the default backend", strerror(-error));
+                    name ? name : "the default backend",
+                    *info.reason ? info.reason : strerror(-error));
   else if (generator->hooks->watching)
     generator->hooks->watching(generator->hooks->arg);
   return error;
@@ -145,24 +149,31 @@ static void release(struct generator *generator) {
 
 /* ---- the verdict --------------------------------------------------------------------------- */
 
+static void say_late(struct generator *generator) {
+  struct generator_result *result = generator->result;
+  snprintf(result->reason, GENERATOR_REASON_SIZE,
+           "the generator was late (by more than %.3g us) with %" PRIu64 " of %" PRIu64
+           " requests, at most by %.3g ms: %s",
+           (double)generator->options.late_ns / 1e3, result->late, result->sent + generator->missed,
+           (double)result->late_max_ns / 1e6,
+           generator->options.spin ? "lower the rate, or keep others off its processor"
+                                   : "lower the rate, or let it spin on a processor of its own");
+}
+
+static bool is_too_late(const struct generator *generator) {
+  uint64_t planned = generator->result->sent + generator->missed;
+  return (double)generator->result->late > generator->options.late_share * (double)planned;
+}
+
+/* Of a run that came to its end. */
 static void judge(struct generator *generator) {
   struct generator_result *result = generator->result;
   const struct generator_options *options = &generator->options;
-  result->lost = result->sent - result->echoed;
-  if (result->elapsed_ns)
-    result->rate = (double)result->echoed * 1e9 / (double)result->elapsed_ns;
-  if (generator->error)
-    return;
-  if (result->sent == 0 && result->late == 0)
+  if (result->sent + generator->missed == 0)
     snprintf(result->reason, GENERATOR_REASON_SIZE,
              "no request was due: measure longer, or at a higher rate");
-  else if (result->late > 0 &&
-           (double)result->late > options->late_share * (double)(result->sent + result->late))
-    snprintf(result->reason, GENERATOR_REASON_SIZE,
-             "the generator was late (by more than %.3g us) with %" PRIu64 " of %" PRIu64
-             " requests, at most by %.3g ms: lower the rate, or give it a processor of its own",
-             (double)options->late_ns / 1e3, result->late, result->sent,
-             (double)result->late_max_ns / 1e6);
+  else if (is_too_late(generator))
+    say_late(generator);
   else if (result->echoed == 0) {
     generator->error = -ETIMEDOUT;
     snprintf(result->reason, GENERATOR_REASON_SIZE,
@@ -174,6 +185,15 @@ static void judge(struct generator *generator) {
              result->lost, result->sent, (double)options->drain_ns / 1e9);
   else
     result->valid = true;
+}
+
+static void sum_up(struct generator *generator) {
+  struct generator_result *result = generator->result;
+  result->lost = result->sent - result->echoed;
+  if (result->elapsed_ns)
+    result->rate = (double)result->echoed * 1e9 / (double)result->elapsed_ns;
+  if (!generator->error)
+    judge(generator);
 }
 
 /* ---- all together --------------------------------------------------------------------------- */
@@ -211,7 +231,7 @@ int generator__run(const struct generator_options *options, const struct generat
   if (generator__is_open_loop(&generator))
     generator.patience_ns += (uint64_t)(fmin(10 / generator.options.rate, 1e6) * 1e9);
   run_prepared(&generator);
-  judge(&generator);
+  sum_up(&generator);
   return generator.error;
 }
 

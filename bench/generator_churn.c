@@ -67,7 +67,7 @@ static void receive(struct client *client) {
     generator__fail_socket(client, "a connection", got == 0 ? 0 : errno);
     return;
   }
-  generator->now_ns = generator->progress_ns = ioloop_time(generator->loop);
+  generator__heard(generator);
   uint64_t number = client->flight.first;
   if (client->received + (size_t)got > client->sent)
     generator__fail(generator, -EBADMSG, "connection %u: more came back than was sent",

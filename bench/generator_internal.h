@@ -87,8 +87,10 @@ struct generator {
   bool issuing; /* new requests leave */
   uint64_t now_ns, from_ns, to_ns, drained_ns;
   uint64_t patience_ns, progress_ns; /* the last echo, or when something began to be awaited */
+  bool silent;                       /* something was lost since the last echo */
   uint64_t alive_ns, sweep_ns;       /* when the next of these is due */
   uint64_t under_way;                /* requests that wait for their echo */
+  uint64_t missed;                   /* of the schedule: never came to, and far too late now */
   uint64_t cpu_ns;
   struct schedule schedule;
   size_t turn; /* whose the next request of the schedule is */
@@ -126,6 +128,12 @@ static inline bool generator__is_over(const struct generator *generator) {
 
 /* From opening to the end. */
 void generator__drive(struct generator *generator);
+
+/* Something has just been received. */
+static inline void generator__heard(struct generator *generator) {
+  generator->now_ns = generator->progress_ns = ioloop_time(generator->loop);
+  generator->silent = false;
+}
 
 /* Closed loop: shall another request leave? */
 bool generator__wants_more(const struct generator *generator);

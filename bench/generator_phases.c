@@ -43,7 +43,7 @@ bool generator__plan(struct client *client, uint64_t planned_ns) {
     generator__fail(generator, -ENOMEM, "no memory");
     return false;
   }
-  if (generator->under_way++ == 0)
+  if (generator->under_way++ == 0 && !generator->silent)
     generator->progress_ns = generator->now_ns;
   generator->result->sent += is_measured(generator, planned_ns);
   return true;
@@ -59,6 +59,7 @@ void generator__echoed(struct generator *generator, uint64_t planned_ns) {
 
 void generator__lost(struct generator *generator) {
   generator->under_way--;
+  generator->silent = true;
 }
 
 void generator__watch_writing(struct client *client, bool on) {
@@ -97,6 +98,15 @@ static void issue(struct generator *generator, uint64_t due_ns) {
                     MOST_UNDER_WAY);
 }
 
+static void note_missed(struct generator *generator) {
+  struct generator_result *result = generator->result;
+  uint64_t late_ns = generator->now_ns - schedule_due(&generator->schedule);
+  generator->missed = schedule_left(&generator->schedule, generator->to_ns);
+  result->late += generator->missed;
+  if (generator->missed && late_ns > result->late_max_ns)
+    result->late_max_ns = late_ns;
+}
+
 /* What is due by now, but not so much that echoes would have to wait. */
 static void issue_due(struct generator *generator) {
   for (int n = 0; n < ISSUE_BATCH && !generator__is_over(generator); n++) {
@@ -110,7 +120,7 @@ static void issue_due(struct generator *generator) {
     generator->now_ns = ioloop_time(generator->loop);
   }
   if (generator->now_ns > generator->to_ns && generator->now_ns - generator->to_ns > catch_up_ns) {
-    generator->result->late += schedule_left(&generator->schedule, generator->to_ns);
+    note_missed(generator);
     generator->issuing = false;
   }
 }

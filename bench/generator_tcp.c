@@ -89,7 +89,7 @@ static void receive(struct client *client) {
     generator__fail_socket(client, "a connection", got == 0 ? 0 : errno);
     return;
   }
-  generator->now_ns = generator->progress_ns = ioloop_time(generator->loop);
+  generator__heard(generator);
   size_t size = generator->options.size, bytes = client->received + (size_t)got;
   size_t echoes = bytes == size ? 1 : bytes / size;
   if (bytes > (client->unsent - client->flight.first) * size + client->sent) {

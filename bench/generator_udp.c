@@ -69,7 +69,7 @@ static void receive(struct client *client) {
       generator__fail_socket(client, "a socket", errno);
     if (size < 0)
       return;
-    generator->now_ns = generator->progress_ns = ioloop_time(generator->loop);
+    generator__heard(generator);
     take(client, (size_t)size);
   }
 }

@@ -16,15 +16,9 @@ void message_pattern_make(struct message_pattern *pattern, uint64_t seed) {
   }
 }
 
-static inline void put_number(uint64_t number, unsigned char *to) {
-  for (size_t i = 0; i < MESSAGE_NUMBER_SIZE; i++)
-    to[i] = (unsigned char)(number >> (56 - 8 * i));
-}
-
 uint64_t message_number(const unsigned char *message) {
-  uint64_t number = 0;
-  for (size_t i = 0; i < MESSAGE_NUMBER_SIZE; i++)
-    number = number << 8 | message[i];
+  uint64_t number;
+  memcpy(&number, message, sizeof number);
   return number;
 }
 
@@ -35,16 +29,15 @@ static inline const unsigned char *piece(const struct message_pattern *pattern, 
 
 void message_build(const struct message_pattern *pattern, uint64_t number, unsigned char *to,
                    size_t size) {
-  put_number(number, to);
+  memcpy(to, &number, sizeof number);
   memcpy(to + MESSAGE_NUMBER_SIZE, piece(pattern, number), size - MESSAGE_NUMBER_SIZE);
 }
 
 bool message_matches(const struct message_pattern *pattern, uint64_t number, size_t offset,
                      const unsigned char *bytes, size_t size) {
   if (offset < MESSAGE_NUMBER_SIZE) {
-    unsigned char expected[MESSAGE_NUMBER_SIZE];
+    const unsigned char *expected = (const unsigned char *)&number;
     size_t left = MESSAGE_NUMBER_SIZE - offset, count = size < left ? size : left;
-    put_number(number, expected);
     if (memcmp(bytes, expected + offset, count) != 0)
       return false;
     bytes += count;

@@ -2,10 +2,10 @@
 /*
  * message.h - what is sent, and whether what came back is exactly that.
  *
- * A message is its number (8 bytes, big-endian) and a piece of a pattern of random bytes, another
- * piece for another number: an echo with bytes lost, doubled, changed, or of another message is
- * told from the right one. Any part of any message can be made again from its number, so that
- * nothing that was sent has to be kept until its echo comes.
+ * A message is its number (8 bytes, in this machine's order: only we read it) and a piece of a
+ * pattern of random bytes, another piece for another number: an echo with bytes lost, doubled,
+ * changed, or of another message is told from the right one. Any part of any message can be made
+ * again from its number, so that nothing that was sent has to be kept until its echo comes.
  */
 #ifndef BENCH_MESSAGE_H
 #define BENCH_MESSAGE_H

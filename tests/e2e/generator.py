@@ -304,7 +304,8 @@ def _():
     half_ns = stall_ms * 500000
     seen_open, seen_closed = (above(r["latency"], half_ns) for r in (opened, closed))
     print("# of %d stalls of %d ms: requests above %d ms: %d of %d (open loop), %d of %d (closed)"
-          % (stalls, stall_ms, stall_ms / 2, seen_open, opened["sent"], seen_closed, closed["sent"]))
+          % (stalls, stall_ms, stall_ms / 2, seen_open, opened["sent"], seen_closed,
+             closed["sent"]))
     check(stalls >= 4, "there were %d stalls" % stalls)
     check(seen_open >= 150, "the open loop saw %d requests wait, of about 200" % seen_open)
     check(1 <= seen_closed <= 12, "the closed loop saw %d, of about 3" % seen_closed)
@@ -665,8 +666,8 @@ def _():
             with open(log) as file:
                 calls = file.read()
             for call in ("sendto(", "recvfrom("):
-                check(calls.count(call) <= 1000,
-                      "%d %s...) for 1000 requests, %s" % (calls.count(call), call, options))
+                count = calls.count(call)
+                check(count <= 1000, "%d %s...) for 1000 requests, %s" % (count, call, options))
 
 
 @case("the table, and the .hgrm of HdrHistogram's plotters")

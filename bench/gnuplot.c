@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gnuplot.c - runs gnuplot; see gnuplot.h.
+ *
+ * Its stdin, stdout and stderr are unlinked temporary files: there is no pipe that could fill up
+ * on one side while we wait on the other, and nothing is left behind. It is run with -d, so that
+ * nobody's ~/.gnuplot changes a plot.
+ */
+#include "gnuplot.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "svg.h"
+
+extern char **environ;
+
+/* With all signals at their defaults and none blocked, whatever our loop has done to them. */
+static int spawn(char *const argv[], int in, int out, int err, pid_t *ret) {
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  if (posix_spawn_file_actions_init(&files))
+    return -ENOMEM;
+  if (posix_spawnattr_init(&attributes)) {
+    posix_spawn_file_actions_destroy(&files);
+    return -ENOMEM;
+  }
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  int r = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
+  r = r ? r : posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+  r = r ? r : posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
+  r = r ? r : posix_spawnp(ret, argv[0], &files, &attributes, argv, environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  return -r;
+}
+
+static int run(char *const argv[], FILE *in, FILE *out, FILE *err) {
+  pid_t pid;
+  int status, r = spawn(argv, fileno(in), fileno(out), fileno(err), &pid);
+  if (r)
+    return r;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR)
+      return -errno;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPROTO;
+}
+
+bool gnuplot_present(void) {
+  char *const argv[] = {"gnuplot", "--version", NULL};
+  FILE *none = tmpfile(), *out = tmpfile();
+  bool present = none && out && run(argv, none, out, out) == 0;
+  if (none)
+    fclose(none);
+  if (out)
+    fclose(out);
+  return present;
+}
+
+/* Within single quotes gnuplot interprets nothing but the quote itself, which is doubled. */
+void gnuplot_string(FILE *script, const char *text) {
+  fputc('\'', script);
+  for (; *text; text++) {
+    unsigned char byte = (unsigned char)*text;
+    if (byte == '\'')
+      fputs("''", script);
+    else
+      fputc(byte < ' ' || byte == 0x7f ? ' ' : byte, script);
+  }
+  fputc('\'', script);
+}
+
+void gnuplot_series(FILE *script, size_t series) {
+  /* Filled and open shapes in turn; a number is of gnuplot's svg terminal. */
+  static const int shapes[] = {7, 5, 9, 13, 11, 15, 4, 6, 8, 12, 10, 14, 2, 1, 3};
+  static const char *const dashes[] = {"1", "(9,4)", "(2,3)"};
+  fprintf(script, "lc rgb '%s' lw 1.8 ps 0.8 dt %s pt %d", svg_colours[series % SERIES_COLOURS],
+          dashes[series / SERIES_COLOURS % 3], shapes[series % (sizeof shapes / sizeof *shapes)]);
+}
+
+static void read_said(FILE *err, char *said, size_t size) {
+  rewind(err);
+  size_t used = fread(said, 1, size - 1, err);
+  said[used] = '\0';
+}
+
+int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to, char *said,
+                 size_t said_size) {
+  *said = '\0';
+  char terminal[256];
+  snprintf(terminal, sizeof terminal,
+           "set terminal svg size %d,%d noenhanced font 'sans-serif,13' name '%s'", width, height,
+           prefix);
+  char *const argv[] = {"gnuplot", "-d", "-e", terminal, "-", NULL};
+  FILE *out = tmpfile(), *err = tmpfile();
+  int r = !out || !err ? -errno : 0;
+  if (r == 0 && (fflush(script) || fseek(script, 0, SEEK_SET)))
+    r = -errno;
+  r = r ? r : run(argv, script, out, err);
+  if (r == -EPROTO)
+    read_said(err, said, said_size);
+  if (r == 0) {
+    rewind(out);
+    svg_clean(out, prefix, to);
+  }
+  if (out)
+    fclose(out);
+  if (err)
+    fclose(err);
+  return r;
+}

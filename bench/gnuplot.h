@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gnuplot.h - gnuplot as a child process that turns a script into an SVG for the page.
+ */
+#ifndef BENCH_GNUPLOT_H
+#define BENCH_GNUPLOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum {
+  SERIES_COLOURS = 8, /* --c0 to --c7 of the page's style; the next 8 are the same, dashed */
+};
+
+/* Is there a gnuplot in PATH that runs? */
+bool gnuplot_present(void);
+
+/* Text as a gnuplot string, quotes around it. */
+void gnuplot_string(FILE *script, const char *text);
+
+/* "lc rgb '#0072b2' dt 1 pt 5 …": how the series of that number looks in every plot. */
+void gnuplot_series(FILE *script, size_t series);
+
+/*
+ * Run a script (without its `set terminal`) and write the SVG, cleaned for standing in a page:
+ * colours are the page's, identifiers begin with `prefix`, nothing refers to elsewhere. The size is
+ * in CSS pixels. 0, or -errno with what gnuplot said in `said`; nothing is written then.
+ */
+int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to, char *said,
+                 size_t said_size);
+
+#endif

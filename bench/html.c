@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * html.c - the page (report_html of bench.h): one file, nothing outside it is needed or asked for.
+ *
+ * It is written from top to bottom in one pass: a summary, the heat map, a section for each
+ * experiment, the machine, and how to run it all again. No script: what there is, is there.
+ */
+#include "html.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "gnuplot.h"
+#include "say.h"
+
+size_t page_series(const struct page *page, const char *contestant) {
+  size_t i, count = json_array_size(page->contestants);
+  for (i = 0; i < count; i++) {
+    if (strcmp(json_string_value(json_array_get(page->contestants, i)), contestant) == 0)
+      break;
+  }
+  return i;
+}
+
+static json_t *all_contestants(struct page *page) {
+  page->contestants = json_array();
+  size_t i, k;
+  json_t *experiment, *name;
+  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
+    json_array_foreach(json_object_get(experiment, "contestants"), k, name) {
+      const char *text = json_string_value(name);
+      if (text && page_series(page, text) == json_array_size(page->contestants))
+        json_array_append(page->contestants, name);
+    }
+  }
+  return page->contestants;
+}
+
+static size_t rounds_of(const json_t *document) {
+  const json_t *first = json_array_get(json_object_get(document, "experiments"), 0);
+  double rounds = number_of(json_object_get(first, "parameters"), "rounds");
+  return rounds > 0 ? (size_t)rounds : 0;
+}
+
+static void put_resolution(struct page *page) {
+  struct resolution all;
+  if (resolution_of(page->document, NULL, &all) || all.count == 0) {
+    html_print(page->to, "<p>The same contestant was not measured twice (A/A), so it is not known "
+                         "which differences this machine can resolve.</p>\n");
+    return;
+  }
+  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
+  html_print(page->to,
+             "<p><strong>What this machine can resolve.</strong> In every comparison the baseline "
+             "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
+             "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
+             "primary figures); smaller differences are noise here. Of %zu such intervals %zu span "
+             "1; 19 of 20 should.</p>\n",
+             quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst),
+             all.count, all.spanning);
+}
+
+static void put_summary(struct page *page) {
+  const json_t *document = page->document, *machine = json_object_get(document, "environment");
+  size_t experiments = json_array_size(json_object_get(document, "experiments"));
+  size_t contestants = json_array_size(page->contestants), rounds = rounds_of(document);
+  const char *created = text_of(document, "created");
+  html_print(page->to, "<p class=\"lead\">%zu&nbsp;%s compared in %zu&nbsp;%s on %s", contestants,
+             contestants == 1 ? "contestant" : "contestants", experiments,
+             experiments == 1 ? "experiment" : "experiments", text_of(machine, "cpu"));
+  fprintf(page->to, " (%" JSON_INTEGER_FORMAT "&nbsp;cores",
+          json_integer_value(json_object_get(machine, "cores")));
+  html_print(page->to, "%s, %s), begun <time datetime=\"%s\">%s</time>.</p>\n",
+             json_is_true(json_object_get(machine, "hypervisor")) ? " of a virtual machine" : "",
+             text_of(machine, "kernel"), created, created);
+  html_print(page->to, "<p><strong>How it was measured.</strong> Contestants take turns: in every "
+                       "round each is measured once at each setting, in an order that is shuffled "
+                       "anew. ");
+  if (rounds > 0)
+    html_print(page->to, "A figure is the median over %zu rounds", rounds);
+  else
+    html_print(page->to, "A figure is the median over the rounds");
+  html_print(
+      page->to,
+      " with its 95&nbsp;%% bootstrap interval. A ratio is taken round by round "
+      "against the baseline; where its interval spans 1, <em>no difference is resolved</em>, "
+      "which is written&nbsp;≈.</p>\n");
+  put_resolution(page);
+  if (json_is_true(json_object_get(document, "interrupted")))
+    html_print(page->to, "<p class=\"note\"><strong>Interrupted.</strong> The run was ended early: "
+                         "what is here is complete in itself, the rest was not measured.</p>\n");
+  if (!page->plots)
+    html_print(
+        page->to,
+        "<p class=\"note\"><strong>The plots are missing</strong>, because gnuplot is not in "
+        "PATH. The tables have all the figures. To have the plots as well, install it "
+        "(<code>apt-get install gnuplot-nox</code>) and make the page again from the same "
+        "results (<code>bench report RESULTS.json --html=PAGE.html</code>).</p>\n");
+}
+
+static void put_contents(struct page *page) {
+  size_t i;
+  json_t *experiment;
+  fputs("<nav aria-label=\"Contents\"><ul>\n<li><a href=\"#heat\">All at a glance</a></li>\n",
+        page->to);
+  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) html_print(
+      page->to, "<li><a href=\"#experiment-%zu\">%s</a></li>\n", i, text_of(experiment, "title"));
+  fputs("<li><a href=\"#machine\">The machine</a></li>\n<li><a href=\"#again\">Run it again</a>"
+        "</li>\n</ul></nav>\n",
+        page->to);
+}
+
+static int put_experiments(struct page *page) {
+  size_t i;
+  json_t *experiment;
+  int r = 0;
+  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
+    struct view view;
+    r = r ? r : view_open(&view, experiment);
+    if (r)
+      break;
+    html_experiment(page, &view, i);
+    view_close(&view);
+  }
+  return r;
+}
+
+static void put_again(struct page *page) {
+  fputs("<section id=\"again\"><h2>Run it again</h2>\n<p>The seed decides every shuffle, arrival "
+        "schedule and bootstrap:</p>\n<pre class=\"command\"",
+        page->to);
+  html_attribute(page->to, "data-seed", json_object_get(page->document, "seed"));
+  html_print(page->to, ">%s</pre>\n</section>\n", page->command);
+}
+
+static int put_page(struct page *page) {
+  html_print(page->to,
+             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+             "<meta name=\"color-scheme\" content=\"light dark\">\n"
+             "<title>I/O models compared, %s</title>\n",
+             text_of(page->document, "created"));
+  html_style(page);
+  fputs("</head>\n<body>\n<header>\n<p class=\"kicker\">ioloop bench</p>\n"
+        "<h1>I/O models compared</h1>\n",
+        page->to);
+  put_summary(page);
+  fputs("</header>\n", page->to);
+  put_contents(page);
+  fputs("<main>\n", page->to);
+  int r = html_heat(page);
+  r = r ? r : put_experiments(page);
+  html_environment(page);
+  put_again(page);
+  fputs("</main>\n</body>\n</html>\n", page->to);
+  return r;
+}
+
+static int trouble(const char *path, int error) {
+  complain("%s: the page could not be written: %s; is there room, and may you write there?", path,
+           strerror(error));
+  return EXIT_TROUBLE;
+}
+
+int report_html(const json_t *document, const char *path) {
+  bool to_stdout = strcmp(path, "-") == 0;
+  FILE *to = to_stdout ? stdout : fopen(path, "w");
+  if (!to)
+    return trouble(path, errno);
+  struct page page = {.to = to, .document = document, .plots = gnuplot_present()};
+  page.command = command_of(document);
+  int error = all_contestants(&page) && page.command ? -put_page(&page) : ENOMEM;
+  json_decref(page.contestants);
+  free(page.command);
+
+  errno = EIO;
+  bool failed = fflush(to) != 0 || ferror(to);
+  if (failed && error == 0)
+    error = errno;
+  if (!to_stdout && fclose(to) != 0 && error == 0)
+    error = errno;
+  return error ? trouble(path, error) : EXIT_OK;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * html_experiment.c - an experiment's section of the page: what it re-does and how, its plots, its
+ * tables, who is missing and why, and how to run it again.
+ */
+#include "html.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plots.h"
+
+static void put_resolution(struct page *page, const json_t *experiment) {
+  struct resolution resolution;
+  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
+  if (resolution_of(page->document, experiment, &resolution) || resolution.count == 0)
+    return;
+  html_print(page->to,
+             "<p class=\"resolution\">A/A: here the baseline differs from itself by up to "
+             "%s&nbsp;%% typically, %s&nbsp;%% at worst; %zu of %zu intervals span 1.</p>\n",
+             quantity_text(typical, 100 * resolution.typical),
+             quantity_text(worst, 100 * resolution.worst), resolution.spanning, resolution.count);
+}
+
+static void put_parameters(struct page *page, const json_t *experiment) {
+  json_t *parameters = json_object_get(experiment, "parameters"), *value;
+  const char *name, *between = "";
+  fputs("<p class=\"parameters\">", page->to);
+  json_object_foreach(parameters, name, value) {
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    html_print(page->to, "%s<span class=\"member\">%s</span>&nbsp;%s", between, name,
+               text ? text : "");
+    between = " · ";
+    free(text);
+  }
+  fputs("</p>\n", page->to);
+}
+
+static void put_plots(struct page *page, const struct view *view) {
+  bool axis = json_is_object(json_object_get(view->experiment, "x_axis"));
+  for (size_t metric = 0; axis && metric < view->metrics; metric++) {
+    for (size_t first = 0, count; view_primary(view, metric) && first < view->points;
+         first += count) {
+      count = view_run(view, first, view->points);
+      plot_lines(page, view, metric, first, first + count);
+    }
+  }
+  size_t metric = view_first_primary(view);
+  if (!axis && metric < view->metrics && view->points > 0) {
+    fputs("<div class=\"multiples\">\n", page->to);
+    for (size_t point = 0; point < view->points; point++)
+      plot_ratios(page, view, metric, point);
+    fputs("</div>\n", page->to);
+  }
+  for (size_t point = 0; point < view->points; point++)
+    plot_curves(page, view, point);
+}
+
+static void put_tables(struct page *page, const struct view *view) {
+  for (size_t metric = 0; metric < view->metrics; metric++) {
+    html_print(page->to, "<details%s><summary>%s</summary>\n",
+               view_primary(view, metric) ? " open" : "",
+               text_of(view_metric(view, metric), "label"));
+    html_figures(page, view, metric);
+    fputs("</details>\n", page->to);
+  }
+  if (json_array_size(json_object_get(view->experiment, "histograms")) > 0) {
+    fputs("<details><summary>Percentiles</summary>\n", page->to);
+    html_percentiles(page, view);
+    fputs("</details>\n", page->to);
+  }
+}
+
+static void put_absent(struct page *page, const json_t *experiment) {
+  size_t i;
+  json_t *one;
+  const json_t *absent = json_object_get(experiment, "absent");
+  if (json_array_size(absent) == 0)
+    return;
+  fputs("<h3>Absent</h3>\n<dl>\n", page->to);
+  json_array_foreach(absent, i, one) html_print(page->to, "<dt>%s</dt><dd>%s</dd>\n",
+                                                text_of(one, "contestant"), text_of(one, "reason"));
+  fputs("</dl>\n", page->to);
+}
+
+static void put_failure(struct page *page, const json_t *failure) {
+  bool invalid = json_is_true(json_object_get(failure, "invalid"));
+  html_print(page->to, "<li><strong>%s</strong>, %s, round&nbsp;", text_of(failure, "contestant"),
+             text_of(failure, "point"));
+  fprintf(page->to, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(failure, "round")));
+  html_print(page->to, ": <span class=\"failure\">%s</span>: %s", invalid ? "invalid" : "failed",
+             text_of(failure, "reason"));
+  if (*text_of(failure, "said"))
+    html_print(page->to, "<pre>%s</pre>", text_of(failure, "said"));
+  fputs("</li>\n", page->to);
+}
+
+static void put_failures(struct page *page, const json_t *experiment) {
+  size_t i;
+  json_t *one;
+  const json_t *failures = json_object_get(experiment, "failures");
+  if (json_array_size(failures) == 0)
+    return;
+  fputs("<h3>Failed or invalid</h3>\n<p>These runs are left out of the figures; the others went "
+        "on. A run is invalid where the load generator could not keep its schedule.</p>\n"
+        "<ul class=\"failures\">\n",
+        page->to);
+  json_array_foreach(failures, i, one) put_failure(page, one);
+  fputs("</ul>\n", page->to);
+}
+
+void html_experiment(struct page *page, const struct view *view, size_t number) {
+  const json_t *experiment = view->experiment;
+  html_print(page->to,
+             "<section class=\"experiment\" id=\"experiment-%zu\">\n<h2>%s <code>%s</code></h2>\n"
+             "<p class=\"redoes\">Re-does: %s</p>\n<p class=\"method\">%s</p>\n",
+             number, text_of(experiment, "title"), text_of(experiment, "name"),
+             text_of(experiment, "redoes"), text_of(experiment, "method"));
+  put_resolution(page, experiment);
+  put_plots(page, view);
+  put_tables(page, view);
+  put_absent(page, experiment);
+  put_failures(page, experiment);
+  fputs("<h3>How it was run</h3>\n", page->to);
+  put_parameters(page, experiment);
+  html_print(page->to, "<pre class=\"command\">%s</pre>\n</section>\n", page->command);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * html_heat.c - the heat map: every ratio of every experiment's first primary metric, in one look.
+ *
+ * Contestants are columns and settings are rows, so that the map grows downwards, where there is
+ * room, and settings can be named in full. A colour says better or worse, not less or more: it
+ * means the same in every row.
+ */
+#include "html.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static unsigned strength(double ratio) {
+  static const double steps[] = {1.1, 1.5, 3};
+  double factor = ratio < 1 ? 1 / ratio : ratio;
+  unsigned step = 1;
+  while (step < 4 && factor >= steps[step - 1])
+    step++;
+  return step;
+}
+
+const char *html_verdict(const json_t *ratio, const json_t *metric) {
+  static const char *const better[] = {"better-1", "better-2", "better-3", "better-4"};
+  static const char *const worse[] = {"worse-1", "worse-2", "worse-3", "worse-4"};
+  unsigned step = strength(number_of(ratio, "median")) - 1;
+  switch (verdict_of(ratio, metric)) {
+  case VERDICT_BETTER:
+    return better[step];
+  case VERDICT_WORSE:
+    return worse[step];
+  case VERDICT_UNRESOLVED:
+    return "same";
+  case VERDICT_OTHER:
+    return "other";
+  default:
+    return "none";
+  }
+}
+
+static void put_ratio(struct page *page, const struct view *view, const json_t *figure,
+                      size_t metric) {
+  const json_t *ratio = json_object_get(figure, "ratio");
+  const char *verdict = html_verdict(ratio, view_metric(view, metric));
+  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
+  html_print(page->to, "<td class=\"%s\"", verdict);
+  html_attribute(page->to, "data-contestant", json_object_get(figure, "contestant"));
+  html_attribute(page->to, "data-heat", json_object_get(ratio, "median"));
+  html_print(page->to, " title=\"%s: %s (%s to %s)%s\">%s%s</td>", text_of(figure, "contestant"),
+             ratio_text(median, number_of(ratio, "median")),
+             ratio_text(low, number_of(ratio, "low")), ratio_text(high, number_of(ratio, "high")),
+             strcmp(verdict, "same") == 0 ? ": no difference resolved" : "",
+             strcmp(verdict, "same") == 0 ? "≈" : "", median);
+}
+
+static void put_cell(struct page *page, const struct view *view, size_t contestant, size_t point,
+                     size_t metric) {
+  const json_t *figure =
+      contestant < view->contestants ? view_figure(view, contestant, point, metric) : NULL;
+  if (contestant == view->baseline && figure)
+    fputs("<td class=\"base\" title=\"the baseline\">1</td>", page->to);
+  else if (isfinite(number_of(json_object_get(figure, "ratio"), "median")))
+    put_ratio(page, view, figure, metric);
+  else
+    fputs("<td class=\"none\" title=\"not measured\">–</td>", page->to);
+}
+
+static size_t index_in(const struct view *view, const char *name) {
+  size_t i = 0;
+  while (i < view->contestants && strcmp(view_contestant(view, i), name) != 0)
+    i++;
+  return i;
+}
+
+static void put_experiment(struct page *page, const struct view *view, size_t number) {
+  size_t metric = view_first_primary(view), columns = json_array_size(page->contestants);
+  if (metric == view->metrics)
+    return;
+  html_print(page->to,
+             "<tbody><tr class=\"group\"><th scope=\"rowgroup\" colspan=\"%zu\">"
+             "<a href=\"#experiment-%zu\">%s</a> <small>%s, against %s</small></th></tr>\n",
+             columns + 1, number, text_of(view->experiment, "title"),
+             text_of(view_metric(view, metric), "label"), text_of(view->experiment, "baseline"));
+  for (size_t point = 0; point < view->points; point++) {
+    char label[LABEL_SIZE];
+    html_print(page->to, "<tr><th scope=\"row\">%s</th>", view_label(view, point, label));
+    for (size_t i = 0; i < columns; i++)
+      put_cell(page, view, index_in(view, json_string_value(json_array_get(page->contestants, i))),
+               point, metric);
+    fputs("</tr>\n", page->to);
+  }
+  fputs("</tbody>\n", page->to);
+}
+
+static void put_legend(struct page *page) {
+  static const char *const steps[][2] = {
+      {"better-4", "better: 3 times or more"},
+      {"better-3", "1.5 to 3"},
+      {"better-2", "1.1 to 1.5"},
+      {"better-1", "up to 1.1"},
+      {"same", "≈ no difference resolved"},
+      {"worse-1", "up to 1.1"},
+      {"worse-2", "1.1 to 1.5"},
+      {"worse-3", "1.5 to 3"},
+      {"worse-4", "worse: 3 times or more"},
+  };
+  fputs("<p class=\"scale\">", page->to);
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    html_print(page->to, "<span class=\"%s\">%s</span>", steps[i][0], steps[i][1]);
+  fputs("</p>\n", page->to);
+}
+
+int html_heat(struct page *page) {
+  size_t i;
+  json_t *name, *experiment;
+  int r = 0;
+  fputs("<section id=\"heat\"><h2>All at a glance</h2>\n"
+        "<p>Ratios to the baseline of each experiment's first figure. Blue is better, orange is "
+        "worse, whichever way the figure counts; grey is what this run cannot tell from the "
+        "baseline.</p>\n",
+        page->to);
+  put_legend(page);
+  fputs("<div class=\"wide\"><table class=\"heat\">\n<thead><tr><td></td>", page->to);
+  json_array_foreach(page->contestants, i, name)
+      html_print(page->to, "<th scope=\"col\"><span>%s</span></th>", json_string_value(name));
+  fputs("</tr></thead>\n", page->to);
+  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
+    struct view view;
+    r = r ? r : view_open(&view, experiment);
+    if (r)
+      break;
+    put_experiment(page, &view, i);
+    view_close(&view);
+  }
+  fputs("</table></div></section>\n", page->to);
+  return r;
+}

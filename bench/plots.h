@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plots.h - the page's plots. Each is a <figure>, or nothing where there is nothing to draw or no
+ * gnuplot; where gnuplot fails, a note with what it said.
+ */
+#ifndef BENCH_PLOTS_H
+#define BENCH_PLOTS_H
+
+#include "html.h"
+
+/* Percentile curves on the HDR axis of all contestants that have a histogram at this point. */
+void plot_curves(struct page *page, const struct view *view, size_t point);
+
+/* A metric over the experiment's axis, points[first] to points[last - 1]. */
+void plot_lines(struct page *page, const struct view *view, size_t metric, size_t first,
+                size_t last);
+
+/* Ratios to the baseline and their intervals, a dot a contestant. */
+void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quantity.c - figures for reading; see quantity.h.
+ */
+#include "quantity.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+struct step {
+  double at_least, divisor;
+  const char *prefix;
+};
+
+static const struct step durations[] = {
+    {1e9, 1e9, "s"}, {1e6, 1e6, "ms"}, {1e3, 1e3, "µs"}, {0, 1, "ns"}};
+/* Thousands begin at 10,000: 1,234 calls are as short as 1.23 k calls. */
+static const struct step counts[] = {{1e9, 1e9, "G"}, {1e6, 1e6, "M"}, {1e4, 1e3, "k"}, {0, 1, ""}};
+
+/* Where `typical` is unknown, the last. */
+static const struct step *step_for(const struct step *step, double typical) {
+  while (step->at_least > 0 && !(fabs(typical) >= step->at_least))
+    step++;
+  return step;
+}
+
+struct scale scale_for(const char *unit, double typical) {
+  struct scale scale;
+  bool duration = strcmp(unit, "ns") == 0, rate = strcmp(unit, "1/s") == 0;
+  const struct step *step = step_for(duration ? durations : counts, typical);
+  scale.factor = 1 / step->divisor;
+  const char *rest = duration ? "" : rate ? "/s" : unit;
+  snprintf(scale.unit, sizeof scale.unit, "%s%s%.*s", step->prefix,
+           *step->prefix && *rest && !rate ? " " : "", UNIT_SIZE - 8, rest);
+  return scale;
+}
+
+static void group_thousands(char to[QUANTITY_SIZE], const char *digits) {
+  size_t whole = strspn(digits, "0123456789"), used = 0;
+  for (size_t i = 0; i < whole; i++) {
+    if (i > 0 && (whole - i) % 3 == 0)
+      to[used++] = ',';
+    to[used++] = digits[i];
+  }
+  snprintf(to + used, QUANTITY_SIZE - used, "%s", digits + whole);
+}
+
+/* The decimals that leave 3 significant digits of a value that is not 0. */
+static int decimals_of(double value) {
+  int magnitude = (int)floor(log10(value));
+  double unit = pow(10, magnitude - 2);
+  if (round(value / unit) * unit >= pow(10, magnitude + 1)) /* 9.996 is 10.0 */
+    magnitude++;
+  return magnitude >= 2 ? 0 : magnitude < -9 ? 11 : 2 - magnitude;
+}
+
+const char *quantity_text(char to[QUANTITY_SIZE], double value) {
+  char digits[QUANTITY_SIZE - 16];
+  if (!isfinite(value) || fabs(value) >= 1e18) {
+    snprintf(to, QUANTITY_SIZE, isfinite(value) ? "%.3g" : "-", value);
+    return to;
+  }
+  double size = fabs(value);
+  if (size == 0) {
+    snprintf(to, QUANTITY_SIZE, "0");
+    return to;
+  }
+  int decimals = decimals_of(size);
+  double step = size >= 1000 ? pow(10, floor(log10(size)) - 2) : 0;
+  snprintf(digits, sizeof digits, "%.*f", decimals, step > 0 ? round(size / step) * step : size);
+  to[0] = '-';
+  group_thousands(to, digits);
+  if (value < 0) {
+    char unsigned_text[QUANTITY_SIZE];
+    snprintf(unsigned_text, sizeof unsigned_text, "%s", to);
+    snprintf(to, QUANTITY_SIZE, "-%.*s", QUANTITY_SIZE - 2, unsigned_text);
+  }
+  return to;
+}
+
+const char *ratio_text(char to[QUANTITY_SIZE], double value) {
+  if (isfinite(value) && value >= 0.1 && value < 9.995)
+    snprintf(to, QUANTITY_SIZE, "%.2f", value);
+  else
+    quantity_text(to, value);
+  return to;
+}
+
+size_t text_columns(const char *text) {
+  size_t columns = 0;
+  for (; *text; text++)
+    columns += ((unsigned char)*text & 0xc0) != 0x80;
+  return columns;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * quantity.h - figures for reading: 3 significant digits, in the unit that keeps them short.
+ *
+ * A table has one unit, not one a cell: figures are compared by looking down a column.
+ */
+#ifndef BENCH_QUANTITY_H
+#define BENCH_QUANTITY_H
+
+#include <stddef.h>
+
+enum {
+  QUANTITY_SIZE = 48,
+  UNIT_SIZE = 48
+};
+
+struct scale {
+  double factor;        /* figure * factor is in `unit` */
+  char unit[UNIT_SIZE]; /* "µs", "k/s"; empty: the figure is a bare number */
+};
+
+/* The scale for figures around `typical` (NaN: unknown) that are in a metric's unit: "ns", "1/s",
+ * "calls", "". */
+struct scale scale_for(const char *unit, double typical);
+
+/* "12.3", "0.0841", "150,000", "-" where value is not a finite number. Returns `to`. */
+const char *quantity_text(char to[QUANTITY_SIZE], double value);
+
+/* A ratio, which has no unit: 3 significant digits, at least 2 after the point below 10. */
+const char *ratio_text(char to[QUANTITY_SIZE], double value);
+
+/* Columns that well-formed UTF-8 takes on a terminal, a character counted as one. */
+size_t text_columns(const char *text);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * resolution.c - what the machine could tell apart, from the runs of the same contestant twice;
+ * see view.h.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "statistics.h"
+#include "view.h"
+
+struct distances {
+  double *at;
+  size_t count, spanning;
+};
+
+static bool is_primary(const json_t *experiment, const char *id) {
+  size_t i;
+  json_t *metric;
+  json_array_foreach(json_object_get(experiment, "metrics"), i, metric) {
+    if (strcmp(text_of(metric, "id"), id) == 0)
+      return json_is_true(json_object_get(metric, "primary"));
+  }
+  return false;
+}
+
+static int add_experiment(struct distances *distances, const json_t *experiment) {
+  const json_t *all = json_object_get(experiment, "resolution");
+  size_t room = distances->count + json_array_size(all) + 1;
+  double *at = realloc(distances->at, room * sizeof *at);
+  if (!at)
+    return -ENOMEM;
+  distances->at = at;
+
+  size_t i;
+  json_t *again;
+  json_array_foreach(all, i, again) {
+    const json_t *ratio = json_object_get(again, "ratio");
+    double low = number_of(ratio, "low"), high = number_of(ratio, "high");
+    if (!isfinite(low) || !isfinite(high) || !is_primary(experiment, text_of(again, "metric")))
+      continue;
+    at[distances->count++] = fmax(fabs(1 - low), fabs(high - 1));
+    distances->spanning += low <= 1 && high >= 1;
+  }
+  return 0;
+}
+
+int resolution_of(const json_t *document, const json_t *experiment, struct resolution *ret) {
+  struct distances distances = {0};
+  int r = experiment ? add_experiment(&distances, experiment) : 0;
+  size_t i;
+  json_t *each;
+  if (!experiment) {
+    json_array_foreach(json_object_get(document, "experiments"), i, each) {
+      if (r == 0)
+        r = add_experiment(&distances, each);
+    }
+  }
+  if (r == 0) {
+    *ret = (struct resolution){.count = distances.count, .spanning = distances.spanning};
+    ret->typical = median_of(distances.at, distances.count);
+    ret->worst = distances.count ? 0 : NAN;
+    for (size_t k = 0; k < distances.count; k++)
+      ret->worst = fmax(ret->worst, distances.at[k]);
+  }
+  free(distances.at);
+  return r;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svg.h - gnuplot's SVG made fit to stand in a page, beside others of its kind.
+ */
+#ifndef BENCH_SVG_H
+#define BENCH_SVG_H
+
+#include <stdio.h>
+
+/* The colours of series in a script, "#0072b2"; on the page they are --c0, --c1 ... */
+extern const char *const svg_colours[8];
+#define SVG_GRID    "#a0a0a0" /* --grid of the page */
+#define SVG_NEUTRAL "#707070" /* --neutral */
+
+/*
+ * Copy `from` (gnuplot's svg terminal, name '`prefix`') without what a page must not have: the XML
+ * prologue, namespaces (HTML knows them), identifiers that each plot has alike, and fixed colours,
+ * which would not be legible on both a light and a dark page.
+ */
+void svg_clean(FILE *from, const char *prefix, FILE *to);
+
+#endif

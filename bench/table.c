@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.c - the report on the terminal (report_table of bench.h).
+ *
+ * For each experiment and primary metric a table: contestants are its rows, points its columns, as
+ * many beside each other as the line has room for. A column has the median of the rounds, the
+ * wider half of its 95 % interval in percent, and the ratio to the baseline. Where there is room,
+ * ratios have their intervals and "no difference resolved" is written out; elsewhere it is "=".
+ */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "escape.h"
+#include "view.h"
+
+enum {
+  NARROW = 80,
+  NAME_LEAST = 12,
+  NAME_MOST = 24,
+  CELL_SIZE = 128,
+  VALUE_COLUMNS = 9,       /* "150,000" and two blanks before it */
+  SPREAD_COLUMNS = 6,      /* " ±100%" */
+  RATIO_COLUMNS = 7,       /* "  0.987" */
+  LONG_RATIO_COLUMNS = 24, /* "  no difference resolved", "  1.05 [1.02, 1.08]" */
+  POINTS_BESIDE = 8,
+};
+
+static const char UNRESOLVED[] = "no difference resolved";
+
+struct table {
+  FILE *to;
+  bool colours;
+  size_t width;  /* of a line */
+  size_t name;   /* of the contestants' column */
+  bool roomy;    /* ratios have their intervals */
+  size_t blanks; /* owed before what comes next: no line ends in blanks */
+};
+
+/* ---- text that is safe and as wide as wanted ------------------------------------------- */
+
+static size_t line_width(FILE *to) {
+  struct winsize size;
+  if (isatty(fileno(to)) && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col >= NARROW)
+    return size.ws_col;
+  return NARROW;
+}
+
+static bool wants_colours(FILE *to) {
+  const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+  return !(no && *no) && isatty(fileno(to)) && !(term && strcmp(term, "dumb") == 0);
+}
+
+/* Names and what contestants said come from elsewhere: escaped, one line. A new string. */
+static char *harmless(const char *text) {
+  size_t size = strlen(text);
+  char *safe = malloc(ESCAPE_TEXT_ROOM(size) + 1);
+  if (!safe)
+    return NULL;
+  size_t used = escape_text(safe, text, size);
+  safe[used > 0 ? used - 1 : 0] = '\0'; /* without its newline */
+  return safe;
+}
+
+static void pay_blanks(struct table *table) {
+  fprintf(table->to, "%*s", (int)table->blanks, "");
+  table->blanks = 0;
+}
+
+static void put_harmless(struct table *table, const char *text) {
+  char *safe = harmless(text);
+  pay_blanks(table);
+  fputs(safe ? safe : "?", table->to);
+  free(safe);
+}
+
+static void end_line(struct table *table) {
+  table->blanks = 0;
+  fputc('\n', table->to);
+}
+
+/* Cut to `columns` characters, "…" at the end where some are missing; blanks follow it. */
+static void put_left(struct table *table, const char *text, size_t columns) {
+  char *safe = harmless(text);
+  const char *at = safe ? safe : "?";
+  size_t all = text_columns(at), shown = all > columns ? columns - 1 : all;
+  pay_blanks(table);
+  for (size_t left = shown; left > 0; left--) {
+    do
+      fputc(*at++, table->to);
+    while (((unsigned char)*at & 0xc0) == 0x80);
+  }
+  if (all > columns)
+    fputs("…", table->to);
+  table->blanks = all > columns ? 0 : columns - all;
+  free(safe);
+}
+
+static void put_right(struct table *table, const char *text, size_t columns) {
+  size_t used = text_columns(text);
+  table->blanks += used < columns ? columns - used : 0;
+  if (*text) {
+    pay_blanks(table);
+    fputs(text, table->to);
+  }
+}
+
+static void style(struct table *table, const char *code) {
+  if (table->colours)
+    fprintf(table->to, "\x1b[%sm", code);
+}
+
+/* ---- one cell: median, spread, ratio --------------------------------------------------- */
+
+static size_t ratio_columns(struct table *table) {
+  return table->roomy ? LONG_RATIO_COLUMNS : RATIO_COLUMNS;
+}
+
+static size_t column_width(struct table *table) {
+  return VALUE_COLUMNS + SPREAD_COLUMNS + ratio_columns(table);
+}
+
+static void put_spread(struct table *table, const json_t *figure) {
+  double median = number_of(figure, "median");
+  double half = fmax(number_of(figure, "high") - median, median - number_of(figure, "low"));
+  double percent = 100 * half / fabs(median);
+  char text[CELL_SIZE] = "";
+  if (isfinite(percent) && percent > 999)
+    snprintf(text, sizeof text, "±>999%%");
+  else if (isfinite(percent))
+    snprintf(text, sizeof text, percent < 9.95 ? "±%.1f%%" : "±%.0f%%", percent);
+  put_right(table, text, SPREAD_COLUMNS);
+}
+
+static void ratio_words(struct table *table, const json_t *ratio, enum verdict verdict,
+                        char text[CELL_SIZE]) {
+  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
+  ratio_text(median, number_of(ratio, "median"));
+  if (verdict == VERDICT_UNRESOLVED)
+    snprintf(text, CELL_SIZE, "%s", table->roomy ? UNRESOLVED : "=");
+  else if (table->roomy)
+    snprintf(text, CELL_SIZE, "%s [%s, %s]", median, ratio_text(low, number_of(ratio, "low")),
+             ratio_text(high, number_of(ratio, "high")));
+  else
+    snprintf(text, CELL_SIZE, "%s", median);
+}
+
+static void put_ratio(struct table *table, const json_t *ratio, enum verdict verdict) {
+  char text[CELL_SIZE] = "";
+  if (verdict != VERDICT_NONE)
+    ratio_words(table, ratio, verdict, text);
+  bool coloured = verdict == VERDICT_BETTER || verdict == VERDICT_WORSE;
+  if (coloured)
+    style(table, verdict == VERDICT_BETTER ? "32" : "33");
+  put_right(table, text, ratio_columns(table));
+  if (coloured)
+    style(table, "0");
+}
+
+static void put_cell(struct table *table, const json_t *figure, const json_t *metric,
+                     double factor) {
+  char value[QUANTITY_SIZE];
+  put_right(table, quantity_text(value, number_of(figure, "median") * factor), VALUE_COLUMNS);
+  put_spread(table, figure);
+  const json_t *ratio = json_object_get(figure, "ratio");
+  put_ratio(table, ratio, verdict_of(ratio, metric));
+}
+
+/* ---- one table: a metric at some points ------------------------------------------------- */
+
+static void put_heading(struct table *table, const struct view *view, size_t metric,
+                        const struct scale *scale, size_t first, size_t last) {
+  char reading[96];
+  metric_reading(reading, view_metric(view, metric), scale);
+  fputc('\n', table->to);
+  style(table, "1");
+  put_harmless(table, text_of(view_metric(view, metric), "label"));
+  style(table, "0");
+  if (*reading)
+    fprintf(table->to, " (%s)", reading);
+  fputc('\n', table->to);
+
+  table->blanks = table->name;
+  for (size_t point = first; point < last; point++) {
+    char label[LABEL_SIZE];
+    table->blanks += 2;
+    put_left(table, view_label(view, point, label), column_width(table) - 2);
+  }
+  end_line(table);
+}
+
+static bool took_part(const struct view *view, size_t contestant, size_t metric, size_t first,
+                      size_t last) {
+  for (size_t point = first; point < last; point++) {
+    if (view_figure(view, contestant, point, metric))
+      return true;
+  }
+  return false;
+}
+
+static void put_again(struct table *table, const struct view *view, size_t metric, size_t first,
+                      size_t last) {
+  put_left(table, "  again (A/A)", table->name);
+  for (size_t point = first; point < last; point++) {
+    const json_t *ratio = json_object_get(view_again(view, point, metric), "ratio");
+    char low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[CELL_SIZE] = "-";
+    if (isfinite(number_of(ratio, "median")))
+      snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, number_of(ratio, "low")),
+               ratio_text(high, number_of(ratio, "high")));
+    put_right(table, text, column_width(table));
+  }
+  end_line(table);
+}
+
+static void put_rows(struct table *table, const struct view *view, size_t metric, size_t first,
+                     size_t last) {
+  struct scale scale = view_scale(view, metric, first, last);
+  put_heading(table, view, metric, &scale, first, last);
+  for (size_t contestant = 0; contestant < view->contestants; contestant++) {
+    if (!took_part(view, contestant, metric, first, last))
+      continue;
+    put_left(table, view_contestant(view, contestant), table->name);
+    for (size_t point = first; point < last; point++)
+      put_cell(table, view_figure(view, contestant, point, metric), view_metric(view, metric),
+               scale.factor);
+    end_line(table);
+    if (contestant == view->baseline)
+      put_again(table, view, metric, first, last);
+  }
+}
+
+static void put_metric(struct table *table, const struct view *view, size_t metric) {
+  size_t beside = (table->width - table->name) / column_width(table);
+  if (beside < 1)
+    beside = 1;
+  for (size_t first = 0, count; first < view->points; first += count) {
+    count = view_run(view, first, beside < POINTS_BESIDE ? beside : POINTS_BESIDE);
+    put_rows(table, view, metric, first, first + count);
+  }
+}
+
+/* ---- what stands around the tables ------------------------------------------------------ */
+
+static void put_absent(struct table *table, const json_t *experiment) {
+  size_t i;
+  json_t *one;
+  json_array_foreach(json_object_get(experiment, "absent"), i, one) {
+    fputs(i == 0 ? "\nabsent\n  " : "  ", table->to);
+    put_harmless(table, text_of(one, "contestant"));
+    fputs(": ", table->to);
+    put_harmless(table, text_of(one, "reason"));
+    fputc('\n', table->to);
+  }
+}
+
+static void put_said(struct table *table, const char *said) {
+  while (*said) {
+    size_t length = strcspn(said, "\n");
+    char *line = strndup(said, length);
+    if (line && *line) {
+      fputs("    | ", table->to);
+      put_harmless(table, line);
+      fputc('\n', table->to);
+    }
+    free(line);
+    said += length + (said[length] == '\n');
+  }
+}
+
+static void put_failures(struct table *table, const json_t *experiment) {
+  size_t i;
+  json_t *one;
+  json_array_foreach(json_object_get(experiment, "failures"), i, one) {
+    bool invalid = json_is_true(json_object_get(one, "invalid"));
+    if (i == 0)
+      fputs("\nfailed or invalid\n", table->to);
+    fputs("  ", table->to);
+    style(table, "31");
+    put_harmless(table, text_of(one, "contestant"));
+    style(table, "0");
+    fputs(", ", table->to);
+    put_harmless(table, text_of(one, "point"));
+    fprintf(table->to, ", round %" JSON_INTEGER_FORMAT ", %s: ",
+            json_integer_value(json_object_get(one, "round")), invalid ? "invalid" : "failed");
+    put_harmless(table, text_of(one, "reason"));
+    fputc('\n', table->to);
+    put_said(table, text_of(one, "said"));
+  }
+}
+
+static void put_resolution(struct table *table, const json_t *document, const json_t *experiment) {
+  struct resolution resolution;
+  if (resolution_of(document, experiment, &resolution) || resolution.count == 0) {
+    fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->to);
+    return;
+  }
+  fprintf(
+      table->to,
+      "\nA/A: the baseline against itself differs by up to %.1f %% typically, %.1f %% at worst;\n"
+      "     %zu of %zu intervals span 1 (about 19 of 20 should). Smaller differences are noise.\n",
+      100 * resolution.typical, 100 * resolution.worst, resolution.spanning, resolution.count);
+}
+
+static size_t name_width(const struct view *view) {
+  size_t widest = NAME_LEAST;
+  for (size_t i = 0; i < view->contestants; i++) {
+    char *safe = harmless(view_contestant(view, i));
+    size_t columns = safe ? text_columns(safe) : 0;
+    widest = columns > widest ? columns : widest;
+    free(safe);
+  }
+  return widest < NAME_MOST ? widest : NAME_MOST;
+}
+
+/* Roomy where the largest table then still needs no second block. */
+static bool has_room(struct table *table, const struct view *view) {
+  size_t largest = 0;
+  for (size_t first = 0, count; first < view->points; first += count) {
+    count = view_run(view, first, view->points);
+    largest = count > largest ? count : largest;
+  }
+  table->roomy = true;
+  return largest * column_width(table) + table->name <= table->width;
+}
+
+static void put_experiment(struct table *table, const json_t *document, const json_t *experiment) {
+  struct view view;
+  if (view_open(&view, experiment)) {
+    fputs("no memory for a table\n", table->to);
+    return;
+  }
+  fputc('\n', table->to);
+  style(table, "1");
+  put_harmless(table, text_of(experiment, "name"));
+  fputs(": ", table->to);
+  put_harmless(table, text_of(experiment, "title"));
+  style(table, "0");
+  fputs("\nmedian, ± its 95 % interval, ratio to ", table->to);
+  put_harmless(table, text_of(experiment, "baseline"));
+  table->name = name_width(&view);
+  table->roomy = has_room(table, &view);
+  if (!table->roomy)
+    fprintf(table->to, " (=: %s)", UNRESOLVED);
+  fputc('\n', table->to);
+  for (size_t metric = 0; metric < view.metrics; metric++) {
+    if (view_primary(&view, metric))
+      put_metric(table, &view, metric);
+  }
+  put_absent(table, experiment);
+  put_failures(table, experiment);
+  put_resolution(table, document, experiment);
+  view_close(&view);
+}
+
+void report_table(const json_t *document, FILE *to) {
+  struct table table = {.to = to, .colours = wants_colours(to), .width = line_width(to)};
+  size_t i;
+  json_t *experiment;
+  json_array_foreach(json_object_get(document, "experiments"), i, experiment)
+      put_experiment(&table, document, experiment);
+  if (json_is_true(json_object_get(document, "interrupted")))
+    fputs("\ninterrupted: what is above is complete in itself, the rest was not measured\n", to);
+  char *command = command_of(document);
+  fputs("\nagain: ", to);
+  put_harmless(&table, command ? command : "?");
+  fputc('\n', to);
+  free(command);
+}

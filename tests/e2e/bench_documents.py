@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""Result documents (docs/bench-schema.md) of an imagined run, for the tests of the reports.
+
+They are as large as real ones and have every case that the schema allows: 16 contestants, an axis
+with and without 0, histograms, failures, rounds and whole figures that are missing.
+
+    python3 bench_documents.py > imagined.json
+"""
+import json
+import math
+import random
+import statistics
+import sys
+
+CONTESTANTS = ["epoll", "epoll-et", "io_uring", "rtsig", "sigio", "poll", "select", "nonblocking",
+               "libevent", "libevent:poll", "blocking", "peer:epoll", "peer:liburing", "peer:libevent",
+               "peer:libev", "peer:libuv"]
+COST = dict(zip(CONTESTANTS, [1, 1.01, 0.93, 1.12, 1.2, 1.08, 1.11, 0.72, 1.13, 1.2, 0.97, 0.99, 0.9,
+                              1.24, 1.05, 1.31]))
+SCANNING = {"sigio": 0.9, "poll": 2.1, "select": 1.4, "libevent:poll": 2.9}
+ROUNDS = 7
+
+
+def bucket(value):
+    """The lowest value of the bucket that an HDR histogram with 3 digits counts `value` in."""
+    if value < 2048:
+        return value
+    shift = value.bit_length() - 11
+    return value >> shift << shift
+
+
+def histogram(values):
+    counts = {}
+    for value in values:
+        counts[bucket(value)] = counts.get(bucket(value), 0) + 1
+    return {"digits": 3, "count": len(values), "min": min(values), "max": max(values),
+            "sum": float(sum(values)), "sum_squares": float(sum(v * v for v in values)),
+            "counts": [[value, counts[value]] for value in sorted(counts)]}
+
+
+def interval(values):
+    """The median of what there is, and where it may lie: the range without its ends."""
+    there = sorted(v for v in values if v is not None)
+    if not there:
+        return {"median": None, "low": None, "high": None}
+    inner = there[1:-1] if len(there) > 4 else there
+    return {"median": statistics.median(there), "low": inner[0], "high": inner[-1]}
+
+
+def ratio(values, against):
+    found = interval([a / b for a, b in zip(values, against) if a is not None and b])
+    if found["median"] is None:
+        return None
+    return dict(found, resolved=not found["low"] <= 1 <= found["high"])
+
+
+class Experiment:
+    def __init__(self, rng, name, title, redoes, method, points, metrics, x_axis=None, contestants=None):
+        self.rng = rng
+        self.json = {
+            "name": name, "title": title, "redoes": redoes, "method": method,
+            "parameters": {"rounds": ROUNDS, "duration_ns": 500000000, "warmup_ns": 50000000, "size": 64},
+            "baseline": (contestants or CONTESTANTS)[0],
+            "contestants": list(contestants or CONTESTANTS), "absent": [],
+            "x_axis": x_axis, "points": points, "metrics": metrics,
+            "figures": [], "resolution": [], "histograms": [], "failures": [],
+        }
+
+    def rounds(self, typical, noise=0.02):
+        return [typical * math.exp(self.rng.gauss(0, noise)) for _ in range(ROUNDS)]
+
+    def measure(self, value_of, missing=lambda contestant, point: False, noise=0.02):
+        """value_of(contestant, point, metric): what is typical, None: not measured there."""
+        for point in self.json["points"]:
+            for metric in self.json["metrics"]:
+                self.measure_one(point, metric, value_of, missing, noise)
+        return self
+
+    def measure_one(self, point, metric, value_of, missing, noise):
+        baseline = None
+        for contestant in self.json["contestants"]:
+            typical = value_of(contestant, point, metric["id"])
+            if typical is None:
+                continue
+            values = self.rounds(typical, noise)
+            if missing(contestant, point):
+                values = [None] * ROUNDS if contestant == "rtsig" else [None] + values[1:]
+            figure = {"contestant": contestant, "point": point["id"], "metric": metric["id"],
+                      "values": values}
+            figure.update(interval(values))
+            figure["ratio"] = ratio(values, baseline) if baseline else None
+            if not baseline:
+                baseline = values
+                again = self.rounds(typical, noise)
+                self.json["resolution"].append({"point": point["id"], "metric": metric["id"],
+                                                "values": again, "ratio": ratio(again, values)})
+            self.json["figures"].append(figure)
+
+    def histograms(self, typical, count=6000):
+        for point in self.json["points"]:
+            for contestant in self.json["contestants"]:
+                middle = typical(contestant, point)
+                values = [int(middle * math.exp(abs(self.rng.gauss(0, 0.25)))) for _ in range(count)]
+                values += [int(middle * self.rng.paretovariate(1.2) * 4) for _ in range(count // 200)]
+                self.json["histograms"].append({"contestant": contestant, "point": point["id"],
+                                                "histogram": histogram(values)})
+        return self
+
+
+def metric(name, label, unit, better, primary):
+    return {"id": name, "label": label, "unit": unit, "better": better, "primary": primary}
+
+
+P50 = metric("p50", "Median round trip", "ns", "lower", True)
+P99 = metric("p99", "99 % of round trips", "ns", "lower", True)
+RATE = metric("rate", "Round trips", "1/s", "higher", False)
+CPU = metric("cpu", "Processor time per request", "ns", "lower", True)
+
+
+def latency(rng):
+    points = [{"id": "%s-%d" % (protocol.lower(), n), "label": "%s, %d connection%s"
+               % (protocol, n, "" if n == 1 else "s"), "group": protocol, "x": float(n)}
+              for protocol in ("TCP", "UDP") for n in (1, 10, 50)]
+
+    def typical(contestant, point, name):
+        value = 14200 * COST[contestant] * point["x"] ** 0.8 * (0.8 if point["group"] == "UDP" else 1)
+        return {"p50": value, "p99": value * 2.3, "rate": 1e9 * point["x"] / value}[name]
+
+    one = Experiment(
+        rng, "latency", "Round trips", "sockperf ping-pong; Gammo et al. 2004, fig. 3",
+        "Each connection sends a message, waits for its echo, checks it byte by byte and sends the next. "
+        "Every round trip goes into an HDR histogram; a figure is that percentile of a round's histogram.",
+        points, [P50, P99, RATE])
+    one.measure(typical, lambda contestant, point: contestant == "rtsig" and point["id"] == "udp-50"
+                or contestant == "peer:libuv" and point["id"] == "tcp-50")
+    one.histograms(lambda contestant, point: typical(contestant, point, "p50"))
+    one.json["failures"] = [
+        {"contestant": "rtsig", "point": "udp-50", "round": 0, "invalid": False,
+         "reason": "the server died: killed by signal 6 (Aborted)",
+         "said": "server: signal queue overflowed\nserver: giving up <now> & \"here\"\n"},
+        {"contestant": "peer:libuv", "point": "tcp-50", "round": 0, "invalid": True,
+         "reason": "the generator sent 312 of 40,000 messages more than 100 µs late", "said": ""}]
+    one.json["absent"] = [{"contestant": "kqueue", "reason": "not compiled in: needs kqueue or libkqueue"}]
+    return one.json
+
+
+def idle(rng):
+    points = [{"id": "idle-%d" % n, "label": "%d idle" % n, "group": "", "x": float(n)}
+              for n in (0, 100, 300, 1000, 3000, 10000, 15000)]
+
+    def typical(contestant, point, name):
+        if contestant == "select" and point["x"] > 1000:
+            return None
+        value = 9800 * COST[contestant] * (1 + SCANNING.get(contestant, 0) * point["x"] / 1000)
+        return {"p50": value, "cpu": value * 0.7}[name]
+
+    one = Experiment(
+        rng, "idle", "Idle connections", "Banga, Mogul & Druschel 1999, fig. 5; Provos & Lever 2000",
+        "Ten connections are active among idle ones. Processor time is of the server's process, user "
+        "and system, over the requests it answered.",
+        points, [P50, CPU], {"label": "idle connections", "log": True})
+    return one.measure(typical).json
+
+
+def load(rng):
+    points = [{"id": "%s-%d" % (protocol.lower(), percent), "label": "%d %%" % percent,
+               "group": protocol, "x": float(percent)}
+              for protocol in ("TCP", "UDP") for percent in (10, 30, 50, 70, 80, 90, 95)]
+
+    def typical(contestant, point, name):
+        busy = min(0.97, point["x"] / 100 * COST[contestant] / 1.25)
+        value = 21000 * COST[contestant] / (1 - busy)
+        return {"p50": value, "p99": value * (2 + 20 * busy ** 6)}[name]
+
+    one = Experiment(
+        rng, "load", "Latency under load", "wrk2; Schroeder, Wierman & Harchol-Balter 2006",
+        "Messages leave on a Poisson schedule. A latency counts from the planned time of sending, so "
+        "that a server that stalls cannot hide it.",
+        points, [P50, P99], {"label": "rate, % of capacity", "log": False})
+    return one.measure(typical, noise=0.04).json
+
+
+def count(rng):
+    contestants = ["raw epoll", "epoll", "peer:libevent", "peer:libev", "peer:libuv"]
+    points = [{"id": "ring-%d" % n, "label": "%d pipes, 1 active" % n, "group": "pipes", "x": float(n)}
+              for n in (100, 1000, 9000)]
+    cost = dict(zip(contestants, [212, 331, 968, 604, 810]))
+
+    def typical(contestant, point, name):
+        return {"instructions": float(cost[contestant]), "calls": 2.0 + 1 / 64,
+                "misses": 0.0}[name]
+
+    one = Experiment(rng, "count", "What an event costs", "libevent's bench.c under callgrind",
+                     "User instructions and system calls of two lengths are subtracted, which "
+                     "leaves what an event costs.", points,
+                     [metric("instructions", "User instructions per event", "instructions", "lower", True),
+                      metric("calls", "System calls per event", "calls", "lower", True),
+                      metric("misses", "Lost events", "", "", False)], contestants=contestants)
+    return one.measure(typical, noise=0.0).json
+
+
+def document(seed=20261124):
+    rng = random.Random(seed)
+    return {
+        "format": "ioloop-bench", "version": 1, "created": "2026-11-24T09:00:00Z",
+        "command": ["bench", "quick", "--html=report of today.html"], "seed": seed, "interrupted": False,
+        "environment": {
+            "kernel": "Linux 6.1.0-38-amd64", "machine": "x86_64", "cpu": "AMD EPYC 7763 64-Core Processor",
+            "mitigations": {"meltdown": "Not affected", "spectre_v2": "Mitigation: Retpolines",
+                            "retbleed": "Mitigation: untrained return thunk"},
+            "governor": None, "hypervisor": True, "cores": 2, "memory_bytes": 8331554816,
+            "pinning": {"server": 1, "generator": 0}, "ioloop": "0.1.0", "compiler": "gcc 12.2.0",
+            "flags": "-O3", "libraries": {"libevent": "2.1.12", "liburing": "2.3", "libuv": "1.44.2"},
+            "limits": {"descriptors": 20000, "sigpending": 31000}},
+        "experiments": [latency(rng), idle(rng), load(rng), count(rng)],
+    }
+
+
+if __name__ == "__main__":
+    json.dump(document(), sys.stdout, indent=1)

@@ -21,6 +21,15 @@ enum bench_size {
   SIZE_FULL
 };
 
+/* Numbers given by hand (--connections=1,50); none: the experiment's own. */
+enum {
+  NUMBERS_MAX = 32
+};
+struct number_list {
+  double at[NUMBERS_MAX];
+  size_t count;
+};
+
 struct bench {
   enum bench_size size;
   struct contestants contestants; /* chosen */
@@ -31,18 +40,22 @@ struct bench {
   uint64_t slo_ns;                 /* p99 that `load` keeps */
   size_t message_size;
   bool poisson;
-  int server_cpu, generator_cpu;     /* -1: anywhere (one processor only) */
-  uint16_t port;                     /* 0: a free one each time */
-  volatile sig_atomic_t interrupted; /* Ctrl-C: finish what is there */
+  bool tcp, udp;                               /* --protocol: both unless one was named */
+  struct number_list connections, idle, rates; /* --connections, --idle, --rate */
+  bool describe;                               /* for --help: name the points, measure nothing */
+  int server_cpu, generator_cpu;               /* -1: anywhere (one processor only) */
+  uint16_t port;                               /* 0: a free one each time */
+  volatile sig_atomic_t interrupted;           /* Ctrl-C: finish what is there */
 };
 
 extern const struct experiment experiment_latency, experiment_load, experiment_idle,
     experiment_ring, experiment_cascade, experiment_churn, experiment_handlers, experiment_timers,
     experiment_overflow, experiment_wake, experiment_count, experiment_witness;
 
-/* ---- progress: on stderr, one line that is rewritten on a terminal --------------------- */
+/* ---- progress: on stderr, one line that is rewritten on a terminal ----------------- */
 
-struct progress;
+/* --quiet: say nothing of it. */
+void progress_quiet(void);
 /* `total` measurements are to come. */
 void progress_begin(const char *experiment, size_t total);
 /* The next one begins: "round 2/5  TCP, 50 connections  rtsig", with the time left as far as known.
@@ -50,7 +63,7 @@ void progress_begin(const char *experiment, size_t total);
 void progress_step(const char *what);
 void progress_end(void);
 
-/* ---- the document (docs/bench-schema.md) ------------------------------------------------ */
+/* ---- the document (docs/bench-schema.md) ------------------------------------------- */
 
 #define DOCUMENT_FORMAT  "ioloop-bench"
 #define DOCUMENT_VERSION 1
@@ -65,7 +78,7 @@ json_t *document_load(const char *path);
 /* 0, or EXIT_TROUBLE when a line has been said. "-": stdout. */
 int document_save(const json_t *document, const char *path);
 
-/* ---- reports, each made of the document alone --------------------------------------------- */
+/* ---- reports, each made of the document alone -------------------------------------- */
 
 /* The table on the terminal; to `to`, coloured only where that is a terminal. */
 void report_table(const json_t *document, FILE *to);
@@ -73,7 +86,7 @@ int report_csv(const json_t *document, const char *path);       /* as document_s
 int report_html(const json_t *document, const char *path);      /* one self-contained page */
 int report_hgrm(const json_t *document, const char *directory); /* a .hgrm for each histogram */
 
-/* ---- documents beside each other ---------------------------------------------------------- */
+/* ---- documents beside each other --------------------------------------------------- */
 
 /* `bench merge -o ALL.json A.json B.json...`: rounds side by side, histograms added. */
 int documents_merge(const char *const *paths, size_t count, const char *to);

@@ -82,6 +82,7 @@ struct experiment {
   /* Contestants of its own instead of echo servers (ring, timers): NULL: the chosen servers. */
   int (*contestants)(struct bench *bench, struct contestants *ret);
   const char *baseline; /* NULL: bench's, or the first contestant where that takes no part */
+  unsigned rounds;      /* 0: bench's; counts that come out the same each time need but one */
 };
 
 /* Run it and return the experiment's JSON object, complete or, after Ctrl-C, as far as it came

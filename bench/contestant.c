@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* contestant.c - who there is, and what each is called with; see contestant.h. */
+#include "contestant.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ioloop.h"
+#include "programs.h"
+
+#define PEER_PREFIX "peer:"
+
+/* name, what it needs to be built, whether it serves datagrams */
+static const struct {
+  const char *name, *needs;
+  bool udp;
+} peers[] = {
+    {"epoll", "Linux", true},           {"liburing", "liburing", true}, {"event", "libevent", true},
+    {"bufferevent", "libevent", false}, {"libev", "libev", true},       {"libuv", "libuv", true},
+};
+
+static void unavailable(struct contestant *contestant, const char *reason) {
+  contestant->available = false;
+  snprintf(contestant->reason, sizeof contestant->reason, "%s", reason);
+}
+
+/* ---- one --------------------------------------------------------------------------- */
+
+static bool fill_peer(struct contestant *to, const char *name) {
+  for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++) {
+    char program[64], path[PATH_MAX], why[96];
+    if (strcmp(peers[i].name, name) != 0)
+      continue;
+    *to = (struct contestant){
+        .kind = CONTESTANT_PEER, .tcp = true, .udp = peers[i].udp, .available = true};
+    snprintf(to->name, sizeof to->name, PEER_PREFIX "%s", name);
+    snprintf(program, sizeof program, "bench-peer-%s", name);
+    snprintf(why, sizeof why, "not built: needs %s", peers[i].needs);
+    if (!programs_find(program, path, sizeof path))
+      unavailable(to, why);
+    return true;
+  }
+  return false;
+}
+
+/* `name` with its options, "epoll+spin=50"; only what is before them is looked up. */
+static bool fill_backend(struct contestant *to, const char *name) {
+  char model[CONTESTANT_NAME_SIZE], path[PATH_MAX];
+  struct ioloop_backend_info info = {.name = "", .reason = ""};
+  snprintf(model, sizeof model, "%.*s", (int)strcspn(name, "+"), name);
+  bool blocking = strcmp(model, "blocking") == 0;
+  int unknown = blocking ? 0 : ioloop_backend_probe(model, &info);
+  if (unknown)
+    return false;
+  *to =
+      (struct contestant){.kind = CONTESTANT_BACKEND, .tcp = true, .udp = true, .available = true};
+  snprintf(to->name, sizeof to->name, "%s", name);
+  if (info.error)
+    unavailable(to, info.reason);
+  else if (!programs_find("server", path, sizeof path))
+    unavailable(to, "there is no server beside this program (build with -Dprograms=true)");
+  return true;
+}
+
+bool contestant_fill(struct contestant *to, const char *name) {
+  if (strlen(name) >= CONTESTANT_NAME_SIZE)
+    return false;
+  if (strncmp(name, PEER_PREFIX, strlen(PEER_PREFIX)) == 0)
+    return fill_peer(to, name + strlen(PEER_PREFIX));
+  return fill_backend(to, name);
+}
+
+/* ---- all --------------------------------------------------------------------------- */
+
+int contestants_add(struct contestants *to, const struct contestant *one) {
+  struct contestant *grown = realloc(to->at, (to->count + 1) * sizeof *grown);
+  if (!grown)
+    return -ENOMEM;
+  to->at = grown;
+  to->at[to->count++] = *one;
+  return 0;
+}
+
+void contestants_free(struct contestants *contestants) {
+  free(contestants->at);
+  *contestants = (struct contestants){.at = NULL};
+}
+
+static int add_backends(struct contestants *to) {
+  struct ioloop_backend_info info;
+  struct contestant one;
+  int error = 0;
+  for (size_t i = 0; !error && ioloop_backend_at(i, &info) == 0; i++)
+    if (fill_backend(&one, info.name))
+      error = contestants_add(to, &one);
+  return error;
+}
+
+static int add_peers(struct contestants *to) {
+  struct contestant one;
+  int error = 0;
+  for (size_t i = 0; !error && i < sizeof peers / sizeof peers[0]; i++)
+    if (fill_peer(&one, peers[i].name))
+      error = contestants_add(to, &one);
+  return error;
+}
+
+int contestants_add_group(struct contestants *to, const char *group) {
+  bool all = strcmp(group, "all") == 0;
+  int error = all || strcmp(group, "backends") == 0 ? add_backends(to) : 0;
+  if (!error && (all || strcmp(group, "peers") == 0))
+    error = add_peers(to);
+  return error;
+}
+
+int contestants_list(struct contestants *ret) {
+  *ret = (struct contestants){.at = NULL};
+  int error = contestants_add_group(ret, "all");
+  if (error)
+    contestants_free(ret);
+  return error;
+}
+
+const struct contestant *contestants_find(const struct contestants *among, const char *name) {
+  for (size_t i = 0; i < among->count; i++)
+    if (strcmp(among->at[i].name, name) == 0)
+      return &among->at[i];
+  return NULL;
+}
+
+/* ---- how it is called -------------------------------------------------------------- */
+
+int command_add(struct command *command, const char *format, ...) {
+  va_list arguments;
+  char *at = command->text + command->used;
+  size_t room = sizeof command->text - command->used;
+  va_start(arguments, format);
+  int size = vsnprintf(at, room, format, arguments);
+  va_end(arguments);
+  if (size < 0 || (size_t)size >= room || command->count >= COMMAND_WORDS)
+    return -ENAMETOOLONG;
+  command->used += (size_t)size + 1;
+  command->argv[command->count++] = at;
+  command->argv[command->count] = NULL;
+  return 0;
+}
+
+int command_add_program(struct command *command, const char *name) {
+  char path[PATH_MAX];
+  return programs_find(name, path, sizeof path) ? command_add(command, "%s", path) : -ENOENT;
+}
+
+static int call_peer(const char *name, bool udp, uint16_t port, struct command *to) {
+  char program[CONTESTANT_NAME_SIZE + 16];
+  snprintf(program, sizeof program, "bench-peer-%s", name);
+  int error = command_add_program(to, program);
+  if (!error)
+    error = command_add(to, "%s", udp ? "udp" : "tcp");
+  return error ? error : command_add(to, "%" PRIu16, port);
+}
+
+/* "epoll+spin=50" is --backend=epoll --spin=50. */
+static int call_backend(const char *name, bool udp, uint16_t port, struct command *to) {
+  size_t size = strcspn(name, "+");
+  int error = command_add_program(to, "server");
+  if (!error)
+    error = command_add(to, "--backend=%.*s", (int)size, name);
+  if (!error)
+    error = command_add(to, "--host=127.0.0.1");
+  if (!error)
+    error = command_add(to, "--port=%" PRIu16, port);
+  if (!error)
+    error = command_add(to, udp ? "--udp" : "--tcp");
+  if (!error)
+    error = command_add(to, "--print=none");
+  for (const char *at = name + size; !error && *at; at += size) {
+    at++;
+    size = strcspn(at, "+");
+    error = command_add(to, "--%.*s", (int)size, at);
+  }
+  return error;
+}
+
+int contestant_command(const struct contestant *contestant, bool udp, uint16_t port,
+                       struct command *ret) {
+  ret->count = ret->used = 0;
+  if (contestant->kind == CONTESTANT_PEER)
+    return call_peer(contestant->name + strlen(PEER_PREFIX), udp, port, ret);
+  return call_backend(contestant->name, udp, port, ret);
+}

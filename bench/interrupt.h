@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * interrupt.h - Ctrl-C: the first ends the measurement under way and prints what is there; the
+ * second ends the program, as it would have without us.
+ */
+#ifndef BENCH_INTERRUPT_H
+#define BENCH_INTERRUPT_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/* From now on SIGINT and SIGTERM set *flag, and calls that wait return with EINTR. */
+void interrupt_watch(volatile sig_atomic_t *flag);
+
+/* Did one come? */
+bool interrupt_seen(void);
+
+/* The exit code that a shell expects of a program that a signal ended: 128 + its number. */
+int interrupt_exit_code(void);
+
+#endif

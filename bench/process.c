@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* process.c - an echo server in a process: started, waited for, ended; see contestant.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "child.h"
+#include "contestant.h"
+#include "interrupt.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const uint64_t start_patience_ns = 20 * SECOND_NS; /* valgrind is slow to begin */
+static const uint64_t stop_patience_ns = 5 * SECOND_NS;
+
+/* The last that was said, as far as there is room: the end tells more than the beginning. */
+static void keep_end(const struct text *text, char *said, size_t room) {
+  size_t size = text->size;
+  const char *from = text->at ? text->at : "";
+  if (size >= room)
+    from += size - (room - 1);
+  snprintf(said, room, "%s", from);
+}
+
+static void add_line(char *said, size_t room, const char *line) {
+  size_t used = strlen(said);
+  const char *before = used && said[used - 1] != '\n' ? "\n" : "";
+  snprintf(said + used, room - used, "%s%s", before, line);
+}
+
+/* ---- where it listens -------------------------------------------------------------- */
+
+/* "listening tcp 127.0.0.1:4711 backend=poll" of ours, "listening 4711" of a peer: the digits
+ * before the line's end or the next word. */
+static uint16_t port_in(const struct text *text) {
+  const char *line = text->at ? strstr(text->at, "listening ") : NULL;
+  if (!line || !strchr(line, '\n'))
+    return 0;
+  const char *colon = strchr(line, ':'), *end = strchr(line, '\n');
+  const char *digits = colon && colon < end ? colon + 1 : line + strlen("listening ");
+  unsigned long port = strtoul(digits, NULL, 10);
+  return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+static bool listens(const struct text *text) {
+  return port_in(text) != 0;
+}
+
+static int refuse_start(struct child *child, struct text *text, int error, char *said,
+                        size_t room) {
+  char how[96], line[160];
+  int status = child_end(child, error == -EPIPE ? 0 : SIGKILL, text, SECOND_NS);
+  child_describe_end(status, how, sizeof how);
+  keep_end(text, said, room);
+  if (error == -EPIPE)
+    snprintf(line, sizeof line, "(ended before it listened: %s)", how);
+  else
+    snprintf(line, sizeof line, "(did not listen: %s)", strerror(-error));
+  add_line(said, room, line);
+  return error == -EPIPE ? -ECHILD : error;
+}
+
+int server_start_command(const struct command *command, int cpu, const struct server_limits *limits,
+                         struct server_process *ret, char *said, size_t said_size) {
+  struct child child;
+  struct text text = {.at = NULL};
+  *said = '\0';
+  int error = child_start(command->argv, cpu, limits, &child);
+  if (error) {
+    snprintf(said, said_size, "cannot start %s: %s", command->argv[0], strerror(-error));
+    return error;
+  }
+  error = child_read_until(&child, &text, listens, start_patience_ns);
+  if (error)
+    error = refuse_start(&child, &text, error, said, said_size);
+  else
+    *ret =
+        (struct server_process){.pid = child.pid, .port = port_in(&text), .errors = child.output};
+  free(text.at);
+  return error;
+}
+
+int server_start(const struct contestant *contestant, bool udp, uint16_t port, int cpu,
+                 const struct server_limits *limits, struct server_process *ret, char *said,
+                 size_t said_size) {
+  struct command command;
+  int error = contestant_command(contestant, udp, port, &command);
+  if (error) {
+    snprintf(said, said_size, "cannot start %s: %s", contestant->name, strerror(-error));
+    return error;
+  }
+  return server_start_command(&command, cpu, limits, ret, said, said_size);
+}
+
+/* ---- the end ----------------------------------------------------------------------- */
+
+static int end(struct server_process *process, int signo, char *said, size_t room) {
+  struct child child = {.pid = process->pid, .output = process->errors};
+  struct text text = {.at = NULL};
+  int status = child_end(&child, signo, &text, stop_patience_ns);
+  keep_end(&text, said, room);
+  free(text.at);
+  process->pid = -1;
+  return status;
+}
+
+bool server_alive(struct server_process *process, char *said, size_t said_size) {
+  char how[96], line[128];
+  siginfo_t info = {.si_pid = 0};
+  if (process->pid <= 0)
+    return false;
+  if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
+    return true;
+  child_describe_end(end(process, 0, said, said_size), how, sizeof how);
+  snprintf(line, sizeof line, "(%s)", how);
+  add_line(said, said_size, line);
+  return false;
+}
+
+bool server_dies(struct server_process *process, uint64_t patience_ns, char *said,
+                 size_t said_size) {
+  const struct timespec moment = {.tv_nsec = 1000000};
+  uint64_t deadline_ns = monotonic_ns() + patience_ns;
+  while (server_alive(process, said, said_size)) {
+    if (monotonic_ns() >= deadline_ns || interrupt_seen())
+      return false;
+    nanosleep(&moment, NULL);
+  }
+  return true;
+}
+
+void server_stop(struct server_process *process, char *said, size_t said_size) {
+  *said = '\0';
+  if (process->pid > 0)
+    end(process, SIGTERM, said, said_size);
+}
+
+/* ---- what it used ------------------------------------------------------------------ */
+
+int process_cpu_ns(pid_t pid, uint64_t *ret) {
+  clockid_t clock;
+  struct timespec used;
+  int error = clock_getcpuclockid(pid, &clock);
+  if (error)
+    return -error;
+  if (clock_gettime(clock, &used) < 0)
+    return -errno;
+  *ret = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+  return 0;
+}
+
+bool said_counter(const char *said, const char *name, uint64_t *ret) {
+  char wanted[64];
+  snprintf(wanted, sizeof wanted, " %s=", name);
+  const char *summary = strstr(said, "summary");
+  const char *at = summary ? strstr(summary, wanted) : NULL;
+  return at && sscanf(at + strlen(wanted), "%" SCNu64, ret) == 1;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* comparison.c - the rounds: everybody at every point, in an order shuffled anew; comparison.h. */
+#include "comparison.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "grid.h"
+#include "statistics.h"
+
+enum {
+  GIVE_UP_AFTER = 2 /* failures in a row at a point: a server that hangs costs seconds each time */
+};
+
+/* ---- one measurement --------------------------------------------------------------- */
+
+static void announce(const struct grid *grid, size_t point, size_t slot) {
+  char what[256];
+  snprintf(what, sizeof what, "round %u/%u  %s  %s", grid->begun, grid->rounds,
+           grid->points[point].label, grid->slots[slot]->name);
+  progress_step(what);
+}
+
+static int note_failure(struct grid *grid, size_t point, size_t slot, const struct sample *sample,
+                        bool invalid) {
+  json_t *one =
+      json_pack("{s:s, s:s, s:i, s:s, s:s%, s:b}", "contestant", grid->slots[slot]->name, "point",
+                grid->points[point].id, "round", (int)grid->begun, "reason", sample->reason, "said",
+                sample->said, strlen(sample->said), "invalid", invalid);
+  if (!one) /* what it said is not UTF-8 */
+    one = json_pack("{s:s, s:s, s:i, s:s, s:s, s:b}", "contestant", grid->slots[slot]->name,
+                    "point", grid->points[point].id, "round", (int)grid->begun, "reason",
+                    sample->reason, "said", "(not text)", "invalid", invalid);
+  return json_array_append_new(grid->failures, one) < 0 ? -ENOMEM : 0;
+}
+
+static int keep_latencies(struct cell *cell, const struct sample *sample) {
+  if (histogram_count(sample->latency) == 0)
+    return 0;
+  if (!cell->latency)
+    cell->latency = histogram_new();
+  if (!cell->latency)
+    return -ENOMEM;
+  histogram_merge(cell->latency, sample->latency);
+  return 0;
+}
+
+static int keep(struct grid *grid, size_t point, size_t slot, const struct sample *sample) {
+  struct cell *cell = grid_cell(grid, point, slot);
+  for (size_t i = 0; i < grid->experiment->metric_count; i++)
+    cell->values[i * grid->rounds + grid->begun - 1] = sample->values[i];
+  cell->failures = 0;
+  return keep_latencies(cell, sample);
+}
+
+static void clear(struct sample *sample) {
+  for (size_t i = 0; i < METRICS_MAX; i++)
+    sample->values[i] = NAN;
+  histogram_clear(sample->latency);
+  *sample->reason = *sample->said = '\0';
+}
+
+/* 0: go on. -EINTR, -ENOMEM: stop. */
+static int measure(struct grid *grid, size_t point, size_t slot, struct sample *sample) {
+  struct cell *cell = grid_cell(grid, point, slot);
+  if (cell->left_out)
+    return 0;
+  announce(grid, point, slot);
+  if (cell->failures >= GIVE_UP_AFTER)
+    return 0;
+  clear(sample);
+  int error = grid->experiment->measure(grid->bench, grid->slots[slot], &grid->points[point],
+                                        grid->begun - 1, sample);
+  if (grid->bench->interrupted || error == -EINTR)
+    return -EINTR;
+  if (error == 0)
+    return keep(grid, point, slot, sample);
+  if (error != -EAGAIN && ++cell->failures == GIVE_UP_AFTER) {
+    size_t used = strlen(sample->reason);
+    snprintf(sample->reason + used, sizeof sample->reason - used,
+             " (twice in a row: not tried again at this point)");
+  }
+  if (error == -EAGAIN) /* the generator's fault: what the server said of its end is no clue */
+    *sample->said = '\0';
+  return note_failure(grid, point, slot, sample, error == -EAGAIN);
+}
+
+/* ---- the order --------------------------------------------------------------------- */
+
+/* The order in an experiment is the same whichever experiments ran before it. FNV-1a. */
+static uint64_t seed_of(const struct grid *grid) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ grid->bench->seed;
+  for (const char *at = grid->experiment->name; *at; at++)
+    hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
+static int measure_point(struct grid *grid, size_t point, struct random *random, size_t *order,
+                         struct sample *sample) {
+  size_t slots = grid->contestants + 1;
+  int error = 0;
+  for (size_t i = 0; i < slots; i++)
+    order[i] = i;
+  random_shuffle(random, order, slots);
+  for (size_t i = 0; !error && i < slots; i++)
+    error = measure(grid, point, order[i], sample);
+  return error;
+}
+
+static int measure_rounds(struct grid *grid, size_t *order, struct sample *sample) {
+  struct random random;
+  int error = 0;
+  random_seed(&random, seed_of(grid));
+  while (!error && grid->begun < grid->rounds) {
+    grid->begun++;
+    for (size_t i = 0; !error && i < grid->point_count; i++)
+      error = measure_point(grid, i, &random, order, sample);
+  }
+  return error;
+}
+
+static size_t count_measurements(const struct grid *grid) {
+  size_t count = 0;
+  for (size_t i = 0; i < grid->point_count; i++)
+    for (size_t j = 0; j <= grid->contestants; j++)
+      count += !grid_cell(grid, i, j)->left_out;
+  return count * grid->rounds;
+}
+
+static int run(struct grid *grid) {
+  if (grid->contestants == 0 || grid->point_count == 0)
+    return 0;
+  size_t *order = calloc(grid->contestants + 1, sizeof *order);
+  struct sample *sample = malloc(sizeof *sample);
+  struct histogram *latency = histogram_new();
+  int error = order && sample && latency ? 0 : -ENOMEM;
+  if (!error) {
+    sample->latency = latency;
+    progress_begin(grid->experiment->name, count_measurements(grid));
+    error = measure_rounds(grid, order, sample);
+    progress_end();
+  }
+  histogram_free(latency);
+  free(sample);
+  free(order);
+  return error;
+}
+
+json_t *comparison_run(struct bench *bench, const struct experiment *experiment) {
+  struct grid grid;
+  json_t *json = NULL;
+  int error = grid_new(bench, experiment, &grid);
+  if (!error)
+    error = run(&grid);
+  if (error == -EINTR)
+    bench->interrupted = 1;
+  if (!error || error == -EINTR)
+    json = grid_to_json(&grid);
+  grid_free(&grid);
+  return json;
+}

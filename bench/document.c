@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* document.c - the JSON object that every report is made of: begun, written, read and checked. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../src/programs/cli.h"
+#include "../src/programs/say.h"
+#include "bench.h"
+
+static json_t *words(int argc, char **argv) {
+  json_t *array = json_array();
+  for (int i = 0; i < argc; i++) {
+    json_t *word = json_string(argv[i]);
+    json_array_append_new(array, word ? word : json_string("(not UTF-8)"));
+  }
+  return array;
+}
+
+json_t *document_new(const struct bench *bench, int argc, char **argv) {
+  char created[32] = "";
+  time_t now = time(NULL);
+  struct tm utc;
+  if (gmtime_r(&now, &utc))
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return json_pack("{s:s, s:i, s:s, s:o, s:I, s:b, s:o, s:[]}", "format", DOCUMENT_FORMAT,
+                   "version", DOCUMENT_VERSION, "created", created, "command", words(argc, argv),
+                   "seed", (json_int_t)bench->seed, "interrupted", 0, "environment",
+                   environment_describe(bench), "experiments");
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+/* NULL: it is one of ours. */
+static const char *what_is_wrong(const json_t *document) {
+  const char *format = json_string_value(json_object_get(document, "format"));
+  if (!format || strcmp(format, DOCUMENT_FORMAT) != 0)
+    return "is not a result of bench (its \"format\" is not \"" DOCUMENT_FORMAT "\")";
+  if (!json_is_array(json_object_get(document, "experiments")) ||
+      !json_is_object(json_object_get(document, "environment")))
+    return "is not a whole result of bench: \"experiments\" or \"environment\" is missing";
+  return NULL;
+}
+
+static bool version_known(const char *path, const json_t *document) {
+  const json_t *version = json_object_get(document, "version");
+  if (json_is_integer(version) && json_integer_value(version) == DOCUMENT_VERSION)
+    return true;
+  char *text = json_dumps(version, JSON_ENCODE_ANY);
+  complain("%s: is of version %.32s, this bench reads version %d; use the bench that wrote it, or "
+           "measure anew",
+           path, text ? text : "(none)", DOCUMENT_VERSION);
+  free(text);
+  return false;
+}
+
+static json_t *checked(const char *path, json_t *document) {
+  const char *format = json_string_value(json_object_get(document, "format"));
+  bool ours = format && strcmp(format, DOCUMENT_FORMAT) == 0;
+  if (ours && !version_known(path, document)) {
+    json_decref(document);
+    return NULL;
+  }
+  const char *wrong = what_is_wrong(document);
+  if (!wrong)
+    return document;
+  complain("%s: %s; give a file that --json wrote", path, wrong);
+  json_decref(document);
+  return NULL;
+}
+
+json_t *document_load(const char *path) {
+  json_error_t error;
+  bool is_stdin = strcmp(path, "-") == 0;
+  FILE *file = is_stdin ? stdin : fopen(path, "r");
+  if (!file) {
+    complain("%s: cannot read it: %s", path, strerror(errno));
+    return NULL;
+  }
+  json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+  if (!is_stdin)
+    fclose(file);
+  if (!document) {
+    complain("%s: is not JSON: line %d: %s; give a file that --json wrote", path, error.line,
+             error.text);
+    return NULL;
+  }
+  return checked(path, document);
+}
+
+/* ---- writing ----------------------------------------------------------------------- */
+
+static int refuse_write(const char *path, int error) {
+  complain("cannot write %s: %s", path, strerror(error));
+  return EXIT_TROUBLE;
+}
+
+static int dump(const json_t *document, FILE *to) {
+  errno = 0;
+  if (json_dumpf(document, to, JSON_COMPACT) < 0 || putc('\n', to) == EOF || fflush(to) == EOF)
+    return errno ? errno : EIO;
+  return 0;
+}
+
+int document_save(const json_t *document, const char *path) {
+  if (strcmp(path, "-") == 0) {
+    dump(document, stdout);
+    return cli_finish_stdout();
+  }
+  FILE *file = fopen(path, "w");
+  if (!file)
+    return refuse_write(path, errno);
+  int error = dump(document, file);
+  if (fclose(file) == EOF && !error)
+    error = errno;
+  return error ? refuse_write(path, error) : EXIT_OK;
+}

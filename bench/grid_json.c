@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* grid_json.c - from a grid of values to medians, intervals and ratios: docs/bench-schema.md. */
+#include <math.h>
+
+#include "grid.h"
+#include "statistics.h"
+
+/* JSON has no NaN: what could not be had is null. */
+static json_t *number(double value) {
+  if (!isfinite(value))
+    return json_null();
+  if (value == floor(value) && fabs(value) < 9e15)
+    return json_integer((json_int_t)value);
+  return json_real(value);
+}
+
+static const double *values_of(const struct grid *grid, size_t point, size_t slot, size_t metric) {
+  return &grid_cell(grid, point, slot)->values[metric * grid->rounds];
+}
+
+static json_t *numbers(const double *values, size_t count) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < count; i++)
+    json_array_append_new(array, number(values[i]));
+  return array;
+}
+
+static bool any(const double *values, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (!isnan(values[i]))
+      return true;
+  return false;
+}
+
+static json_t *ratio(const struct grid *grid, size_t point, size_t slot, size_t metric) {
+  struct estimate estimate = estimate_ratio(values_of(grid, point, slot, metric),
+                                            values_of(grid, point, grid->baseline, metric),
+                                            grid->begun, grid->bench->seed);
+  /* The baseline has no value, or is 0 (datagrams lost). */
+  if (!isfinite(estimate.median) || !isfinite(estimate.low) || !isfinite(estimate.high))
+    return json_null();
+  return json_pack("{s:o, s:o, s:o, s:b}", "median", number(estimate.median), "low",
+                   number(estimate.low), "high", number(estimate.high), "resolved",
+                   estimate_resolved(estimate));
+}
+
+static json_t *figure(const struct grid *grid, size_t point, size_t slot, size_t metric) {
+  const double *values = values_of(grid, point, slot, metric);
+  struct estimate estimate = estimate_median(values, grid->begun, grid->bench->seed);
+  return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "contestant",
+                   grid->slots[slot]->name, "point", grid->points[point].id, "metric",
+                   grid->experiment->metrics[metric].id, "values", numbers(values, grid->begun),
+                   "median", number(estimate.median), "low", number(estimate.low), "high",
+                   number(estimate.high), "ratio",
+                   slot == grid->baseline ? json_null() : ratio(grid, point, slot, metric));
+}
+
+static json_t *figures(const struct grid *grid) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < grid->point_count; i++)
+    for (size_t j = 0; j < grid->contestants; j++)
+      for (size_t k = 0; k < grid->experiment->metric_count; k++)
+        if (any(values_of(grid, i, j, k), grid->begun))
+          json_array_append_new(array, figure(grid, i, j, k));
+  return array;
+}
+
+/* A/A: the twin against the baseline. */
+static json_t *resolution(const struct grid *grid) {
+  json_t *array = json_array();
+  size_t twin = grid->contestants;
+  for (size_t i = 0; twin && i < grid->point_count; i++)
+    for (size_t k = 0; k < grid->experiment->metric_count; k++)
+      if (any(values_of(grid, i, twin, k), grid->begun))
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:o}", "point", grid->points[i].id,
+                                               "metric", grid->experiment->metrics[k].id, "values",
+                                               numbers(values_of(grid, i, twin, k), grid->begun),
+                                               "ratio", ratio(grid, i, twin, k)));
+  return array;
+}
+
+static json_t *histograms(const struct grid *grid) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < grid->point_count; i++)
+    for (size_t j = 0; j < grid->contestants; j++) {
+      const struct histogram *latency = grid_cell(grid, i, j)->latency;
+      if (latency)
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "contestant",
+                                               grid->slots[j]->name, "point", grid->points[i].id,
+                                               "histogram", histogram_to_json(latency)));
+    }
+  return array;
+}
+
+/* ---- what it is about -------------------------------------------------------------- */
+
+static json_t *points(const struct grid *grid) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < grid->point_count; i++) {
+    const struct point *point = &grid->points[i];
+    json_array_append_new(array,
+                          json_pack("{s:s, s:s, s:s, s:o}", "id", point->id, "label", point->label,
+                                    "group", point->group, "x", number(point->x)));
+  }
+  return array;
+}
+
+static json_t *metrics(const struct experiment *experiment) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < experiment->metric_count; i++) {
+    const struct metric *metric = &experiment->metrics[i];
+    json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:b}", "id", metric->id, "label",
+                                           metric->label, "unit", metric->unit, "better",
+                                           metric->better, "primary", metric->primary));
+  }
+  return array;
+}
+
+static json_t *contestants(const struct grid *grid) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < grid->contestants; i++)
+    json_array_append_new(array, json_string(grid->slots[i]->name));
+  return array;
+}
+
+static json_t *parameters(const struct grid *grid) {
+  const struct bench *bench = grid->bench;
+  return json_pack("{s:i, s:I, s:I, s:I, s:I, s:b}", "rounds", (int)grid->rounds, "duration_ns",
+                   (json_int_t)bench->duration_ns, "warmup_ns", (json_int_t)bench->warmup_ns,
+                   "size", (json_int_t)bench->message_size, "slo_ns", (json_int_t)bench->slo_ns,
+                   "poisson", bench->poisson);
+}
+
+static json_t *x_axis(const struct experiment *experiment) {
+  if (!experiment->x_label)
+    return json_null();
+  return json_pack("{s:s, s:b}", "label", experiment->x_label, "log", experiment->x_log);
+}
+
+json_t *grid_to_json(const struct grid *grid) {
+  const struct experiment *experiment = grid->experiment;
+  const char *baseline = grid->contestants ? grid->slots[grid->baseline]->name : "";
+  return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
+                   "name", experiment->name, "title", experiment->title, "redoes",
+                   experiment->redoes, "method", experiment->method, "parameters", parameters(grid),
+                   "baseline", baseline, "contestants", contestants(grid), "absent", grid->absent,
+                   "x_axis", x_axis(experiment), "points", points(grid), "metrics",
+                   metrics(experiment), "figures", figures(grid), "resolution", resolution(grid),
+                   "histograms", histograms(grid), "failures", grid->failures);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * progress.c - how far it is, on stderr: on a terminal one line, rewritten; elsewhere (a log) one
+ * line an experiment. NO_COLOR and TERM=dumb are respected.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../src/programs/say.h"
+#include "bench.h"
+#include "child.h"
+
+enum {
+  DEFAULT_WIDTH = 80,
+  LINE_SIZE = 512
+};
+
+static struct {
+  bool quiet, drawn;
+  const char *experiment;
+  size_t total, begun;
+  uint64_t since_ns;
+} state;
+
+void progress_quiet(void) {
+  state.quiet = true;
+}
+
+static bool rewrites(void) {
+  const char *term = getenv("TERM");
+  return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+static size_t width(void) {
+  struct winsize size;
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+    return DEFAULT_WIDTH;
+  return size.ws_col;
+}
+
+static void put(const char *text) {
+  size_t size = strlen(text);
+  while (size > 0) {
+    ssize_t n = write(STDERR_FILENO, text, size);
+    if (n <= 0)
+      return; /* it is only progress */
+    text += n;
+    size -= (size_t)n;
+  }
+}
+
+void progress_begin(const char *experiment, size_t total) {
+  state.experiment = experiment;
+  state.total = total;
+  state.begun = 0;
+  state.since_ns = monotonic_ns();
+  if (!state.quiet && !rewrites())
+    say("%s: %zu measurements", experiment, total);
+}
+
+/* From the mean of what was measured: none is known before the first has ended. */
+static void describe_left(char *to, size_t room) {
+  size_t done = state.begun - 1;
+  uint64_t spent_ns = monotonic_ns() - state.since_ns;
+  uint64_t left_s = done ? spent_ns / done * (state.total - done) / UINT64_C(1000000000) : 0;
+  if (done)
+    snprintf(to, room, "%" PRIu64 ":%02" PRIu64 " left", left_s / 60, left_s % 60);
+  else
+    snprintf(to, room, "-:-- left");
+}
+
+void progress_step(const char *what) {
+  char left[48], line[LINE_SIZE];
+  state.begun++;
+  if (state.quiet || !rewrites())
+    return;
+  describe_left(left, sizeof left);
+  int used = snprintf(line, sizeof line, "%s %zu/%zu  %s  %s", state.experiment, state.begun,
+                      state.total, left, what);
+  /* A line that wraps could not be rewritten. */
+  if (used > 0 && (size_t)used >= width())
+    line[width() - 1] = '\0';
+  put("\r\x1b[K");
+  put(line);
+  state.drawn = true;
+}
+
+void progress_end(void) {
+  if (state.drawn)
+    put("\r\x1b[K");
+  state.drawn = false;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* churn.c - connections that come, ask once and go. */
+#include <stdio.h>
+
+#include "echo.h"
+
+static const struct metric metrics[] = {
+    [ECHO_P50] = ECHO_METRIC_P50("time from connect to echo", true),
+    [ECHO_P99] = ECHO_METRIC_P99("time from connect to echo", true),
+    [ECHO_P999] = ECHO_METRIC_P999("time from connect to echo", false),
+    [ECHO_RATE] = ECHO_METRIC_RATE("connections served", "higher", true),
+    [ECHO_CPU] = ECHO_METRIC_CPU("a connection", true),
+    [ECHO_BUSY] = ECHO_METRIC_BUSY,
+    [ECHO_LOST] = ECHO_METRIC_LOST,
+};
+
+static size_t points(struct bench *bench, struct point *ret) {
+  static const double normal[] = {10}, full[] = {1, 10, 100};
+  bool whole = bench->size == SIZE_FULL;
+  struct bench tcp = *bench;
+  tcp.tcp = true; /* there is no other protocol with connections */
+  size_t count = echo_points(&tcp, false, whole ? full : normal, whole ? 3 : 1, ret);
+  for (size_t i = 0; i < count; i++)
+    snprintf(ret[i].label, sizeof ret[i].label, "%zu at once", ret[i].connections);
+  return count;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct echo_load load;
+  echo_load_at(bench, point, round, &load);
+  load.options.churn = true;
+  int error = echo_measure(bench, contestant, &load, sample);
+  if (!error)
+    echo_fill(&load, sample);
+  return error;
+}
+
+const struct experiment experiment_churn = {
+    .name = "churn",
+    .title = "Connections that ask once",
+    .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (one request a connection); httperf",
+    .method =
+        "So many clients at once, each in a closed loop of connect, one message, its echo, close. "
+        "Here a model pays for taking a descriptor in and giving it up again: epoll with a system "
+        "call for each change, poll with none, real-time signals with several fcntl calls. Most of "
+        "the time is the kernel's TCP all the same, so that differences are smaller than in "
+        "`handlers`, which has nothing but the registration.",
+    .x_label = "clients at once",
+    .x_log = true,
+    .metrics = metrics,
+    .metric_count = ECHO_METRICS,
+    .points = points,
+    .refuses = echo_refuses,
+    .measure = measure,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* echo.c - one echo server, one load; see echo.h. */
+#include "echo.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+  /* So few requests under way that the generator would sleep between them: then it does not, where
+   * it has a processor of its own. With more it is busy anyway, and shows whether too busy. */
+  SPIN_BELOW = 4
+};
+
+#define LAST_WORDS_NS UINT64_C(500000000)
+
+static bool own_processor(const struct bench *bench) {
+  return bench->generator_cpu >= 0 && bench->generator_cpu != bench->server_cpu;
+}
+
+void echo_load_at(const struct bench *bench, const struct point *point, unsigned round,
+                  struct echo_load *ret) {
+  size_t depth = point->depth ? point->depth : 1;
+  bool few = point->rate > 0 || point->connections * depth < SPIN_BELOW;
+  *ret = (struct echo_load){
+      .options =
+          {
+              .protocol = point->udp ? PROTOCOL_UDP : PROTOCOL_TCP,
+              .connections = point->connections,
+              .idle = point->idle,
+              .size = point->size ? point->size : bench->message_size,
+              .depth = depth,
+              .rate = point->rate,
+              .arrivals = bench->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT,
+              /* The same schedule for all contestants of a round. */
+              .seed = bench->seed + round,
+              .warmup_ns = bench->warmup_ns,
+              .duration_ns = bench->duration_ns,
+              .cpu = bench->generator_cpu,
+              .spin = few && own_processor(bench),
+          },
+  };
+}
+
+int echo_begin(struct bench *bench, const struct contestant *contestant,
+               const struct echo_load *load, struct server_process *server, struct sample *sample) {
+  bool udp = load->options.protocol == PROTOCOL_UDP;
+  int error = server_start(contestant, udp, bench->port, bench->server_cpu, &load->limits, server,
+                           sample->said, sizeof sample->said);
+  if (error)
+    snprintf(sample->reason, sizeof sample->reason, "its server did not start: %s",
+             error == -ECHILD ? "it ended at once" : strerror(-error));
+  return error;
+}
+
+int echo_run(struct server_process *server, struct echo_load *load, struct sample *sample) {
+  load->options.port = server->port;
+  int error = generator_spawn(&load->options, server->pid, sample->latency, NULL, &load->result,
+                              &load->server_cpu_ns);
+  if (error == -EINTR)
+    return error;
+  /* What the generator saw is a consequence where the server has died, or is about to. */
+  uint64_t patience_ns = error && error != -ETIMEDOUT ? LAST_WORDS_NS : 0;
+  if (server_dies(server, patience_ns, sample->said, sizeof sample->said)) {
+    snprintf(sample->reason, sizeof sample->reason, "its server died during the run");
+    return -ECHILD;
+  }
+  if (!error && load->result.valid)
+    return 0;
+  snprintf(sample->reason, sizeof sample->reason, "%s",
+           *load->result.reason ? load->result.reason : strerror(-error));
+  return error ? error : -EAGAIN;
+}
+
+int echo_measure(struct bench *bench, const struct contestant *contestant, struct echo_load *load,
+                 struct sample *sample) {
+  struct server_process server = {.pid = -1};
+  int error = echo_begin(bench, contestant, load, &server, sample);
+  if (error)
+    return error;
+  error = echo_run(&server, load, sample);
+  if (server.pid > 0)
+    server_stop(&server, sample->said, sizeof sample->said);
+  return error;
+}
+
+void echo_fill(const struct echo_load *load, struct sample *sample) {
+  const struct generator_result *result = &load->result;
+  double *values = sample->values;
+  values[ECHO_P50] = (double)histogram_percentile(sample->latency, 50);
+  values[ECHO_P99] = (double)histogram_percentile(sample->latency, 99);
+  values[ECHO_P999] = (double)histogram_percentile(sample->latency, 99.9);
+  values[ECHO_RATE] = result->rate;
+  if (result->echoed)
+    values[ECHO_CPU] = (double)load->server_cpu_ns / (double)result->echoed;
+  if (load->options.protocol == PROTOCOL_UDP)
+    values[ECHO_LOST] = (double)result->lost;
+  /* One that never sleeps is busy whatever it does. */
+  if (result->elapsed_ns && !load->options.spin)
+    values[ECHO_BUSY] = (double)result->generator_cpu_ns / (double)result->elapsed_ns;
+}
+
+const char *echo_refuses(struct bench *bench, const struct contestant *contestant,
+                         const struct point *point) {
+  (void)bench;
+  if (point->udp && !contestant->udp)
+    return "serves TCP only";
+  return !point->udp && !contestant->tcp ? "serves UDP only" : NULL;
+}
+
+size_t echo_points(const struct bench *bench, bool udp, const double *connections, size_t count,
+                   struct point *ret) {
+  size_t made = 0;
+  if (bench->connections.count) {
+    connections = bench->connections.at;
+    count = bench->connections.count;
+  }
+  for (size_t i = 0; i < count && (udp ? bench->udp : bench->tcp); i++) {
+    struct point *point = &ret[made++];
+    size_t number = (size_t)connections[i];
+    *point = (struct point){.x = connections[i], .udp = udp, .connections = number, .depth = 1};
+    snprintf(point->id, sizeof point->id, "%s-%zu", udp ? "udp" : "tcp", number);
+    snprintf(point->label, sizeof point->label, "%s, %zu %s%s", udp ? "UDP" : "TCP", number,
+             udp ? "socket" : "connection", number == 1 ? "" : "s");
+    snprintf(point->group, sizeof point->group, "%s", udp ? "UDP" : "TCP");
+  }
+  return made;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* handlers.c - taking descriptors in, and giving them up. */
+#include <stdio.h>
+
+#include "workload.h"
+
+enum {
+  CHANGES = 20000 /* in a run, whatever the number of descriptors */
+};
+
+static const struct metric metrics[] = {
+    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an addition and removal"),
+    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an addition and removal"),
+};
+
+static size_t points(struct bench *bench, struct point *ret) {
+  static const size_t descriptors[] = {100, 1000, 8000};
+  size_t count = bench->size == SIZE_QUICK ? 1 : bench->size == SIZE_NORMAL ? 2 : 3;
+  for (size_t i = 0; i < count; i++) {
+    ret[i] = (struct point){
+        .group = "descriptors", .x = (double)descriptors[i], .connections = descriptors[i]};
+    snprintf(ret[i].id, sizeof ret[i].id, "fds-%zu", descriptors[i]);
+    snprintf(ret[i].label, sizeof ret[i].label, "%zu descriptors", descriptors[i]);
+  }
+  return count;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct command command;
+  (void)round;
+  int error = workload_command(contestant, "handlers", &command);
+  if (!error)
+    error = command_add(&command, "%zu", point->connections);
+  if (!error)
+    error = command_add(&command, "%zu", 1 + CHANGES / point->connections);
+  return error ? error : workload_measure(bench, &command, sample);
+}
+
+const struct experiment experiment_handlers = {
+    .name = "handlers",
+    .title = "Adding and removing handlers",
+    .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (the cost of epoll_ctl for short connections)",
+    .method =
+        "So many descriptors are all added, one look is taken at them, and all are removed "
+        "again, many times. poll and select keep an array of their own and pay nothing in the "
+        "kernel; epoll pays a system call for each change that lasts, real-time signals "
+        "several. Read it beside `churn`: there the same cost hides in that of TCP.",
+    .x_label = "descriptors",
+    .x_log = true,
+    .metrics = metrics,
+    .metric_count = WORKLOAD_METRICS,
+    .points = points,
+    .measure = measure,
+    .contestants = workload_contestants,
+    .baseline = WORKLOAD_BASELINE,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* idle.c - what silent connections cost those that speak. */
+#include <stdio.h>
+
+#include "../../src/programs/descriptors.h"
+#include "../../src/programs/say.h"
+#include "echo.h"
+
+enum {
+  ACTIVE = 10,
+  SPARE_DESCRIPTORS = 64
+};
+
+static const struct metric metrics[] = {
+    [ECHO_P50] = ECHO_METRIC_P50("round trip", true),
+    [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
+    [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
+    [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", false),
+    [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
+    [ECHO_BUSY] = ECHO_METRIC_BUSY,
+    [ECHO_LOST] = ECHO_METRIC_LOST,
+};
+
+static const struct number_list quick = {{0, 500}, 2}, normal = {{0, 1000, 4000}, 3},
+                                full = {{0, 500, 1000, 2000, 4000, 8000, 15000}, 7};
+
+static const struct number_list *wanted(const struct bench *bench) {
+  if (bench->idle.count)
+    return &bench->idle;
+  return bench->size == SIZE_QUICK ? &quick : bench->size == SIZE_NORMAL ? &normal : &full;
+}
+
+static void fill(struct point *point, size_t active, size_t idle) {
+  *point = (struct point){
+      .group = "TCP", .x = (double)idle, .connections = active, .idle = idle, .depth = 1};
+  snprintf(point->id, sizeof point->id, "idle-%zu", idle);
+  snprintf(point->label, sizeof point->label, "%zu idle", idle);
+}
+
+static size_t points(struct bench *bench, struct point *ret) {
+  const struct number_list *numbers = wanted(bench);
+  size_t active = bench->connections.count ? (size_t)bench->connections.at[0] : ACTIVE;
+  double most = (double)descriptors_raise_limit() - SPARE_DESCRIPTORS - (double)active;
+  size_t count = 0;
+  for (size_t i = 0; i < numbers->count; i++)
+    if (numbers->at[i] <= most)
+      fill(&ret[count++], active, (size_t)numbers->at[i]);
+    else
+      say("idle: left out %.0f idle connections: the limit of open files allows %.0f (ulimit -Hn)",
+          numbers->at[i], most);
+  return count;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct echo_load load;
+  echo_load_at(bench, point, round, &load);
+  int error = echo_measure(bench, contestant, &load, sample);
+  if (!error)
+    echo_fill(&load, sample);
+  return error;
+}
+
+const struct experiment experiment_idle = {
+    .name = "idle",
+    .title = "Active connections among idle ones",
+    .redoes =
+        "Banga, Mogul & Druschel 1999, \"A Scalable and Explicit Event Delivery Mechanism for "
+        "UNIX\"; Provos & Lever 2000, \"Scalable Network I/O in Linux\"; Chandra & Mosberger "
+        "2001, \"Scalability of Linux Event-Dispatch Mechanisms\"",
+    .method =
+        "Ten TCP connections in a closed loop (--connections sets another number) beside so many "
+        "that are open and silent, opened before the warm-up. What a model pays for the silent "
+        "ones "
+        "shows in the CPU time a request: select and poll look at every descriptor in every turn, "
+        "and so does a SIGIO handler that is not told which one it was; epoll, real-time signals "
+        "and io_uring are told. Read the slope, not the height: flat is O(ready), a rising line "
+        "is O(open). The papers found the same for select and poll.",
+    .x_label = "idle connections",
+    .metrics = metrics,
+    .metric_count = ECHO_METRICS,
+    .points = points,
+    .refuses = echo_refuses,
+    .measure = measure,
+};

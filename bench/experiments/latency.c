@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* latency.c - round trips, one request under way on each connection. */
+#include "echo.h"
+
+#define ROUND_TRIP "round trip"
+
+static const struct metric metrics[] = {
+    [ECHO_P50] = ECHO_METRIC_P50(ROUND_TRIP, true),
+    [ECHO_P99] = ECHO_METRIC_P99(ROUND_TRIP, true),
+    [ECHO_P999] = ECHO_METRIC_P999(ROUND_TRIP, false),
+    [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", true),
+    [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
+    [ECHO_BUSY] = ECHO_METRIC_BUSY,
+    [ECHO_LOST] = ECHO_METRIC_LOST,
+};
+
+static size_t points(struct bench *bench, struct point *ret) {
+  static const double quick_tcp[] = {1, 50}, quick_udp[] = {1}, normal[] = {1, 50},
+                      full[] = {1, 10, 50, 200};
+  const double *tcp = normal, *udp = normal;
+  size_t tcp_count = 2, udp_count = 2;
+  if (bench->size == SIZE_QUICK) {
+    tcp = quick_tcp;
+    udp = quick_udp;
+    udp_count = 1;
+  } else if (bench->size == SIZE_FULL) {
+    tcp = udp = full;
+    tcp_count = udp_count = 4;
+  }
+  size_t count = echo_points(bench, false, tcp, tcp_count, ret);
+  size_t room = POINTS_MAX - count < udp_count ? POINTS_MAX - count : udp_count;
+  return count + echo_points(bench, true, udp, room, ret + count);
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct echo_load load;
+  echo_load_at(bench, point, round, &load);
+  int error = echo_measure(bench, contestant, &load, sample);
+  if (!error)
+    echo_fill(&load, sample);
+  return error;
+}
+
+const struct experiment experiment_latency = {
+    .name = "latency",
+    .title = "Round trips",
+    .redoes = "sockperf ping-pong (percentiles per message); Gammo, Brecht, Shukla & Pariag 2004, "
+              "\"Comparing and Evaluating epoll, select, and poll Event Mechanisms\"",
+    .method =
+        "Closed loop: each connection sends a message, waits for its echo, compares every byte and "
+        "sends the next. So this is the best case of a round trip, and the rate that so many "
+        "connections can reach; a server that stalls is asked less meanwhile, which `load` does "
+        "not allow it. CPU time a request is the server process's own, user and system, over the "
+        "measured part. Read p50 and CPU time together: a model that looks without waiting "
+        "(nonblocking) answers soon and burns its processor. A rate at which the generator's CPU "
+        "share is near 1 says little of the server: CPU time does.",
+    .x_label = "connections",
+    .x_log = true,
+    .metrics = metrics,
+    .metric_count = ECHO_METRICS,
+    .points = points,
+    .refuses = echo_refuses,
+    .measure = measure,
+};

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* overflow.c - the signal queue of real-time signals is bounded; what happens when it is full. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../environment.h"
+#include "echo.h"
+
+enum {
+  CONNECTIONS = 100,
+  OVERFLOWS = ECHO_METRICS,
+  RESCUES,
+  METRICS
+};
+
+static const struct metric metrics[METRICS] = {
+    [ECHO_P50] = ECHO_METRIC_P50("round trip", false),
+    [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
+    [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
+    [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", true),
+    [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
+    [ECHO_BUSY] = ECHO_METRIC_BUSY,
+    [ECHO_LOST] = ECHO_METRIC_LOST,
+    [OVERFLOWS] = {"overflows", "overflows of the queue, in all", "", "", true},
+    [RESCUES] = {"rescues", "descriptors that only the safety scan found ready: must be 0", "",
+                 "lower", true},
+};
+
+static int contestants(struct bench *bench, struct contestants *ret) {
+  static const char *const names[] = {"epoll", "rtsig"};
+  struct contestant one;
+  int error = 0;
+  (void)bench;
+  for (size_t i = 0; !error && i < sizeof names / sizeof names[0]; i++)
+    if (contestant_fill(&one, names[i]))
+      error = contestants_add(ret, &one);
+  return error;
+}
+
+static void fill(const struct bench *bench, uint64_t limit, bool is_most, struct point *ret) {
+  size_t connections = bench->connections.count ? (size_t)bench->connections.at[0] : CONNECTIONS;
+  *ret = (struct point){.x = (double)limit, .connections = connections, .depth = 1};
+  ret->setting[0] = (double)limit;
+  snprintf(ret->id, sizeof ret->id, is_most ? "queue-most" : "queue-%" PRIu64, limit);
+  snprintf(ret->label, sizeof ret->label, "queue of %" PRIu64, limit);
+}
+
+/* None where the system has no such limit. */
+static size_t points(struct bench *bench, struct point *ret) {
+  static const uint64_t limits[] = {0, 1, 16, 256};
+  size_t count = 0;
+  json_t *most = system_sigpending();
+  if (json_is_integer(most)) {
+    uint64_t hard = (uint64_t)json_integer_value(most);
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+      if (limits[i] < hard)
+        fill(bench, limits[i], false, &ret[count++]);
+    fill(bench, hard, true, &ret[count++]);
+  }
+  json_decref(most);
+  return count;
+}
+
+static void fill_counter(const char *said, const char *name, double *value) {
+  uint64_t count;
+  if (said_counter(said, name, &count))
+    *value = (double)count;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct echo_load load;
+  echo_load_at(bench, point, round, &load);
+  load.limits =
+      (struct server_limits){.sigpending_set = true, .sigpending = (uint64_t)point->setting[0]};
+  int error = echo_measure(bench, contestant, &load, sample);
+  if (error)
+    return error;
+  echo_fill(&load, sample);
+  fill_counter(sample->said, "overflows", &sample->values[OVERFLOWS]);
+  fill_counter(sample->said, "rescues", &sample->values[RESCUES]);
+  return 0;
+}
+
+const struct experiment experiment_overflow = {
+    .name = "overflow",
+    .title = "Real-time signals when their queue is full",
+    .redoes = "Chandra & Mosberger 2001, \"Scalability of Linux Event-Dispatch Mechanisms\" "
+              "(signal-per-fd and the queue's overflow)",
+    .method =
+        "The kernel queues at most RLIMIT_SIGPENDING real-time signals for a user; what comes "
+        "beyond raises a plain SIGIO once, and which descriptors are meant is lost. The server "
+        "runs under ever smaller limits with 100 connections (--connections sets another number) "
+        "in a closed loop. After an overflow the rtsig backend looks at all descriptors with poll, "
+        "so that with a queue of 0 it degenerates to poll, and nothing may get lost: every echo is "
+        "checked and the rescues of the last safety net must be 0. epoll, which needs no signals, "
+        "is the baseline.",
+    .x_label = "signals that the queue takes",
+    .metrics = metrics,
+    .metric_count = METRICS,
+    .points = points,
+    .measure = measure,
+    .contestants = contestants,
+    .baseline = "epoll",
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* ring.c - bytes that go round a ring of pipes. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../../src/programs/descriptors.h"
+#include "../../src/programs/say.h"
+#include "workload.h"
+
+enum {
+  WRITES = 1000, /* a round */
+  SPARE_DESCRIPTORS = 64,
+  PER_PIPE = 2
+};
+
+static const struct metric metrics[] = {
+    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an event"),
+    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
+};
+
+/* setting: pipes, rounds; connections: the active ones; udp is unused, depth 2: socketpairs. */
+static bool add(size_t pipes, size_t active, bool sockets, struct point *ret) {
+  double room = (double)descriptors_raise_limit() - SPARE_DESCRIPTORS;
+  const char *what = sockets ? "socket pairs" : "pipes";
+  if ((double)pipes * PER_PIPE > room) {
+    say("ring: left out %zu %s: the limit of open files allows %.0f (ulimit -Hn)", pipes, what,
+        room / PER_PIPE);
+    return false;
+  }
+  *ret = (struct point){.x = (double)pipes, .connections = active, .depth = sockets ? 2 : 1};
+  /* A look at 9,000 descriptors takes a while where each is looked at. */
+  ret->setting[0] = (double)pipes;
+  ret->setting[1] = pipes <= 100 ? 20 : pipes <= 1000 ? 10 : 2;
+  snprintf(ret->id, sizeof ret->id, "%s-%zu-%zu", sockets ? "sockets" : "pipes", pipes, active);
+  snprintf(ret->label, sizeof ret->label, "%zu %s, %zu active", pipes, what, active);
+  snprintf(ret->group, sizeof ret->group, "%s, %zu active", what, active);
+  return true;
+}
+
+static size_t points(struct bench *bench, struct point *ret) {
+  static const size_t pipes[] = {100, 1000, 9000}, active[] = {1, 100};
+  size_t sizes = bench->size == SIZE_QUICK ? 2 : 3, count = 0;
+  for (size_t i = 0; i < 2; i++)
+    for (size_t j = 0; j < sizes; j++)
+      count += add(pipes[j], active[i], false, &ret[count]);
+  if (bench->size == SIZE_FULL)
+    count += add(1000, 1, true, &ret[count]);
+  if (bench->size == SIZE_FULL)
+    count += add(1000, 100, true, &ret[count]);
+  return count;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct command command;
+  (void)round;
+  int error = workload_command(contestant, "ring", &command);
+  if (!error)
+    error = command_add(&command, "%.0f", point->setting[0]);
+  if (!error)
+    error = command_add(&command, "%zu", point->connections);
+  if (!error)
+    error = command_add(&command, "%d", WRITES);
+  if (!error)
+    error = command_add(&command, "%.0f", point->setting[1]);
+  if (!error && point->depth == 2)
+    error = command_add(&command, "socketpair");
+  return error ? error : workload_measure(bench, &command, sample);
+}
+
+const struct experiment experiment_ring = {
+    .name = "ring",
+    .title = "Bytes round a ring of pipes",
+    .redoes =
+        "libevent's bench.c, as in libev's published comparison (libev.schmorp.de/bench.html)",
+    .method =
+        "So many pipes, of which some are active: each byte that arrives is read and one is "
+        "written "
+        "into the next pipe, until 1,000 have gone; that is a round. No server and no network: "
+        "what "
+        "is left is the loop, the system calls to wait, and read and write, which are the same for "
+        "all. Time is wall time of the rounds, on one processor, without setting up. With one "
+        "active pipe each wait finds one event, with 100 many. Read the ratio to peer:epoll, which "
+        "is written by hand for this and nothing else: what a library adds to an event.",
+    .x_label = "pipes",
+    .x_log = true,
+    .metrics = metrics,
+    .metric_count = WORKLOAD_METRICS,
+    .points = points,
+    .measure = measure,
+    .contestants = workload_contestants,
+    .baseline = WORKLOAD_BASELINE,
+};

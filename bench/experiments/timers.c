@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* timers.c - setting, moving, cancelling and firing many timers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "workload.h"
+
+static const struct metric metrics[] = {
+    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an operation"),
+    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an operation"),
+};
+
+static const char *const operations[] = {"add", "rearm", "cancel", "fire"};
+
+enum {
+  OPERATIONS = 4
+};
+
+static void fill(size_t timers, size_t operation, struct point *ret) {
+  *ret = (struct point){.x = (double)timers, .connections = timers};
+  ret->setting[0] = (double)operation;
+  snprintf(ret->id, sizeof ret->id, "%s-%zu", operations[operation], timers);
+  snprintf(ret->label, sizeof ret->label, "%s, %zu timers", operations[operation], timers);
+  snprintf(ret->group, sizeof ret->group, "%s", operations[operation]);
+}
+
+static size_t points(struct bench *bench, struct point *ret) {
+  static const size_t timers[] = {1000, 10000, 100000, 1000000};
+  size_t sizes = bench->size == SIZE_QUICK ? 2 : 4, count = 0;
+  for (size_t i = 0; i < OPERATIONS; i++)
+    for (size_t j = 0; j < sizes; j++)
+      fill(timers[j], i, &ret[count++]);
+  return count;
+}
+
+/* Nobody wrote timers by hand for it: epoll has none. */
+static const char *refuses(struct bench *bench, const struct contestant *contestant,
+                           const struct point *point) {
+  (void)bench;
+  (void)point;
+  return strcmp(contestant->name, WORKLOAD_BASELINE) == 0
+             ? "has no timers: epoll by hand has no loop around it"
+             : NULL;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct command command;
+  (void)round;
+  int error = workload_command(contestant, "timers", &command);
+  if (!error)
+    error = command_add(&command, "%zu", point->connections);
+  if (!error)
+    error = command_add(&command, "%s", operations[(size_t)point->setting[0]]);
+  return error ? error : workload_measure(bench, &command, sample);
+}
+
+const struct experiment experiment_timers = {
+    .name = "timers",
+    .title = "Timers",
+    .redoes = "libev's published comparison (timers beside the pipes of bench.c), by themselves",
+    .method =
+        "So many timers are set to random times; moved to others; cancelled; or left to fire, "
+        "which is timed by itself. Every loop has a heap of some kind, so that an operation "
+        "grows with the logarithm of their number; read how fast, and where the processor's "
+        "caches end. How a loop waits does not matter here, so each library takes part once.",
+    .x_label = "timers",
+    .x_log = true,
+    .metrics = metrics,
+    .metric_count = WORKLOAD_METRICS,
+    .points = points,
+    .refuses = refuses,
+    .measure = measure,
+    .contestants = workload_libraries,
+};

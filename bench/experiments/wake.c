@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* wake.c - from a callback that another thread adds to its call in the loop. */
+#include <stdio.h>
+
+#include "workload.h"
+
+enum {
+  TIMES = 5000,
+  WAKE_P50 = 0,
+  WAKE_P99,
+  WAKE_P999,
+  WAKE_CPU,
+  WAKE_METRICS
+};
+
+static const struct metric metrics[WAKE_METRICS] = {
+    [WAKE_P50] = {"p50", "median time from one thread to the loop of another", "ns", "lower", true},
+    [WAKE_P99] = {"p99", "99th percentile of it", "ns", "lower", true},
+    [WAKE_P999] = {"p999", "99.9th percentile of it", "ns", "lower", false},
+    [WAKE_CPU] = {"cpu", "CPU time of both threads a wake-up", "ns", "lower", false},
+};
+
+static size_t points(struct bench *bench, struct point *ret) {
+  (void)bench;
+  ret[0] = (struct point){.id = "sleeping", .label = "a sleeping loop"};
+  return 1;
+}
+
+static int measure(struct bench *bench, const struct contestant *contestant,
+                   const struct point *point, unsigned round, struct sample *sample) {
+  struct command command;
+  struct workload_result result;
+  (void)point;
+  (void)round;
+  int error = workload_command(contestant, "wake", &command);
+  if (!error)
+    error = command_add(&command, "%d", bench->size == SIZE_QUICK ? TIMES / 5 : TIMES);
+  if (!error)
+    error = workload_run(bench, &command, sample, &result);
+  if (error)
+    return error;
+  sample->values[WAKE_P50] = (double)histogram_percentile(sample->latency, 50);
+  sample->values[WAKE_P99] = (double)histogram_percentile(sample->latency, 99);
+  sample->values[WAKE_P999] = (double)histogram_percentile(sample->latency, 99.9);
+  sample->values[WAKE_CPU] = (double)result.cpu_ns / (double)result.operations;
+  return 0;
+}
+
+const struct experiment experiment_wake = {
+    .name = "wake",
+    .title = "Callbacks from another thread",
+    .redoes = "what libuv's uv_async benchmarks and libev's ev_async measure as a rate, as a "
+              "distribution",
+    .method = "A second thread hands the sleeping loop a callback, by the one call of the library "
+              "that may be made from elsewhere, and waits until it has run; the time between is "
+              "recorded, many times. It is mostly the kernel's: a write to an eventfd or pipe, and "
+              "a wake-up on the same processor.",
+    .metrics = metrics,
+    .metric_count = WAKE_METRICS,
+    .points = points,
+    .measure = measure,
+    .contestants = workload_contestants,
+    .baseline = WORKLOAD_BASELINE,
+};

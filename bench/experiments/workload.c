@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* workload.c - see workload.h. */
+#include "workload.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../programs.h"
+
+static const uint64_t patience_ns = UINT64_C(120000000000);
+
+/* name, its program, its method, the server that must be chosen for it to take part */
+static const struct peer {
+  const char *name, *library, *method, *needs, *servers[2];
+  bool first; /* of its library */
+} peers[] = {
+    {"peer:epoll", "epoll", "-", "Linux", {"peer:epoll"}, true},
+    {"peer:poll", "poll", "-", NULL, {"peer:epoll"}, false},
+    {"peer:select", "select", "-", NULL, {"peer:epoll"}, false},
+    {"peer:libevent", "libevent", "epoll", "libevent", {"peer:event", "peer:bufferevent"}, true},
+    {"peer:libevent:poll",
+     "libevent",
+     "poll",
+     "libevent",
+     {"peer:event", "peer:bufferevent"},
+     false},
+    {"peer:libevent:select",
+     "libevent",
+     "select",
+     "libevent",
+     {"peer:event", "peer:bufferevent"},
+     false},
+    {"peer:libev", "libev", "epoll", "libev", {"peer:libev"}, true},
+    {"peer:libev:poll", "libev", "poll", "libev", {"peer:libev"}, false},
+    {"peer:libev:select", "libev", "select", "libev", {"peer:libev"}, false},
+    {"peer:libuv", "libuv", "-", "libuv", {"peer:libuv"}, true},
+};
+
+/* ---- who --------------------------------------------------------------------------- */
+
+static const struct peer *find_peer(const char *name) {
+  for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++)
+    if (strcmp(peers[i].name, name) == 0)
+      return &peers[i];
+  return NULL;
+}
+
+/* needs: NULL where it needs nothing but to be built. */
+static void check_program(struct contestant *contestant, const char *library, const char *needs) {
+  char program[64], path[PATH_MAX];
+  snprintf(program, sizeof program, "bench-workload-%s", library);
+  contestant->available = programs_find(program, path, sizeof path);
+  if (!contestant->available)
+    snprintf(contestant->reason, sizeof contestant->reason, "not built: %s %s",
+             needs ? "needs" : "there is no", needs ? needs : program);
+}
+
+static bool chosen(const struct bench *bench, const struct peer *peer) {
+  for (size_t i = 0; i < sizeof peer->servers / sizeof peer->servers[0]; i++)
+    if (peer->servers[i] && contestants_find(&bench->contestants, peer->servers[i]))
+      return true;
+  return false;
+}
+
+static int add_peers(const struct bench *bench, enum workload_methods methods,
+                     struct contestants *ret) {
+  int error = 0;
+  for (size_t i = 0; !error && i < sizeof peers / sizeof peers[0]; i++) {
+    struct contestant one = {.kind = CONTESTANT_WORKLOAD};
+    if (!chosen(bench, &peers[i]) || (methods == LIBRARIES_ONLY && !peers[i].first))
+      continue;
+    snprintf(one.name, sizeof one.name, "%s", peers[i].name);
+    check_program(&one, peers[i].library, peers[i].needs);
+    error = contestants_add(ret, &one);
+  }
+  return error;
+}
+
+/* Ours under one backend. Those with options of server ("+spin=50") have no counterpart. */
+static int add_backend(const struct contestant *server, struct contestants *ret) {
+  struct contestant one = *server;
+  one.kind = CONTESTANT_WORKLOAD;
+  if (strchr(one.name, '+') || strcmp(one.name, "blocking") == 0)
+    return 0;
+  if (one.available)
+    check_program(&one, "ioloop", NULL);
+  return contestants_add(ret, &one);
+}
+
+static int add_ours(const struct bench *bench, enum workload_methods methods,
+                    struct contestants *ret) {
+  size_t before = ret->count;
+  int error = 0;
+  for (size_t i = 0; !error && i < bench->contestants.count; i++) {
+    const struct contestant *server = &bench->contestants.at[i];
+    if (server->kind != CONTESTANT_BACKEND)
+      continue;
+    if (methods == LIBRARIES_ONLY && (ret->count > before || !server->available))
+      continue;
+    error = add_backend(server, ret);
+  }
+  return error;
+}
+
+static int add(struct bench *bench, enum workload_methods methods, struct contestants *ret) {
+  int error = add_ours(bench, methods, ret);
+  return error ? error : add_peers(bench, methods, ret);
+}
+
+int workload_contestants(struct bench *bench, struct contestants *ret) {
+  return add(bench, ALL_METHODS, ret);
+}
+
+int workload_libraries(struct bench *bench, struct contestants *ret) {
+  return add(bench, LIBRARIES_ONLY, ret);
+}
+
+int workload_command(const struct contestant *contestant, const char *kind, struct command *ret) {
+  const struct peer *peer = find_peer(contestant->name);
+  char program[64];
+  ret->count = ret->used = 0;
+  snprintf(program, sizeof program, "bench-workload-%s", peer ? peer->library : "ioloop");
+  int error = command_add_program(ret, program);
+  if (!error)
+    error = command_add(ret, "%s", kind);
+  return error ? error : command_add(ret, "%s", peer ? peer->method : contestant->name);
+}
+
+/* ---- a run ------------------------------------------------------------------------- */
+
+static bool parse_counts(const char *text, struct workload_result *ret) {
+  const char *at = strstr(text, "operations=");
+  return at &&
+         sscanf(at, "operations=%" SCNu64 " ns=%" SCNu64 " cpu_ns=%" SCNu64, &ret->operations,
+                &ret->ns, &ret->cpu_ns) == 3 &&
+         ret->operations > 0;
+}
+
+static void take_histogram(const char *text, struct sample *sample) {
+  const char *line = strchr(text, '{'), *why;
+  json_t *json = line ? json_loads(line, JSON_DISABLE_EOF_CHECK, NULL) : NULL;
+  struct histogram *histogram = json ? histogram_from_json(json, &why) : NULL;
+  if (histogram)
+    histogram_merge(sample->latency, histogram);
+  histogram_free(histogram);
+  json_decref(json);
+}
+
+static int judge(int error, int status, const struct text *text, struct sample *sample,
+                 struct workload_result *ret) {
+  char how[96];
+  child_describe_end(status, how, sizeof how);
+  snprintf(sample->said, sizeof sample->said, "%s", text->at ? text->at : "");
+  if (error == -EINTR)
+    return error;
+  if (error)
+    snprintf(sample->reason, sizeof sample->reason, "it did not end: %s", strerror(-error));
+  else if (status != 0)
+    snprintf(sample->reason, sizeof sample->reason, "it failed: %s", how);
+  else if (!text->at || !parse_counts(text->at, ret))
+    snprintf(sample->reason, sizeof sample->reason, "it did not say operations=N ns=N cpu_ns=N");
+  else
+    return 0;
+  return error ? error : -ECHILD;
+}
+
+int workload_run(struct bench *bench, const struct command *command, struct sample *sample,
+                 struct workload_result *ret) {
+  struct child child;
+  struct text text = {.at = NULL};
+  int error = child_start(command->argv, bench->server_cpu, NULL, &child);
+  if (error) {
+    snprintf(sample->reason, sizeof sample->reason, "cannot start %s: %s", command->argv[0],
+             strerror(-error));
+    return error;
+  }
+  error = child_read(&child, &text, patience_ns);
+  int status = child_end(&child, error ? SIGKILL : 0, &text, patience_ns);
+  error = judge(error, status, &text, sample, ret);
+  if (!error && text.at)
+    take_histogram(text.at, sample);
+  free(text.at);
+  return error;
+}
+
+int workload_measure(struct bench *bench, const struct command *command, struct sample *sample) {
+  struct workload_result result;
+  int error = workload_run(bench, command, sample, &result);
+  if (error)
+    return error;
+  sample->values[WORKLOAD_TIME] = (double)result.ns / (double)result.operations;
+  sample->values[WORKLOAD_CPU] = (double)result.cpu_ns / (double)result.operations;
+  return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * workload.h - loops without a server: programs that do one thing with a loop, many times, and say
+ * how long it took (bench/workloads/).
+ *
+ * Ours goes by the backend's name, as in all experiments; the others are peers: "peer:epoll" is
+ * written by hand, "peer:libevent:poll" is libevent on poll.
+ */
+#ifndef EXPERIMENTS_WORKLOAD_H
+#define EXPERIMENTS_WORKLOAD_H
+
+#include "../bench.h"
+#include "../child.h"
+
+enum workload_metric {
+  WORKLOAD_TIME,
+  WORKLOAD_CPU,
+  WORKLOAD_METRICS
+};
+
+#define WORKLOAD_METRIC_TIME(what)                                                                 \
+  { "time", "time " what, "ns", "lower", true }
+#define WORKLOAD_METRIC_CPU(what)                                                                  \
+  { "cpu", "CPU time " what, "ns", "lower", false }
+
+#define WORKLOAD_BASELINE "peer:epoll"
+
+enum workload_methods {
+  ALL_METHODS,   /* ours under each backend, libraries on epoll, poll and select */
+  LIBRARIES_ONLY /* what does not depend on how a loop waits: each library once */
+};
+
+/* Those whose counterparts among bench's contestants were chosen. 0, -ENOMEM. */
+int workload_contestants(struct bench *bench, struct contestants *ret);
+int workload_libraries(struct bench *bench, struct contestants *ret);
+
+/* Its program and the first words of its command line: "bench-workload-ioloop ring epoll". 0 or
+ * -errno as contestant_command. */
+int workload_command(const struct contestant *contestant, const char *kind, struct command *ret);
+
+struct workload_result {
+  uint64_t operations, ns, cpu_ns;
+};
+
+/*
+ * Run it to its end, on the server's processor. As experiment->measure. A second line of JSON is
+ * taken for a histogram and added to sample->latency.
+ */
+int workload_run(struct bench *bench, const struct command *command, struct sample *sample,
+                 struct workload_result *ret);
+
+/* workload_run, and time and CPU time for each operation into the sample. */
+int workload_measure(struct bench *bench, const struct command *command, struct sample *sample);
+
+#endif

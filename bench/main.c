@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the latency lab: from the command line to experiments, and from these to reports.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../src/programs/cli.h"
+#include "../src/programs/say.h"
+#include "against.h"
+#include "catalogue.h"
+#include "interrupt.h"
+#include "ioloop.h"
+#include "options.h"
+#include "programs.h"
+#include "setup.h"
+
+/* ---- reports ----------------------------------------------------------------------- */
+
+static bool is_stdout(const char *path) {
+  return path && strcmp(path, "-") == 0;
+}
+
+static int first_of(int code, int other) {
+  return code ? code : other;
+}
+
+/* All that were asked for, also when one of them fails. */
+static int report(const struct options *options, const json_t *document) {
+  int code = EXIT_OK;
+  if (options->json)
+    code = first_of(code, document_save(document, options->json));
+  if (options->csv)
+    code = first_of(code, report_csv(document, options->csv));
+  if (options->html)
+    code = first_of(code, report_html(document, options->html));
+  if (options->hgrm)
+    code = first_of(code, report_hgrm(document, options->hgrm));
+  if (!is_stdout(options->json) && !is_stdout(options->csv) && !is_stdout(options->html))
+    report_table(document, stdout);
+  return first_of(code, cli_finish_stdout());
+}
+
+/* ---- experiments ------------------------------------------------------------------- */
+
+static bool measured_anything(const json_t *experiment) {
+  return json_array_size(json_object_get(experiment, "figures")) > 0;
+}
+
+/* 0, or EXIT_TROUBLE: nobody could be measured, or no memory. */
+static int run_one(struct bench *bench, const struct experiment *experiment, json_t *document) {
+  json_t *done = comparison_run(bench, experiment);
+  if (!done) {
+    complain("%s: not enough memory for its figures; choose fewer --contestants or --rounds",
+             experiment->name);
+    return EXIT_TROUBLE;
+  }
+  bool empty = !measured_anything(done);
+  json_array_append_new(json_object_get(document, "experiments"), done);
+  if (!empty || bench->interrupted)
+    return EXIT_OK;
+  complain("%s: nothing could be measured; the report says why", experiment->name);
+  return EXIT_TROUBLE;
+}
+
+static int run_all(struct bench *bench, const struct options *options,
+                   const struct experiment *const *experiments, int argc, char **argv) {
+  json_t *document = document_new(bench, argc, argv);
+  int code = document ? EXIT_OK : EXIT_TROUBLE;
+  if (!document) {
+    complain("out of memory");
+    return code;
+  }
+  interrupt_watch(&bench->interrupted);
+  for (size_t i = 0; experiments[i] && !bench->interrupted; i++)
+    code = first_of(code, run_one(bench, experiments[i], document));
+  json_object_set_new(document, "interrupted", json_boolean(bench->interrupted));
+  code = first_of(code, report(options, document));
+  json_decref(document);
+  return bench->interrupted ? interrupt_exit_code() : code;
+}
+
+static int run_experiments(const struct options *options, int argc, char **argv) {
+  const struct experiment *experiments[EXPERIMENTS_MAX + 1];
+  struct bench bench;
+  int code = setup_experiments(options, experiments, &bench.size);
+  if (!code)
+    code = setup_bench(options, &bench);
+  if (code)
+    return code;
+  code = setup_outputs(options);
+  if (!code)
+    code = run_all(&bench, options, experiments, argc, argv);
+  contestants_free(&bench.contestants);
+  return code;
+}
+
+/* ---- the other commands ------------------------------------------------------------ */
+
+static int refuse(const char *line) {
+  complain("%s", line);
+  return EXIT_USAGE;
+}
+
+static int run_list(const struct options *options) {
+  struct contestants all;
+  if (options->word_count > 1)
+    return refuse("list: takes no further names");
+  if (contestants_list(&all) != 0)
+    return EXIT_TROUBLE;
+  printf("%s%-17s  %-7s  %s%s\n", cli_bold(), "CONTESTANT", "SERVES", "AVAILABLE", cli_plain());
+  for (size_t i = 0; i < all.count; i++) {
+    const struct contestant *one = &all.at[i];
+    printf("%-17s  %-7s  %s%s\n", one->name, one->udp ? "tcp,udp" : "tcp",
+           one->available ? "yes" : "no: ", one->available ? "" : one->reason);
+  }
+  printf("\nVariants are names too (nonblocking:adaptive, libevent:poll), and so are options of "
+         "server\nbehind a name (epoll+spin=50).\n");
+  contestants_free(&all);
+  return cli_finish_stdout();
+}
+
+static int run_merge(const struct options *options) {
+  if (options->word_count < 3)
+    return refuse("merge: name two results at least: merge -o ALL.json A.json B.json");
+  return documents_merge(options->words + 1, options->word_count - 1,
+                         options->json ? options->json : "-");
+}
+
+static int run_compare(const struct options *options) {
+  if (options->word_count != 3)
+    return refuse("compare: name two results: compare OLD.json NEW.json");
+  return documents_compare(options->words[1], options->words[2]);
+}
+
+static int run_report(const struct options *options) {
+  if (options->word_count != 2)
+    return refuse("report: name one result, as --json wrote it: report FILE.json");
+  json_t *document = document_load(options->words[1]);
+  if (!document)
+    return EXIT_TROUBLE;
+  int code = report(options, document);
+  json_decref(document);
+  return code;
+}
+
+static const struct {
+  const char *name;
+  int (*run)(const struct options *options);
+} commands[] = {
+    {"list", run_list},
+    {"merge", run_merge},
+    {"compare", run_compare},
+    {"report", run_report},
+};
+
+/* ---- the command line -------------------------------------------------------------- */
+
+static int print_version(void) {
+  printf("bench %s\n", IOLOOP_VERSION);
+  return cli_finish_stdout();
+}
+
+static int print_help(const struct options *options) {
+  const struct experiment *experiment =
+      options->word_count ? experiment_find(options->words[0]) : NULL;
+  struct bench bench;
+  if (!experiment)
+    return options_print_help();
+  setup_description(options, &bench);
+  return options_print_experiment(&bench, experiment);
+}
+
+static int run(int argc, char **argv, const char **words) {
+  struct options options;
+  int code = options_parse(argc, argv, words, &options);
+  if (code)
+    return code;
+  if (options.help)
+    return print_help(&options);
+  if (options.version)
+    return print_version();
+  for (size_t i = 0; options.word_count && i < sizeof commands / sizeof commands[0]; i++)
+    if (strcmp(words[0], commands[i].name) == 0)
+      return commands[i].run(&options);
+  return run_experiments(&options, argc, argv);
+}
+
+/* merge -o FILE, as compilers and linkers have it, is --json FILE. */
+static void spell_out(int argc, char **argv) {
+  static char json[] = "--json";
+  for (int i = 2; i < argc && strcmp(argv[1], "merge") == 0; i++)
+    if (strcmp(argv[i], "-o") == 0)
+      argv[i] = json;
+}
+
+int main(int argc, char **argv) {
+  say_begin(argv[0]);
+  programs_begin(argv[0]);
+  if (argc > 1 && strcmp(argv[1], "against") == 0)
+    return against_main(argc - 1, argv + 1);
+  spell_out(argc, argv);
+  const char **words = calloc((size_t)argc + 1, sizeof *words);
+  if (!words)
+    return EXIT_TROUBLE;
+  int code = run(argc, argv, words);
+  free(words);
+  return code;
+}

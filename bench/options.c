@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* options.c - the lab's options: one table that is parsed, refused and explained from. */
+#include "options.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../src/programs/cli.h"
+#include "../src/programs/cpus.h"
+#include "../src/programs/say.h"
+#include "catalogue.h"
+#include "generator.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+enum {
+  OPTION_COUNT = 22,
+  DEFAULT_SIZE = 64,
+  MAX_ROUNDS = 1000,
+};
+
+/* What is read from text before it is understood. */
+struct texts {
+  const char *connections, *idle, *rates, *cpu;
+};
+
+static const char *const protocol_names[] = {"tcp", "udp", "both", NULL};
+
+static const uint64_t shortest_ns = SECOND_NS / 100, longest_ns = 3600 * SECOND_NS;
+
+/* The table points into `options`, so it is filled in rather than constant. */
+static void fill_table(struct options *options, struct texts *texts,
+                       struct cli_option table[OPTION_COUNT]) {
+  const struct cli_option filled[OPTION_COUNT] = {
+      {.name = "contestants",
+       .value = "LIST",
+       .kind = CLI_TEXT,
+       .target = &options->contestants,
+       .min = 1,
+       .help = "who takes part: names (see @ list), all, backends, peers;\n"
+               "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"},
+      {.name = "baseline",
+       .value = "NAME",
+       .kind = CLI_TEXT,
+       .target = &options->baseline,
+       .min = 1,
+       .help = "the contestant that ratios are taken against (default: epoll, or the\n"
+               "first there is; peer:epoll where loops are compared without servers)"},
+      {.name = "rounds",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->rounds,
+       .min = 1,
+       .max = MAX_ROUNDS,
+       .help = "measure everything N times (default: 5; quick: 3)"},
+      {.name = "seed",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->seed,
+       .max = INT64_MAX,
+       .help = "of the order, arrivals and bootstraps (default: from the clock, and said)"},
+      {.name = "duration",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &options->duration_ns,
+       .min = shortest_ns,
+       .max = longest_ns,
+       .help = "of one measurement (default: 1; all: 0.4; quick: 0.15)"},
+      {.name = "warmup",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &options->warmup_ns,
+       .max = longest_ns,
+       .help = "before it, not recorded (default: 0.2; all: 0.1; quick: 0.04)"},
+      {.name = "size",
+       .value = "BYTES",
+       .kind = CLI_NUMBER,
+       .target = &options->size,
+       .min = GENERATOR_MIN_SIZE,
+       .max = GENERATOR_MAX_SIZE,
+       .help = "of a message (default: 64)"},
+      {.name = "connections",
+       .value = "LIST",
+       .kind = CLI_TEXT,
+       .target = &texts->connections,
+       .min = 1,
+       .help = "active ones, as 1,50: a point for each (default: the experiment's own)"},
+      {.name = "protocol",
+       .value = "NAME",
+       .kind = CLI_CHOICE,
+       .target = &options->protocol,
+       .choices = protocol_names,
+       .help = "tcp, udp or both, where an experiment has both (default: both)"},
+      {.name = "idle",
+       .value = "LIST",
+       .kind = CLI_TEXT,
+       .target = &texts->idle,
+       .min = 1,
+       .help = "idle: so many silent connections, as 0,1000 (default: 0 to 15000)"},
+      {.name = "rate",
+       .value = "LIST",
+       .kind = CLI_TEXT,
+       .target = &texts->rates,
+       .min = 1,
+       .help = "load: requests a second, as 1000,20000 (default: 10 to 95 % of capacity)"},
+      {.name = "poisson",
+       .kind = CLI_FLAG,
+       .target = &options->poisson,
+       .help = "load: random arrivals (default: at a constant rate)"},
+      {.name = "slo",
+       .value = "SEC",
+       .kind = CLI_SECONDS,
+       .target = &options->slo_ns,
+       .min = 1000,
+       .max = longest_ns,
+       .help = "load: find the highest rate whose p99 keeps this (default: 0.001)"},
+      {.name = "port",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->port,
+       .max = 65535,
+       .help = "of the servers; 0 picks a free one each time (default: 0)"},
+      {.name = "cpu",
+       .value = "S,G",
+       .kind = CLI_TEXT,
+       .target = &texts->cpu,
+       .min = 1,
+       .help = "the processors of server and generator (default: the first two there are)"},
+      {.name = "json",
+       .value = "FILE",
+       .kind = CLI_TEXT,
+       .target = &options->json,
+       .min = 1,
+       .help = "write the result (docs/bench-schema.md); - is stdout, instead of the table"},
+      {.name = "csv",
+       .value = "FILE",
+       .kind = CLI_TEXT,
+       .target = &options->csv,
+       .min = 1,
+       .help = "write every value of every round; - is stdout, instead of the table"},
+      {.name = "html",
+       .value = "FILE",
+       .kind = CLI_TEXT,
+       .target = &options->html,
+       .min = 1,
+       .help = "write one self-contained page, with plots where gnuplot is installed"},
+      {.name = "hgrm",
+       .value = "DIR",
+       .kind = CLI_TEXT,
+       .target = &options->hgrm,
+       .min = 1,
+       .help = "write each histogram as a .hgrm file that HDR plotters read"},
+      {.name = "quiet",
+       .kind = CLI_FLAG,
+       .target = &options->quiet,
+       .help = "say nothing of progress"},
+      {.name = "help",
+       .kind = CLI_FLAG,
+       .target = &options->help,
+       .help = "print this; with an experiment's name: what it does and how to read it"},
+      {.name = "version",
+       .kind = CLI_FLAG,
+       .target = &options->version,
+       .help = "print the version"},
+  };
+  for (size_t i = 0; i < OPTION_COUNT; i++)
+    table[i] = filled[i];
+}
+
+/* ---- lists ------------------------------------------------------------------------- */
+
+struct list_rule {
+  const char *option, *allowed;
+  double min, max;
+  bool whole;
+};
+
+static const struct list_rule connections_rule = {"connections", "whole numbers from 1", 1, 1e7,
+                                                  true};
+static const struct list_rule idle_rule = {"idle", "whole numbers from 0", 0, 1e7, true};
+static const struct list_rule rate_rule = {
+    "rate", "requests a second, more than 0 (a rate of 0 would send nothing)", 1e-3, 1e9, false};
+
+/* strtod alone would take " 1", "0x10", "nan" and "inf". */
+static bool parse_one(const char **at, const struct list_rule *rule, double *ret) {
+  char *end;
+  if (strspn(*at, "0123456789.") == 0)
+    return false;
+  *ret = strtod(*at, &end);
+  bool shaped = strspn(*at, "0123456789.") == (size_t)(end - *at);
+  *at = end;
+  return shaped && *ret >= rule->min && *ret <= rule->max && !(rule->whole && *ret != floor(*ret));
+}
+
+static bool parse_list(const char *text, const struct list_rule *rule, struct number_list *ret) {
+  for (const char *at = text;; at++) {
+    if (ret->count == NUMBERS_MAX || !parse_one(&at, rule, &ret->at[ret->count++]))
+      return false;
+    if (!*at)
+      return true;
+    if (*at != ',')
+      return false;
+  }
+}
+
+static int take_list(const char *text, const struct list_rule *rule, struct number_list *ret) {
+  if (!text || parse_list(text, rule, ret))
+    return 0;
+  complain("--%s=%s: must be %s, at most %d of them between commas", rule->option, text,
+           rule->allowed, NUMBERS_MAX);
+  return EXIT_USAGE;
+}
+
+static int take_processors(const char *text, struct options *options) {
+  struct cpus cpus;
+  if (!text)
+    return 0;
+  if (!cpus_parse(text, &cpus) || cpus.count != 2) {
+    complain("--cpu=%s: must be two numbers of processors, the server's and the generator's, as "
+             "0,1",
+             text);
+    return EXIT_USAGE;
+  }
+  options->server_cpu = cpus.at[0];
+  options->generator_cpu = cpus.at[1];
+  return cpus_check(&cpus);
+}
+
+/* ---- all of it --------------------------------------------------------------------- */
+
+static uint64_t seed_from_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return ((uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec) % 1000000000;
+}
+
+int options_parse(int argc, char **argv, const char **words, struct options *ret) {
+  struct cli_option table[OPTION_COUNT];
+  struct texts texts = {.cpu = NULL};
+  struct options options = {.words = words,
+                            .seed = seed_from_clock(),
+                            .duration_ns = UINT64_MAX,
+                            .warmup_ns = UINT64_MAX,
+                            .slo_ns = SECOND_NS / 1000,
+                            .size = DEFAULT_SIZE,
+                            .protocol = CHOICE_BOTH,
+                            .server_cpu = PROCESSOR_UNSAID,
+                            .generator_cpu = PROCESSOR_UNSAID};
+  fill_table(&options, &texts, table);
+  struct cli cli = {
+      .options = table, .option_count = OPTION_COUNT, .argument = "NAME", .arguments = words};
+  int error = cli_parse(&cli, argc, argv);
+  options.word_count = cli.argument_count;
+  if (!error)
+    error = take_list(texts.connections, &connections_rule, &options.connections);
+  if (!error)
+    error = take_list(texts.idle, &idle_rule, &options.idle);
+  if (!error)
+    error = take_list(texts.rates, &rate_rule, &options.rates);
+  if (!error)
+    error = take_processors(texts.cpu, &options);
+  if (!error)
+    *ret = options;
+  return error;
+}
+
+int options_print_help(void) {
+  struct cli_option table[OPTION_COUNT];
+  struct options options;
+  struct texts texts;
+  fill_table(&options, &texts, table);
+  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
+  cli_print_help(&cli, help_before_experiments);
+  catalogue_print();
+  cli_print_help(&cli, help_after_experiments);
+  return cli_finish_stdout();
+}

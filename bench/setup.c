@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* setup.c - see setup.h. */
+#include "setup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../src/programs/descriptors.h"
+#include "../src/programs/say.h"
+#include "catalogue.h"
+#include "environment.h"
+
+#define MS_NS UINT64_C(1000000)
+
+enum {
+  SPARE_DESCRIPTORS = 64 /* of a server or generator, besides its connections */
+};
+
+/* ---- which experiments ------------------------------------------------------------- */
+
+static int refuse_experiment(const char *name) {
+  char known[512] = "";
+  for (size_t i = 0; experiments_all[i]; i++) {
+    size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, "%s, ", experiments_all[i]->name);
+  }
+  complain("%s: there is no such experiment; there are %squick and all, and the commands list, "
+           "report, merge, compare and against (see --help)",
+           name, known);
+  return EXIT_USAGE;
+}
+
+static void copy(const struct experiment *const *from,
+                 const struct experiment *ret[EXPERIMENTS_MAX + 1]) {
+  size_t count = 0;
+  while (from[count] && count < EXPERIMENTS_MAX) {
+    ret[count] = from[count];
+    count++;
+  }
+  ret[count] = NULL;
+}
+
+int setup_experiments(const struct options *options,
+                      const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size) {
+  size_t count = options->word_count;
+  if (count == 0) {
+    complain("say what to measure, as: %s quick, or: %s latency (see --help)", say_program(),
+             say_program());
+    return EXIT_USAGE;
+  }
+  bool quick = strcmp(options->words[0], "quick") == 0;
+  if (count == 1 && (quick || strcmp(options->words[0], "all") == 0)) {
+    copy(quick ? experiments_quick : experiments_all, ret);
+    *size = quick ? SIZE_QUICK : SIZE_NORMAL;
+    return 0;
+  }
+  if (count > EXPERIMENTS_MAX) {
+    complain("at most %d experiments at a time", EXPERIMENTS_MAX);
+    return EXIT_USAGE;
+  }
+  for (size_t i = 0; i < count; i++) {
+    ret[i] = experiment_find(options->words[i]);
+    if (!ret[i])
+      return refuse_experiment(options->words[i]);
+  }
+  ret[count] = NULL;
+  *size = SIZE_FULL;
+  return 0;
+}
+
+/* ---- the numbers ------------------------------------------------------------------- */
+
+static const struct {
+  unsigned rounds;
+  uint64_t duration_ns, warmup_ns;
+} defaults[] = {
+    [SIZE_QUICK] = {3, 150 * MS_NS, 40 * MS_NS},
+    [SIZE_NORMAL] = {5, 400 * MS_NS, 100 * MS_NS},
+    [SIZE_FULL] = {5, 1000 * MS_NS, 200 * MS_NS},
+};
+
+void setup_description(const struct options *options, struct bench *ret) {
+  enum bench_size size = SIZE_FULL;
+  *ret = (struct bench){
+      .size = size,
+      .rounds = options->rounds ? (unsigned)options->rounds : defaults[size].rounds,
+      .seed = options->seed,
+      .slo_ns = options->slo_ns,
+      .message_size = (size_t)options->size,
+      .tcp = options->protocol != CHOICE_UDP,
+      .udp = options->protocol != CHOICE_TCP,
+      .connections = options->connections,
+      .idle = options->idle,
+      .rates = options->rates,
+      .poisson = options->poisson,
+      .port = (uint16_t)options->port,
+  };
+}
+
+static void fill_numbers(const struct options *options, enum bench_size size, struct bench *bench) {
+  setup_description(options, bench);
+  bench->size = size;
+  bench->rounds = options->rounds ? (unsigned)options->rounds : defaults[size].rounds;
+  bench->duration_ns =
+      options->duration_ns != UINT64_MAX ? options->duration_ns : defaults[size].duration_ns;
+  bench->warmup_ns =
+      options->warmup_ns != UINT64_MAX ? options->warmup_ns : defaults[size].warmup_ns;
+}
+
+static double largest(const struct number_list *numbers) {
+  double most = 0;
+  for (size_t i = 0; i < numbers->count; i++)
+    most = numbers->at[i] > most ? numbers->at[i] : most;
+  return most;
+}
+
+static int check_descriptors(const struct bench *bench) {
+  unsigned long long limit = descriptors_raise_limit();
+  double wanted = largest(&bench->connections) + largest(&bench->idle);
+  if (wanted + SPARE_DESCRIPTORS <= (double)limit)
+    return 0;
+  complain("--connections and --idle: %.0f connections are more than a process may have here: its "
+           "limit of open files is %llu, of which %d are for other things; ask for fewer, or raise "
+           "it (ulimit -Hn)",
+           wanted, limit, (int)SPARE_DESCRIPTORS);
+  return EXIT_TROUBLE;
+}
+
+/* ---- processors, the port ---------------------------------------------------------- */
+
+static void choose_processors(const struct options *options, struct bench *bench) {
+  bench->server_cpu = options->server_cpu;
+  bench->generator_cpu = options->generator_cpu;
+  if (options->server_cpu != PROCESSOR_UNSAID)
+    return;
+  system_two_processors(&bench->server_cpu, &bench->generator_cpu);
+  if (bench->server_cpu < 0 && !options->quiet)
+    say("one processor only: server and generator share it, and each is in the other's figures");
+}
+
+static int try_port(int type, uint16_t port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+  int on = 1, error = 0;
+  int fd = socket(AF_INET, type, 0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (fd < 0)
+    return -errno;
+  /* As servers do for TCP; for UDP it would let two of them share the port. */
+  if (type == SOCK_STREAM)
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 ||
+      (type == SOCK_STREAM && listen(fd, 1) < 0))
+    error = -errno;
+  close(fd);
+  return error;
+}
+
+static int check_port(const struct bench *bench) {
+  int error = 0;
+  if (!bench->port)
+    return 0;
+  if (bench->tcp)
+    error = try_port(SOCK_STREAM, bench->port);
+  if (!error && bench->udp)
+    error = try_port(SOCK_DGRAM, bench->port);
+  if (!error)
+    return 0;
+  complain("--port=%" PRIu16
+           ": cannot be used: %s; choose another, or leave it out and each server "
+           "takes a free one",
+           bench->port, strerror(-error));
+  return EXIT_TROUBLE;
+}
+
+/* ---- who takes part ---------------------------------------------------------------- */
+
+static int check_baseline(const struct options *options, struct bench *bench) {
+  bench->baseline = options->baseline ? options->baseline : "epoll";
+  if (!options->baseline)
+    return 0;
+  const struct contestant *baseline = contestants_find(&bench->contestants, options->baseline);
+  if (baseline && baseline->available)
+    return 0;
+  if (baseline)
+    complain("--baseline=%s: cannot take part here: %s", options->baseline, baseline->reason);
+  else
+    complain("--baseline=%s: is not one of the contestants; choose one of them (see list), or name "
+             "it in --contestants too",
+             options->baseline);
+  return baseline ? EXIT_TROUBLE : EXIT_USAGE;
+}
+
+static int check_any_available(const struct bench *bench) {
+  for (size_t i = 0; i < bench->contestants.count; i++)
+    if (bench->contestants.at[i].available)
+      return 0;
+  complain("--contestants: none of them can take part here: %s: %s (see list)",
+           bench->contestants.at[0].name, bench->contestants.at[0].reason);
+  return EXIT_TROUBLE;
+}
+
+static int choose_contestants(const struct options *options, struct bench *bench) {
+  int code =
+      contestants_choose(options->contestants ? options->contestants : "all", &bench->contestants);
+  if (code)
+    return code;
+  code = check_baseline(options, bench);
+  if (!code)
+    code = check_any_available(bench);
+  if (code)
+    contestants_free(&bench->contestants);
+  return code;
+}
+
+int setup_bench(const struct options *options, struct bench *ret) {
+  fill_numbers(options, ret->size, ret);
+  int code = check_descriptors(ret);
+  if (!code)
+    code = check_port(ret);
+  if (!code)
+    code = choose_contestants(options, ret);
+  if (code)
+    return code;
+  choose_processors(options, ret);
+  if (options->quiet)
+    progress_quiet();
+  else
+    say("seed %" PRIu64 " (--seed=%" PRIu64 " makes the same order again)", ret->seed, ret->seed);
+  return 0;
+}
+
+/* ---- what is written at the end ---------------------------------------------------- */
+
+static int check_file(const char *path) {
+  FILE *file = path && strcmp(path, "-") != 0 ? fopen(path, "a") : NULL;
+  if (file)
+    fclose(file);
+  if (file || !path || strcmp(path, "-") == 0)
+    return 0;
+  complain("cannot write %s: %s", path, strerror(errno));
+  return EXIT_TROUBLE;
+}
+
+static int check_folder(const char *path) {
+  if (!path || mkdir(path, 0777) == 0 || (errno == EEXIST && access(path, W_OK | X_OK) == 0))
+    return 0;
+  complain("cannot write into %s: %s", path, strerror(errno));
+  return EXIT_TROUBLE;
+}
+
+int setup_outputs(const struct options *options) {
+  int code = check_file(options->json);
+  if (!code)
+    code = check_file(options->csv);
+  if (!code)
+    code = check_file(options->html);
+  return code ? code : check_folder(options->hgrm);
+}

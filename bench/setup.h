@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * setup.h - from options to a lab that can run: all that can be refused is refused before the first
+ * measurement, not after half an hour.
+ */
+#ifndef BENCH_SETUP_H
+#define BENCH_SETUP_H
+
+#include "bench.h"
+#include "options.h"
+
+enum {
+  EXPERIMENTS_MAX = 64
+};
+
+/* The named experiments, or those of quick or all; ends with NULL. As all below: 0, or an exit code
+ * when a line has been said. */
+int setup_experiments(const struct options *options,
+                      const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size);
+
+/* Everything else; bench->size is set. */
+int setup_bench(const struct options *options, struct bench *ret);
+
+/* Can the files that were asked for be written? */
+int setup_outputs(const struct options *options);
+
+/* As much as --help of an experiment needs. */
+void setup_description(const struct options *options, struct bench *ret);
+
+#endif

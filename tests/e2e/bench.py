@@ -1,0 +1,674 @@
+# SPDX-License-Identifier: MIT
+"""The lab's command line and engine, from outside: what it refuses, what a run writes, and that
+nothing of it stays behind. No case judges a timing."""
+import fcntl
+import json
+import math
+import os
+import pty
+import re
+import shutil
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+
+from harness import (BUILD, DEADLINE, SERVER, Output, case, check, equal, main, need_descriptors,
+                     run, skip, wait_until)
+
+BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
+TINY = ["--rounds=2", "--duration=0.2", "--warmup=0.02", "--connections=1", "--protocol=tcp"]
+EXPERIMENTS = ["latency", "load", "idle", "churn", "ring", "cascade", "timers", "handlers", "wake",
+               "overflow", "count"]
+
+folder = tempfile.TemporaryDirectory()
+
+
+def file(name):
+    return os.path.join(folder.name, name)
+
+
+def written(name, text):
+    with open(file(name), "w") as to:
+        to.write(text)
+    return file(name)
+
+
+def measured(*options, code=0, program=BENCH):
+    """Run it with --json; the document and what was printed."""
+    path = file("result.json")
+    if os.path.exists(path):
+        os.unlink(path)
+    got, out, err = run(program, *options, "--json=" + path)
+    equal(got, code, "exit code; it said %r" % err[-400:])
+    with open(path) as source:
+        return json.load(source), out.decode(), err.decode()
+
+
+class OnTerminal:
+    """The lab with stderr on a terminal of 200 columns, where it shows each step."""
+
+    def __init__(self, *options):
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 200, 0, 0))
+        self.popen = subprocess.Popen([BENCH] + list(options), stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=slave,
+                                      env=dict(os.environ, TERM="xterm", NO_COLOR="1"))
+        os.close(slave)
+        self.stderr = Output(master)
+        self.stdout = Output(os.dup(self.popen.stdout.fileno()))
+        self.popen.stdout.close()
+
+    def steps(self):
+        """What was measured, in order: ("1/2", "TCP, 1 connection", "epoll")."""
+        text = self.stderr.bytes().decode("utf-8", "replace")
+        return re.findall(r"round (\d+/\d+)  (.*?)  ([\w:+=-]+)(?=\r)", text)
+
+    def wait(self):
+        code = self.popen.wait(DEADLINE)
+        self.stderr.wait_end()
+        self.stdout.wait_end()
+        return code
+
+    def kill(self):
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as source:
+            return [int(word) for word in source.read().split()]
+    except OSError:
+        return []
+
+
+def gone(pid):
+    """It has ended; who inherits it may take its time to collect it."""
+    try:
+        with open("/proc/%d/stat" % pid) as source:
+            return source.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+# ---- help ------------------------------------------------------------------------------------
+
+
+@case("--help names every option, experiment and exit status")
+def _():
+    code, _, err = run(BENCH, "--no-such-option")
+    equal(code, 2, "exit code of an unknown option")
+    options = re.findall(r"--[a-z-]+", err.decode().split("allowed are", 1)[1])
+    check(len(options) > 15, "it names its options: %r" % err)
+    code, out, err = run(BENCH, "--help")
+    equal((code, err), (0, b""), "exit code and stderr of --help")
+    text = out.decode()
+    for option in options:
+        check(re.search(r"(?m)^  %s\b" % option, text), "--help explains %s" % option)
+    for name in EXPERIMENTS + ["quick", "all", "list", "merge", "compare", "report", "against"]:
+        check(re.search(r"\b%s\b" % name, text), "--help names %s" % name)
+    check("Exit status: 0" in text, "--help tells the exit status")
+    check(not [line for line in text.split("\n") if len(line) > 100], "no line is too long")
+
+
+@case("--help of an experiment says what it re-does, its method, points and metrics")
+def _():
+    for name in EXPERIMENTS:
+        code, out, err = run(BENCH, name, "--help")
+        equal(code, 0, "exit code of %s --help (%r)" % (name, err))
+        text = out.decode()
+        check(text.startswith(name + " - "), "%s: its title comes first" % name)
+        for heading in ("RE-DOES", "METHOD, AND HOW TO READ IT", "POINTS", "METRICS"):
+            found = re.search(r"(?m)^%s\n  \S" % heading, text)
+            check(found, "%s --help has something under %s" % (name, heading))
+        equal(err, b"", "stderr of %s --help" % name)
+
+
+@case("--version, and list with a reason for whoever is not there")
+def _():
+    code, out, _ = run(BENCH, "--version")
+    equal(code, 0, "exit code")
+    check(re.fullmatch(rb"bench \d+\.\d+\.\d+\n", out), "a version: %r" % out)
+    code, out, _ = run(BENCH, "list")
+    equal(code, 0, "exit code of list")
+    rows = dict(re.findall(r"(?m)^(\S+) +tcp\S* +(yes|no: .+)$", out.decode()))
+    _, backends, _ = run(SERVER, "--list-backends")
+    for line in backends.decode().splitlines()[1:]:
+        name = line.split()[0]
+        check(name in rows, "%s is a contestant" % name)
+        equal(rows[name] == "yes", " available" in line, "%s is available" % name)
+    for peer in ("epoll", "liburing", "event", "bufferevent", "libev", "libuv"):
+        check("peer:" + peer in rows, "peer:%s is listed" % peer)
+
+
+# ---- what it refuses --------------------------------------------------------------------------
+
+REFUSED = [
+    (2, [], "say what to measure"),
+    (2, ["nosuch"], "nosuch: there is no such experiment; there are latency, "),
+    (2, ["latency", "nosuch"], "nosuch: there is no such experiment"),
+    (2, ["latency", "--contestants=nosuch"], "--contestants=nosuch: there is no such contestant"),
+    (2, ["latency", "--contestants=peer:nosuch"], "there is no such contestant"),
+    (2, ["latency", "--contestants=epoll,"], "there is no such contestant"),
+    (2, ["latency", "--contestants=poll+nosuch=1"], "unknown option --nosuch=1"),
+    (2, ["latency", "--contestants=poll+spin=x"], "--spin=x: must be a number"),
+    (2, ["latency", "--contestants=poll+port=1"], "--port is not for contestants"),
+    (2, ["latency", "--contestants=poll", "--baseline=select"], "is not one of the contestants"),
+    (2, ["load", "--rate=0"], "a rate of 0 would send nothing"),
+    (2, ["load", "--rate=-5"], "--rate=-5: must be requests a second"),
+    (2, ["load", "--rate=10,,20"], "--rate=10,,20: must be"),
+    (2, ["load", "--rate=1e3"], "--rate=1e3: must be"),
+    (2, ["load", "--rate=nan"], "--rate=nan: must be"),
+    (2, ["latency", "--connections=0"], "--connections=0: must be whole numbers from 1"),
+    (2, ["latency", "--connections=1.5"], "--connections=1.5: must be whole numbers"),
+    (2, ["idle", "--idle=some"], "--idle=some: must be whole numbers from 0"),
+    (2, ["latency", "--rounds=0"], "--rounds=0: must be a number from 1"),
+    (2, ["latency", "--duration=0"], "--duration=0: must be seconds from"),
+    (2, ["latency", "--size=3"], "--size=3: must be a number from 16"),
+    (2, ["latency", "--protocol=sctp"], "--protocol=sctp: must be tcp, udp or both"),
+    (2, ["latency", "--cpu=0"], "--cpu=0: must be two numbers of processors"),
+    (2, ["merge", "one.json"], "merge: name two results at least"),
+    (2, ["compare", "one.json"], "compare: name two results"),
+    (2, ["report"], "report: name one result"),
+    (2, ["list", "more"], "list: takes no further names"),
+    (1, ["report", "/nonexistent/a.json"], "/nonexistent/a.json: cannot read it"),
+    (1, ["latency", "--json=/nonexistent/a.json"], "cannot write /nonexistent/a.json"),
+    (1, ["latency", "--csv=/nonexistent/a.csv"], "cannot write /nonexistent/a.csv"),
+    (1, ["latency", "--html=/nonexistent/a.html"], "cannot write /nonexistent/a.html"),
+    (1, ["latency", "--hgrm=/nonexistent/a/b"], "cannot write into /nonexistent/a/b"),
+    (1, ["latency", "--connections=9999999"], "more than a process may have here"),
+    (1, ["idle", "--idle=9999999"], "more than a process may have here"),
+]
+
+
+def refused(code, arguments, line):
+    got, out, err = run(BENCH, *(arguments + ["--quiet"]))
+    text = err.decode()
+    equal((got, out), (code, b""), "exit code and stdout of %s (%r)" % (arguments, text))
+    check(line in text, "%s says %r, not %r" % (arguments, line, text))
+    check(text.startswith("bench: ") and text.count("\n") == 1,
+          "%s says one line: %r" % (arguments, text))
+
+
+@case("what is wrong is refused in one line, before anything is measured")
+def _():
+    for code, arguments, line in REFUSED:
+        refused(code, arguments, line)
+
+
+@case("files that are not results of this version are refused in one line")
+def _():
+    good = '{"format": "ioloop-bench", "version": %s, "experiments": [], "environment": {}}'
+    for text, line in ((good % 99, "is of version 99, this bench reads version 1"),
+                       ('{"format": "ioloop-bench"}', "is of version (none)"),
+                       ('{"format": "other", "version": 1}', "is not a result of bench"),
+                       ("[1, 2]", "is not a result of bench"),
+                       ("{", "is not JSON"),
+                       ('{"format": "ioloop-bench", "version": 1}', "is not a whole result")):
+        path = written("bad.json", text)
+        refused(1, ["report", path], path + ": " + line)
+        refused(1, ["compare", path, path], line)
+
+
+@case("a port that somebody has is refused in one line")
+def _():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        refused(1, ["latency", "--port=%d" % port], "--port=%d: cannot be used" % port)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+        refused(1, ["latency", "--port=%d" % port, "--protocol=udp"], "cannot be used")
+
+
+# ---- what a run writes -------------------------------------------------------------------------
+
+TYPES = {
+    "document": {"format": str, "version": int, "created": str, "command": list, "seed": int,
+                 "interrupted": bool, "environment": dict, "experiments": list},
+    "environment": {"kernel": str, "machine": str, "cpu": (str, None), "mitigations": dict,
+                    "governor": (str, None), "hypervisor": bool, "cores": int,
+                    "memory_bytes": int, "pinning": dict, "ioloop": str, "compiler": str,
+                    "flags": str, "libraries": dict, "limits": dict},
+    "experiment": {"name": str, "title": str, "redoes": str, "method": str, "parameters": dict,
+                   "baseline": str, "contestants": list, "absent": list, "x_axis": (dict, None),
+                   "points": list, "metrics": list, "figures": list, "resolution": list,
+                   "histograms": list, "failures": list},
+    "point": {"id": str, "label": str, "group": str, "x": (float, int, None)},
+    "metric": {"id": str, "label": str, "unit": str, "better": str, "primary": bool},
+    "figure": {"contestant": str, "point": str, "metric": str, "values": list,
+               "median": (float, int), "low": (float, int), "high": (float, int),
+               "ratio": (dict, None)},
+    "ratio": {"median": (float, int), "low": (float, int), "high": (float, int), "resolved": bool},
+    "resolution": {"point": str, "metric": str, "values": list, "ratio": (dict, None)},
+    "failure": {"contestant": str, "point": str, "round": int, "reason": str, "said": str,
+                "invalid": bool},
+    "histogram": {"digits": int, "count": int, "min": int, "max": int, "sum": (float, int),
+                  "sum_squares": (float, int), "counts": list},
+}
+
+
+def check_types(what, thing):
+    equal(sorted(thing), sorted(TYPES[what]), "members of a %s" % what)
+    for member, types in TYPES[what].items():
+        types = types if isinstance(types, tuple) else (types,)
+        value = thing[member]
+        good = any(value is None if one is None else type(value) is one for one in types)
+        check(good, "%s.%s is %r" % (what, member, value))
+
+
+def check_experiment(experiment):
+    check_types("experiment", experiment)
+    points = [point["id"] for point in experiment["points"]]
+    metrics = [metric["id"] for metric in experiment["metrics"]]
+    equal(len(set(points)), len(points), "different ids of points")
+    for point in experiment["points"]:
+        check_types("point", point)
+    for metric in experiment["metrics"]:
+        check_types("metric", metric)
+        check(metric["better"] in ("lower", "higher", ""), "better is %r" % metric["better"])
+    baseline = {(f["point"], f["metric"]): f["values"] for f in experiment["figures"]
+                if f["contestant"] == experiment["baseline"]}
+    for figure in experiment["figures"]:
+        check_types("figure", figure)
+        check(figure["contestant"] in experiment["contestants"], "a contestant that took part")
+        check(figure["point"] in points and figure["metric"] in metrics, "a point and a metric")
+        check(figure["low"] <= figure["median"] <= figure["high"], "%r is in order" % figure)
+        equal(len(figure["values"]), experiment["parameters"]["rounds"], "values")
+        base = baseline.get((figure["point"], figure["metric"]), [])
+        if figure["contestant"] == experiment["baseline"] or not any(base):
+            equal(figure["ratio"], None, "the ratio of the baseline, or to nothing")
+        elif all(base) and None not in figure["values"]:
+            check(figure["ratio"], "%r has a ratio" % figure)
+        if figure["ratio"]:
+            check_types("ratio", figure["ratio"])
+    for resolution in experiment["resolution"]:
+        check_types("resolution", resolution)
+    for failure in experiment["failures"]:
+        check_types("failure", failure)
+    for entry in experiment["histograms"]:
+        check_types("histogram", entry["histogram"])
+        equal(sum(n for _, n in entry["histogram"]["counts"]), entry["histogram"]["count"],
+              "the counts of a histogram")
+
+
+@case("a tiny run writes what docs/bench-schema.md says, and prints a table")
+def _():
+    document, out, err = measured("latency", "--contestants=poll,select,blocking", "--seed=7",
+                                  *TINY)
+    check_types("document", document)
+    check_types("environment", document["environment"])
+    equal((document["format"], document["version"]), ("ioloop-bench", 1), "format and version")
+    equal((document["seed"], document["interrupted"]), (7, False), "seed and interrupted")
+    equal(document["command"][0], BENCH, "the command")
+    experiment, = document["experiments"]
+    check_experiment(experiment)
+    equal(experiment["contestants"], ["poll", "select", "blocking"], "contestants")
+    equal(experiment["baseline"], "poll", "the first is the baseline where there is no epoll")
+    parameters = experiment["parameters"]
+    equal((parameters["rounds"], parameters["duration_ns"], parameters["size"]),
+          (2, 200000000, 64), "parameters")
+    for name in experiment["contestants"]:
+        check(name in out, "%s is in the table" % name)
+    check("seed 7 " in err, "the seed is said: %r" % err)
+    equal(len([line for line in err.splitlines() if line.startswith("latency:")]), 1,
+          "one line of progress where there is no terminal")
+
+
+@case("medians and ratios are those of the values")
+def _():
+    document, _, _ = measured("latency", "--contestants=poll,select", "--rounds=3",
+                              *[option for option in TINY if "rounds" not in option])
+    experiment, = document["experiments"]
+    values = {(f["contestant"], f["point"], f["metric"]): f["values"]
+              for f in experiment["figures"]}
+    check(len(values) >= 10, "there are figures")
+    for figure in experiment["figures"]:
+        own = figure["values"]
+        had = [value for value in own if value is not None]
+        check(math.isclose(figure["median"], statistics.median(had), rel_tol=1e-9),
+              "the median of %r" % figure)
+        check(min(had) <= figure["low"] and figure["high"] <= max(had), "the interval lies within")
+        base = values[("poll", figure["point"], figure["metric"])]
+        ratios = [a / b for a, b in zip(own, base) if a is not None and b]
+        if figure["ratio"]:
+            check(math.isclose(figure["ratio"]["median"], statistics.median(ratios), rel_tol=1e-9),
+                  "the ratio of %r" % figure)
+            spans = figure["ratio"]["low"] <= 1 <= figure["ratio"]["high"]
+            equal(figure["ratio"]["resolved"], not spans, "resolved")
+
+
+@case("the table of a run is that of its file, and --json=- keeps stdout for JSON")
+def _():
+    document, out, _ = measured("latency", "--contestants=poll", *TINY)
+    code, again, err = run(BENCH, "report", file("result.json"))
+    equal((code, again.decode(), err), (0, out, b""), "report of the file")
+    code, text, err = run(BENCH, "latency", "--contestants=poll", "--json=-", "--quiet", *TINY)
+    equal((code, err), (0, b""), "exit code and stderr with --quiet")
+    equal(json.loads(text)["format"], document["format"], "JSON on stdout")
+
+
+@case("every contestant there is takes part in a round trip over TCP and UDP")
+def _():
+    document, _, _ = measured("latency", "--rounds=1", "--duration=0.05", "--warmup=0",
+                              "--connections=2")
+    experiment, = document["experiments"]
+    check_experiment(experiment)
+    _, listed, _ = run(BENCH, "list")
+    available = re.findall(r"(?m)^(\S+) +tcp\S* +yes$", listed.decode())
+    equal(sorted(experiment["contestants"]), sorted(available), "those that took part")
+    bad = [failure for failure in experiment["failures"] if not failure["invalid"]]
+    equal(bad, [], "failures")
+    absent = {entry["contestant"]: entry["reason"] for entry in experiment["absent"]}
+    check(all(absent.values()), "each that is absent has a reason: %r" % absent)
+
+
+@case("ports, connections, sizes and processors are as they were asked for")
+def _():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    document, _, _ = measured("latency", "--contestants=poll", "--rounds=1", "--duration=0.05",
+                              "--connections=3,7", "--size=100", "--port=%d" % port,
+                              "--protocol=udp", "--cpu=0,0")
+    experiment, = document["experiments"]
+    equal([point["id"] for point in experiment["points"]], ["udp-3", "udp-7"], "points")
+    equal(experiment["parameters"]["size"], 100, "size")
+    equal(document["environment"]["pinning"], {"server": 0, "generator": 0}, "pinning")
+    check(experiment["figures"], "it was measured")
+
+
+@case("idle connections are held open, and the points are those of --idle")
+def _():
+    need_descriptors(400)
+    document, _, _ = measured("idle", "--contestants=poll", "--idle=0,200", "--rounds=1",
+                              "--duration=0.05")
+    experiment, = document["experiments"]
+    equal([point["x"] for point in experiment["points"]], [0, 200], "points")
+    equal(experiment["failures"], [], "failures")
+
+
+@case("connections that ask once are counted")
+def _():
+    document, _, _ = measured("churn", "--contestants=poll", *TINY)
+    experiment, = document["experiments"]
+    rates = [f["median"] for f in experiment["figures"] if f["metric"] == "rate"]
+    check(rates and rates[0] > 0, "a rate: %r" % experiment["failures"])
+
+
+@case("rtsig loses nothing when the signal queue is too small")
+def _():
+    _, out, _ = run(SERVER, "--list-backends")
+    if not re.search(rb"(?m)^rtsig .* available", out):
+        skip("there is no rtsig here")
+    document, _, _ = measured("overflow", "--rounds=1", "--duration=0.1")
+    experiment, = document["experiments"]
+    equal(experiment["failures"], [], "failures")
+    rescues = [f["median"] for f in experiment["figures"] if f["metric"] == "rescues"]
+    check(len(rescues) >= 2 and not any(rescues), "nothing had to be rescued: %r" % rescues)
+    overflows = [f["median"] for f in experiment["figures"]
+                 if f["metric"] == "overflows" and f["contestant"] == "rtsig"
+                 and f["point"] == "queue-0"]
+    check(overflows and overflows[0] > 0, "a queue of 0 overflows: %r" % overflows)
+
+
+# ---- loops without a server ---------------------------------------------------------------------
+
+WORKLOAD = """#!%s
+import json, sys
+kind, method = sys.argv[1:3]
+print("operations=1000 ns=%%d cpu_ns=4000" %% (5000 if sys.argv[0].endswith("epoll") else 10000))
+if kind == "wake":
+    print(json.dumps({"digits": 3, "count": 4, "min": 100, "max": 400, "sum": 1000,
+                      "sum_squares": 300000, "counts": [[100, 1], [200, 1], [300, 1], [400, 1]]}))
+"""
+
+
+def beside_workloads():
+    bench = beside_a_fake("bench-workload-epoll", WORKLOAD % sys.executable)
+    place = os.path.dirname(bench)
+    for name in ("bench-workload-ioloop", "bench-peer-epoll"):
+        shutil.copy(os.path.join(place, "bench-workload-epoll"), os.path.join(place, name))
+    return bench
+
+
+def medians(experiment, metric):
+    return {(f["contestant"], f["point"]): f["median"] for f in experiment["figures"]
+            if f["metric"] == metric}
+
+
+@case("workloads: time is what they say, over their operations, against epoll by hand")
+def _():
+    bench = beside_workloads()
+    for name in ("ring", "cascade", "handlers"):
+        document, _, _ = measured(name, "--contestants=poll,peer:epoll", "--rounds=2",
+                                  program=bench)
+        experiment, = document["experiments"]
+        check_experiment(experiment)
+        equal(experiment["baseline"], "peer:epoll", "%s: baseline" % name)
+        point = experiment["points"][0]["id"]
+        times, cpus = medians(experiment, "time"), medians(experiment, "cpu")
+        equal((times["peer:epoll", point], times["poll", point]), (5, 10), "%s: time" % name)
+        equal(cpus["poll", point], 4, "%s: CPU time" % name)
+        ratios = [f["ratio"] for f in experiment["figures"]
+                  if f["contestant"] == "poll" and f["metric"] == "time"]
+        equal(ratios[0], {"median": 2, "low": 2, "high": 2, "resolved": True}, "ratio")
+
+
+@case("workloads: the histogram of wake-ups becomes percentiles")
+def _():
+    document, _, _ = measured("wake", "--contestants=poll,peer:epoll", "--rounds=2",
+                              program=beside_workloads())
+    experiment, = document["experiments"]
+    check_experiment(experiment)
+    equal(medians(experiment, "p50")["poll", "sleeping"], 200, "the median")
+    equal({entry["histogram"]["count"] for entry in experiment["histograms"]}, {8},
+          "values of both rounds")
+
+
+@case("workloads: each library's timers once, and epoll by hand has none")
+def _():
+    document, _, _ = measured("timers", "--contestants=poll,select,peer:epoll", "--rounds=1",
+                              program=beside_workloads())
+    experiment, = document["experiments"]
+    equal(experiment["contestants"], ["poll"], "contestants")
+    equal(experiment["absent"][0]["contestant"], "peer:epoll", "who has none")
+    equal({point["id"].split("-")[0] for point in experiment["points"]},
+          {"add", "rearm", "cancel", "fire"}, "operations")
+
+
+@case("workloads that are not built are absent, with the reason")
+def _():
+    bench = beside_a_fake("bench-peer-libuv", "#!/bin/sh\nexit 1\n")
+    document, _, _ = measured("ring", "--contestants=poll,peer:libuv", "--rounds=1",
+                              program=bench, code=1)
+    absent = {entry["contestant"]: entry["reason"]
+              for entry in document["experiments"][0]["absent"]}
+    equal(absent["peer:libuv"], "not built: needs libuv", "the reason")
+
+
+# ---- counting ------------------------------------------------------------------------------------
+
+
+@case("system calls are counted with strace, instructions with valgrind, or said to be missing")
+def _():
+    document, _, _ = measured("count", "--contestants=poll")
+    experiment, = document["experiments"]
+    labels = {point["id"]: point["label"] for point in experiment["points"]}
+    for metric, tool in (("calls", "strace"), ("instructions", "valgrind")):
+        point = "%s-request-1" % metric
+        if not shutil.which(tool):
+            check("not installed" in labels[point], "%s is said to be missing" % tool)
+            continue
+        failed = [f for f in experiment["failures"] if f["point"] == point]
+        if failed and "Operation not permitted" in failed[0]["said"]:
+            continue  # this sandbox allows no tracing
+        count = medians(experiment, metric).get(("poll", point))
+        check(count is not None, "%s a request: %r" % (metric, failed))
+        if metric == "calls":  # poll, recv, send: three, and four where it looks once more
+            check(3 <= count <= 4, "system calls a request: %r" % count)
+        else:
+            check(100 < count < 5000, "instructions a request: %r" % count)
+
+
+@case("one processor is said, and nobody is pinned")
+def _():
+    if not shutil.which("taskset"):
+        skip("there is no taskset here")
+    path = file("one.json")
+    code, _, err = run(BENCH, "latency", "--contestants=poll", "--json=" + path, *TINY,
+                       wrapper=["taskset", "-c", "0"])
+    equal(code, 0, "exit code")
+    check(b"one processor only" in err, "it is said: %r" % err)
+    with open(path) as source:
+        equal(json.load(source)["environment"]["pinning"], {"server": None, "generator": None},
+              "pinning")
+
+
+# ---- the order -------------------------------------------------------------------------------------
+
+
+def order(seed):
+    run_on_terminal = OnTerminal("latency", "--contestants=poll,select,epoll", "--duration=0.02",
+                                 "--warmup=0", "--rounds=4", "--connections=1,2",
+                                 "--protocol=tcp", "--seed=%d" % seed)
+    try:
+        equal(run_on_terminal.wait(), 0, "exit code")
+        return run_on_terminal.steps()
+    finally:
+        run_on_terminal.kill()
+
+
+@case("the order is shuffled in each round, the same by the same seed")
+def _():
+    first = order(1)
+    equal(len(first), 4 * 2 * 4, "steps: rounds, points, contestants and the baseline again")
+    equal(order(1), first, "the order by the same seed")
+    check(order(2) != first, "another seed makes another order")
+    rounds = {}
+    for which, point, contestant in first:
+        rounds.setdefault((which, point), []).append(contestant)
+    for names in rounds.values():
+        equal(sorted(names), ["epoll", "epoll", "poll", "select"], "all, and the baseline twice")
+    check(len({tuple(names) for names in rounds.values()}) > 1, "not always the same order")
+
+
+# ---- what goes wrong -------------------------------------------------------------------------------
+
+FAKE = """#!%s
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[2]))) as server:
+    print("listening", server.getsockname()[1], flush=True)
+    peer, _ = server.accept()
+    for _ in range(3):
+        peer.sendall(peer.recv(65536))
+    print("fake: out of luck", file=sys.stderr, flush=True)
+    sys.exit(3)
+"""
+
+
+def beside_a_fake(name, text):
+    """A folder with the lab, the server, and a fake of one peer."""
+    place = tempfile.mkdtemp(dir=folder.name)
+    shutil.copy(BENCH, os.path.join(place, "bench"))
+    os.symlink(os.path.abspath(SERVER), os.path.join(place, "server"))
+    path = os.path.join(place, name)
+    with open(path, "w") as to:
+        to.write(text)
+    os.chmod(path, 0o755)
+    return os.path.join(place, "bench")
+
+
+@case("a contestant that dies in the run is reported with its last words, the others go on")
+def _():
+    bench = beside_a_fake("bench-peer-epoll", FAKE % sys.executable)
+    document, out, _ = measured("latency", "--contestants=peer:epoll,poll", "--baseline=poll",
+                                "--rounds=3", *TINY[1:], program=bench)
+    experiment, = document["experiments"]
+    check_experiment(experiment)
+    equal({f["contestant"] for f in experiment["figures"]}, {"poll"}, "those with figures")
+    failures = experiment["failures"]
+    equal([f["round"] for f in failures], [1, 2], "rounds that failed, then it was left out")
+    for failure in failures:
+        equal(failure["contestant"], "peer:epoll", "who failed")
+        check("died" in failure["reason"], "the reason: %r" % failure)
+        check("fake: out of luck" in failure["said"] and "exit code 3" in failure["said"],
+              "its last words: %r" % failure)
+    check("fake: out of luck" in out, "the table has them too")
+
+
+@case("a contestant that cannot start is reported with its last words")
+def _():
+    bench = beside_a_fake("bench-peer-epoll", "#!/bin/sh\necho cannot: no such thing >&2\nexit 1\n")
+    document, _, err = measured("latency", "--contestants=peer:epoll", *TINY, program=bench,
+                                code=1)
+    experiment, = document["experiments"]
+    equal(experiment["figures"], [], "figures")
+    check("cannot: no such thing" in experiment["failures"][0]["said"], "its last words")
+    check("nothing could be measured" in err, "the exit code is explained: %r" % err)
+
+
+@case("Ctrl-C prints what is there, leaves no process and exits as a shell expects")
+def _():
+    path = file("interrupted.json")
+    lab = OnTerminal("latency", "--contestants=poll,select", "--rounds=500", "--json=" + path,
+                     "--duration=0.05", "--warmup=0", "--connections=1", "--protocol=tcp")
+    try:
+        lab.stderr.wait_match(rb"round 3/500", "the third round")
+        started = wait_until(lambda: children(lab.popen.pid), "a server or a generator")
+        lab.popen.send_signal(signal.SIGINT)
+        equal(lab.wait(), 130, "exit code")
+    finally:
+        lab.kill()
+    for pid in started:
+        wait_until(lambda: gone(pid), "process %d to be gone" % pid)
+    with open(path) as source:
+        document = json.load(source)
+    check(document["interrupted"], "it says that it was interrupted")
+    experiment, = document["experiments"]
+    figures = experiment["figures"]
+    check(figures and all(len(f["values"]) >= 2 for f in figures), "what was measured is there")
+    check(b"poll" in lab.stdout.bytes(), "and printed")
+
+
+@case("what it started does not outlive it, however it ends")
+def _():
+    if not sys.platform.startswith("linux"):
+        skip("only Linux ends the child of a parent that was killed")
+    lab = OnTerminal("latency", "--contestants=poll", "--duration=60", "--connections=1",
+                     "--protocol=tcp")
+    try:
+        started = wait_until(lambda: len(children(lab.popen.pid)) >= 2 and children(lab.popen.pid),
+                             "a server and a generator")
+        lab.popen.kill()
+        lab.popen.wait()
+    finally:
+        lab.kill()
+    for pid in started:
+        wait_until(lambda: gone(pid), "process %d to be gone" % pid)
+
+
+@case("two results of the same are merged, and compare with themselves without a regression")
+def _():
+    paths = [file("a.json"), file("b.json"), file("ab.json")]
+    for path in paths[:2]:
+        equal(run(BENCH, "latency", "--contestants=poll,select", "--seed=3", "--quiet",
+                  "--json=" + path, *TINY)[0], 0, "exit code of a run")
+    code, _, err = run(BENCH, "merge", "-o", paths[2], *paths[:2])
+    equal((code, err), (0, b""), "exit code and stderr of merge")
+    with open(paths[2]) as source:
+        experiment, = json.load(source)["experiments"]
+    equal({len(f["values"]) for f in experiment["figures"]}, {4}, "rounds side by side")
+    equal(run(BENCH, "compare", paths[0], paths[0])[0], 0, "exit code of compare")
+
+
+if __name__ == "__main__":
+    main()

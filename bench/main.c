@@ -198,8 +198,10 @@ static void spell_out(int argc, char **argv) {
 int main(int argc, char **argv) {
   say_begin(argv[0]);
   programs_begin(argv[0]);
-  if (argc > 1 && strcmp(argv[1], "against") == 0)
+  if (argc > 1 && strcmp(argv[1], "against") == 0) {
+    say_begin("bench against"); /* in its complaints and its --help */
     return against_main(argc - 1, argv + 1);
+  }
   spell_out(argc, argv);
   const char **words = calloc((size_t)argc + 1, sizeof *words);
   if (!words)

@@ -130,6 +130,15 @@ def _():
         equal(err, b"", "stderr of %s --help" % name)
 
 
+@case("bench against has a command line of its own")
+def _():
+    code, out, _ = run(BENCH, "against", "--help")
+    equal(code, 0, "exit code of against --help")
+    check(out.startswith(b"bench against "), "its name: %r" % out[:60])
+    code, _, err = run(BENCH, "against")
+    equal((code, err[:15]), (2, b"bench against: "), "what it says without a server")
+
+
 @case("--version, and list with a reason for whoever is not there")
 def _():
     code, out, _ = run(BENCH, "--version")

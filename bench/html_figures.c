@@ -11,29 +11,48 @@
 #include "histogram.h"
 
 enum {
-  POINTS_BESIDE = 7 /* columns that fit beside each other on 1280 px */
+  POINTS_BESIDE = 5 /* columns that fit beside each other on 1280 px */
 };
 
 /* ---- figures ---------------------------------------------------------------------------- */
 
-static void put_interval(struct page *page, const char *kind, const json_t *of, double factor,
+static void put_interval(struct page *page, const json_t *of, double factor,
                          const char *(*words)(char[QUANTITY_SIZE], double)) {
   char low[QUANTITY_SIZE], high[QUANTITY_SIZE];
   if (isfinite(number_of(of, "low")) && isfinite(number_of(of, "high")))
-    html_print(page->to, "<span class=\"%s\">%s – %s</span>", kind,
+    html_print(page->to, "<span class=\"interval\">%s – %s</span>",
                words(low, number_of(of, "low") * factor),
                words(high, number_of(of, "high") * factor));
+  else
+    fputs("<span></span>", page->to);
 }
 
 static void put_ratio(struct page *page, const json_t *ratio, const json_t *metric) {
   char median[QUANTITY_SIZE];
-  if (!isfinite(number_of(ratio, "median")))
+  if (!isfinite(number_of(ratio, "median"))) {
+    fputs("<span></span>", page->to);
     return;
+  }
   const char *verdict = html_verdict(ratio, metric);
-  html_print(page->to, "<span class=\"ratio %s\">%s%s</span>", verdict,
+  html_print(page->to, "<span><span class=\"ratio %s\">%s%s</span></span>", verdict,
              strcmp(verdict, "same") == 0 ? "≈ " : "× ",
              ratio_text(median, number_of(ratio, "median")));
-  put_interval(page, "interval", ratio, 1, ratio_text);
+}
+
+/* Four in a square: value and ratio, below each its interval. */
+static void put_square(struct page *page, const json_t *figure, const json_t *ratio,
+                       const json_t *metric, double factor) {
+  char median[QUANTITY_SIZE];
+  double value = number_of(figure, "median");
+  fputs("<div class=\"square\">", page->to);
+  html_print(page->to, "<span class=\"value\">%s</span>",
+             isfinite(value) ? quantity_text(median, value * factor)
+             : figure        ? "–"
+                             : "");
+  put_ratio(page, ratio, metric);
+  put_interval(page, figure, factor, quantity_text);
+  put_interval(page, ratio, 1, ratio_text);
+  fputs("</div>", page->to);
 }
 
 static void put_ratio_attributes(struct page *page, const json_t *ratio) {
@@ -51,7 +70,6 @@ static void put_keys(struct page *page, const struct view *view, size_t point, s
 
 static void put_figure(struct page *page, const struct view *view, const json_t *figure,
                        size_t point, size_t metric, double factor) {
-  char median[QUANTITY_SIZE];
   if (!figure) {
     fputs("<td class=\"none\">–</td>", page->to);
     return;
@@ -64,11 +82,8 @@ static void put_figure(struct page *page, const struct view *view, const json_t 
   html_attribute(page->to, "data-high", json_object_get(figure, "high"));
   html_attribute(page->to, "data-rounds", json_object_get(figure, "values"));
   put_ratio_attributes(page, ratio);
-  double value = number_of(figure, "median");
-  html_print(page->to, "><span class=\"value\">%s</span>",
-             isfinite(value) ? quantity_text(median, value * factor) : "–");
-  put_interval(page, "interval", figure, factor, quantity_text);
-  put_ratio(page, ratio, view_metric(view, metric));
+  fputc('>', page->to);
+  put_square(page, figure, ratio, view_metric(view, metric), factor);
   fputs("</td>", page->to);
 }
 
@@ -84,10 +99,7 @@ static void put_again(struct page *page, const struct view *view, size_t metric,
     html_attribute(page->to, "data-rounds", json_object_get(again, "values"));
     put_ratio_attributes(page, ratio);
     fputc('>', page->to);
-    if (isfinite(number_of(ratio, "median")))
-      put_ratio(page, ratio, view_metric(view, metric));
-    else
-      fputs("–", page->to);
+    put_square(page, NULL, ratio, view_metric(view, metric), 1);
     fputs("</td>", page->to);
   }
   fputs("</tr>\n", page->to);

@@ -92,27 +92,40 @@ static void put_frame(FILE *script) {
         script);
 }
 
-/* A power of ten without the zeros of three digits: 1, not 1.00. */
+/* A number that was chosen, not measured, has no digits to show off: 1, not 1.00. */
 static const char *tick_text(char to[QUANTITY_SIZE], double value) {
-  if (value >= 0.5 && value < 5000)
-    snprintf(to, QUANTITY_SIZE, "%.0f", value);
+  if (fabs(value) < 1000)
+    snprintf(to, QUANTITY_SIZE, "%.6g", value);
   else
     quantity_text(to, value);
   return to;
 }
 
-/* A logarithmic axis whose ticks have each its own unit: 10 µs, 1 ms. */
+/* "10 µs", "1 ms": a tick with a unit of its own, where the axis spans several. */
+static void put_tick(FILE *script, const char *unit, double raw, double at) {
+  struct scale own = scale_for(unit, raw * (1 + 1e-9));
+  char number[QUANTITY_SIZE], text[QUANTITY_SIZE + UNIT_SIZE];
+  snprintf(text, sizeof text, "%s %s", tick_text(number, raw * own.factor), own.unit);
+  gnuplot_string(script, text);
+  fprintf(script, " %.9g", at);
+}
+
+/* A logarithmic axis no longer than its values, with 2 and 5 between the tens where that is short.
+ */
 static void put_decades(struct plot *plot, const char *unit, double factor) {
-  fputs("set logscale y\nset format y ''\nset ytics add (", plot->script);
+  static const double steps[] = {1, 2, 5};
+  size_t count = plot->most > 200 * plot->least ? 1 : 3;
+  fprintf(plot->script, "set logscale y\nset yrange [%.9g:%.9g]\nset format y ''\nset ytics add (",
+          plot->least / 1.15, plot->most * 1.15);
   int first = (int)floor(log10(plot->least)), last = (int)ceil(log10(plot->most));
+  const char *between = "";
   for (int decade = first; decade <= last; decade++) {
-    double value = pow(10, decade);
-    struct scale own = scale_for(unit, value / factor * (1 + 1e-9));
-    char number[QUANTITY_SIZE], text[QUANTITY_SIZE + UNIT_SIZE];
-    snprintf(text, sizeof text, "%s %s", tick_text(number, value / factor * own.factor), own.unit);
-    fputs(decade == first ? "" : ", ", plot->script);
-    gnuplot_string(plot->script, text);
-    fprintf(plot->script, " 1e%d", decade);
+    for (size_t i = 0; i < count; i++) {
+      double value = steps[i] * pow(10, decade);
+      fputs(between, plot->script);
+      put_tick(plot->script, unit, value / factor, value);
+      between = ", ";
+    }
   }
   fputs(")\n", plot->script);
 }
@@ -219,16 +232,20 @@ void plot_curves(struct page *page, const struct view *view, size_t point) {
 /* Where x = 0 stands on a logarithmic axis: a step to the left of the smallest that is not 0. */
 struct axis {
   bool log;
-  double zero;
+  double zero, least, most;
 };
 
 static struct axis axis_of(const struct view *view) {
   const json_t *x_axis = json_object_get(view->experiment, "x_axis");
-  struct axis axis = {.log = json_is_true(json_object_get(x_axis, "log")), .zero = INFINITY};
+  struct axis axis = {.log = json_is_true(json_object_get(x_axis, "log")),
+                      .zero = INFINITY,
+                      .least = INFINITY,
+                      .most = -INFINITY};
   for (size_t point = 0; point < view->points; point++) {
     double x = number_of(view_point(view, point), "x");
-    if (x > 0)
-      axis.zero = fmin(axis.zero, x / 4);
+    axis.zero = x > 0 ? fmin(axis.zero, x / 4) : axis.zero;
+    axis.least = fmin(axis.least, x);
+    axis.most = fmax(axis.most, x);
   }
   axis.log = axis.log && isfinite(axis.zero);
   return axis;
@@ -238,25 +255,49 @@ static double place(const struct axis *axis, double x) {
   return axis->log && x <= 0 ? axis->zero : x;
 }
 
-static void put_x_axis(struct plot *plot, const struct axis *axis, size_t first, size_t last) {
-  const json_t *x_axis = json_object_get(plot->view->experiment, "x_axis");
+/* Where on the axis, 0 to 1 from its first to its last point. */
+static double share(const struct axis *axis, double x) {
+  double least = place(axis, axis->least), most = axis->most;
+  if (!(most > least))
+    return 0.5;
+  return axis->log ? log(place(axis, x) / least) / log(most / least) : (x - least) / (most - least);
+}
+
+static void put_x_range(FILE *script, const struct axis *axis) {
+  double least = place(axis, axis->least), most = axis->most;
+  double margin = axis->log ? pow(most / least, 0.03) : 0.03 * (most - least);
   if (axis->log)
-    fputs("set logscale x\n", plot->script);
-  fputs("set offsets graph 0.02, graph 0.02, 0, 0\nset xlabel ", plot->script);
-  gnuplot_string(plot->script, text_of(x_axis, "label"));
-  fputc('\n', plot->script);
-  if (last - first > X_LABELS_MOST)
-    return;
+    fputs("set logscale x\n", script);
+  if (most > least)
+    fprintf(script, "set xrange [%.9g:%.9g]\n", axis->log ? least / margin : least - margin,
+            axis->log ? most * margin : most + margin);
+}
+
+/* A tick a point; its label from the right, as long as it does not meet the one before. */
+static void put_x_tics(struct plot *plot, const struct axis *axis, size_t first, size_t last) {
   const char *between = "set xtics (";
-  for (size_t point = first; point < last; point++) {
+  double before = INFINITY;
+  for (size_t point = last; point-- > first;) {
     double x = number_of(view_point(plot->view, point), "x");
     char text[QUANTITY_SIZE];
     if (!isfinite(x))
       continue;
-    fprintf(plot->script, "%s'%s' %.9g", between, quantity_text(text, x), place(axis, x));
+    bool room = fabs(before - share(axis, x)) > 0.07;
+    fprintf(plot->script, "%s'%s' %.9g", between, room ? tick_text(text, x) : "", place(axis, x));
+    before = room ? share(axis, x) : before;
     between = ", ";
   }
   fputs(*between == ',' ? ")\n" : "", plot->script);
+}
+
+static void put_x_axis(struct plot *plot, const struct axis *axis, size_t first, size_t last) {
+  const json_t *x_axis = json_object_get(plot->view->experiment, "x_axis");
+  put_x_range(plot->script, axis);
+  fputs("set xlabel ", plot->script);
+  gnuplot_string(plot->script, text_of(x_axis, "label"));
+  fputc('\n', plot->script);
+  if (last - first <= X_LABELS_MOST)
+    put_x_tics(plot, axis, first, last);
 }
 
 static void put_line(struct plot *plot, const struct axis *axis, const struct scale *scale,
@@ -308,19 +349,41 @@ void plot_lines(struct page *page, const struct view *view, size_t metric, size_
 /* ---- ratios
  * --------------------------------------------------------------------------------------- */
 
+/* Coloured as in the heat map: grey where no difference is resolved, else better or worse. */
+static const struct {
+  enum verdict verdict;
+  const char *colour;
+  int shape;
+} dots[] = {
+    {VERDICT_UNRESOLVED, SVG_NEUTRAL, 6},
+    {VERDICT_BETTER, SVG_BETTER, 7},
+    {VERDICT_WORSE, SVG_WORSE, 7},
+    {VERDICT_OTHER, SVG_NEUTRAL, 7},
+};
+
+enum {
+  DOTS = sizeof dots / sizeof *dots
+};
+
 static void put_dots(struct plot *plot, size_t metric, size_t point) {
-  for (int resolved = 0; resolved < 2; resolved++) {
-    fprintf(plot->script, "$r%d << EOD\n", resolved);
+  for (size_t kind = 0; kind < DOTS; kind++) {
+    fprintf(plot->script, "$r%zu << EOD\n", kind);
     for (size_t i = 0; i < plot->count; i++) {
       const json_t *figure = view_figure(plot->view, plot->lines[i].contestant, point, metric);
       const json_t *ratio = json_object_get(figure, "ratio");
-      bool is = json_is_true(json_object_get(ratio, "resolved"));
-      if (is == (resolved == 1))
+      if (verdict_of(ratio, view_metric(plot->view, metric)) == dots[kind].verdict)
         fprintf(plot->script, "%.9g %zu %.9g %.9g\n", number_of(ratio, "median"), i + 1,
                 number_of(ratio, "low"), number_of(ratio, "high"));
     }
     fputs("NaN NaN NaN NaN\nEOD\n", plot->script); /* one at least: an empty one is an error */
   }
+}
+
+static void draw_dots(struct plot *plot) {
+  for (size_t kind = 0; kind < DOTS; kind++)
+    fprintf(plot->script, "%s$r%zu using 1:2:3:4 with xerrorbars lc rgb '%s' lw 2 pt %d ps 0.8",
+            kind == 0 ? "plot " : ", ", kind, dots[kind].colour, dots[kind].shape);
+  fputc('\n', plot->script);
 }
 
 static void put_names(struct plot *plot) {
@@ -337,12 +400,12 @@ static void put_ratio_axis(struct plot *plot) {
   double least = fmin(plot->least, 0.9), most = fmax(plot->most, 1.1);
   if (most > 3 * least)
     fputs("set logscale x 2\n", plot->script);
-  fprintf(
-      plot->script,
-      "set xrange [%.9g:%.9g]\nset format x '%%g'\nset xtics autofreq\nset arrow from 1, graph 0 "
-      "to 1, graph 1 nohead lc rgb 'black' lw 1\nunset key\nset rmargin 2\nset tmargin 0.5\n"
-      "set bmargin 1.5\n",
-      least / 1.05, most * 1.05);
+  fprintf(plot->script,
+          "set xrange [%.9g:%.9g]\nset format x '%%g'\nset xtics autofreq font ',11'\nset arrow "
+          "from 1, graph 0 "
+          "to 1, graph 1 nohead lc rgb 'black' lw 1\nunset key\nset rmargin 2\nset tmargin 0.5\n"
+          "set bmargin 1.8\n",
+          least / 1.05, most * 1.05);
 }
 
 void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point) {
@@ -364,14 +427,11 @@ void plot_ratios(struct page *page, const struct view *view, size_t metric, size
     put_dots(&plot, metric, point);
     put_names(&plot);
     put_ratio_axis(&plot);
-    fprintf(plot.script,
-            "plot $r0 using 1:2:3:4 with xerrorbars lc rgb '%s' lw 1.5 pt 6 ps 0.7, "
-            "$r1 using 1:2:3:4 with xerrorbars lc rgb '%s' lw 2 pt 7 ps 0.8\n",
-            SVG_NEUTRAL, svg_colours[0]);
+    draw_dots(&plot);
     snprintf(reading, sizeof reading, "%.80s, ratio to %.48s",
              text_of(view_metric(view, metric), "label"), text_of(view->experiment, "baseline"));
     put_figure(page, &plot, view_label(view, point, label), reading, SMALL_WIDTH,
-               40 + ROW_HEIGHT * (int)plot.count);
+               46 + ROW_HEIGHT * (int)plot.count);
   }
   plot_end(&plot);
 }

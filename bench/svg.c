@@ -19,7 +19,7 @@ struct replacement {
 };
 
 enum {
-  REPLACEMENTS = 16
+  REPLACEMENTS = 19
 };
 
 static void colour_replacement(struct replacement *ret, const char *hex, const char *to) {
@@ -38,9 +38,14 @@ static size_t replacements(struct replacement list[REPLACEMENTS], const char *pr
   }
   colour_replacement(&list[count++], SVG_GRID, "grid");
   colour_replacement(&list[count++], SVG_NEUTRAL, "neutral");
-  static const char *const black[][2] = {{"\"black\"", "\"currentColor\""},
+  colour_replacement(&list[count++], SVG_BETTER, "better-4");
+  colour_replacement(&list[count++], SVG_WORSE, "worse-4");
+  /* Black is what the page writes in. */
+  static const char *const black[][2] = {{"rgb(  0,   0,   0)", "currentColor"},
+                                         {"\"#000000\"", "\"currentColor\""},
+                                         {"\"black\"", "\"currentColor\""},
                                          {"'black'", "'currentColor'"}};
-  for (size_t i = 0; i < 2; i++, count++) {
+  for (size_t i = 0; i < 4; i++, count++) {
     snprintf(list[count].from, sizeof list[count].from, "%s", black[i][0]);
     snprintf(list[count].to, sizeof list[count].to, "%s", black[i][1]);
   }

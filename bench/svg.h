@@ -11,6 +11,8 @@
 extern const char *const svg_colours[8];
 #define SVG_GRID    "#a0a0a0" /* --grid of the page */
 #define SVG_NEUTRAL "#707070" /* --neutral */
+#define SVG_BETTER  "#1c6fb3" /* --better-4 */
+#define SVG_WORSE   "#b84e00" /* --worse-4 */
 
 /*
  * Copy `from` (gnuplot's svg terminal, name '`prefix`') without what a page must not have: the XML

@@ -151,11 +151,12 @@ struct scale view_scale(const struct view *view, size_t metric, size_t first, si
 
 size_t view_run(const struct view *view, size_t first, size_t most) {
   const char *group = text_of(view_point(view, first), "group");
-  size_t count = 1;
-  while (count < most && first + count < view->points &&
-         strcmp(text_of(view_point(view, first + count), "group"), group) == 0)
-    count++;
-  return count;
+  size_t left = 1;
+  while (first + left < view->points &&
+         strcmp(text_of(view_point(view, first + left), "group"), group) == 0)
+    left++;
+  size_t tables = (left + most - 1) / most;
+  return (left + tables - 1) / tables;
 }
 
 const char *metric_reading(char to[96], const json_t *metric, const struct scale *scale) {

@@ -52,7 +52,8 @@ size_t view_first_primary(const struct view *view);
 /* One scale for all figures of a metric at points[first] to points[last - 1]. */
 struct scale view_scale(const struct view *view, size_t metric, size_t first, size_t last);
 
-/* How many points from `first` on share its group, at most `most`: what one table shows. */
+/* How many of the points from `first` on one table shall show: they share its group and are at
+ * most `most` (at least 1), and what follows is shared out evenly: 7 points are 4 and 3. */
 size_t view_run(const struct view *view, size_t first, size_t most);
 
 /* "µs, lower is better": what stands beside a metric's label. */

@@ -42,7 +42,7 @@ static size_t replacements(struct replacement list[REPLACEMENTS], const char *pr
   colour_replacement(&list[count++], SVG_WORSE, "worse-4");
   /* Black is what the page writes in. */
   static const char *const black[][2] = {{"rgb(  0,   0,   0)", "currentColor"},
-                                         {"\"#000000\"", "\"currentColor\""},
+                                         {"rgb(0,0,0)", "currentColor"},
                                          {"\"black\"", "\"currentColor\""},
                                          {"'black'", "'currentColor'"}};
   for (size_t i = 0; i < 4; i++, count++) {

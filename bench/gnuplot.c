@@ -69,16 +69,23 @@ bool gnuplot_present(void) {
 }
 
 /* Within single quotes gnuplot interprets nothing but the quote itself, which is doubled. */
-void gnuplot_string(FILE *script, const char *text) {
+static void put_quoted(FILE *script, const char *text, const char *doubled) {
   fputc('\'', script);
   for (; *text; text++) {
     unsigned char byte = (unsigned char)*text;
-    if (byte == '\'')
-      fputs("''", script);
-    else
-      fputc(byte < ' ' || byte == 0x7f ? ' ' : byte, script);
+    fputc(byte < ' ' || byte == 0x7f ? ' ' : byte, script);
+    if (strchr(doubled, byte))
+      fputc(byte, script);
   }
   fputc('\'', script);
+}
+
+void gnuplot_string(FILE *script, const char *text) {
+  put_quoted(script, text, "'");
+}
+
+void gnuplot_tick(FILE *script, const char *text) {
+  put_quoted(script, text, "'%");
 }
 
 void gnuplot_series(FILE *script, size_t series) {

@@ -19,6 +19,9 @@ bool gnuplot_present(void);
 /* Text as a gnuplot string, quotes around it. */
 void gnuplot_string(FILE *script, const char *text);
 
+/* The same for the label of a tick, which gnuplot takes for a format. */
+void gnuplot_tick(FILE *script, const char *text);
+
 /* "lc rgb '#0072b2' dt 1 pt 5 …": how the series of that number looks in every plot. */
 void gnuplot_series(FILE *script, size_t series);
 

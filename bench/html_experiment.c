@@ -110,6 +110,20 @@ static void put_failures(struct page *page, const json_t *experiment) {
   fputs("</ul>\n", page->to);
 }
 
+/* The whole command alone makes the same figures again: what an experiment does by itself (its
+ * size, the arrivals drawn before it) may differ from what it does among others. */
+static void put_command(struct page *page, const json_t *experiment) {
+  const json_t *words = json_object_get(page->document, "command");
+  const char *name = text_of(experiment, "name");
+  const char *ran = json_string_value(json_array_get(words, 1));
+  html_print(page->to, "<pre class=\"command\">%s</pre>\n", page->command);
+  if (!ran || strcmp(ran, name) != 0)
+    html_print(page->to,
+               "<p>That runs all of this page again; <code>bench %s</code> runs this "
+               "experiment alone, in full.</p>\n",
+               name);
+}
+
 void html_experiment(struct page *page, const struct view *view, size_t number) {
   const json_t *experiment = view->experiment;
   html_print(page->to,
@@ -124,5 +138,6 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
   put_failures(page, experiment);
   fputs("<h3>How it was run</h3>\n", page->to);
   put_parameters(page, experiment);
-  html_print(page->to, "<pre class=\"command\">%s</pre>\n</section>\n", page->command);
+  put_command(page, experiment);
+  fputs("</section>\n", page->to);
 }

@@ -79,8 +79,8 @@ static void put_figure(struct page *page, struct plot *plot, const char *title, 
              title, reading, title, reading);
   int r = gnuplot_draw(plot->script, prefix, width, height, page->to, said, sizeof said);
   if (r)
-    html_print(page->to, "<p class=\"note\">gnuplot could not draw this: %s</p><pre>%s</pre>",
-               strerror(-r), said);
+    html_print(page->to, "<p class=\"note\">gnuplot could not draw this:</p><pre>%s</pre>",
+               *said ? said : strerror(-r));
   fputs("</div></figure>\n", page->to);
 }
 
@@ -106,7 +106,7 @@ static void put_tick(FILE *script, const char *unit, double raw, double at) {
   struct scale own = scale_for(unit, raw * (1 + 1e-9));
   char number[QUANTITY_SIZE], text[QUANTITY_SIZE + UNIT_SIZE];
   snprintf(text, sizeof text, "%s %s", tick_text(number, raw * own.factor), own.unit);
-  gnuplot_string(script, text);
+  gnuplot_tick(script, text);
   fprintf(script, " %.9g", at);
 }
 
@@ -390,7 +390,7 @@ static void put_names(struct plot *plot) {
   fputs("set ytics (", plot->script);
   for (size_t i = 0; i < plot->count; i++) {
     fputs(i == 0 ? "" : ", ", plot->script);
-    gnuplot_string(plot->script, view_contestant(plot->view, plot->lines[i].contestant));
+    gnuplot_tick(plot->script, view_contestant(plot->view, plot->lines[i].contestant));
     fprintf(plot->script, " %zu", i + 1);
   }
   fprintf(plot->script, ") scale 0\nset yrange [%zu.6:0.4]\n", plot->count);

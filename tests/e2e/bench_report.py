@@ -1,0 +1,598 @@
+# SPDX-License-Identifier: MIT
+"""The reports that `bench report` makes of a result: the table on the terminal, and the page."""
+import fcntl
+import html.parser
+import json
+import math
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import termios
+import zlib
+
+import bench_documents
+from harness import BUILD, Output, Process, case, check, equal, main, run, skip
+
+BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
+ESCAPE = b"\x1b"
+
+
+# ---- making reports ------------------------------------------------------------------------
+
+folder = tempfile.TemporaryDirectory(prefix="ioloop-report-")
+DOCUMENT = bench_documents.document()
+pages = {}
+
+
+def path_of(name):
+    return os.path.join(folder.name, name)
+
+
+def save(document, name):
+    with open(path_of(name), "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    return path_of(name)
+
+
+def page_of(document=None, name="imagined", env=None):
+    """The page of a document: its text, and parsed. Made once for each name."""
+    if name not in pages:
+        source = save(document or DOCUMENT, name + ".json")
+        code, _, err = run(BENCH, "report", source, "--html=" + path_of(name + ".html"), env=env)
+        equal((code, err), (0, b""), "exit code and stderr")
+        with open(path_of(name + ".html"), encoding="utf-8") as file:
+            text = file.read()
+        pages[name] = (text, Page(text))
+    return pages[name]
+
+
+def table_of(document, name="imagined", **more):
+    code, out, err = run(BENCH, "report", save(document, name + ".json"), **more)
+    equal((code, err), (0, b""), "exit code and stderr")
+    return out
+
+
+class Page(html.parser.HTMLParser):
+    """Elements with their attributes and text, and which of them are left open."""
+    VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.disorder = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append({"tag": tag, "attrs": dict(attrs), "text": "", "inside": list(self.open),
+                              "all": attrs})
+        if tag not in self.VOID:
+            self.open.append(self.elements[-1])
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1]["tag"] != tag:
+            self.disorder.append("</%s>, line %d" % (tag, self.getpos()[0]))
+        else:
+            self.open.pop()
+
+    def handle_data(self, data):
+        for element in self.open:
+            element["text"] += data
+
+    def find(self, tag, *attributes):
+        return [e for e in self.elements if e["tag"] == tag and all(a in e["attrs"] for a in attributes)]
+
+
+def attribute(element, name):
+    return json.loads(element["attrs"][name])
+
+
+# ---- the page's figures --------------------------------------------------------------------
+
+PREFIXES = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def divisor(caption, unit):
+    """What a table's figures were divided by, from the unit that its caption names."""
+    shown = caption.split(", ")[0]
+    if unit == "ns":
+        return PREFIXES[shown]
+    return {"k": 1e3, "M": 1e6, "G": 1e9}.get(shown[:1] if shown not in (unit, "/s") else "", 1)
+
+
+def shown_number(text):
+    return float(text.replace(",", ""))
+
+
+def check_shown(cell, figure, unit):
+    """What the cell shows is the figure, rounded to 3 digits."""
+    texts = [e["text"] for e in page_of()[1].elements
+             if e["tag"] == "span" and e["attrs"].get("class") == "value" and cell in e["inside"]]
+    caption = next(e for e in page_of()[1].elements if e["tag"] == "small" and e["inside"]
+                   and e["inside"][-1]["tag"] == "caption" and e["inside"][-2] is cell["inside"][-3])
+    if figure["median"] is None:
+        equal(texts, ["–"], "what is shown of a figure that is null")
+        return
+    value = shown_number(texts[0]) * divisor(caption["text"], unit)
+    check(math.isclose(value, figure["median"], rel_tol=0.00501),
+          "%s %s shown for %r" % (texts[0], caption["text"], figure["median"]))
+
+
+@case("page: every figure, interval, ratio and round is that of the document, and no other is there")
+def _():
+    expected = {(e["name"], f["contestant"], f["point"], f["metric"]): f
+                for e in DOCUMENT["experiments"] for f in e["figures"]}
+    found = {}
+    for cell in page_of()[1].find("td", "data-contestant", "data-metric"):
+        key = tuple(cell["attrs"]["data-" + part] for part in ("experiment", "contestant", "point", "metric"))
+        check(key not in found, "%r is there twice" % (key,))
+        found[key] = cell
+    equal(set(found), set(expected), "the figures that are there")
+    for key, figure in expected.items():
+        cell, ratio = found[key], figure["ratio"] or {}
+        for name, value in (("data-value", figure["median"]), ("data-low", figure["low"]),
+                            ("data-high", figure["high"]), ("data-rounds", figure["values"]),
+                            ("data-ratio", ratio.get("median")), ("data-ratio-low", ratio.get("low")),
+                            ("data-ratio-high", ratio.get("high")), ("data-resolved", ratio.get("resolved"))):
+            equal(attribute(cell, name), value, "%s of %r" % (name, key))
+
+
+@case("page: what is shown is the figure, rounded to 3 digits, in the unit of the table")
+def _():
+    units = {m["id"]: m["unit"] for e in DOCUMENT["experiments"] for m in e["metrics"]}
+    cells = [c for c in page_of()[1].find("td", "data-contestant", "data-metric")]
+    for experiment in DOCUMENT["experiments"]:
+        for figure in experiment["figures"][::37] + [f for f in experiment["figures"] if f["median"] is None]:
+            cell = next(c for c in cells if c["attrs"]["data-experiment"] == experiment["name"]
+                        and all(c["attrs"]["data-" + part] == figure[part]
+                                for part in ("contestant", "point", "metric")))
+            check_shown(cell, figure, units[figure["metric"]])
+
+
+@case("page: A/A, the baseline's second runs, are those of the document")
+def _():
+    expected = {(e["name"], r["point"], r["metric"]): r
+                for e in DOCUMENT["experiments"] for r in e["resolution"]}
+    found = {tuple(c["attrs"]["data-" + part] for part in ("experiment", "point", "metric")): c
+             for c in page_of()[1].find("td", "data-again")}
+    equal(set(found), set(expected), "the A/A that are there")
+    for key, again in expected.items():
+        equal(attribute(found[key], "data-rounds"), again["values"], "rounds of %r" % (key,))
+        equal(attribute(found[key], "data-ratio"), again["ratio"]["median"], "ratio of %r" % (key,))
+
+
+@case("page: the heat map has each ratio of each experiment's first primary metric")
+def _():
+    expected = []
+    for experiment in DOCUMENT["experiments"]:
+        metric = next(m["id"] for m in experiment["metrics"] if m["primary"])
+        expected += [(f["contestant"], f["ratio"]["median"]) for f in experiment["figures"]
+                     if f["metric"] == metric and f["ratio"]]
+    found = [(attribute(c, "data-contestant"), attribute(c, "data-heat"))
+             for c in page_of()[1].find("td", "data-heat")]
+    equal(sorted(found), sorted(expected), "the cells of the heat map")
+
+
+@case("page: the heat map's colours say better and worse, and grey where no difference is resolved")
+def _():
+    for cell in page_of()[1].find("td", "data-heat"):
+        ratio, kind = attribute(cell, "data-heat"), cell["attrs"]["class"]
+        if "no difference resolved" in cell["attrs"]["title"]:
+            equal((kind, cell["text"][0]), ("same", "≈"), "an unresolved cell")
+        else: # of all first metrics in the document less is better
+            check(kind.startswith("better" if ratio < 1 else "worse"), "%g is %s" % (ratio, kind))
+    check({"same", "better-2", "worse-4"} <= {c["attrs"]["class"] for c in page_of()[1].find("td")},
+          "some kinds never occur: this test shows nothing")
+
+
+def exact_percentile(histogram, percent):
+    """By nearest rank; of a bucket its last value, of all at most the largest."""
+    rank, seen = max(1, math.ceil(percent / 100 * histogram["count"])), 0
+    for value, count in histogram["counts"]:
+        seen += count
+        if seen >= rank:
+            width = 1 if value < 2048 else 1 << (value.bit_length() - 11)
+            return min(value + width - 1, histogram["max"])
+    raise AssertionError("a histogram whose counts do not add up")
+
+
+@case("page: the percentiles are those of the document's histograms")
+def _():
+    page = page_of()[1]
+    cells = page.find("td", "data-percentile")
+    histograms = DOCUMENT["experiments"][0]["histograms"]
+    equal(len(cells), 7 * len(histograms), "cells")
+    by = {(h["contestant"], h["point"]): h["histogram"] for h in histograms}
+    names = {id(e["inside"][-1]): e["text"] for e in page.find("th", "scope") if e["attrs"]["scope"] == "row"}
+    for cell in cells:
+        point = next(e for e in cell["inside"] if "data-histograms" in e["attrs"])["attrs"]["data-histograms"]
+        histogram = by[names[id(cell["inside"][-1])], point]
+        equal(attribute(cell, "data-value"),
+              exact_percentile(histogram, attribute(cell, "data-percentile")), "a percentile")
+
+
+# ---- the page as a document ----------------------------------------------------------------
+
+
+@case("page: nothing outside of it is needed, and nothing in it runs")
+def _():
+    text, page = page_of()
+    for forbidden in ("http:", "https:", "//www", "@import", "url(", "<script", "javascript:", "src=",
+                      "<link", "<base", "<iframe", "<object"):
+        check(forbidden not in text, "%s is in the page" % forbidden)
+    for element in page.elements:
+        for name, value in element["all"]:
+            check(not name.startswith("on"), "an attribute %s" % name)
+            if name in ("href", "xlink:href"):
+                check(value.startswith("#"), "a reference to %s" % value)
+
+
+@case("page: well-formed; language, title, headings; identifiers are unique and references lead somewhere")
+def _():
+    text, page = page_of()
+    check(text.startswith("<!DOCTYPE html>"), "no document type")
+    equal((page.disorder, [e["tag"] for e in page.open]), ([], []), "tags that do not match")
+    equal(page.find("html")[0]["attrs"]["lang"], "en", "language")
+    check(page.find("title")[0]["text"], "no title")
+    equal(len(page.find("h1")), 1, "h1")
+    for experiment in DOCUMENT["experiments"]:
+        check(any(experiment["title"] in h["text"] for h in page.find("h2")), "no heading of an experiment")
+        for part in ("redoes", "method"):
+            check(any(experiment[part] in p["text"] for p in page.find("p")), "no %s" % part)
+    ids = [e["attrs"]["id"] for e in page.elements if "id" in e["attrs"]]
+    equal(sorted(ids), sorted(set(ids)), "identifiers")
+    for element in page.elements:
+        target = element["attrs"].get("href") or element["attrs"].get("xlink:href") or "#" + ids[0]
+        check(target[1:] in ids, "%s leads nowhere" % target)
+
+
+@case("page: absent and failed contestants with reason and stderr, the machine, and how to run it again")
+def _():
+    text, page = page_of()
+    said = "\n".join(e["text"] for e in page.find("section"))
+    for wanted in ("kqueue", "needs kqueue or libkqueue", "killed by signal 6", 'giving up <now> & "here"',
+                   "invalid", "more than 100 µs late", "AMD EPYC 7763", "6.1.0-38-amd64", "spectre_v2",
+                   "Retpolines", "bench quick '--html=report of today.html' --seed=20261124"):
+        check(wanted in said, "%s is not in the page" % wanted)
+
+
+HOSTILE = ["<script>alert(1)</script>", '" onmouseover="alert(1)', "' onfocus='alert(1)",
+           "</td></table><h1>owned", "a' ; system(\"touch pwned\") ; '", "`touch pwned`",
+           "two\nlines", "\x1b[31mred\x07", "\u202eright to left", "&lt;&amp;", "%s%n%d", "$d0 @x",
+           "-->", "]]>", "{/Symbol a}_b^c", "ünïcødé"]
+
+
+def hostile_document():
+    text = json.dumps(DOCUMENT)
+    document = json.loads(text)
+    names = dict(zip(bench_documents.CONTESTANTS, HOSTILE))
+
+    def change(value):
+        if isinstance(value, dict):
+            return {k: change(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [change(v) for v in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    document = change(document)
+    one = document["experiments"][0]
+    for key in ("title", "redoes", "method"):
+        one[key] = HOSTILE[0] + HOSTILE[1]
+    one["failures"][0]["said"] = "".join(HOSTILE)
+    one["failures"][0]["reason"] = HOSTILE[0]
+    one["absent"][0] = {"contestant": HOSTILE[3], "reason": HOSTILE[1]}
+    one["points"][0]["label"], one["points"][1]["group"] = HOSTILE[0], HOSTILE[4]
+    one["metrics"][0]["label"], one["metrics"][0]["unit"] = HOSTILE[3], HOSTILE[0]
+    document["experiments"][1]["x_axis"]["label"] = HOSTILE[4]
+    document["environment"]["cpu"] = HOSTILE[0]
+    document["environment"]["mitigations"] = {HOSTILE[0]: HOSTILE[1]}
+    document["command"] = ["bench", HOSTILE[0], HOSTILE[4]]
+    document["created"] = HOSTILE[1]
+    return document
+
+
+@case("page: names and stderr of contestants cannot pass for markup, nor for a script of gnuplot")
+def _():
+    text, page = page_of(hostile_document(), "hostile")
+    equal((page.disorder, [e["tag"] for e in page.open]), ([], []), "tags that do not match")
+    equal(page.find("script"), [], "scripts")
+    equal(len(page.find("h1")), 1, "h1")
+    for element in page.elements:
+        check(not any(name.startswith("on") for name, _ in element["all"]), "an event handler got in")
+    check("\x1b" not in text and "\x07" not in text and "\u202e" not in text, "a control character")
+    check(not os.path.exists("pwned"), "gnuplot ran a command")
+    heads = {e["text"] for e in page.find("th", "scope")}
+    for name in HOSTILE[:6] + HOSTILE[9:]:
+        check(name in heads or name + " (baseline)" in heads, "%r is not shown as it is" % name)
+    check("could not draw" not in text, "gnuplot was given what it could not draw")
+
+
+@case("page: a document without experiments, and one where all is missing, are pages too")
+def _():
+    check("Run it again" in page_of(dict(DOCUMENT, experiments=[]), "empty")[0], "not a page")
+    bare = {"format": DOCUMENT["format"], "version": 1, "experiments": [{"name": "x"}, {}]}
+    text, page = page_of(bare, "bare")
+    equal((page.disorder, text[-8:]), ([], "</html>\n"), "the page")
+
+
+@case("page: interrupted runs say so")
+def _():
+    text, _ = page_of(dict(DOCUMENT, interrupted=True), "interrupted")
+    check("ended early" in text and "ended early" not in page_of()[0], "it does not")
+
+
+@case("page: where it cannot be written, a line says why, exit 1")
+def _():
+    source = save(DOCUMENT, "imagined.json")
+    for target, why in ((path_of("no/such/folder.html"), b"No such file"), ("/dev/full", b"No space left")):
+        if target == "/dev/full" and not os.path.exists(target):
+            continue
+        code, _, err = run(BENCH, "report", source, "--html=" + target)
+        equal((code, err.count(b"\n")), (1, 1), "exit code and lines of %s" % target)
+        check(target.encode() in err and why in err, "%r" % err)
+
+
+# ---- plots ---------------------------------------------------------------------------------
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            skip("%s is not installed" % program)
+
+
+def expected_plots():
+    count = 0
+    for one in DOCUMENT["experiments"]:
+        groups = len({point["group"] for point in one["points"]})
+        primary = sum(metric["primary"] for metric in one["metrics"])
+        count += groups * primary if one["x_axis"] else len(one["points"])
+        count += len({h["point"] for h in one["histograms"]})
+    return count
+
+
+@case("plots: lines over an axis, dots where there is none, curves where there are histograms; all labelled")
+def _():
+    need("gnuplot")
+    page = page_of()[1]
+    equal(len(page.find("svg")), expected_plots(), "plots")
+    for plot in page.find("svg"):
+        check(plot["inside"][-1]["attrs"].get("aria-label"), "a plot without a label")
+        check(any("figcaption" == e["tag"] for e in page.elements if plot["inside"][-2] in e["inside"]),
+              "a plot without a caption")
+    texts = {e["text"].strip() for e in page.find("text")}
+    for wanted in bench_documents.CONTESTANTS + ["50 %", "99 %", "99.9 %", "idle connections", "percentile",
+                                                 "rate, % of capacity", "15,000", "1 ms"]:
+        check(wanted in texts, "%s is written in no plot" % wanted)
+
+
+@case("plots: no colour is fixed, so that they are legible on a dark page too")
+def _():
+    need("gnuplot")
+    for element in page_of()[1].elements:
+        if any(e["tag"] == "svg" for e in element["inside"]):
+            for name in ("fill", "stroke", "color"):
+                value = element["attrs"].get(name, "none")
+                # gnuplot sets a colour on groups that it then overrides in everything they hold.
+                check(element["tag"] == "g" and name == "color" or
+                      value in ("none", "currentColor") or value.startswith("var(--"),
+                      "%s of <%s> is %s" % (name, element["tag"], value))
+
+
+@case("plots: without gnuplot the page says so, what to do, and has all its tables")
+def _():
+    os.makedirs(path_of("nothing"), exist_ok=True)
+    text, page = page_of(DOCUMENT, "tables", env={"PATH": path_of("nothing")})
+    check("apt-get install gnuplot-nox" in text, "what to do is not said")
+    equal((page.find("svg"), page.find("figure")), ([], []), "plots")
+    equal(len(page.find("table")), len(page_of()[1].find("table")), "tables")
+    equal(len(page.find("td", "data-value")), len(page_of()[1].find("td", "data-value")), "figures")
+
+
+@case("plots: where gnuplot fails, the page has its complaint and its tables, exit 0")
+def _():
+    os.makedirs(path_of("failing"), exist_ok=True)
+    with open(path_of("failing/gnuplot"), "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\n[ \"$1\" = --version ] && exit 0\necho 'no <such> terminal' >&2\nexit 1\n")
+    os.chmod(path_of("failing/gnuplot"), 0o755)
+    text, page = page_of(DOCUMENT, "failing", env={"PATH": path_of("failing") + ":" + os.environ["PATH"]})
+    check("no &lt;such&gt; terminal" in text, "its complaint is not there")
+    equal(page.find("svg"), [], "plots")
+    equal(len(page.find("td", "data-value")), len(page_of()[1].find("td", "data-value")), "figures")
+
+
+# ---- the page in a browser -----------------------------------------------------------------
+
+WIDTH, HEIGHT, BAND = 1280, 9000, 500
+
+
+def screenshot(page, name):
+    """(width, height, rows of RGB bytes) of the page, and what the browser said."""
+    target = path_of(name + ".png")
+    with tempfile.TemporaryDirectory(prefix="ioloop-chromium-") as profile:
+        done = subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--hide-scrollbars", "--enable-logging=stderr", "--user-data-dir=" + profile,
+             "--window-size=%d,%d" % (WIDTH, HEIGHT), "--screenshot=" + target, "file://" + page],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150, check=False)
+    check(os.path.exists(target), "no screenshot: ...%s" % done.stdout[-500:].decode("utf-8", "replace"))
+    with open(target, "rb") as file:
+        return decode(file.read()) + (done.stdout.decode("utf-8", "replace"),)
+
+
+def chunks(png):
+    at = 8
+    while at < len(png):
+        size, kind = struct.unpack(">I4s", png[at:at + 8])
+        yield kind, png[at + 8:at + 8 + size]
+        at += size + 12
+
+
+def decode(png):
+    """An 8-bit RGB or RGBA image without interlacing, which is what screenshots are."""
+    equal(png[:8], b"\x89PNG\r\n\x1a\n", "the PNG's signature")
+    parts = list(chunks(png))
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[0][1])
+    check(depth == 8 and colour in (2, 6) and not interlaced, "a PNG of a kind that this cannot read")
+    size = 3 if colour == 2 else 4
+    data = zlib.decompress(b"".join(body for kind, body in parts if kind == b"IDAT"))
+    rows, before, stride = [], bytearray(width * size), width * size
+    for y in range(height):
+        line = bytearray(data[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        unfilter(data[y * (stride + 1)], line, before, size)
+        rows.append([bytes(line[x:x + 3]) for x in range(0, stride, size * 4)])  # every fourth pixel
+        before = line
+    return width, height, rows
+
+
+def unfilter(kind, line, before, size):
+    if kind == 1:
+        for i in range(size, len(line)):
+            line[i] = (line[i] + line[i - size]) & 255
+    elif kind == 2:
+        line[:] = bytes((a + b) & 255 for a, b in zip(line, before))
+    elif kind == 3:
+        for i in range(len(line)):
+            left = line[i - size] if i >= size else 0
+            line[i] = (line[i] + (left + before[i]) // 2) & 255
+    elif kind == 4:
+        for i in range(len(line)):
+            left, corner = (line[i - size], before[i - size]) if i >= size else (0, 0)
+            up = before[i]
+            guess = left + up - corner
+            a, b, c = abs(guess - left), abs(guess - up), abs(guess - corner)
+            best = left if a <= b and a <= c else up if b <= c else corner
+            line[i] = (line[i] + best) & 255
+
+
+@case("browser: Chromium opens it without a complaint, and each part of it at 1280 px shows something")
+def _():
+    need("chromium", "gnuplot")
+    page_of()
+    width, height, rows, said = screenshot(path_of("imagined.html"), "imagined")
+    equal([line for line in said.splitlines() if "CONSOLE" in line], [], "what the console says")
+    equal((width, height), (WIDTH, HEIGHT), "the size of the picture")
+    background = rows[0][0]
+    for top in range(0, height, BAND):
+        band = [pixel for row in rows[top:top + BAND] for pixel in row]
+        drawn = sum(pixel != background for pixel in band) / len(band)
+        colours = len(set(band))
+        check(drawn > 0.02 and colours > 20, "at %d px: %.1f %% drawn in %d colours"
+              % (top, 100 * drawn, colours))
+
+
+@case("browser: the plots' lines are there, in the colours of the page")
+def _():
+    need("chromium", "gnuplot")
+    text, page = page_of()
+    colours = dict(re.findall(r"--(c\d):#([0-9a-f]{6})", text[:text.index("prefers-color-scheme:dark")]))
+    equal(len(colours), 8, "colours of series")
+    _, _, rows, _ = screenshot(path_of("imagined.html"), "again")
+    seen = {pixel for row in rows for pixel in row}
+    for name, colour in colours.items():
+        check(bytes.fromhex(colour) in seen, "--%s (#%s) is nowhere" % (name, colour))
+
+
+# ---- the table -----------------------------------------------------------------------------
+
+
+def on_terminal(document, columns=80, env=None):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = Process([BENCH, "report", save(document, "terminal.json")], stdout=slave,
+                      env=dict({"TERM": "xterm", "NO_COLOR": None}, **(env or {})))
+    os.close(slave)
+    output = Output(master)
+    equal(process.wait(), 0, "exit code")
+    return output.wait_end()
+
+
+@case("table: 80 columns where nobody says how many, and no line ends in blanks")
+def _():
+    for line in table_of(DOCUMENT).decode().split("\n"):
+        check(len(line) <= 80 or line.startswith(("again:", "  rtsig,", "  peer:libuv,")),
+              "%d columns: %r" % (len(line), line))
+        equal(line, line.rstrip(), "a line")
+
+
+@case("table: colours on a terminal only, and never with NO_COLOR or on a dumb one")
+def _():
+    check(ESCAPE not in table_of(DOCUMENT), "escape codes in a pipe")
+    coloured = on_terminal(DOCUMENT)
+    check(ESCAPE in coloured, "no colours on a terminal")
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        plain = on_terminal(DOCUMENT, env=env)
+        check(ESCAPE not in plain, "escape codes with %r" % env)
+        equal(plain.replace(b"\r", b""), re.sub(rb"\x1b\[\d*m", b"", coloured).replace(b"\r", b""),
+              "the table without its colours")
+
+
+@case("table: a wide terminal is used, with the ratios' intervals and its words written out")
+def _():
+    text = re.sub(r"\x1b\[\d*m", "", on_terminal(DOCUMENT, columns=200).decode())
+    check(re.search(r"(?m)^io_uring .*0\.9\d \[0\.\d\d, 0\.\d\d\]", text), "no intervals of ratios")
+    check(re.search(r"(?m)^epoll-et .* no difference resolved", text), "the words are not there")
+    check(max(len(line) for line in text.split("\r\n")) > 100, "it is not used")
+
+
+@case("table: each median of a primary metric is there, rounded; what is missing is a dash")
+def _():
+    text = table_of(DOCUMENT).decode()
+    sections = re.split(r"(?m)^(?=latency: |idle: |load: |count: )", text)[1:]
+    equal(len(sections), len(DOCUMENT["experiments"]), "experiments")
+    for experiment, section in zip(DOCUMENT["experiments"], sections):
+        numbers = [shown_number(n) for n in re.findall(r"(?<![\[\d.,])([\d,]+(?:\.\d+)?) +±", section)]
+        medians = [f["median"] for f in experiment["figures"]
+                   if next(m for m in experiment["metrics"] if m["id"] == f["metric"])["primary"]
+                   and f["median"] is not None]
+        equal(len(numbers), len(medians), "medians in %s" % experiment["name"])
+        # Each median in one of the units that tables have.
+        left = sorted(medians)
+        for number in numbers:
+            near = [m for m in left if any(math.isclose(number * unit, m, rel_tol=0.00501)
+                                           for unit in (1, 1e3, 1e6))]
+            check(near, "%g is no figure of %s" % (number, experiment["name"]))
+    check(re.search(r"(?m)^rtsig .* -$", text), "a figure that is null is not a dash")
+    check("nan" not in text.lower() and "null" not in text, "a figure that is not there has a word")
+
+
+@case("table: the unresolved are '=', others have their ratio, the baseline has none")
+def _():
+    one = dict(DOCUMENT, experiments=[DOCUMENT["experiments"][3]])
+    rows = dict(re.findall(r"(?m)^(raw epoll|epoll|peer:\w+) +(\S.*)$",
+                           table_of(one, "one").decode().split("System calls")[0]))
+    equal(rows["raw epoll"].split(), ["212", "±0.0%"] * 3, "the baseline")
+    equal(rows["peer:libev"].split(), ["604", "±0.0%", "2.85"] * 3, "a contestant")
+    rest = table_of(one, "one").decode().split("System calls")[1]
+    check(re.search(r"(?m)^peer:libev +2\.02 ±0\.0% +=", rest), "no '=' where nothing is resolved")
+    check("(=: no difference resolved)" in table_of(one, "one").decode(), "'=' is not explained")
+
+
+@case("table: A/A, absent and failed contestants with their reasons, and how to run it again")
+def _():
+    text = table_of(DOCUMENT).decode()
+    for wanted in ("again (A/A)", "intervals span 1", "kqueue: not compiled in: needs kqueue or libkqueue",
+                   "rtsig, udp-50, round 0, failed: the server died: killed by signal 6",
+                   "    | server: signal queue overflowed", '    | server: giving up <now> & "here"',
+                   "peer:libuv, tcp-50, round 0, invalid: the generator sent",
+                   "again: bench quick '--html=report of today.html' --seed=20261124"):
+        check(wanted in text, "%r is not there" % wanted)
+
+
+@case("table: hostile names neither steer the terminal nor break lines")
+def _():
+    text = table_of(hostile_document(), "hostile-table")
+    check(ESCAPE not in text and b"\x07" not in text and "\u202e".encode() not in text, "control characters")
+    check(b"two\\nlines" in text and b"\\x1b[31mred\\x07" in text, "they are not shown escaped")
+
+
+main()

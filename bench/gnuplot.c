@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "svg.h"
+#include "utf8.h"
 
 extern char **environ;
 
@@ -68,14 +69,22 @@ bool gnuplot_present(void) {
   return present;
 }
 
-/* Within single quotes gnuplot interprets nothing but the quote itself, which is doubled. */
+/* Within single quotes gnuplot interprets nothing but the quote itself, which is doubled. What
+ * does not show (controls, bidi overrides) would come out in the page as it went in. */
 static void put_quoted(FILE *script, const char *text, const char *doubled) {
   fputc('\'', script);
-  for (; *text; text++) {
-    unsigned char byte = (unsigned char)*text;
-    fputc(byte < ' ' || byte == 0x7f ? ' ' : byte, script);
-    if (strchr(doubled, byte))
-      fputc(byte, script);
+  for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
+    uint32_t code;
+    size = utf8_decode(text, left, &code);
+    bool shows = size > 0 && utf8_shows(code);
+    size = size > 0 ? size : 1;
+    if (!shows) {
+      fputc(' ', script);
+      continue;
+    }
+    fwrite(text, 1, size, script);
+    if (strchr(doubled, *text))
+      fputc(*text, script);
   }
   fputc('\'', script);
 }

@@ -299,11 +299,10 @@ static void put_resolution(struct table *table, const json_t *document, const js
     fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->to);
     return;
   }
-  fprintf(
-      table->to,
-      "\nA/A: the baseline against itself differs by up to %.1f %% typically, %.1f %% at worst;\n"
-      "     %zu of %zu intervals span 1 (about 19 of 20 should). Smaller differences are noise.\n",
-      100 * resolution.typical, 100 * resolution.worst, resolution.spanning, resolution.count);
+  fprintf(table->to,
+          "\nA/A: the baseline against itself differs by up to %.1f %% typically, at worst\n"
+          "     %.1f %%; of %zu intervals %zu span 1, 19 of 20 should. What is less is noise.\n",
+          100 * resolution.typical, 100 * resolution.worst, resolution.count, resolution.spanning);
 }
 
 static size_t name_width(const struct view *view) {
@@ -361,8 +360,9 @@ void report_table(const json_t *document, FILE *to) {
   struct table table = {.to = to, .colours = wants_colours(to), .width = line_width(to)};
   size_t i;
   json_t *experiment;
-  json_array_foreach(json_object_get(document, "experiments"), i, experiment)
-      put_experiment(&table, document, experiment);
+  json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
+    put_experiment(&table, document, experiment);
+  }
   if (json_is_true(json_object_get(document, "interrupted")))
     fputs("\ninterrupted: what is above is complete in itself, the rest was not measured\n", to);
   char *command = command_of(document);

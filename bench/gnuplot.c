@@ -69,32 +69,40 @@ bool gnuplot_present(void) {
   return present;
 }
 
-/* Within single quotes gnuplot interprets nothing but the quote itself, which is doubled. What
- * does not show (controls, bidi overrides) would come out in the page as it went in. */
-static void put_quoted(FILE *script, const char *text, const char *doubled) {
+/*
+ * Within single quotes gnuplot interprets nothing but the quote itself. It can be doubled, but not
+ * at the beginning (5.4 takes that for an empty string), so it becomes a typographic one: no text
+ * can end its string. What does not show (controls, bidi overrides) would come out in the page as
+ * it went in, and becomes a blank.
+ */
+static void put_character(FILE *script, const char *text, size_t size, uint32_t code, bool format) {
+  if (size == 0 || !utf8_shows(code))
+    fputc(' ', script);
+  else if (code == '\'')
+    fputs("’", script);
+  else if (code == '%' && format)
+    fputs("%%", script);
+  else
+    fwrite(text, 1, size, script);
+}
+
+static void put_quoted(FILE *script, const char *text, bool format) {
   fputc('\'', script);
   for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
-    uint32_t code;
+    uint32_t code = 0;
     size = utf8_decode(text, left, &code);
-    bool shows = size > 0 && utf8_shows(code);
+    put_character(script, text, size, code, format);
     size = size > 0 ? size : 1;
-    if (!shows) {
-      fputc(' ', script);
-      continue;
-    }
-    fwrite(text, 1, size, script);
-    if (strchr(doubled, *text))
-      fputc(*text, script);
   }
   fputc('\'', script);
 }
 
 void gnuplot_string(FILE *script, const char *text) {
-  put_quoted(script, text, "'");
+  put_quoted(script, text, false);
 }
 
 void gnuplot_tick(FILE *script, const char *text) {
-  put_quoted(script, text, "'%");
+  put_quoted(script, text, true);
 }
 
 void gnuplot_series(FILE *script, size_t series) {
@@ -105,8 +113,12 @@ void gnuplot_series(FILE *script, size_t series) {
           dashes[series / SERIES_COLOURS % 3], shapes[series % (sizeof shapes / sizeof *shapes)]);
 }
 
+/* The end of it: an error's last lines say what is wrong, those before only quote the script. */
 static void read_said(FILE *err, char *said, size_t size) {
-  rewind(err);
+  if (fseek(err, 0, SEEK_END) == 0 && ftell(err) >= (long)size)
+    fseek(err, -(long)(size - 1), SEEK_END);
+  else
+    rewind(err);
   size_t used = fread(said, 1, size - 1, err);
   said[used] = '\0';
 }

@@ -16,7 +16,7 @@ enum {
 /* Is there a gnuplot in PATH that runs? */
 bool gnuplot_present(void);
 
-/* Text as a gnuplot string, quotes around it. */
+/* Text as a gnuplot string, quotes around it; whatever it is, it stays within them. */
 void gnuplot_string(FILE *script, const char *text);
 
 /* The same for the label of a tick, which gnuplot takes for a format. */

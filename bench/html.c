@@ -106,8 +106,10 @@ static void put_contents(struct page *page) {
   json_t *experiment;
   fputs("<nav aria-label=\"Contents\"><ul>\n<li><a href=\"#heat\">All at a glance</a></li>\n",
         page->to);
-  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) html_print(
-      page->to, "<li><a href=\"#experiment-%zu\">%s</a></li>\n", i, text_of(experiment, "title"));
+  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
+    html_print(page->to, "<li><a href=\"#experiment-%zu\">%s</a></li>\n", i,
+               text_of(experiment, "title"));
+  }
   fputs("<li><a href=\"#machine\">The machine</a></li>\n<li><a href=\"#again\">Run it again</a>"
         "</li>\n</ul></nav>\n",
         page->to);

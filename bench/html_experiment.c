@@ -79,8 +79,10 @@ static void put_absent(struct page *page, const json_t *experiment) {
   if (json_array_size(absent) == 0)
     return;
   fputs("<h3>Absent</h3>\n<dl>\n", page->to);
-  json_array_foreach(absent, i, one) html_print(page->to, "<dt>%s</dt><dd>%s</dd>\n",
-                                                text_of(one, "contestant"), text_of(one, "reason"));
+  json_array_foreach(absent, i, one) {
+    html_print(page->to, "<dt>%s</dt><dd>%s</dd>\n", text_of(one, "contestant"),
+               text_of(one, "reason"));
+  }
   fputs("</dl>\n", page->to);
 }
 
@@ -106,7 +108,9 @@ static void put_failures(struct page *page, const json_t *experiment) {
         "on. A run is invalid where the load generator could not keep its schedule.</p>\n"
         "<ul class=\"failures\">\n",
         page->to);
-  json_array_foreach(failures, i, one) put_failure(page, one);
+  json_array_foreach(failures, i, one) {
+    put_failure(page, one);
+  }
   fputs("</ul>\n", page->to);
 }
 

@@ -123,8 +123,9 @@ int html_heat(struct page *page) {
         page->to);
   put_legend(page);
   fputs("<div class=\"wide\"><table class=\"heat\">\n<thead><tr><td></td>", page->to);
-  json_array_foreach(page->contestants, i, name)
-      html_print(page->to, "<th scope=\"col\"><span>%s</span></th>", json_string_value(name));
+  json_array_foreach(page->contestants, i, name) {
+    html_print(page->to, "<th scope=\"col\"><span>%s</span></th>", json_string_value(name));
+  }
   fputs("</tr></thead>\n", page->to);
   json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
     struct view view;

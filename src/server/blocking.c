@@ -27,6 +27,7 @@
 
 #include "../programs/say.h"
 #include "lines.h"
+#include "reply.h"
 #include "threads.h"
 
 enum {
@@ -53,18 +54,25 @@ static int send_all(int fd, const char *data, size_t size) {
   return 0;
 }
 
-static int echo(struct thread *thread, const char *data, size_t size) {
-  if (thread->server->options.no_echo)
-    return 0;
+static int send_reply(void *to, const char *data, size_t size) {
+  struct thread *thread = to;
   int error = send_all(thread->fd, data, size);
   if (!error)
     counts_add_shared(thread->server->counts, COUNT_ECHOED, size);
   return error;
 }
 
+static int reply(struct thread *thread, struct framing *framing, const char *data, size_t size) {
+  const struct options *options = &thread->server->options;
+  if (options->no_echo)
+    return 0;
+  return reply_to_stream((enum reply_kind)options->reply, framing, data, size, send_reply, thread);
+}
+
 static int serve_connection(struct thread *thread) {
   struct lines *lines = threads_lines(thread->server->threads);
   struct record_clock clock = {.second = 0};
+  struct framing framing = {.have = 0};
   char data[READ_SIZE];
   for (;;) {
     ssize_t n = recv(thread->fd, data, sizeof data, 0);
@@ -74,7 +82,7 @@ static int serve_connection(struct thread *thread) {
       return n == 0 || would_sleep(errno) ? 0 : -errno;
     int error = lines_put(lines, &clock, "tcp", &thread->peer, data, (size_t)n);
     if (!error)
-      error = echo(thread, data, (size_t)n);
+      error = reply(thread, &framing, data, (size_t)n);
     if (error)
       return error;
   }
@@ -168,7 +176,9 @@ static int serve_listener(struct thread *thread) {
 static void answer(struct thread *thread, const char *data, size_t size,
                    const struct sockaddr_storage *peer, socklen_t peer_size) {
   struct counts *counts = thread->server->counts;
-  if (thread->server->options.no_echo)
+  char room[REPLY_DATAGRAM_SIZE];
+  data = reply_to_datagram((enum reply_kind)thread->server->options.reply, data, size, room);
+  if (thread->server->options.no_echo || !data)
     return;
   ssize_t n = sendto(thread->fd, data, size, 0, (const struct sockaddr *)peer, peer_size);
   if (n >= 0)

@@ -2,15 +2,42 @@
 /*
  * echo_tcp.c - connections served on the loop: print what was read, write it back.
  *
- * All that a connection needs of us is its peer's address, and that only for --prefix; without it
- * they all share one record, and ten thousand of them are no memory of ours. Slowness is handled
+ * A connection needs something of us only for --prefix, its peer's address, and for messages that
+ * come in parts (reply.h); otherwise they all share one record, and ten thousand of them are no
+ * memory of ours. Slowness is handled
  * below: a peer that does not read its echo is not read from (the stream's watermarks), and nobody
  * is read from while stdout is full (the gate).
  */
 #include <errno.h>
 #include <stdlib.h>
 
+#include "reply.h"
 #include "server.h"
+
+struct target {
+  struct iostream *stream;
+  struct counts *counts;
+};
+
+static int send_reply(void *to, const char *data, size_t size) {
+  struct target *target = to;
+  int error = iostream_write(target->stream, data, size);
+  if (error == 0)
+    counts_add(target->counts, COUNT_ECHOED, size);
+  return error;
+}
+
+static void reply(struct connection *connection, struct iostream *stream, const char *data,
+                  size_t size) {
+  struct server *server = connection->server;
+  struct target target = {.stream = stream, .counts = server->counts};
+  int error = reply_to_stream((enum reply_kind)server->options.reply, &connection->framing, data,
+                              size, send_reply, &target);
+  if (error == -EPROTO)
+    counts_add(server->counts, COUNT_FAILED, 1); /* to the stream it is a close like any other */
+  if (error == -EPROTO || error == -ENOMEM)
+    iostream_close(stream); /* an echo with a hole in it would be worse */
+}
 
 static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
   struct connection *connection = arg;
@@ -22,13 +49,8 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
   counts_add(server->counts, COUNT_TCP_RECORDS, 1);
   counts_add(server->counts, COUNT_BYTES, size);
   server_print(server, "tcp", &connection->peer, data, size);
-  if (server->options.no_echo)
-    return;
-  int error = iostream_write(stream, data, size);
-  if (error == 0)
-    counts_add(server->counts, COUNT_ECHOED, size);
-  else if (error == -ENOMEM)
-    iostream_close(stream); /* an echo with a hole in it would be worse */
+  if (!server->options.no_echo)
+    reply(connection, stream, data, size);
 }
 
 static void on_close(struct iostream *stream, int error, void *arg) {
@@ -49,7 +71,7 @@ void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
   struct server *server = arg;
   (void)tcp;
   struct connection *connection = &server->anyone;
-  if (server->options.prefix)
+  if (server->options.prefix || server->options.reply != REPLY_ECHO)
     connection = malloc(sizeof *connection);
   counts_add(server->counts, COUNT_ACCEPTED, 1);
   if (!connection) {

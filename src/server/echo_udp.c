@@ -1,12 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * echo_udp.c - datagrams: print each, send it back to where it came from.
+ * echo_udp.c - datagrams: print each, reply to where it came from.
  *
  * While the gate is closed, because stdout stalls, datagrams wait in the kernel's queue, and those
  * that no longer fit are dropped and counted by the kernel.
  */
 #include "../programs/address.h"
+#include "reply.h"
 #include "server.h"
+
+static void reply(struct server *server, struct datagram *socket, const char *data, size_t size,
+                  const struct sockaddr *peer, socklen_t peer_size) {
+  char room[REPLY_DATAGRAM_SIZE];
+  data = reply_to_datagram((enum reply_kind)server->options.reply, data, size, room);
+  if (data && datagram_send(socket, data, size, peer, peer_size) == 0)
+    counts_add(server->counts, COUNT_ECHOED, size);
+}
 
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
@@ -17,8 +26,8 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
     struct address from = address_from(peer, peer_size);
     server_print(server, "udp", &from, data, size);
   }
-  if (!server->options.no_echo && datagram_send(socket, data, size, peer, peer_size) == 0)
-    counts_add(server->counts, COUNT_ECHOED, size);
+  if (!server->options.no_echo)
+    reply(server, socket, data, size, peer, peer_size);
 }
 
 int server_add_udp(struct server *server, int fd) {

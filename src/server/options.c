@@ -17,12 +17,13 @@ struct texts {
 };
 
 enum {
-  OPTION_COUNT = 20,
+  OPTION_COUNT = 21,
   DEFAULT_PORT = 8888,
   MAX_WORKERS = 256,
 };
 
 static const char *const handler_names[] = {"inline", "thread", NULL};
+static const char *const reply_names[] = {"echo", "sockperf", NULL};
 static const char *const print_names[] = {"text", "hex", "none", NULL};
 
 static const uint64_t shortest_ns = SECOND_NS / 1000, longest_ns = 1000000 * SECOND_NS;
@@ -66,6 +67,13 @@ static void fill_table(struct options *options, struct texts *texts,
        .kind = CLI_FLAG,
        .target = &options->no_echo,
        .help = "print what comes but send nothing back"},
+      {.name = "reply",
+       .value = "HOW",
+       .kind = CLI_CHOICE,
+       .target = &options->reply,
+       .choices = reply_names,
+       .help = "echo: what came goes back (default)\n"
+               "sockperf: answer the client of sockperf; see SOCKPERF below"},
       {.name = "print",
        .value = "HOW",
        .kind = CLI_CHOICE,
@@ -156,6 +164,9 @@ static int check_combination(const struct options *options) {
   if (options->handler == HANDLER_THREAD && !options->tcp)
     return refuse("--handler=thread: serves connections, and --udp alone has none; leave out one "
                   "of the two");
+  if (options->no_echo && options->reply == REPLY_SOCKPERF)
+    return refuse("--no-echo: sends nothing back, and --reply=sockperf says what; leave out one of "
+                  "the two");
   return 0;
 }
 
@@ -220,6 +231,14 @@ static const char help[] =
     "  them. One that dies is started again, at once the first time, then after 0.1 to 5 s; what\n"
     "  came for it meanwhile waits. Records of all are on stdout, each whole; counters are sums\n"
     "  (those of loops up to one --stats old). SIGUSR1 and SIGUSR2 are passed on.\n"
+    "\n"
+    "SOCKPERF\n"
+    "  Another benchmark's client, to measure this server and to judge our own figures by:\n"
+    "    @ --reply=sockperf --print=none\n"
+    "    sockperf ping-pong -i 127.0.0.1 -p 8888 --tcp -t 2\n"
+    "  A message that asks for an answer is sent back with the client bit of its header cleared,\n"
+    "  a warm-up message or one that asks for none is not. A connection that sends anything else\n"
+    "  is closed and counted as failed, such a datagram is not answered.\n"
     "\n"
     "COUNTERS (of --stats and of the summary at the end; totals since the start)\n"
     "  connections   open now               accepted      all there were\n"

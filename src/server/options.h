@@ -16,6 +16,11 @@ enum handler_kind {
   HANDLER_THREAD,
 };
 
+enum reply_kind {
+  REPLY_ECHO,
+  REPLY_SOCKPERF,
+};
+
 enum print_kind {
   PRINT_TEXT,
   PRINT_HEX,
@@ -29,6 +34,7 @@ struct options {
   bool tcp, udp;
   int handler; /* enum handler_kind */
   bool no_echo;
+  int reply; /* enum reply_kind */
   int print; /* enum print_kind */
   bool prefix;
   uint64_t max_connections; /* 0: no limit */

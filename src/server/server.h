@@ -8,6 +8,7 @@
  *   serve.c     the server of one process: puts the parts together, runs, tears down
  *   listen.c    gives the sockets to the loop or to threads
  *   echo_tcp.c  connections served on the loop       echo_udp.c  datagrams
+ *   reply.c     what goes back: the echo, or what sockperf expects
  *   blocking.c  connections and more served by a thread each, with calls that block
  *   threads.c   the life of these threads            lines.c     their records' way to stdout
  *   record.c    what was read as a line of stdout
@@ -27,6 +28,7 @@
 #include "counts.h"
 #include "options.h"
 #include "record.h"
+#include "reply.h"
 #include "sockets.h"
 
 struct threads;
@@ -34,12 +36,13 @@ struct threads;
 /* What a connection's callbacks are given. */
 struct connection {
   struct server *server;
-  struct address peer; /* of the latest where it is shared: only --prefix shows it */
+  struct address peer;    /* of the latest where it is shared: only --prefix shows it */
+  struct framing framing; /* untouched where it is shared */
 };
 
 struct server {
   struct options options;
-  struct connection anyone; /* every connection's, unless --prefix tells them apart */
+  struct connection anyone; /* every connection's, unless they must be told apart */
   const char *backend;
   bool blocking; /* --backend=blocking */
   struct ioloop *loop;

@@ -11,7 +11,7 @@ import tty
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
                      main, need_ipv6, numbers, readable, receive, receive_all, run, skip, wait_until, writable)
 
-OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--print",
+OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--reply", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",
            "--heartbeat", "--stats", "--list-backends", "--help", "--version"]
 BACKENDS = ["select", "poll", "epoll", "epoll-et", "kqueue", "sigio", "rtsig", "io_uring", "nonblocking",

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sockperf.c - running sockperf's client; what it prints is read in sockperf_output.c.
+ *
+ * With one socket it sleeps in recvfrom by default, and each round trip then has the waking of the
+ * client in it. With --nonblocked it calls recvfrom until there is something, and that is what a
+ * generator that spins is to be compared with.
+ */
+#include "sockperf.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "child.h"
+#include "programs.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+static const uint64_t patience_ns = 10 * SECOND_NS; /* beyond the run itself */
+
+bool sockperf_found(void) {
+  char path[PATH_MAX];
+  return programs_find_tool("sockperf", path, sizeof path);
+}
+
+static int start(const struct sockperf_options *options, struct child *ret) {
+  char path[PATH_MAX], port[16], seconds[16], size[24];
+  char address[] = "127.0.0.1", mode[] = "ping-pong", ip[] = "-i", p[] = "-p", t[] = "-t",
+       m[] = "-m", spin[] = "--nonblocked", tcp[] = "--tcp";
+  char *argv[] = {
+      path, mode, ip, address, p, port, t, seconds, m, size, spin, options->udp ? NULL : tcp, NULL};
+  if (!programs_find_tool("sockperf", path, sizeof path))
+    return -ENOENT;
+  snprintf(port, sizeof port, "%u", (unsigned)options->port);
+  snprintf(seconds, sizeof seconds, "%u", options->seconds);
+  snprintf(size, sizeof size, "%zu", options->size);
+  return child_start(argv, options->cpu, NULL, ret);
+}
+
+/* Its complaint is the last line. */
+static void explain(const struct text *text, int status, char *reason, size_t room) {
+  char how[96];
+  size_t size = text->size;
+  while (size > 0 && text->at[size - 1] == '\n')
+    size--;
+  size_t line = size;
+  while (line > 0 && text->at[line - 1] != '\n')
+    line--;
+  child_describe_end(status, how, sizeof how);
+  snprintf(reason, room, "sockperf failed (%s): %.*s", how, (int)(size - line),
+           text->at ? text->at + line : "");
+}
+
+/* Wait for its end and understand it. */
+static int finish(const struct sockperf_options *options, struct child *child, struct text *text,
+                  struct sockperf_result *ret, char *reason, size_t room) {
+  int error = child_read(child, text, options->seconds * SECOND_NS + patience_ns);
+  int status = child_end(child, error ? SIGKILL : 0, text, SECOND_NS);
+  if (error == -ETIMEDOUT)
+    snprintf(reason, room, "sockperf did not end within %u s", options->seconds + 10);
+  else if (error)
+    snprintf(reason, room, "sockperf was not heard to its end: %s", strerror(-error));
+  if (error)
+    return error;
+  if (status == 0)
+    return sockperf_parse(text->at ? text->at : "", ret, reason, room);
+  explain(text, status, reason, room);
+  return -ECHILD;
+}
+
+int sockperf_run(const struct sockperf_options *options, struct sockperf_result *ret, char *reason,
+                 size_t reason_size) {
+  struct child child;
+  struct text text = {.at = NULL};
+  int error = start(options, &child);
+  if (error) {
+    snprintf(reason, reason_size, "cannot start sockperf: %s", strerror(-error));
+    return error;
+  }
+  error = finish(options, &child, &text, ret, reason, reason_size);
+  free(text.at);
+  return error;
+}

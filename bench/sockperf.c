@@ -42,18 +42,12 @@ static int start(const struct sockperf_options *options, struct child *ret) {
   return child_start(argv, options->cpu, NULL, ret);
 }
 
-/* Its complaint is the last line. */
 static void explain(const struct text *text, int status, char *reason, size_t room) {
   char how[96];
-  size_t size = text->size;
-  while (size > 0 && text->at[size - 1] == '\n')
-    size--;
-  size_t line = size;
-  while (line > 0 && text->at[line - 1] != '\n')
-    line--;
+  size_t size;
+  const char *line = sockperf_last_line(text->at ? text->at : "", &size);
   child_describe_end(status, how, sizeof how);
-  snprintf(reason, room, "sockperf failed (%s): %.*s", how, (int)(size - line),
-           text->at ? text->at + line : "");
+  snprintf(reason, room, "sockperf failed (%s): %.*s", how, (int)size, line);
 }
 
 /* Wait for its end and understand it. */

@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 enum {
-  SOCKPERF_MIN_SIZE = 14, /* of a message: its header */
   /* It leaves out so much at the beginning and at the end of a run. */
   SOCKPERF_WARM_UP_MS = 400,
   SOCKPERF_COOL_DOWN_MS = 50,
@@ -19,7 +18,7 @@ enum {
 struct sockperf_options {
   uint16_t port; /* of 127.0.0.1 */
   bool udp;
-  size_t size;      /* of a message, SOCKPERF_MIN_SIZE or more */
+  size_t size;      /* of a message, 14 or more: its header */
   unsigned seconds; /* the whole run, 1 or more: it knows no fractions */
   int cpu;          /* -1: anywhere */
 };
@@ -43,5 +42,8 @@ int sockperf_run(const struct sockperf_options *options, struct sockperf_result 
 /* Read what it printed. 0; -EBADMSG: messages were dropped, doubled or out of order, or it is not
  * what sockperf 3 prints, see `reason`. */
 int sockperf_parse(const char *text, struct sockperf_result *ret, char *reason, size_t reason_size);
+
+/* Its complaint, where it has one; `ret_size` bytes of `text`, without the newline. */
+const char *sockperf_last_line(const char *text, size_t *ret_size);
 
 #endif

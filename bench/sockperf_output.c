@@ -32,6 +32,24 @@ static bool find_percentile(const char *text, const char *which, double *ret) {
   return true;
 }
 
+const char *sockperf_last_line(const char *text, size_t *ret_size) {
+  size_t size = strlen(text);
+  while (size > 0 && text[size - 1] == '\n')
+    size--;
+  const char *line = text + size;
+  while (line > text && line[-1] != '\n')
+    line--;
+  *ret_size = (size_t)(text + size - line);
+  return line;
+}
+
+static void refuse(const char *text, char *reason, size_t reason_size) {
+  size_t size;
+  const char *line = sockperf_last_line(text, &size);
+  snprintf(reason, reason_size, "sockperf printed no percentiles that can be read here, but: %.*s",
+           (int)size, line);
+}
+
 int sockperf_parse(const char *text, struct sockperf_result *ret, char *reason,
                    size_t reason_size) {
   uint64_t dropped, doubled, disordered;
@@ -42,7 +60,7 @@ int sockperf_parse(const char *text, struct sockperf_result *ret, char *reason,
       !find_count(valid, "# out-of-order messages = ", &disordered) ||
       !find_percentile(valid, "50.000", &ret->p50_ns) ||
       !find_percentile(valid, "99.000", &ret->p99_ns)) {
-    snprintf(reason, reason_size, "sockperf printed no percentiles that can be read here");
+    refuse(text, reason, reason_size);
     return -EBADMSG;
   }
   if (dropped == 0 && doubled == 0 && disordered == 0)

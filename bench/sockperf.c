@@ -3,7 +3,7 @@
  * sockperf.c - running sockperf's client; what it prints is read in sockperf_output.c.
  *
  * With one socket it sleeps in recvfrom by default, and each round trip then has the waking of the
- * client in it. With --nonblocked it calls recvfrom until there is something, and that is what a
+ * client in it. With --nonblocked it calls recvfrom until there is something, which is what a
  * generator that spins is to be compared with.
  */
 #include "sockperf.h"
@@ -28,18 +28,27 @@ bool sockperf_found(void) {
   return programs_find_tool("sockperf", path, sizeof path);
 }
 
-static int start(const struct sockperf_options *options, struct child *ret) {
-  char path[PATH_MAX], port[16], seconds[16], size[24];
-  char address[] = "127.0.0.1", mode[] = "ping-pong", ip[] = "-i", p[] = "-p", t[] = "-t",
-       m[] = "-m", spin[] = "--nonblocked", tcp[] = "--tcp";
-  char *argv[] = {
-      path, mode, ip, address, p, port, t, seconds, m, size, spin, options->udp ? NULL : tcp, NULL};
+static int compose(const struct sockperf_options *options, struct command *ret) {
+  char path[PATH_MAX];
   if (!programs_find_tool("sockperf", path, sizeof path))
     return -ENOENT;
-  snprintf(port, sizeof port, "%u", (unsigned)options->port);
-  snprintf(seconds, sizeof seconds, "%u", options->seconds);
-  snprintf(size, sizeof size, "%zu", options->size);
-  return child_start(argv, options->cpu, NULL, ret);
+  *ret = (struct command){.count = 0};
+  int error = command_add(ret, "%s", path);
+  if (!error)
+    error = command_add(ret, "ping-pong");
+  if (!error)
+    error = command_add(ret, "--ip=127.0.0.1");
+  if (!error)
+    error = command_add(ret, "--port=%u", (unsigned)options->port);
+  if (!error)
+    error = command_add(ret, "--time=%u", options->seconds);
+  if (!error)
+    error = command_add(ret, "--msg-size=%zu", options->size);
+  if (!error && !options->udp)
+    error = command_add(ret, "--tcp");
+  if (!error && options->spin)
+    error = command_add(ret, "--nonblocked");
+  return error;
 }
 
 static void explain(const struct text *text, int status, char *reason, size_t room) {
@@ -69,9 +78,12 @@ static int finish(const struct sockperf_options *options, struct child *child, s
 
 int sockperf_run(const struct sockperf_options *options, struct sockperf_result *ret, char *reason,
                  size_t reason_size) {
+  struct command command;
   struct child child;
   struct text text = {.at = NULL};
-  int error = start(options, &child);
+  int error = compose(options, &command);
+  if (!error)
+    error = child_start(command.argv, options->cpu, NULL, &child);
   if (error) {
     snprintf(reason, reason_size, "cannot start sockperf: %s", strerror(-error));
     return error;

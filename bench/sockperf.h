@@ -20,6 +20,7 @@ struct sockperf_options {
   bool udp;
   size_t size;      /* of a message, 14 or more: its header */
   unsigned seconds; /* the whole run, 1 or more: it knows no fractions */
+  bool spin;        /* never sleep */
   int cpu;          /* -1: anywhere */
 };
 
@@ -32,7 +33,7 @@ struct sockperf_result {
 bool sockperf_found(void);
 
 /*
- * One round trip after the other on one socket (ping-pong), never sleeping. 0, or -errno with a
+ * One round trip after the other on one socket (ping-pong). 0, or -errno with a
  * line in `reason`: -ENOENT not installed; -ECHILD it failed, reason has its own words; -ETIMEDOUT
  * it did not end in time; -EINTR Ctrl-C; others as sockperf_parse.
  */

@@ -4,8 +4,8 @@
  *
  * What makes the two comparable:
  *   - one socket, one message under way, messages of the same size, one after the other;
- *   - both never sleep: sockperf runs with --nonblocked (by default it sleeps in recvfrom), our
- *     generator with `spin`, as in every experiment where it has a processor of its own;
+ *   - neither sleeps where it has a processor of its own: there our generator spins, as it does in
+ *     `latency`, and sockperf runs with --nonblocked. On one processor both sleep;
  *   - the same processors, for the same time, after the same warm-up;
  *   - one after the other, within a second or two, in turns first and second, so that a machine
  *     that slows down slows down both. So the ratio of each round is the figure to judge by.
@@ -18,9 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../bench.h"
-#include "../generator.h"
 #include "../sockperf.h"
+#include "echo.h"
 
 enum {
   OURS_P50,
@@ -47,32 +46,20 @@ static const struct metric metrics[METRICS] = {
 static const uint64_t left_out_ns = (SOCKPERF_WARM_UP_MS + SOCKPERF_COOL_DOWN_MS) * MILLISECOND_NS;
 
 static size_t points(struct bench *bench, struct point *ret) {
-  const struct point tcp = {.id = "tcp",
-                            .label = "TCP, 1 connection",
-                            .group = "TCP",
-                            .connections = 1,
-                            .size = bench->message_size,
-                            .depth = 1};
-  const struct point udp = {.id = "udp",
-                            .label = "UDP, 1 socket",
-                            .group = "UDP",
-                            .udp = true,
-                            .connections = 1,
-                            .size = bench->message_size,
-                            .depth = 1};
-  ret[0] = tcp;
-  ret[1] = udp;
-  return 2;
+  struct bench one = *bench; /* whatever --connections says: sockperf's is one */
+  static const double connections[] = {1};
+  one.connections.count = 0;
+  size_t count = echo_points(&one, false, connections, 1, ret);
+  return count + echo_points(&one, true, connections, 1, ret + count);
 }
 
 static const char *refuses(struct bench *bench, const struct contestant *contestant,
                            const struct point *point) {
-  (void)bench;
-  (void)point;
   if (contestant->kind != CONTESTANT_BACKEND)
-    return "it cannot answer sockperf: only our server has --reply=sockperf";
-  return sockperf_found() ? NULL
-                          : "sockperf is not installed here (Debian: apt-get install sockperf)";
+    return "cannot answer sockperf: only our server has --reply=sockperf";
+  if (!sockperf_found())
+    return "sockperf is not installed here (Debian: apt-get install sockperf)";
+  return echo_refuses(bench, contestant, point);
 }
 
 /* Whole seconds, which is all that sockperf knows, with at least what is asked for in them. */
@@ -82,42 +69,24 @@ static unsigned run_seconds(const struct bench *bench) {
 
 /* ---- one of the two ---------------------------------------------------------------------- */
 
-typedef int measure_one(struct bench *bench, const struct point *point, uint16_t port,
-                        struct sample *sample);
-
-static int measure_ours(struct bench *bench, const struct point *point, uint16_t port,
-                        struct sample *sample) {
-  const struct generator_options options = {
-      .port = port,
-      .protocol = point->udp ? PROTOCOL_UDP : PROTOCOL_TCP,
-      .connections = point->connections,
-      .size = point->size,
-      .depth = point->depth,
-      .seed = bench->seed,
-      .warmup_ns = SOCKPERF_WARM_UP_MS * MILLISECOND_NS,
-      .duration_ns = run_seconds(bench) * SECOND_NS - left_out_ns,
-      .cpu = bench->generator_cpu,
-      .spin = true,
-  };
-  struct generator_result result = {.reason = ""};
-  int error = generator_spawn(&options, 0, sample->latency, NULL, &result, NULL);
-  if (error || !result.valid) {
-    snprintf(sample->reason, sizeof sample->reason, "ours: %.*s", GENERATOR_REASON_SIZE - 16,
-             result.reason);
-    return error ? error : -EAGAIN;
-  }
+static int measure_ours(struct bench *bench, const struct contestant *contestant,
+                        struct echo_load *load, struct sample *sample) {
+  int error = echo_measure(bench, contestant, load, sample);
+  if (error)
+    return error;
   sample->values[OURS_P50] = (double)histogram_percentile(sample->latency, 50);
   sample->values[OURS_P99] = (double)histogram_percentile(sample->latency, 99);
   return 0;
 }
 
-static int measure_theirs(struct bench *bench, const struct point *point, uint16_t port,
-                          struct sample *sample) {
+static int run_sockperf(const struct bench *bench, const struct echo_load *load, uint16_t port,
+                        struct sample *sample) {
   const struct sockperf_options options = {.port = port,
-                                           .udp = point->udp,
-                                           .size = point->size,
+                                           .udp = load->options.protocol == PROTOCOL_UDP,
+                                           .size = load->options.size,
                                            .seconds = run_seconds(bench),
-                                           .cpu = bench->generator_cpu};
+                                           .spin = load->options.spin,
+                                           .cpu = load->options.cpu};
   struct sockperf_result result;
   int error = sockperf_run(&options, &result, sample->reason, sizeof sample->reason);
   if (error)
@@ -127,47 +96,39 @@ static int measure_theirs(struct bench *bench, const struct point *point, uint16
   return 0;
 }
 
-/* ---- both ---------------------------------------------------------------------------------- */
-
-/* The contestant with one option more; 0 or -ENAMETOOLONG. */
-static int answering_sockperf(const struct contestant *contestant, struct contestant *ret) {
-  *ret = *contestant;
-  int size = snprintf(ret->name, sizeof ret->name, "%s+reply=sockperf", contestant->name);
-  return (size_t)size < sizeof ret->name ? 0 : -ENAMETOOLONG;
-}
-
-static int serve(struct bench *bench, const struct contestant *contestant,
-                 const struct point *point, measure_one *one, struct sample *sample) {
+static int measure_theirs(struct bench *bench, const struct contestant *contestant,
+                          struct echo_load *load, struct sample *sample) {
+  struct contestant answering = *contestant;
   struct server_process server;
-  int error = server_start(contestant, point->udp, bench->port, bench->server_cpu, NULL, &server,
-                           sample->said, sizeof sample->said);
-  if (error) {
-    snprintf(sample->reason, sizeof sample->reason, "%s did not start: %s", contestant->name,
-             strerror(-error));
-    return error;
+  int size = snprintf(answering.name, sizeof answering.name, "%s+reply=sockperf", contestant->name);
+  if ((size_t)size >= sizeof answering.name) {
+    snprintf(sample->reason, sizeof sample->reason, "its name has no room for +reply=sockperf");
+    return -ENAMETOOLONG;
   }
-  error = one(bench, point, server.port, sample);
+  int error = echo_begin(bench, &answering, load, &server, sample);
+  if (error)
+    return error;
+  error = run_sockperf(bench, load, server.port, sample);
   if (server_alive(&server, sample->said, sizeof sample->said)) {
     server_stop(&server, sample->said, sizeof sample->said);
     return error;
   }
-  snprintf(sample->reason, sizeof sample->reason, "%s died while it was measured",
-           contestant->name);
-  return error ? error : -ECHILD;
+  snprintf(sample->reason, sizeof sample->reason, "its server died during sockperf's run");
+  return -ECHILD;
 }
+
+/* ---- both ---------------------------------------------------------------------------------- */
 
 static int measure(struct bench *bench, const struct contestant *contestant,
                    const struct point *point, unsigned round, struct sample *sample) {
-  struct contestant theirs;
-  int error = answering_sockperf(contestant, &theirs);
-  if (error)
-    snprintf(sample->reason, sizeof sample->reason,
-             "%s: the name is too long to be given "
-             "+reply=sockperf",
-             contestant->name);
+  struct echo_load load;
+  int error = 0;
+  echo_load_at(bench, point, round, &load);
+  load.options.warmup_ns = SOCKPERF_WARM_UP_MS * MILLISECOND_NS;
+  load.options.duration_ns = run_seconds(bench) * SECOND_NS - left_out_ns;
   for (unsigned turn = 0; turn < 2 && !error; turn++)
-    error = (round + turn) % 2 == 0 ? serve(bench, contestant, point, measure_ours, sample)
-                                    : serve(bench, &theirs, point, measure_theirs, sample);
+    error = (round + turn) % 2 == 0 ? measure_ours(bench, contestant, &load, sample)
+                                    : measure_theirs(bench, contestant, &load, sample);
   if (error)
     return error;
   sample->values[RATIO_P50] = sample->values[OURS_P50] / sample->values[THEIRS_P50];
@@ -181,7 +142,8 @@ const struct experiment experiment_witness = {
     .redoes = "sockperf ping-pong (https://github.com/Mellanox/sockperf)",
     .method = "sockperf and our generator measure round trips of the same server one after the "
               "other, in turns first: one socket, one message under way, the same size, time and "
-              "processors, neither ever sleeps (sockperf --nonblocked). sockperf prints half round "
+              "processors, neither sleeps where it has a processor of its own (sockperf "
+              "--nonblocked). sockperf prints half round "
               "trips, which are doubled here. Ratios are taken within a round: near 1, or one of "
               "the two is wrong.",
     .metrics = metrics,

@@ -6,9 +6,19 @@
 #include <string.h>
 
 const struct experiment *const experiments_all[] = {
-    &experiment_latency, &experiment_load,     &experiment_idle,   &experiment_churn,
-    &experiment_ring,    &experiment_cascade,  &experiment_timers, &experiment_handlers,
-    &experiment_wake,    &experiment_overflow, &experiment_count,  NULL,
+    &experiment_latency,
+    &experiment_load,
+    &experiment_idle,
+    &experiment_churn,
+    &experiment_ring,
+    &experiment_cascade,
+    &experiment_timers,
+    &experiment_handlers,
+    &experiment_wake,
+    &experiment_overflow,
+    &experiment_count,
+    &experiment_witness,
+    NULL,
 };
 
 const struct experiment *const experiments_quick[] = {

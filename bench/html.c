@@ -85,7 +85,7 @@ static void put_summary(struct page *page) {
     html_print(page->to, "A figure is the median over the rounds");
   html_print(
       page->to,
-      " with its 95&nbsp;%% bootstrap interval. A ratio is taken round by round "
+      " with its 95&nbsp;%% interval. A ratio is taken round by round "
       "against the baseline; where its interval spans 1, <em>no difference is resolved</em>, "
       "which is written&nbsp;≈.</p>\n");
   put_resolution(page);

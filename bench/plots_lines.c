@@ -97,9 +97,11 @@ static void put_line(struct plot *plot, const struct axis *axis, const struct sc
     double low = number_of(figure, "low") * scale->factor;
     double high = number_of(figure, "high") * scale->factor;
     value = median;
-    plot_see(plot, median);
-    fprintf(plot->script, "%.9g %.9g %.9g %.9g\n", place(axis, x), median,
-            isfinite(low) ? low : median, isfinite(high) ? high : median);
+    low = isfinite(low) ? low : median;
+    high = isfinite(high) ? high : median;
+    plot_see(plot, low);
+    plot_see(plot, high);
+    fprintf(plot->script, "%.9g %.9g %.9g %.9g\n", place(axis, x), median, low, high);
   }
   fputs("EOD\n", plot->script);
   if (isfinite(value))

@@ -21,11 +21,11 @@
 
 enum {
   NARROW = 80,
-  NAME_LEAST = 12,
+  NAME_LEAST = 13, /* "  again (A/A)" */
   NAME_MOST = 24,
   CELL_SIZE = 128,
-  VALUE_COLUMNS = 9,       /* "150,000" and two blanks before it */
-  SPREAD_COLUMNS = 6,      /* " ±100%" */
+  VALUE_COLUMNS = 8,       /* "150,000" and a blank before it */
+  SPREAD_COLUMNS = 7,      /* " ±>999%" */
   RATIO_COLUMNS = 7,       /* "  0.987" */
   LONG_RATIO_COLUMNS = 24, /* "  no difference resolved", "  1.05 [1.02, 1.08]" */
   POINTS_BESIDE = 8,

@@ -581,7 +581,7 @@ def _():
     equal(rows["raw epoll"].split(), ["212", "±0.0%"] * 3, "the baseline")
     equal(rows["peer:libev"].split(), ["604", "±0.0%", "2.85"] * 3, "a contestant")
     rest = table_of(one, "one").decode().split("System calls")[1]
-    check(re.search(r"(?m)^peer:libev +2\.02 ±0\.0% +=", rest), "no '=' where nothing is resolved")
+    check(re.search(r"(?m)^peer:libev +2\.02 +±0\.0% +=", rest), "no '=' where nothing is resolved")
     check("(=: no difference resolved)" in table_of(one, "one").decode(), "'=' is not explained")
 
 

@@ -53,6 +53,17 @@ static volatile sig_atomic_t running_child;
 #define DEFAULT_SCALE 1
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER true
+#endif
+#endif
+#ifndef THREAD_SANITIZER
+#define THREAD_SANITIZER false
+#endif
+
 void tap_register(struct tap_test *test) {
   struct tap_test **at = &tests;
   while (*at && (*at)->number <= test->number)
@@ -67,6 +78,10 @@ uint64_t tap_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return SECONDS(now.tv_sec) + (uint64_t)now.tv_nsec;
+}
+
+bool tap_in_thread_sanitizer(void) {
+  return THREAD_SANITIZER;
 }
 
 unsigned tap_scale(void) {

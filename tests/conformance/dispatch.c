@@ -369,6 +369,7 @@ TEST(24, "stop from a signal handler ends a blocked wait") {
   struct sigaction action = {.sa_handler = stop_in_signal, .sa_flags = SA_RESTART};
   pthread_t self = pthread_self();
   signalled_loop = test_loop_new();
+  need_prompt_signals(signalled_loop);
   CHECK_SYS(sigaction(SIGUSR1, &action, NULL));
   for (int turn = 0; turn < 30; turn++) {
     struct later thread;

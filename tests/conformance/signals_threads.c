@@ -26,6 +26,7 @@ TEST(48, "a signal watcher runs, also out of a blocked wait") {
   struct ioloop *loop = test_loop_new();
   struct record first = {0}, second = {0};
   int signo = SIGUSR1;
+  need_prompt_signals(loop);
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &first));
   CHECK_OK(ioloop_add_signal(loop, SIGHUP, on_signal, &second));
   CHECK_QUIET(loop, MS(5));
@@ -343,6 +344,7 @@ TEST(51, "a callback from a signal handler wakes a blocked loop") {
   struct sigaction action = {.sa_handler = callback_in_signal, .sa_flags = SA_RESTART};
   pthread_t self = pthread_self();
   interrupted_loop = test_loop_new();
+  need_prompt_signals(interrupted_loop);
   CHECK_SYS(sigaction(SIGUSR1, &action, NULL));
   for (unsigned turn = 1; turn <= 50; turn++) {
     struct later sender;

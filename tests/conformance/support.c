@@ -164,6 +164,11 @@ void on_never_called(struct ioloop *loop, void *arg) {
 
 /* ---- something that happens while the loop waits ----------------------------------------- */
 
+void need_prompt_signals(const struct ioloop *loop) {
+  if (tap_in_thread_sanitizer() && ioloop_backend_features(loop) & IOLOOP_F_COMPLETION)
+    SKIP("ThreadSanitizer keeps signals back that come just before a wait of io_uring");
+}
+
 static void *run_later(void *arg) {
   struct later *later = arg;
   struct timespec delay = {.tv_sec = (time_t)(later->delay_ns / SECONDS(1)),

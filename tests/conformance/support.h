@@ -121,6 +121,11 @@ int move_fd_above(int fd, int number);
  * backend cannot take numbers that high, which it says itself. */
 void need_descriptors(size_t count);
 
+/* ThreadSanitizer keeps a signal back until the program next calls something that it intercepts.
+ * io_uring's waits are not: a signal that comes just before one is not handled before its end.
+ * Skips what waits for a single signal then. */
+void need_prompt_signals(const struct ioloop *loop);
+
 /* ---- something that happens while the loop waits ----------------------------------------- */
 
 /* A thread that runs fn(arg) after a delay. The delay only makes it likely that the loop is deep

@@ -28,7 +28,7 @@ def ours(backend):
 
 
 def peer(name):
-    return [os.path.join(build, "bench-peer-" + name), "0"]
+    return [os.path.join(build, "bench-peer-" + name), kind, "0"]
 
 
 def run(command):

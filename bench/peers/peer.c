@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peer.c - how every peer begins; see peer.h.
+ */
+#include "peer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../src/programs/cli.h"
+#include "../../src/programs/descriptors.h"
+#include "../../src/programs/say.h"
+
+static const char help_text[] = "Usage: @ tcp|udp PORT\n"
+                                "\n"
+                                "An echo server on 127.0.0.1:PORT (0: any), to measure others "
+                                "against. Says \"listening PORT\"\n"
+                                "on stdout; SIGTERM ends it.\n"
+                                "\n"
+                                "OPTIONS\n";
+
+static int reserve = -1;
+
+static void end(int signo) {
+  (void)signo;
+  _exit(EXIT_OK);
+}
+
+void peer_fail(const char *what) {
+  complain("%s: %s", what, strerror(errno));
+  exit(EXIT_TROUBLE);
+}
+
+static uint16_t port_of(const char *text) {
+  char *after;
+  errno = 0;
+  unsigned long port = strtoul(text, &after, 10);
+  if (*text < '0' || *text > '9' || *after || errno || port > UINT16_MAX) {
+    complain("%s: the port must be a number from 0 to 65535 (0: any)", text);
+    exit(EXIT_USAGE);
+  }
+  return (uint16_t)port;
+}
+
+static struct peer parse(int argc, char **argv) {
+  bool help = false;
+  const struct cli_option options[] = {
+      {.name = "help", .help = "print this", .kind = CLI_FLAG, .target = &help}};
+  const char *arguments[8] = {0};
+  struct cli cli = {options, 1, "tcp|udp PORT", arguments, 0};
+  if (argc > 8 || cli_parse(&cli, argc, argv))
+    exit(EXIT_USAGE);
+  if (help) {
+    cli_print_help(&cli, help_text);
+    exit(cli_finish_stdout());
+  }
+  bool udp = cli.argument_count == 2 && strcmp(arguments[0], "udp") == 0;
+  if (cli.argument_count != 2 || (!udp && strcmp(arguments[0], "tcp") != 0)) {
+    complain("expected a protocol and a port: %s tcp|udp PORT", say_program());
+    exit(EXIT_USAGE);
+  }
+  return (struct peer){.udp = udp, .port = port_of(arguments[1])};
+}
+
+static void fail_to_listen(const struct peer *peer) {
+  int error = errno;
+  const char *remedy = error == EADDRINUSE ? "; choose another port, or 0 for any" : "";
+  complain("cannot listen on 127.0.0.1:%u (%s): %s%s", peer->port, peer->udp ? "udp" : "tcp",
+           strerror(error), remedy);
+  exit(EXIT_TROUBLE);
+}
+
+static void open_socket(struct peer *peer) {
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons(peer->port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr *any = (struct sockaddr *)&address;
+  socklen_t size = sizeof address;
+  int one = 1;
+  peer->fd = socket(AF_INET, peer->udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+  if (peer->fd < 0 || fcntl(peer->fd, F_SETFD, FD_CLOEXEC) < 0 ||
+      fcntl(peer->fd, F_SETFL, O_NONBLOCK) < 0)
+    peer_fail("socket");
+  /* Of UDP it would let two servers share a port. */
+  if (!peer->udp)
+    setsockopt(peer->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(peer->fd, any, size) < 0 || (!peer->udp && listen(peer->fd, SOMAXCONN) < 0) ||
+      getsockname(peer->fd, any, &size) < 0)
+    fail_to_listen(peer);
+  peer->port = ntohs(address.sin_port);
+}
+
+static void open_reserve(void) {
+  reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+struct peer peer_begin(int argc, char **argv) {
+  say_begin(argv[0]);
+  struct peer peer = parse(argc, argv);
+  struct sigaction ending = {.sa_handler = end}, ignoring = {.sa_handler = SIG_IGN};
+  sigaction(SIGTERM, &ending, NULL);
+  sigaction(SIGINT, &ending, NULL);
+  sigaction(SIGPIPE, &ignoring, NULL);
+  descriptors_raise_limit();
+  open_reserve();
+  open_socket(&peer);
+  return peer;
+}
+
+void peer_announce(const struct peer *peer) {
+  printf("listening %u\n", peer->port);
+  if (cli_finish_stdout())
+    exit(EXIT_TROUBLE);
+}
+
+void peer_turn_away(int listener) {
+  if (reserve >= 0)
+    close(reserve);
+  int fd = accept(listener, NULL, NULL);
+  if (fd >= 0)
+    close(fd);
+  open_reserve();
+}
+
+int peer_accept(int listener) {
+  int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+    peer_turn_away(listener);
+  return fd;
+}

@@ -30,6 +30,7 @@ enum {
   SLOT_STRIDE = SLOT_SIZE + 512,
   DRAIN_BATCH = 16,
   PROBE_EVERY = 8, /* wake-ups that brought the one asked for, before two are asked for */
+  PATIENCE = 16,   /* wake-ups that brought less than was asked for, before half is asked for */
   REST_MS = 10
 };
 
@@ -165,11 +166,20 @@ void datagram__receive_failed(struct datagram *it, int error) {
   datagram__note_error(it, error);
 }
 
+static void set_batch(struct datagram *it, int batch) {
+  it->batch = (uint8_t)(batch < DATAGRAM_BATCH ? batch : DATAGRAM_BATCH);
+  it->streak = 0;
+}
+
+/* Up at once, down with patience: between two bursts come wake-ups for a single datagram, and one
+ * that asked for no more than that would leave the burst behind it to another wake-up. */
 static void adapt_batch(struct datagram *it, int got) {
-  if (got < it->batch)
-    it->batch = (uint8_t)(got > 0 ? got : 1);
-  else if (it->batch > 1 || ++it->singles % PROBE_EVERY == 0)
-    it->batch = (uint8_t)(it->batch < DATAGRAM_BATCH / 2 ? it->batch * 2 : DATAGRAM_BATCH);
+  if (got >= it->batch) {
+    if (it->batch > 1 || ++it->streak == PROBE_EVERY)
+      set_batch(it, it->batch * 2);
+  } else if (it->batch > 1 && (it->batch == 2 || ++it->streak == PATIENCE)) {
+    set_batch(it, it->batch / 2);
+  }
 }
 
 bool datagram__held_by_gate(struct datagram *it) {

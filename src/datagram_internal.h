@@ -29,7 +29,7 @@ struct datagram {
   uint8_t flags;   /* DATAGRAM_* */
   uint8_t mask;    /* events asked of the loop */
   uint8_t batch;   /* how many datagrams to ask for */
-  uint8_t singles; /* wake-ups in a row that brought the one that was asked for */
+  uint8_t streak;  /* wake-ups since it changed that speak for another number */
   unsigned depth;  /* callbacks under way: the memory must stay */
   unsigned futile; /* wake-ups in a row in which nothing could be sent */
   int error;       /* to tell the program; 0: none */

@@ -26,6 +26,7 @@
 
 #include "completion.h"
 #include "ioloop.h"
+#include "observe.h"
 
 /* A report. Laid out like Linux's struct epoll_event, so that epoll_wait fills it in place. */
 #ifdef __x86_64__
@@ -91,6 +92,11 @@ struct ioloop_backend {
    */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
 
+  /* The same, and tells of each system call by ioloop__note_call: for a loop that is observed. NULL
+   * where a wait makes none. */
+  int (*wait_observed)(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                       struct ioloop_ready *ready);
+
   /* TAGGED only. A descriptor was closed while a dup or a child keeps its file alive: the kernel
    * reports it for ever and it can no longer be named. Replace the kernel object by an empty one;
    * the core adds every registration again. 0, or -errno with the old one intact. */
@@ -118,10 +124,16 @@ void *ioloop__slot(const struct ioloop *loop, int fd);
  * it, and calls modify(now = 0) from inside. Allowed in wait only. */
 void ioloop__fd_gone(struct ioloop *loop, int fd);
 
-/* A signal was taken. fd and band as in siginfo, or -1 and 0 where the kernel does not tell. */
-void ioloop__note_signal(struct ioloop *loop, int signo, int fd, int band);
+/* A signal was taken. fd and band as in siginfo, or -1 and 0 where the kernel does not tell; the
+ * last of the parameters as the observer's. */
+void ioloop__note_signal(struct ioloop *loop, int signo, int fd, int band, unsigned queued);
 
-/* The counters, for `overflows` and `rescues`. */
+/* Count it, and tell an observer: something had no room; so many descriptors were found by the
+ * safety scan. */
+void ioloop__note_overflow(struct ioloop *loop);
+void ioloop__note_rescue(struct ioloop *loop, uint64_t count);
+
+/* The other counters. */
 struct ioloop_metrics *ioloop__metrics(struct ioloop *loop);
 
 /* ---- what every backend of untagged descriptors needs --------------------------------- */

@@ -116,17 +116,36 @@ __attribute__((noinline)) static int wait_timed(struct state *s, uint64_t timeou
   return wait_ms(s, timeout_ns, events);
 }
 
+static bool is_timed(uint64_t timeout_ns) {
+  return timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
+}
+
+static inline int wait_once(struct state *s, uint64_t timeout_ns, struct ioloop_ready *ready) {
+  struct epoll_event *events = (struct epoll_event *)ready;
+  return is_timed(timeout_ns)
+             ? wait_timed(s, timeout_ns, events)
+             : epoll_wait(s->set, events, IOLOOP__MAX_READY, timeout_ns == 0 ? 0 : -1);
+}
+
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready) {
   (void)loop;
-  struct state *s = state;
-  struct epoll_event *events = (struct epoll_event *)ready;
-  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
-  int n = timed ? wait_timed(s, timeout_ns, events)
-                : epoll_wait(s->set, events, IOLOOP__MAX_READY, timeout_ns == 0 ? 0 : -1);
+  int n = wait_once(state, timeout_ns, ready);
   if (n >= 0)
     return n;
   return errno == EINTR ? 0 : -errno;
+}
+
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  struct state *s = state;
+  uint64_t begun = ioloop__call_clock();
+  int n = wait_once(s, timeout_ns, ready);
+  if (n < 0)
+    n = -errno;
+  bool timed = is_timed(timeout_ns) && !s->milliseconds;
+  ioloop__note_call(loop, timed ? "epoll_pwait2" : "epoll_wait", s->set, n, begun);
+  return n == -EINTR ? 0 : n;
 }
 
 static int rebuild(struct ioloop *loop, void *state) {
@@ -151,6 +170,7 @@ const struct ioloop_backend ioloop__epoll = {
     .fini = fini,
     .modify = modify,
     .wait = wait_events,
+    .wait_observed = wait_observed,
     .rebuild = rebuild,
     .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
 };

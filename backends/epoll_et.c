@@ -142,10 +142,20 @@ static void rebuild(struct state *s) {
   ioloop__metrics(s->set.loop)->rebuilds++;
 }
 
+__attribute__((cold, noinline)) static int read_edges_observed(struct state *s,
+                                                               struct epoll_event edges[BATCH]) {
+  int fd = s->set.fds[EDGES].fd;
+  uint64_t begun = ioloop__call_clock();
+  int n = epoll_wait(fd, edges, BATCH, 0);
+  ioloop__note_call(s->set.loop, "epoll_wait", fd, n < 0 ? -errno : n, begun);
+  return n;
+}
+
 static void take_edges(struct state *s) {
   struct epoll_event edges[BATCH];
   bool ghosts = false;
-  int n = epoll_wait(s->set.fds[EDGES].fd, edges, BATCH, 0);
+  int n = s->set.observed ? read_edges_observed(s, edges)
+                          : epoll_wait(s->set.fds[EDGES].fd, edges, BATCH, 0);
   for (int i = 0; i < n; i++) {
     uint64_t token = edges[i].data.u64;
     int fd = (int)(uint32_t)token;
@@ -175,6 +185,15 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return ioloop__pollset_report(&s->set, ready);
 }
 
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  struct state *s = state;
+  s->set.observed = true;
+  int n = wait_ready(loop, state, timeout_ns, ready);
+  s->set.observed = false;
+  return n;
+}
+
 const struct ioloop_backend ioloop__epoll_et = {
     .name = "epoll-et",
     .model = "multiplexing",
@@ -186,5 +205,6 @@ const struct ioloop_backend ioloop__epoll_et = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
+    .wait_observed = wait_observed,
     .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
 };

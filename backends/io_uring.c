@@ -310,7 +310,8 @@ static int enter_timed(struct ioloop__ring *ring, uint64_t timeout_ns) {
 }
 
 /* Submit everything, and wait unless something is there already. */
-static int enter(struct ioloop__ring *ring, uint64_t timeout_ns) {
+static inline __attribute__((always_inline)) int enter(struct ioloop__ring *ring,
+                                                       uint64_t timeout_ns) {
   if (has_completions(ring))
     return io_uring_sq_ready(&ring->uring) ? ioloop__ring_submit(ring) : 0;
   if (timeout_ns == 0)
@@ -327,18 +328,39 @@ static bool is_passing(int error) {
          error == -ENOMEM;
 }
 
+/* If it calls the kernel. */
+__attribute__((cold, noinline)) static int
+enter_observed(struct ioloop *loop, struct ioloop__ring *ring, uint64_t timeout_ns) {
+  if (has_completions(ring) && !io_uring_sq_ready(&ring->uring))
+    return 0;
+  uint64_t begun = ioloop__call_clock();
+  int r = enter(ring, timeout_ns);
+  ioloop__note_call(loop, "io_uring_enter", ring->uring.ring_fd, r, begun);
+  return r;
+}
+
 static int wait_completed(struct ioloop *loop, void *state, uint64_t timeout_ns,
                           struct ioloop_ready *ready) {
   struct ioloop__ring *ring = state;
   arm_again(loop, ring);
-  int r = enter(ring, ring->hurry ? 0 : timeout_ns);
+  uint64_t limit_ns = ring->hurry ? 0 : timeout_ns;
+  int r = ring->observed ? enter_observed(loop, ring, limit_ns) : enter(ring, limit_ns);
   ring->begun = false;
   mark_quiet(ring);
   if (r < 0 && !is_passing(r))
     return r;
   if (io_uring_cq_has_overflow(&ring->uring))
-    ioloop__metrics(loop)->overflows++;
+    ioloop__note_overflow(loop);
   return collect(loop, ring, ready);
+}
+
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  struct ioloop__ring *ring = state;
+  ring->observed = true;
+  int n = wait_completed(loop, state, timeout_ns, ready);
+  ring->observed = false;
+  return n;
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -373,6 +395,7 @@ const struct ioloop_backend ioloop__io_uring = {
     .fini = fini,
     .modify = modify,
     .wait = wait_completed,
+    .wait_observed = wait_observed,
     .after_fork = fini,
     .completion = &ioloop__ring_completion,
 };

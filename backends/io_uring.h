@@ -59,8 +59,9 @@ struct ioloop__ring {
    * through up to there. */
   int quiet_marked;
   unsigned quiet_mark;
-  bool hurry; /* do not block before these are told */
-  bool begun; /* an operation, since the last wait */
+  bool hurry;    /* do not block before these are told */
+  bool begun;    /* an operation, since the last wait */
+  bool observed; /* the wait under way tells of its calls */
 
   struct ioloop__ring_buffers bytes, datagrams;
 };

@@ -254,18 +254,34 @@ static int call(struct state *s, uint64_t timeout_ns, struct kevent events[IOLOO
   return n < 0 ? -error : n;
 }
 
-static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                       struct ioloop_ready *ready) {
+/* Compiled twice: once for loops that are observed. */
+static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, void *state,
+                                                          uint64_t timeout_ns,
+                                                          struct ioloop_ready *ready,
+                                                          bool observed) {
   struct state *s = state;
   struct kevent events[IOLOOP__MAX_READY];
   struct batch batch = {.ready = ready};
+  uint64_t begun = observed ? ioloop__call_clock() : 0;
   int n = call(s, timeout_ns, events);
+  if (observed)
+    ioloop__note_call(loop, "kevent", s->queue, n, begun);
   for (int i = 0; i < n; i++)
     if (events[i].flags & EV_ERROR)
       take_failure(loop, s, &batch, &events[i]);
     else
       take_event(loop, &batch, &events[i]);
   return n < 0 && n != -EINTR ? n : (int)batch.count;
+}
+
+static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                       struct ioloop_ready *ready) {
+  return wait_for(loop, state, timeout_ns, ready, false);
+}
+
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  return wait_for(loop, state, timeout_ns, ready, true);
 }
 
 const struct ioloop_backend ioloop__kqueue = {
@@ -279,5 +295,6 @@ const struct ioloop_backend ioloop__kqueue = {
     .fini = fini,
     .modify = modify,
     .wait = wait_events,
+    .wait_observed = wait_observed,
     .after_fork = after_fork,
 };

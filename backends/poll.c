@@ -74,6 +74,15 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return ioloop__pollset_report(&s->set, ready);
 }
 
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  struct state *s = state;
+  s->set.observed = true;
+  int n = wait_ready(loop, state, timeout_ns, ready);
+  s->set.observed = false;
+  return n;
+}
+
 const struct ioloop_backend ioloop__poll = {
     .name = "poll",
     .model = "multiplexing",
@@ -85,5 +94,6 @@ const struct ioloop_backend ioloop__poll = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
+    .wait_observed = wait_observed,
     .after_fork = fini, /* nothing but memory */
 };

@@ -37,6 +37,21 @@ int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
   return n < 0 ? -errno : n;
 }
 
+__attribute__((cold, noinline)) int ioloop__poll_observed(struct ioloop *loop, struct pollfd *fds,
+                                                          uint32_t count, uint64_t timeout_ns) {
+  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
+  uint64_t begun = ioloop__call_clock();
+  int n = ioloop__poll_ns(fds, count, timeout_ns);
+  ioloop__note_call(loop, timed && IOLOOP__POLL_FEATURES ? "ppoll" : "poll", -1, n, begun);
+  return n;
+}
+
+static int poll_first(struct ioloop__pollset *set, uint32_t count, uint64_t timeout_ns) {
+  if (__builtin_expect(set->observed, false))
+    return ioloop__poll_observed(set->loop, set->fds, count, timeout_ns);
+  return ioloop__poll_ns(set->fds, count, timeout_ns);
+}
+
 void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop) {
   *set = (struct ioloop__pollset){.loop = loop};
 }
@@ -172,14 +187,14 @@ static int begin_snapshot(struct ioloop__pollset *set, uint32_t polled, int n) {
 }
 
 int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  int r = begin_snapshot(set, set->hot, ioloop__poll_ns(set->fds, set->hot, timeout_ns));
+  int r = begin_snapshot(set, set->hot, poll_first(set, set->hot, timeout_ns));
   if (!r)
     ioloop__pollset_cool(set);
   return r;
 }
 
 int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, uint32_t *woken) {
-  int n = ioloop__poll_ns(set->fds, set->count, timeout_ns);
+  int n = poll_first(set, set->count, timeout_ns);
   uint32_t before = set->hot;
   for (uint32_t i = before; n > 0 && i < set->count; i++)
     if (set->fds[i].revents)

@@ -49,10 +49,14 @@ struct ioloop__pollset {
   uint32_t cursor, polled, hot, count; /* the borders */
   uint32_t left;                       /* ready entries still to report */
   struct ioloop__probe probe;          /* for wait_all */
+  bool observed; /* the wait under way tells of its calls: wait_observed of the backend */
 };
 
 /* ppoll, with the backends' timeouts: ready count or -errno. */
 int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
+/* The same, and tells. */
+int ioloop__poll_observed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                          uint64_t timeout_ns);
 
 void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop);
 void ioloop__pollset_free(struct ioloop__pollset *set);

@@ -276,7 +276,7 @@ static void begin_plain(struct state *s) {
 }
 
 static void on_overflow(struct state *s) {
-  ioloop__metrics(s->set.loop)->overflows++;
+  ioloop__note_overflow(s->set.loop);
   s->set.hot = s->set.count;
   if (s->waits_since_overflow < OVERFLOW_NEAR)
     begin_plain(s);
@@ -287,10 +287,11 @@ static void on_overflow(struct state *s) {
 
 /* The queue is open to anyone who may signal us: believe nothing but the kernel's own, and of that
  * only that it is worth a look. */
-static void on_signal(struct state *s, const struct signalfd_siginfo *info) {
+static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsigned queued) {
   bool ours = info->ssi_signo == (uint32_t)s->signo && info->ssi_code > 0;
   int fd = ours ? info->ssi_fd : -1;
-  ioloop__note_signal(s->set.loop, (int)info->ssi_signo, fd, ours ? (int)info->ssi_band : 0);
+  ioloop__note_signal(s->set.loop, (int)info->ssi_signo, fd, ours ? (int)info->ssi_band : 0,
+                      queued);
   if (info->ssi_signo == SIGIO)
     on_overflow(s);
   if (fd < 0 || fd > s->highest)
@@ -298,14 +299,23 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info) {
   ioloop__pollset_hint(&s->set, fd);
 }
 
+__attribute__((cold, noinline)) static ssize_t
+read_signals_observed(struct state *s, struct signalfd_siginfo queued[BATCH]) {
+  uint64_t begun = ioloop__call_clock();
+  ssize_t n = read(s->signals, queued, BATCH * sizeof queued[0]);
+  ioloop__note_call(s->set.loop, "read", s->signals, n < 0 ? -errno : n, begun);
+  return n;
+}
+
 /* true: all that there were. */
 static bool take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
   for (int i = 0; i < MAX_BATCHES; i++) {
-    ssize_t size = read(s->signals, queued, sizeof queued);
+    ssize_t size = s->set.observed ? read_signals_observed(s, queued)
+                                   : read(s->signals, queued, sizeof queued);
     size_t count = size > 0 ? (size_t)size / sizeof queued[0] : 0;
     for (size_t k = 0; k < count; k++)
-      on_signal(s, &queued[k]);
+      on_signal(s, &queued[k], (unsigned)(count - k));
     if (count < BATCH)
       return true;
   }
@@ -345,8 +355,13 @@ static void rescue(struct state *s) {
   }
   if (!rescued)
     return;
-  ioloop__metrics(s->set.loop)->rescues += rescued;
+  ioloop__note_rescue(s->set.loop, rescued);
   arm_again(s);
+}
+
+static int poll_some(struct state *s, struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+  return s->set.observed ? ioloop__poll_observed(s->set.loop, fds, count, timeout_ns)
+                         : ioloop__poll_ns(fds, count, timeout_ns);
 }
 
 /* Look at the cold ones. A signal may be queued or under way for who is found ready: then he
@@ -358,11 +373,11 @@ static void scan(struct state *s) {
   if (!cold || !take_signals(s))
     return;
   cold = s->set.count - s->set.hot;
-  if (ioloop__poll_ns(s->set.fds + s->set.hot, cold, 0) <= 0)
+  if (poll_some(s, s->set.fds + s->set.hot, cold, 0) <= 0)
     return;
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
   take_signals(s);
-  while (cold_one_ready(s) && ioloop__poll_ns(&signals, 1, GRACE_NS) > 0)
+  while (cold_one_ready(s) && poll_some(s, &signals, 1, GRACE_NS) > 0)
     take_signals(s);
   rescue(s);
 }
@@ -407,6 +422,15 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return ioloop__pollset_report(&s->set, ready);
 }
 
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  struct state *s = state;
+  s->set.observed = true;
+  int n = wait_ready(loop, state, timeout_ns, ready);
+  s->set.observed = false;
+  return n;
+}
+
 const struct ioloop_backend ioloop__rtsig = {
     .name = "rtsig",
     .model = "signal-driven",
@@ -419,5 +443,6 @@ const struct ioloop_backend ioloop__rtsig = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
+    .wait_observed = wait_observed,
     .after_fork = after_fork,
 };

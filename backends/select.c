@@ -190,14 +190,24 @@ static void drop_closed(struct ioloop *loop, struct state *s) {
       ioloop__fd_gone(loop, fd);
 }
 
-static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
+__attribute__((cold, noinline)) static int call_observed(struct ioloop *loop, struct state *s,
+                                                         uint64_t timeout_ns) {
+  uint64_t begun = ioloop__call_clock();
+  int n = call(s, timeout_ns);
+  ioloop__note_call(loop, "select", -1, n, begun);
+  return n;
+}
+
+/* Compiled twice, as what follows: once for loops that are observed. */
+static inline __attribute__((always_inline)) int look(struct ioloop *loop, struct state *s,
+                                                      uint64_t timeout_ns, bool observed) {
   int n = 0;
   if (timeout_ns && s->top >= PROBE_FROM && ioloop__probe_due(&s->probe)) {
-    n = call(s, 0);
+    n = observed ? call_observed(loop, s, 0) : call(s, 0);
     ioloop__probe_done(&s->probe, n == 0);
   }
   if (n == 0)
-    n = call(s, timeout_ns);
+    n = observed ? call_observed(loop, s, timeout_ns) : call(s, timeout_ns);
   s->left = n > 0 ? n : 0;
   s->cursor = 0;
   s->probe.traffic = n > 0;
@@ -206,14 +216,8 @@ static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
   return n == -EINTR || n == -EBADF || n > 0 ? 0 : n;
 }
 
-static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
-  struct state *s = state;
-  if (!s->left) {
-    int r = look(loop, s, timeout_ns);
-    if (r)
-      return r;
-  }
+static inline __attribute__((always_inline)) int hand_out(struct ioloop *loop, struct state *s,
+                                                          struct ioloop_ready *ready) {
   int count = 0;
   while (s->left && count < IOLOOP__MAX_READY) {
     unsigned long word = s->found[READ][s->cursor] | s->found[WRITE][s->cursor];
@@ -228,6 +232,29 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return count;
 }
 
+static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, void *state,
+                                                          uint64_t timeout_ns,
+                                                          struct ioloop_ready *ready,
+                                                          bool observed) {
+  struct state *s = state;
+  if (!s->left) {
+    int r = look(loop, s, timeout_ns, observed);
+    if (r)
+      return r;
+  }
+  return hand_out(loop, s, ready);
+}
+
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
+  return wait_for(loop, state, timeout_ns, ready, false);
+}
+
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  return wait_for(loop, state, timeout_ns, ready, true);
+}
+
 const struct ioloop_backend ioloop__select = {
     .name = "select",
     .model = "multiplexing",
@@ -237,5 +264,6 @@ const struct ioloop_backend ioloop__select = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
+    .wait_observed = wait_observed,
     .after_fork = fini, /* nothing but memory */
 };

@@ -155,12 +155,21 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   return 0;
 }
 
+__attribute__((cold, noinline)) static int wait_for_sigio_observed(struct state *s,
+                                                                   uint64_t timeout_ns) {
+  uint64_t begun = ioloop__call_clock();
+  int r = ioloop__sigio_wait(timeout_ns);
+  int result = r == 1 ? SIGIO : r == 0 ? -EAGAIN : r;
+  ioloop__note_call(s->set.loop, ioloop__sigio_wait_name, -1, result, begun);
+  return r;
+}
+
 /* 1: a SIGIO was taken, and a poll of everybody must follow. */
 static int take_signal(struct state *s, uint64_t timeout_ns) {
-  int r = ioloop__sigio_wait(timeout_ns);
+  int r = s->set.observed ? wait_for_sigio_observed(s, timeout_ns) : ioloop__sigio_wait(timeout_ns);
   if (r == 1) {
     s->owed = true;
-    ioloop__note_signal(s->set.loop, SIGIO, -1, 0);
+    ioloop__note_signal(s->set.loop, SIGIO, -1, 0, 1);
   }
   return r;
 }
@@ -208,11 +217,12 @@ static int scan(struct state *s) {
     return r;
   if (take_signal(s, GRACE_NS) == 1) /* it was on its way */
     return poll_after_signal(s);
-  ioloop__metrics(s->set.loop)->rescues += woken;
+  ioloop__note_rescue(s->set.loop, woken);
   return arm_again(s);
 }
 
-static int await_signal(struct state *s, uint64_t timeout_ns) {
+static inline __attribute__((always_inline)) int await_signal(struct state *s,
+                                                              uint64_t timeout_ns) {
   uint64_t until_scan_ns = SCAN_NS - s->quiet_ns;
   uint64_t nap_ns = timeout_ns < until_scan_ns ? timeout_ns : until_scan_ns;
   int r = take_signal(s, nap_ns);
@@ -254,6 +264,15 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return ioloop__pollset_report(&s->set, ready);
 }
 
+static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  struct state *s = state;
+  s->set.observed = true;
+  int n = wait_ready(loop, state, timeout_ns, ready);
+  s->set.observed = false;
+  return n;
+}
+
 const struct ioloop_backend ioloop__sigio = {
     .name = "sigio",
     .model = "signal-driven",
@@ -265,5 +284,6 @@ const struct ioloop_backend ioloop__sigio = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
+    .wait_observed = wait_observed,
     .after_fork = after_fork,
 };

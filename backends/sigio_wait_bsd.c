@@ -21,6 +21,8 @@
 #include <sys/select.h>
 #include <time.h>
 
+const char ioloop__sigio_wait_name[] = "pselect";
+
 static atomic_bool arrived;
 static pthread_t waiter;
 

@@ -14,6 +14,8 @@
 
 #include "ioloop.h"
 
+const char ioloop__sigio_wait_name[] = "sigtimedwait";
+
 int ioloop__sigio_open(struct sigaction *before) {
   (void)before;
   return 0;

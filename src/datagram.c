@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "datagram_internal.h"
+#include "observe.h"
 #include "platform.h"
 #include "scratch.h"
 
@@ -145,6 +146,16 @@ static void deliver_all(struct datagram *it, const struct ioloop__message *messa
   }
 }
 
+/* Of one datagram the size is told, as the call returns it; of several their count. */
+__attribute__((cold, noinline)) static int
+receive_observed(struct datagram *it, struct ioloop__message *messages, int count) {
+  uint64_t begun = ioloop__call_clock();
+  int n = ioloop__receive_messages(it->fd, messages, count);
+  ioloop__note_call(it->loop, ioloop__receive_name(count), it->fd,
+                    count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
+  return n;
+}
+
 /* Receive at most `count` with one call and deliver them. Returns how many, or -errno. */
 static int receive(struct datagram *it, char *buffer, int count) {
   struct ioloop__message messages[DATAGRAM_BATCH];
@@ -152,7 +163,8 @@ static int receive(struct datagram *it, char *buffer, int count) {
   for (int i = 0; i < count; i++)
     messages[i] = (struct ioloop__message){
         .data = buffer + (size_t)i * SLOT_STRIDE, .size = SLOT_SIZE, .peer = &peers[i]};
-  int n = ioloop__receive_messages(it->fd, messages, count);
+  int n = it->flags & DATAGRAM_OBSERVED ? receive_observed(it, messages, count)
+                                        : ioloop__receive_messages(it->fd, messages, count);
   if (n > 0)
     deliver_all(it, messages, n);
   return n;
@@ -271,6 +283,7 @@ int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_er
     return -ENOMEM;
   *it = (struct datagram){.loop = loop,
                           .fd = fd,
+                          .flags = ioloop__observes_calls(loop) ? DATAGRAM_OBSERVED : 0,
                           .mask = IOLOOP_READ,
                           .batch = 1,
                           .on_datagram = fn,

@@ -16,7 +16,8 @@ enum {
   DATAGRAM_REST_WRITE = 1 << 2, /* ... a moment */
   DATAGRAM_COLLECTING = 1 << 3, /* a batch is being delivered: replies leave at its end */
   DATAGRAM_CLOSED = 1 << 4,     /* only its memory is left */
-  DATAGRAM_DRAINING = 1 << 5    /* sends at once, and not by completion */
+  DATAGRAM_DRAINING = 1 << 5,   /* sends at once, and not by completion */
+  DATAGRAM_OBSERVED = 1 << 6    /* an observer is told of its system calls */
 };
 
 enum {

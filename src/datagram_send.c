@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "datagram_internal.h"
+#include "observe.h"
 #include "platform.h"
 
 enum {
@@ -82,10 +83,21 @@ int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages
 
 /* ---- to the kernel ------------------------------------------------------------------------ */
 
-static int send_uninterrupted(int fd, const struct ioloop__message *messages, int count) {
+__attribute__((cold, noinline)) static int
+send_observed(struct datagram *it, const struct ioloop__message *messages, int count) {
+  uint64_t begun = ioloop__call_clock();
+  int n = ioloop__send_messages(it->fd, messages, count);
+  ioloop__note_call(it->loop, ioloop__send_name(count), it->fd,
+                    count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
+  return n;
+}
+
+static int send_uninterrupted(struct datagram *it, const struct ioloop__message *messages,
+                              int count) {
   int n;
   do
-    n = ioloop__send_messages(fd, messages, count);
+    n = it->flags & DATAGRAM_OBSERVED ? send_observed(it, messages, count)
+                                      : ioloop__send_messages(it->fd, messages, count);
   while (n == -EINTR);
   return n;
 }
@@ -98,10 +110,10 @@ static void count_sent(struct datagram *it, const struct ioloop__message *messag
 
 /* Returns how many of the messages are dealt with, sent or given up; 0: the kernel is full. */
 static int transmit(struct datagram *it, const struct ioloop__message *messages, int count) {
-  int n = send_uninterrupted(it->fd, messages, count);
+  int n = send_uninterrupted(it, messages, count);
   if (n < 0 && n != -EAGAIN) {
     int first = n;
-    n = send_uninterrupted(it->fd, messages, count);
+    n = send_uninterrupted(it, messages, count);
     if (n > 0)
       datagram__note_error(it, first);
   }

@@ -39,6 +39,8 @@ struct ioloop {
   void *state; /* the backend's */
   /* The backend's, or spin.c's in front of it. */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
+  /* The backend's: as it is, or telling an observer of its system calls. */
+  int (*look)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
   struct ioloop__completer completer;
   struct ioloop__fdtable table;
   struct ioloop__timers timers;
@@ -55,6 +57,8 @@ struct ioloop {
 
   struct ioloop_observer observer;
   void *observer_arg;
+  struct ioloop__operations
+      *operations; /* observed ones under way; NULL until the first observer */
 
   int waker[2]; /* watched, written */
   pthread_t thread;
@@ -93,6 +97,13 @@ struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 /* observe.c: around every call of user code while the loop is watched. */
 uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events);
 void ioloop__call_end(struct ioloop *loop, char what, int fd, uint64_t begun);
+
+/* spin.c: `wait` to be `look`, or spinning in front of it. */
+void ioloop__choose_wait(struct ioloop *loop);
+
+/* observe_completion.c: put ourselves between the streams and the backend's table, or go away. */
+void ioloop__observe_completion(struct ioloop *loop, bool on);
+void ioloop__observe_completion_free(struct ioloop *loop);
 
 /* signals.c */
 void ioloop__signals_collect(struct ioloop *loop); /* queue the watchers of what has arrived */

@@ -298,7 +298,32 @@ void ioloop_set_timing(struct ioloop *loop, bool on);
 struct ioloop_observer {
   void (*wait_begin)(void *arg, uint64_t timeout_ns);
   void (*wait_end)(void *arg, int ready_count);
-  void (*signal_received)(void *arg, int signo, int fd, int band); /* fd -1: not told */
+
+  /*
+   * A system call that the loop's backend, or a stream, tcpserver or datagram socket of the loop,
+   * has made to wait, accept, receive or send; told when it has returned. `name` as in the manual,
+   * static; `fd` -1 where the call has none; `result` what it returned, or -errno. What a program
+   * calls in its own handlers is not seen, nor what libevent does inside event_base_loop.
+   * Streams, servers and sockets tell if this hook was there when they were made.
+   */
+  void (*system_call)(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
+                      uint64_t duration_ns);
+  /*
+   * The completion model (io_uring): an operation was put into the submission ring, of `size` bytes
+   * (0: as many as come), and, later, what became of it: as the system call's result or -errno;
+   * with `more` it goes on. Names as those of the system calls.
+   */
+  void (*submitted)(void *arg, const char *operation, int fd, size_t size);
+  void (*completed)(void *arg, const char *operation, int fd, int result, bool more);
+
+  /* A signal of signal-driven I/O was taken: fd -1 and band 0 where it does not tell. `queued`: so
+   * many were in the queue when it was taken, this one included, as far as it was looked into. */
+  void (*signal_received)(void *arg, int signo, int fd, int band, unsigned queued);
+  /* The queue of signals, or io_uring's completion ring, had no room (metrics.overflows). */
+  void (*overflow)(void *arg);
+  /* The safety scan found so many descriptors ready of which nothing was said (metrics.rescues). */
+  void (*rescue)(void *arg, uint64_t count);
+
   void (*ready)(void *arg, int fd, unsigned events);
   void (*call_begin)(void *arg, char what, int fd, unsigned events);
   void (*call_end)(void *arg, char what, int fd, uint64_t duration_ns);

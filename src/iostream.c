@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "observe.h"
 #include "platform.h"
 #include "stream_internal.h"
 
@@ -221,6 +222,8 @@ static void gate_opened(struct ioloop__gate_member *member) {
 
 void iostream__init(struct iostream *stream, struct ioloop *loop, int fd) {
   *stream = (struct iostream){.loop = loop, .fd = fd, .low = LOW_WATERMARK, .high = HIGH_WATERMARK};
+  if (ioloop__observes_calls(loop))
+    stream->flags |= STREAM_DETOUR;
 }
 
 static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
@@ -239,10 +242,12 @@ int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
     r = new_stream(loop, fd, &stream);
   if (r)
     return r;
-  if (iostream__is_socket(fd))
+  if (iostream__is_socket(fd)) {
     iostream__use_completion(stream);
-  else
-    stream->flags |= STREAM_NOT_SOCKET;
+  } else {
+    stream->not_socket = true;
+    stream->flags |= STREAM_DETOUR;
+  }
   if (stream->completer)
     r = ioloop__set_blocking(fd, true);
   if (!r)

@@ -156,7 +156,7 @@ void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn,
 int iostream_shutdown(struct iostream *stream) {
   if (stream->flags & refusing)
     return -EPIPE;
-  if (stream->flags & STREAM_NOT_SOCKET)
+  if (stream->not_socket)
     return -ENOTSOCK;
   stream->flags |= STREAM_SHUT;
   if (!stream->queue && !(stream->flags & (hopeless | STREAM_CONNECTING)))

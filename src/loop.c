@@ -171,8 +171,8 @@ static int may_run(const struct ioloop *loop) {
 /* What streams have started leaves with the next wait; there may be none for long. */
 static void leave_running(struct ioloop *loop) {
   loop->running = loop->completer.running = false;
-  if (loop->completer.table)
-    loop->completer.table->submit(loop->state);
+  if (loop->backend->completion)
+    loop->backend->completion->submit(loop->state);
 }
 
 int ioloop_start(struct ioloop *loop) {
@@ -294,6 +294,7 @@ static void free_memory(struct ioloop *loop) {
   ioloop__timers_free(&loop->timers);
   ioloop__callbacks_free(&loop->callbacks);
   ioloop__fifo_spares_free(&loop->spares);
+  ioloop__observe_completion_free(loop);
   free(loop->scratch);
   free(loop->state);
   free(loop->name);
@@ -313,7 +314,7 @@ static int init_waker(struct ioloop *loop) {
 /* Operations of streams have news: a handler like any other, but that the backend calls on. */
 static void on_completed(struct ioloop *loop, int fd, unsigned events, void *arg) {
   (void)fd, (void)events, (void)arg;
-  if (!loop->completer.table->dispatch(loop, loop->state))
+  if (!loop->backend->completion->dispatch(loop, loop->state))
     loop->uncounted++;
 }
 
@@ -359,7 +360,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
   if (!loop)
     return -ENOMEM;
   loop->backend = found;
-  loop->wait = found->wait;
+  loop->wait = loop->look = found->wait;
   loop->thread = pthread_self();
   loop->fork_count = ioloop__fork_count();
   r = ioloop__callbacks_init(&loop->callbacks);

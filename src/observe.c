@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* observe.c - metrics, timing and the observer: how the loop is watched from outside. */
+#include "observe.h"
 #include "internal.h"
 
 static void update_watched(struct ioloop *loop) {
   static const struct ioloop_observer none;
   const struct ioloop_observer *o = &loop->observer;
-  bool hooked = o->wait_begin || o->wait_end || o->signal_received || o->ready || o->call_begin ||
+  bool hooked = o->wait_begin || o->wait_end || o->system_call || o->submitted || o->completed ||
+                o->signal_received || o->overflow || o->rescue || o->ready || o->call_begin ||
                 o->call_end || (o->slow && o->slow_ns);
   if (!hooked)
     loop->observer = none;
   ioloop__set(loop, IOLOOP__WATCHED, hooked || loop->timing);
+}
+
+/* Who nobody observes keeps the functions that know nothing of it. */
+static void choose_functions(struct ioloop *loop) {
+  const struct ioloop_backend *backend = loop->backend;
+  bool tells = loop->observer.system_call && backend->wait_observed;
+  loop->look = tells ? backend->wait_observed : backend->wait;
+  ioloop__choose_wait(loop);
+  ioloop__observe_completion(loop, loop->observer.submitted || loop->observer.completed);
 }
 
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg) {
@@ -17,6 +28,7 @@ void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *obse
   loop->observer = observer ? *observer : none;
   loop->observer_arg = arg;
   update_watched(loop);
+  choose_functions(loop);
 }
 
 void ioloop_set_timing(struct ioloop *loop, bool on) {
@@ -32,10 +44,37 @@ struct ioloop_metrics *ioloop__metrics(struct ioloop *loop) {
   return &loop->metrics;
 }
 
-void ioloop__note_signal(struct ioloop *loop, int signo, int fd, int band) {
+void ioloop__note_signal(struct ioloop *loop, int signo, int fd, int band, unsigned queued) {
   loop->metrics.signals++;
   if (loop->observer.signal_received)
-    loop->observer.signal_received(loop->observer_arg, signo, fd, band);
+    loop->observer.signal_received(loop->observer_arg, signo, fd, band, queued);
+}
+
+void ioloop__note_overflow(struct ioloop *loop) {
+  loop->metrics.overflows++;
+  if (loop->observer.overflow)
+    loop->observer.overflow(loop->observer_arg);
+}
+
+void ioloop__note_rescue(struct ioloop *loop, uint64_t count) {
+  loop->metrics.rescues += count;
+  if (count && loop->observer.rescue)
+    loop->observer.rescue(loop->observer_arg, count);
+}
+
+bool ioloop__observes_calls(const struct ioloop *loop) {
+  return loop->observer.system_call;
+}
+
+uint64_t ioloop__call_clock(void) {
+  return ioloop__now();
+}
+
+void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
+                       uint64_t begun_ns) {
+  if (loop->observer.system_call)
+    loop->observer.system_call(loop->observer_arg, name, fd, result, begun_ns,
+                               ioloop__now() - begun_ns);
 }
 
 uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events) {

@@ -55,6 +55,9 @@ struct ioloop__message {
 /* How many were received or sent (>= 1), or -errno if the first one failed. count is 1 to 64. */
 int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count);
 int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count);
+/* The system call that this is for so many. Static. */
+const char *ioloop__receive_name(int count);
+const char *ioloop__send_name(int count);
 
 /* Datagrams that the kernel dropped on this socket since it was made because its queue was full;
  * 0 where the system does not tell. */

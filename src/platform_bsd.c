@@ -90,6 +90,16 @@ int ioloop__send_messages(int fd, const struct ioloop__message *messages, int co
   return sendmsg(fd, &header, MSG_DONTWAIT) < 0 ? -errno : 1;
 }
 
+const char *ioloop__receive_name(int count) {
+  (void)count;
+  return "recvmsg";
+}
+
+const char *ioloop__send_name(int count) {
+  (void)count;
+  return "sendmsg";
+}
+
 uint64_t ioloop__kernel_drops(int fd) {
   (void)fd; /* counted per protocol (netstat -s), not per socket */
   return 0;

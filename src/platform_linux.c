@@ -124,6 +124,14 @@ int ioloop__send_messages(int fd, const struct ioloop__message *messages, int co
   return n < 0 ? -errno : n;
 }
 
+const char *ioloop__receive_name(int count) {
+  return count == 1 ? "recvfrom" : "recvmmsg";
+}
+
+const char *ioloop__send_name(int count) {
+  return count == 1 ? "sendto" : "sendmmsg";
+}
+
 /* SO_MEMINFO (Linux 4.12) is the same counter as SO_RXQ_OVFL's, but can be asked for at any time:
  * the control message only comes with the next datagram that is received. */
 uint64_t ioloop__kernel_drops(int fd) {

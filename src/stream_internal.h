@@ -29,20 +29,20 @@ struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 enum {
   STREAM_REGISTERED = 1 << 0, /* the loop knows the descriptor */
   STREAM_CONNECTING = 1 << 1,
-  STREAM_FRAMED = 1 << 2,     /* the read under way is read_bytes or read_until */
-  STREAM_END = 1 << 3,        /* the peer has finished sending ... */
-  STREAM_END_TOLD = 1 << 4,   /* ... and a read callback knows it */
-  STREAM_CHOKED = 1 << 5,     /* went over the high watermark: does not read */
-  STREAM_HELD = 1 << 6,       /* stopped by its gate: does not read */
-  STREAM_SHUT = 1 << 7,       /* takes no more writes: iostream_shutdown */
-  STREAM_FIN_SENT = 1 << 8,   /* ... and the queue was empty: the peer knows */
-  STREAM_CLOSING = 1 << 9,    /* iostream_close_when_sent */
-  STREAM_BROKEN = 1 << 10,    /* sending failed: what still arrives is read, then it ends */
-  STREAM_FAILED = 1 << 11,    /* ends as soon as no callback is under way */
-  STREAM_DEFERRED = 1 << 12,  /* iostream__settle is due, for one of the reasons above */
-  STREAM_CLOSED = 1 << 13,    /* only its memory is left */
-  STREAM_TIMED = 1 << 14,     /* its owner wants to hear of traffic */
-  STREAM_NOT_SOCKET = 1 << 15 /* pipe or pty: read and write instead of recv and send */
+  STREAM_FRAMED = 1 << 2,    /* the read under way is read_bytes or read_until */
+  STREAM_END = 1 << 3,       /* the peer has finished sending ... */
+  STREAM_END_TOLD = 1 << 4,  /* ... and a read callback knows it */
+  STREAM_CHOKED = 1 << 5,    /* went over the high watermark: does not read */
+  STREAM_HELD = 1 << 6,      /* stopped by its gate: does not read */
+  STREAM_SHUT = 1 << 7,      /* takes no more writes: iostream_shutdown */
+  STREAM_FIN_SENT = 1 << 8,  /* ... and the queue was empty: the peer knows */
+  STREAM_CLOSING = 1 << 9,   /* iostream_close_when_sent */
+  STREAM_BROKEN = 1 << 10,   /* sending failed: what still arrives is read, then it ends */
+  STREAM_FAILED = 1 << 11,   /* ends as soon as no callback is under way */
+  STREAM_DEFERRED = 1 << 12, /* iostream__settle is due, for one of the reasons above */
+  STREAM_CLOSED = 1 << 13,   /* only its memory is left */
+  STREAM_TIMED = 1 << 14,    /* its owner wants to hear of traffic */
+  STREAM_DETOUR = 1 << 15    /* its system calls take the long way: see transport.c */
 };
 
 /* Who made the stream and keeps account of it: a tcpserver. */
@@ -93,6 +93,7 @@ struct iostream {
   /* iostream_completion.c */
   int16_t input_error;       /* of receiving, behind what was received */
   uint8_t operations;        /* what is under way */
+  bool not_socket;           /* transport.c: pipe or pty, read and write instead of recv and send */
   struct ioloop__fifo *next; /* written while the queue is being sent; NULL or not empty */
 };
 

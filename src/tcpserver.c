@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "observe.h"
 #include "platform.h"
 #include "tcpserver_internal.h"
 
@@ -202,12 +203,22 @@ static bool concerns_one(int error) {
   }
 }
 
+static int accept_one(struct tcpserver *server, int listener, struct sockaddr_storage *peer,
+                      socklen_t *size) {
+  bool observed = ioloop__observes_calls(server->loop);
+  uint64_t begun = observed ? ioloop__call_clock() : 0;
+  int fd = ioloop__accept(listener, (struct sockaddr *)peer, size);
+  if (observed)
+    ioloop__note_call(server->loop, "accept", listener, fd, begun);
+  return fd;
+}
+
 static void accept_some(struct tcpserver *server, int listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
   while (max-- > 0 && !(server->flags & no_more) && !is_full(server)) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
-    int fd = ioloop__accept(listener, (struct sockaddr *)&peer, &size);
+    int fd = accept_one(server, listener, &peer, &size);
     if (fd >= 0 && server->completer && server->options.on_connection)
       (void)ioloop__set_blocking(fd, true);
     if (fd == -EAGAIN || fd == -EWOULDBLOCK)

@@ -5,7 +5,8 @@
  * Everything above works on bytes that came, bytes that were taken and -errno. This is what
  * readiness I/O does for that; a transport of completions would stand in its place.
  *
- * Streams are sockets nearly always. Two things differ for pipes and ptys, which share the API:
+ * Some take the long way (STREAM_DETOUR), in which a call may be another, or an observer is told of
+ * it. Streams are sockets nearly always. Two things differ for pipes and ptys, which share the API:
  *   - write(2) has no MSG_NOSIGNAL. SIGPIPE is sent to the writing thread, so it can be blocked
  *     there, and taken out of the queue again if it is this write that put it there.
  *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "observe.h"
 #include "platform.h"
 #include "stream_internal.h"
 
@@ -35,17 +37,31 @@ bool iostream__is_socket(int fd) {
   return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
+__attribute__((cold, noinline)) static ptrdiff_t receive_long_way(struct iostream *stream,
+                                                                  void *data, size_t size) {
+  uint64_t begun = ioloop__call_clock();
+  bool file = stream->not_socket;
+  ptrdiff_t n =
+      file ? read_file(stream->fd, data, size) : result_of(recv(stream->fd, data, size, 0));
+  ioloop__note_call(stream->loop, file ? "read" : "recv", stream->fd, n, begun);
+  return n;
+}
+
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
-  if (stream->flags & STREAM_NOT_SOCKET)
-    return read_file(stream->fd, data, size);
+  if (stream->flags & STREAM_DETOUR)
+    return receive_long_way(stream, data, size);
   return result_of(recv(stream->fd, data, size, 0));
 }
 
 ptrdiff_t iostream__peek(struct iostream *stream, char *byte) {
   struct pollfd entry = {.fd = stream->fd, .events = POLLIN};
-  if (stream->flags & STREAM_NOT_SOCKET)
+  if (stream->not_socket)
     return poll(&entry, 1, 0) == 1 ? 1 : -EAGAIN;
-  return result_of(recv(stream->fd, byte, 1, MSG_PEEK | MSG_DONTWAIT));
+  uint64_t begun = stream->flags & STREAM_DETOUR ? ioloop__call_clock() : 0;
+  ptrdiff_t n = result_of(recv(stream->fd, byte, 1, MSG_PEEK | MSG_DONTWAIT));
+  if (stream->flags & STREAM_DETOUR)
+    ioloop__note_call(stream->loop, "recv", stream->fd, n, begun);
+  return n;
 }
 
 static bool is_pending(int signo) {
@@ -70,9 +86,18 @@ static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
   return n;
 }
 
+__attribute__((cold, noinline)) static ptrdiff_t send_long_way(struct iostream *stream,
+                                                               const void *data, size_t size) {
+  uint64_t begun = ioloop__call_clock();
+  bool file = stream->not_socket;
+  ptrdiff_t n = file ? write_quietly(stream->fd, data, size) : ioloop__send(stream->fd, data, size);
+  ioloop__note_call(stream->loop, file ? "write" : "send", stream->fd, n, begun);
+  return n;
+}
+
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size) {
-  if (stream->flags & STREAM_NOT_SOCKET)
-    return write_quietly(stream->fd, data, size);
+  if (stream->flags & STREAM_DETOUR)
+    return send_long_way(stream, data, size);
   return ioloop__send(stream->fd, data, size);
 }
 

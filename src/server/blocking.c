@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "../programs/say.h"
+#include "../trace/trace.h"
 #include "lines.h"
 #include "reply.h"
 #include "threads.h"
@@ -43,9 +44,15 @@ static bool would_sleep(int error) {
 
 /* ---- a connection --------------------------------------------------------------------- */
 
-static int send_all(int fd, const char *data, size_t size) {
+static ssize_t result_of(ssize_t n) {
+  return n < 0 ? -errno : n;
+}
+
+static int send_all(struct trace_track *track, int fd, const char *data, size_t size) {
   while (size > 0) {
+    trace_call_begin(track, "send", fd);
     ssize_t n = send(fd, data, size, 0); /* SIGPIPE is ignored in this program */
+    trace_call_end(track, "send", fd, result_of(n));
     if (n < 0 && errno != EINTR)
       return -errno;
     data += n > 0 ? n : 0;
@@ -56,7 +63,7 @@ static int send_all(int fd, const char *data, size_t size) {
 
 static int send_reply(void *to, const char *data, size_t size) {
   struct thread *thread = to;
-  int error = send_all(thread->fd, data, size);
+  int error = send_all(thread->track, thread->fd, data, size);
   if (!error)
     counts_add_shared(thread->server->counts, COUNT_ECHOED, size);
   return error;
@@ -75,7 +82,9 @@ static int serve_connection(struct thread *thread) {
   struct framing framing = {.have = 0};
   char data[READ_SIZE];
   for (;;) {
+    trace_call_begin(thread->track, "recv", thread->fd);
     ssize_t n = recv(thread->fd, data, sizeof data, 0);
+    trace_call_end(thread->track, "recv", thread->fd, result_of(n));
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
@@ -160,7 +169,9 @@ static int serve_listener(struct thread *thread) {
   while (threads_wait_for_limit(server->threads) && !threads_abandoned(server->threads)) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
+    trace_call_begin(thread->track, "accept", thread->fd);
     int fd = accept(thread->fd, (struct sockaddr *)&peer, &size);
+    trace_call_end(thread->track, "accept", thread->fd, result_of(fd));
     if (fd < 0 && !accept_failed(thread, errno))
       break;
     if (fd < 0)
@@ -180,7 +191,9 @@ static void answer(struct thread *thread, const char *data, size_t size,
   data = reply_to_datagram((enum reply_kind)thread->server->options.reply, data, size, room);
   if (thread->server->options.no_echo || !data)
     return;
+  trace_call_begin(thread->track, "sendto", thread->fd);
   ssize_t n = sendto(thread->fd, data, size, 0, (const struct sockaddr *)peer, peer_size);
+  trace_call_end(thread->track, "sendto", thread->fd, result_of(n));
   if (n >= 0)
     counts_add_shared(counts, COUNT_ECHOED, size);
   else
@@ -204,7 +217,9 @@ static int serve_datagrams(struct thread *thread) {
   while (!error && !threads_abandoned(threads)) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
+    trace_call_begin(thread->track, "recvfrom", thread->fd);
     ssize_t n = recvfrom(thread->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &size);
+    trace_call_end(thread->track, "recvfrom", thread->fd, result_of(n));
     if (n < 0 && !receive_failed(thread, errno))
       break;
     if (n < 0)

@@ -8,7 +8,7 @@
  *   when all is     no connection, no datagram, nothing waiting for stdout: summary, exit 0
  *   after 3 s       what is left is cut off. Records that stdout did not take are counted, and
  *                   the exit status is 1 then
- *   second signal   exit 128 + its number, at once
+ *   second signal   exit 128 + its number, at once (but with the trace written)
  *
  * While stdout is stalled the gate is closed, and nothing is drained into a buffer that nobody
  * empties: the peers keep what they have, and learn by the reset that it was not taken.
@@ -20,6 +20,7 @@
 #include "../programs/say.h"
 #include "server.h"
 #include "threads.h"
+#include "tracing.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
 
@@ -126,6 +127,7 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
     server_begin_end(server, signo);
   } else if (server->control < 0) {
     output_restore(server->output);
+    tracing_write_now(server);
     _exit(128 + signo);
   }
 }

@@ -12,6 +12,7 @@
 #include "blocking.h"
 #include "options.h"
 #include "server.h"
+#include "tracing.h"
 #include "workers.h"
 
 static int check(const struct options *options) {
@@ -19,7 +20,9 @@ static int check(const struct options *options) {
   int error = backends_check(choice, BLOCKING_MODEL);
   if (!error && strcmp(choice.name, BLOCKING_MODEL) == 0)
     error = options_check_blocking(options);
-  return error ? error : cpus_check(&options->cpus);
+  if (!error)
+    error = cpus_check(&options->cpus);
+  return error ? error : tracing_check(options);
 }
 
 static int serve(const struct options *options) {

@@ -17,7 +17,8 @@ struct texts {
 };
 
 enum {
-  OPTION_COUNT = 21,
+  OPTION_COUNT = 23,
+  DEFAULT_TRACE_LIMIT = 500000,
   DEFAULT_PORT = 8888,
   MAX_WORKERS = 256,
 };
@@ -140,6 +141,20 @@ static void fill_table(struct options *options, struct texts *texts,
        .min = shortest_ns,
        .max = longest_ns,
        .help = "print counters on stderr every SEC seconds (--stats alone: 1)"},
+      {.name = "trace",
+       .value = "FILE",
+       .kind = CLI_TEXT,
+       .target = &options->trace,
+       .min = 1,
+       .help = "record what the model does, in Chrome's trace format; see TRACES below"},
+      {.name = "trace-limit",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &options->trace_limit,
+       .min = 1,
+       .max = UINT64_C(1000000000),
+       .help = "events that the trace may have, 24 to 48 bytes of memory each\n"
+               "(default: 500000)"},
       {.name = "list-backends",
        .kind = CLI_FLAG,
        .target = &options->list_backends,
@@ -167,6 +182,8 @@ static int check_combination(const struct options *options) {
   if (options->no_echo && options->reply == REPLY_SOCKPERF)
     return refuse("--no-echo: sends nothing back, and --reply=sockperf says what; leave out one of "
                   "the two");
+  if (options->trace_limit && !options->trace)
+    return refuse("--trace-limit: limits --trace=FILE, which is not there; give both, or neither");
   return 0;
 }
 
@@ -198,6 +215,8 @@ int options_parse(int argc, char **argv, struct options *ret) {
     return EXIT_USAGE;
   }
   error = check_combination(&options);
+  if (!options.trace_limit)
+    options.trace_limit = DEFAULT_TRACE_LIMIT;
   if (!error)
     *ret = options;
   return error;
@@ -212,6 +231,7 @@ static const char help[] =
     "  @ --prefix --stats          who sent what and when; counters every second\n"
     "  @ --backend=blocking        the same, with a thread for each connection and no loop\n"
     "  @ --workers=2 --cpu=0-1     two processes, each on a processor of its own\n"
+    "  @ --trace=trace.json        what is called when, and what it returns; see TRACES below\n"
     "  @ --host=* --port=0         all addresses of this machine, any free port\n"
     "  echo hello | nc -N localhost 8888        speak to it; or use the client\n"
     "\n"
@@ -239,6 +259,14 @@ static const char help[] =
     "  A message that asks for an answer is sent back with the client bit of its header cleared,\n"
     "  a warm-up message or one that asks for none is not. A connection that sends anything else\n"
     "  is closed and counted as failed, such a datagram is not answered.\n"
+    "\n"
+    "TRACES\n"
+    "  --trace=FILE records each wait, system call with its result and duration, signal,\n"
+    "  operation of io_uring, handler and timer, in memory; FILE is written at the end, and\n"
+    "  whenever SIGUSR1 comes (kill -USR1 PID). It is whole at any time. Open it in\n"
+    "  https://ui.perfetto.dev or chrome://tracing, or draw it with ioladder. With --workers each\n"
+    "  has its own, the number before the suffix: trace.json becomes trace.1.json and so on.\n"
+    "  At the limit recording ends, which the trace and a line on stderr say.\n"
     "\n"
     "COUNTERS (of --stats and of the summary at the end; totals since the start)\n"
     "  connections   open now               accepted      all there were\n"

@@ -44,6 +44,8 @@ struct options {
   uint64_t heartbeat_ns; /* 0: none */
   uint64_t stats_ns;     /* 0: none */
   uint64_t workers;      /* processes; 0: this one */
+  const char *trace;     /* NULL: none */
+  uint64_t trace_limit;  /* events */
   struct cpus cpus;      /* none: wherever the system puts us */
   bool list_backends, help, version;
 };

@@ -18,6 +18,7 @@
 #include "lines.h"
 #include "server.h"
 #include "threads.h"
+#include "tracing.h"
 
 /* ---- what stdout does to the rest ----------------------------------------------------- */
 
@@ -106,6 +107,8 @@ static int make_parts(struct server *server) {
     error = make_threads(server);
   if (!error)
     error = server_watch_signals(server);
+  if (!error)
+    error = tracing_watch_signal(server);
   if (!error && server->control >= 0)
     error = watch_parent(server);
   if (!error)
@@ -133,6 +136,7 @@ static int make_loop(struct server *server, struct backend_choice choice) {
 static void free_parts(struct server *server) {
   if (server->threads && threads_running(server->threads) > 0) {
     output_restore(server->output);
+    tracing_write_now(server);
     _exit(server->status);
   }
   tcpserver_close(server->tcp);
@@ -142,6 +146,7 @@ static void free_parts(struct server *server) {
   output_free(server->output);
   iostream_gate_free(server->gate);
   ioloop_free(server->loop);
+  tracing_finish(server);
 }
 
 /* ---- running -------------------------------------------------------------------------- */
@@ -199,6 +204,11 @@ int server_run(const struct options *options, const struct worker *worker) {
   server.status = make_loop(&server, choice);
   if (server.status)
     return server.status;
+  server.status = tracing_start(&server, worker);
+  if (server.status) {
+    ioloop_free(server.loop);
+    return server.status;
+  }
   server.status = start(&server, worker, &own);
   if (!server.status)
     run(&server, &own);

@@ -13,6 +13,7 @@
  *   threads.c   the life of these threads            lines.c     their records' way to stdout
  *   record.c    what was read as a line of stdout
  *   stats.c     counters, the summary, the heartbeat
+ *   tracing.c   --trace
  *   ending.c    SIGINT and SIGTERM: the orderly end
  *   workers.c   --workers: the parent of several such processes, with relay.c and backoff.c
  *
@@ -32,6 +33,7 @@
 #include "sockets.h"
 
 struct threads;
+struct trace;
 
 /* What a connection's callbacks are given. */
 struct connection {
@@ -56,6 +58,8 @@ struct server {
   struct record_clock clock;
   struct counts *counts, own_counts; /* the first points to the second, unless shared */
   int control;                       /* of a worker: the line to its parent; else -1 */
+  struct trace *trace;               /* NULL without --trace */
+  uint64_t trace_began_ns;
   unsigned long long descriptor_limit;
   uint64_t began_ns;
   _Atomic uint64_t complained_ns; /* when somebody last said that a connection cannot be had */
@@ -67,6 +71,7 @@ struct server {
 
 /* What a worker process has from its parent. */
 struct worker {
+  size_t index;
   struct sockets *sockets;
   struct counts *counts; /* shared */
   int control;

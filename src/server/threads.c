@@ -23,6 +23,7 @@
 #include "../platform.h"
 #include "../programs/say.h"
 #include "lines.h"
+#include "tracing.h"
 
 enum {
   STACK_SIZE = 256 * 1024, /* address space; only what is touched costs memory */
@@ -43,9 +44,16 @@ struct threads {
 
 /* ---- in the thread -------------------------------------------------------------------- */
 
+static struct trace_track *begin_track(struct thread *thread) {
+  static const char *const kinds[] = {"connection", "listener", "datagrams"};
+  bool connection = thread->kind == THREAD_CONNECTION;
+  return tracing_thread(thread->server, kinds[thread->kind], connection ? thread->fd : -1);
+}
+
 static void *run(void *arg) {
   struct thread *thread = arg;
   struct threads *threads = thread->server->threads;
+  thread->track = begin_track(thread);
   thread->error = thread->serve(thread);
   pthread_mutex_lock(&threads->mutex);
   thread->next_finished = threads->finished;

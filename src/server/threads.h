@@ -10,6 +10,7 @@
 #include "server.h"
 
 struct lines;
+struct trace_track;
 
 enum thread_kind {
   THREAD_CONNECTION,
@@ -24,6 +25,7 @@ typedef int thread_serve(struct thread *thread);
 
 struct thread {
   struct server *server;
+  struct trace_track *track; /* of --trace; NULL: none */
   enum thread_kind kind;
   int fd;
   struct address peer; /* of a connection */

@@ -39,7 +39,7 @@ static _Noreturn void become(struct slot *slot, int control, int out) {
   struct workers *workers = slot->workers;
   const struct options *options = workers->options;
   const struct worker worker = {
-      .sockets = slot->sockets, .counts = slot->counts, .control = control};
+      .index = slot->index, .sockets = slot->sockets, .counts = slot->counts, .control = control};
   forget_parent(workers, slot);
   dup2(out, STDOUT_FILENO);
   close(out);

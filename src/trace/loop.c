@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.c - what a loop's observer hears, as records.
+ *
+ * A loop of the nonblocking model turns a million times a second while nothing happens, and would
+ * fill any trace. So of turns in a row in which all calls said EAGAIN, and nothing else happened,
+ * the first few are kept, and the others counted and left out: an event says how many, from when to
+ * when. The turn that found something is kept whole.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "recorder.h"
+
+enum {
+  IDLE_TURNS_KEPT = 3
+};
+
+/* ---- turns ------------------------------------------------------------------------------ */
+
+static void begin_turn(struct trace_track *track, uint64_t now) {
+  struct idle_turns *idle = &track->idle;
+  idle->turning = true;
+  idle->eventful = idle->tried = false;
+  idle->chunk = track->last;
+  idle->used_in_chunk = track->used_in_last;
+  idle->count = atomic_load_explicit(&track->count, memory_order_relaxed);
+  idle->used = 0;
+  idle->begun_ns = now;
+  if (!idle->left_out)
+    return;
+  /* Goes away again if this turn is left out too. */
+  struct record record = {.kind = RECORD_IDLE,
+                          .at_ns = idle->since_ns,
+                          .duration_ns = idle->until_ns - idle->since_ns,
+                          .value = (int64_t)idle->left_out,
+                          .fd = -1};
+  trace_add(track, &record, 2);
+}
+
+static void end_turn(struct trace_track *track, uint64_t now) {
+  struct idle_turns *idle = &track->idle;
+  if (!idle->turning)
+    return;
+  idle->turning = false;
+  if (idle->eventful || !idle->tried) {
+    idle->seen = 0;
+    idle->left_out = 0;
+    return;
+  }
+  if (++idle->seen <= IDLE_TURNS_KEPT || atomic_load(&track->trace->full))
+    return;
+  trace_rewind(track);
+  if (idle->left_out++ == 0)
+    idle->since_ns = idle->begun_ns;
+  idle->until_ns = now;
+}
+
+static void note(void *arg, struct record record, unsigned events) {
+  struct trace_track *track = arg;
+  track->idle.eventful = true;
+  record.at_ns = trace_clock();
+  trace_add(track, &record, events);
+}
+
+/* ---- hooks ------------------------------------------------------------------------------ */
+
+static void on_wait_begin(void *arg, uint64_t timeout_ns) {
+  struct trace_track *track = arg;
+  struct record record = {.kind = RECORD_WAIT_BEGIN,
+                          .at_ns = trace_clock(),
+                          .value = timeout_ns == IOLOOP_FOREVER ? -1 : (int64_t)timeout_ns,
+                          .fd = -1};
+  end_turn(track, record.at_ns);
+  begin_turn(track, record.at_ns);
+  trace_add(track, &record, 1);
+}
+
+static void on_wait_end(void *arg, int ready_count) {
+  struct record record = {
+      .kind = RECORD_WAIT_END, .at_ns = trace_clock(), .value = ready_count, .fd = -1};
+  trace_add(arg, &record, 1);
+}
+
+static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
+                           uint64_t duration_ns) {
+  struct trace_track *track = arg;
+  struct trace *trace = track->trace;
+  bool accepted = result >= 0 && strcmp(name, "accept") == 0;
+  struct record record = {
+      .kind = RECORD_CALL,
+      .at_ns = begun_ns,
+      .duration_ns = duration_ns,
+      .name = name,
+      .fd = fd,
+      .value = result,
+      .connection =
+          accepted ? trace_new_connection(trace, (int)result) : trace_connection(trace, fd),
+  };
+  if (result == -EAGAIN || result == -EWOULDBLOCK)
+    track->idle.tried = true;
+  else
+    track->idle.eventful = true;
+  trace_add(track, &record, 2);
+}
+
+static void on_submitted(void *arg, const char *operation, int fd, size_t size) {
+  struct trace_track *track = arg;
+  note(arg,
+       (struct record){.kind = RECORD_SUBMITTED,
+                       .name = operation,
+                       .fd = fd,
+                       .value = (int64_t)size,
+                       .connection = trace_connection(track->trace, fd)},
+       1);
+}
+
+static void on_completed(void *arg, const char *operation, int fd, int result, bool more) {
+  struct trace_track *track = arg;
+  bool accepted = result >= 0 && strcmp(operation, "accept") == 0;
+  note(arg,
+       (struct record){.kind = RECORD_COMPLETED,
+                       .name = operation,
+                       .fd = fd,
+                       .value = result,
+                       .extra = more,
+                       .connection = accepted ? trace_new_connection(track->trace, result)
+                                              : trace_connection(track->trace, fd)},
+       1);
+}
+
+static void on_signal(void *arg, int signo, int fd, int band, unsigned queued) {
+  note(arg,
+       (struct record){
+           .kind = RECORD_SIGNAL, .value = signo, .fd = fd, .extra = band, .connection = queued},
+       1);
+}
+
+static void on_overflow(void *arg) {
+  note(arg, (struct record){.kind = RECORD_OVERFLOW, .fd = -1}, 1);
+}
+
+static void on_rescue(void *arg, uint64_t count) {
+  note(arg, (struct record){.kind = RECORD_RESCUE, .value = (int64_t)count, .fd = -1}, 1);
+}
+
+static void on_ready(void *arg, int fd, unsigned events) {
+  struct trace_track *track = arg;
+  struct record record = {.kind = RECORD_READY,
+                          .at_ns = trace_clock(),
+                          .value = (int64_t)events,
+                          .fd = fd,
+                          .connection = trace_connection(track->trace, fd)};
+  trace_add(track, &record, 1);
+}
+
+/* A handler that only tried is no event. */
+static void on_call_begin(void *arg, char what, int fd, unsigned events) {
+  struct trace_track *track = arg;
+  struct record record = {
+      .kind = RECORD_USER_BEGIN,
+      .at_ns = trace_clock(),
+      .value = (int64_t)events,
+      .fd = fd,
+      .connection = what == 'h' ? trace_connection(track->trace, fd) : 0,
+      .what = what,
+  };
+  if (what != 'h')
+    track->idle.eventful = true;
+  trace_add(track, &record, 1);
+}
+
+static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
+  (void)duration_ns;
+  struct record record = {.kind = RECORD_USER_END, .at_ns = trace_clock(), .fd = fd, .what = what};
+  trace_add(arg, &record, 1);
+}
+
+void trace_observe(struct trace_track *track, struct ioloop *loop) {
+  static const struct ioloop_observer hooks = {
+      .wait_begin = on_wait_begin,
+      .wait_end = on_wait_end,
+      .system_call = on_system_call,
+      .submitted = on_submitted,
+      .completed = on_completed,
+      .signal_received = on_signal,
+      .overflow = on_overflow,
+      .rescue = on_rescue,
+      .ready = on_ready,
+      .call_begin = on_call_begin,
+      .call_end = on_call_end,
+  };
+  if (track)
+    ioloop_set_observer(loop, &hooks, track);
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recorder.c - records in memory.
+ *
+ * Each thread appends to a list of chunks of its own, without a lock, and publishes the count after
+ * the record, so that another thread can write out what there is while it goes on. Only the limit
+ * is shared: one atomic addition an event.
+ */
+#include "recorder.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+  FIRST_CHUNK = 64, /* a connection's thread may have little to tell */
+  LARGEST_CHUNK = 8192,
+};
+
+uint64_t trace_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* ---- appending ---------------------------------------------------------------------------- */
+
+static bool grow(struct trace_track *track) {
+  size_t capacity = track->last ? track->last->capacity * 2 : FIRST_CHUNK;
+  if (capacity > LARGEST_CHUNK)
+    capacity = LARGEST_CHUNK;
+  struct chunk *chunk = malloc(sizeof *chunk + capacity * sizeof chunk->records[0]);
+  if (!chunk)
+    return false;
+  atomic_init(&chunk->next, NULL);
+  chunk->capacity = capacity;
+  if (track->last)
+    atomic_store_explicit(&track->last->next, chunk, memory_order_release);
+  else
+    track->first = chunk;
+  track->last = chunk;
+  track->used_in_last = 0;
+  return true;
+}
+
+/* After a rewind there may be one already. */
+static bool next_chunk(struct trace_track *track) {
+  struct chunk *next =
+      track->last ? atomic_load_explicit(&track->last->next, memory_order_relaxed) : NULL;
+  if (!next)
+    return grow(track);
+  track->last = next;
+  track->used_in_last = 0;
+  return true;
+}
+
+static void put(struct trace_track *track, const struct record *record) {
+  if ((!track->last || track->used_in_last == track->last->capacity) && !next_chunk(track)) {
+    atomic_store(&track->trace->full, true); /* a hole in the middle would be a lie */
+    return;
+  }
+  track->last->records[track->used_in_last++] = *record;
+  size_t count = atomic_load_explicit(&track->count, memory_order_relaxed);
+  atomic_store_explicit(&track->count, count + 1, memory_order_release);
+}
+
+static void become_full(struct trace_track *track) {
+  struct trace *trace = track->trace;
+  if (atomic_exchange(&trace->full, true))
+    return;
+  put(track, &(struct record){.kind = RECORD_FULL, .at_ns = trace_clock(), .fd = -1});
+  if (trace->on_full)
+    trace->on_full(trace->arg);
+}
+
+void trace_add(struct trace_track *track, const struct record *record, unsigned events) {
+  struct trace *trace = track->trace;
+  if (atomic_load_explicit(&trace->full, memory_order_relaxed))
+    return;
+  if (atomic_fetch_add_explicit(&trace->used, events, memory_order_relaxed) + events >
+      trace->options.limit) {
+    become_full(track);
+    return;
+  }
+  track->idle.used += events;
+  put(track, record);
+}
+
+void trace_rewind(struct trace_track *track) {
+  struct idle_turns *idle = &track->idle;
+  if (idle->chunk) {
+    track->last = idle->chunk;
+    track->used_in_last = idle->used_in_chunk;
+  } else {
+    track->last = track->first;
+    track->used_in_last = 0;
+  }
+  atomic_fetch_sub_explicit(&track->trace->used, idle->used, memory_order_relaxed);
+  atomic_store_explicit(&track->count, idle->count, memory_order_release);
+}
+
+/* ---- calls that sleep --------------------------------------------------------------------- */
+
+void trace_call_begin(struct trace_track *track, const char *name, int fd) {
+  if (!track)
+    return;
+  struct record record = {.kind = RECORD_CALL_BEGIN,
+                          .at_ns = trace_clock(),
+                          .name = name,
+                          .fd = fd,
+                          .connection = trace_connection(track->trace, fd)};
+  trace_add(track, &record, 1);
+}
+
+void trace_call_end(struct trace_track *track, const char *name, int fd, ptrdiff_t result) {
+  if (!track)
+    return;
+  struct trace *trace = track->trace;
+  bool accepted = result >= 0 && strcmp(name, "accept") == 0;
+  struct record record = {
+      .kind = RECORD_CALL_END,
+      .at_ns = trace_clock(),
+      .name = name,
+      .fd = fd,
+      .value = result,
+      .connection =
+          accepted ? trace_new_connection(trace, (int)result) : trace_connection(trace, fd),
+  };
+  trace_add(track, &record, 1);
+}
+
+/* ---- connections -------------------------------------------------------------------------- */
+
+uint32_t trace_new_connection(struct trace *trace, int fd) {
+  uint32_t number = atomic_fetch_add_explicit(&trace->connections, 1, memory_order_relaxed) + 1;
+  if (fd >= 0 && (size_t)fd < trace->options.descriptors)
+    atomic_store_explicit(&trace->connection_of[fd], number, memory_order_relaxed);
+  return number;
+}
+
+uint32_t trace_connection(const struct trace *trace, int fd) {
+  if (fd < 0 || (size_t)fd >= trace->options.descriptors)
+    return 0;
+  return atomic_load_explicit(&trace->connection_of[fd], memory_order_relaxed);
+}
+
+/* ---- tracks ------------------------------------------------------------------------------- */
+
+struct trace_track *trace_track(struct trace *trace, const char *name, ...) {
+  struct trace_track *track = trace ? calloc(1, sizeof *track) : NULL;
+  if (!track)
+    return NULL;
+  va_list arguments;
+  va_start(arguments, name);
+  vsnprintf(track->name, sizeof track->name, name, arguments);
+  va_end(arguments);
+  track->trace = trace;
+  pthread_mutex_lock(&trace->mutex);
+  track->id = ++trace->track_count;
+  *trace->tracks_end = track;
+  trace->tracks_end = &track->next;
+  pthread_mutex_unlock(&trace->mutex);
+  return track;
+}
+
+void trace_settle(struct trace *trace) {
+  pthread_mutex_lock(&trace->mutex);
+  for (struct trace_track *track = trace->tracks; track; track = track->next)
+    track->settled = atomic_load_explicit(&track->count, memory_order_acquire);
+  pthread_mutex_unlock(&trace->mutex);
+}
+
+static void free_track(struct trace_track *track) {
+  for (struct chunk *chunk = track->first; chunk;) {
+    struct chunk *next = atomic_load(&chunk->next);
+    free(chunk);
+    chunk = next;
+  }
+  free(track);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void free_trace(struct trace *trace) {
+  for (struct trace_track *track = trace->tracks; track;) {
+    struct trace_track *next = track->next;
+    free_track(track);
+    track = next;
+  }
+  pthread_mutex_destroy(&trace->mutex);
+  free(trace->connection_of);
+  free(trace->path);
+  free(trace->program);
+  free(trace->backend);
+  free(trace->model);
+  free(trace);
+}
+
+static bool copy_texts(struct trace *trace, const struct trace_options *options) {
+  trace->path = strdup(options->path);
+  trace->program = strdup(options->program);
+  trace->backend = strdup(options->backend);
+  trace->model = strdup(options->model);
+  trace->connection_of = calloc(options->descriptors, sizeof *trace->connection_of);
+  return trace->path && trace->program && trace->backend && trace->model && trace->connection_of;
+}
+
+int trace_new(const struct trace_options *options, void (*on_full)(void *arg), void *arg,
+              struct trace **ret) {
+  struct trace *trace = calloc(1, sizeof *trace);
+  if (!trace)
+    return -ENOMEM;
+  trace->options = *options;
+  trace->on_full = on_full;
+  trace->arg = arg;
+  trace->epoch_ns = trace_clock();
+  trace->tracks_end = &trace->tracks;
+  pthread_mutex_init(&trace->mutex, NULL);
+  int r = copy_texts(trace, options) ? trace_write_file(trace) : -ENOMEM;
+  if (r)
+    free_trace(trace);
+  else
+    *ret = trace;
+  return r;
+}
+
+int trace_finish(struct trace *trace) {
+  if (!trace)
+    return 0;
+  int r = trace_write_now(trace);
+  free_trace(trace);
+  return r;
+}

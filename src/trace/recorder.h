@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* recorder.h - the records: what recorder.c keeps, loop.c adds and chrome.c writes. */
+#ifndef TRACE_RECORDER_H
+#define TRACE_RECORDER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "trace.h"
+
+enum record_kind {
+  RECORD_WAIT_BEGIN, /* value: the timeout */
+  RECORD_WAIT_END,   /* value: how many were ready */
+  RECORD_CALL,       /* a system call, whole; value: its result */
+  RECORD_CALL_BEGIN, /* one that sleeps */
+  RECORD_CALL_END,   /* value: its result */
+  RECORD_SUBMITTED,  /* value: bytes */
+  RECORD_COMPLETED,  /* value: the result, extra: more follow */
+  RECORD_SIGNAL,     /* value: its number, extra: band, connection: how many were queued */
+  RECORD_OVERFLOW,
+  RECORD_RESCUE,     /* value: descriptors */
+  RECORD_READY,      /* value: events */
+  RECORD_USER_BEGIN, /* value: events; what: as the observer's */
+  RECORD_USER_END,
+  RECORD_IDLE, /* turns in which every call said EAGAIN, left out; value: how many */
+  RECORD_FULL, /* the limit */
+};
+
+struct record {
+  uint64_t at_ns;
+  uint64_t duration_ns; /* CALL, IDLE */
+  int64_t value;
+  const char *name;
+  int32_t fd; /* -1: none */
+  int32_t extra;
+  uint32_t connection; /* 0: none */
+  uint8_t kind;
+  char what;
+};
+
+struct chunk {
+  _Atomic(struct chunk *) next;
+  size_t capacity;
+  struct record records[];
+};
+
+/* Turns that found nothing: the first few are kept, then only counted. */
+struct idle_turns {
+  bool turning, eventful, tried; /* a turn is under way; something happened in it; EAGAIN did */
+  struct chunk *chunk;           /* where it began */
+  size_t used_in_chunk, count;
+  uint64_t used; /* of the limit, by it */
+  uint64_t begun_ns;
+  unsigned seen;     /* in a row */
+  uint64_t left_out; /* of these */
+  uint64_t since_ns, until_ns;
+};
+
+struct trace_track {
+  struct trace *trace;
+  struct trace_track *next;
+  int id;
+  char name[48];
+  struct chunk *first, *last;
+  size_t used_in_last;
+  atomic_size_t count; /* records */
+  size_t settled;      /* of these, as many as a writer may read: those behind may be rewound */
+  struct idle_turns idle;
+};
+
+struct trace {
+  struct trace_options options;
+  char *path, *program, *backend, *model;
+  uint64_t epoch_ns;
+  void (*on_full)(void *arg);
+  void *arg;
+  _Atomic uint64_t used; /* events */
+  atomic_bool full;
+  _Atomic uint32_t connections;
+  _Atomic uint32_t *connection_of; /* by descriptor */
+
+  pthread_mutex_t mutex; /* guards what follows */
+  struct trace_track *tracks, **tracks_end;
+  int track_count;
+
+  /* file.c */
+  pthread_t writer;
+  bool started;        /* a writer, which must be joined; in the loop's thread */
+  bool writing, again; /* a file is being written; and is to be once more */
+  _Atomic int error;   /* the first */
+};
+
+/* Now, in nanoseconds of CLOCK_MONOTONIC. */
+uint64_t trace_clock(void);
+
+/* Append, unless it is full. `events`: so many the record is in the file. */
+void trace_add(struct trace_track *track, const struct record *record, unsigned events);
+
+/* An accept has returned this descriptor: the next connection. */
+uint32_t trace_new_connection(struct trace *trace, int fd);
+
+/* Drop the records of the turn under way. */
+void trace_rewind(struct trace_track *track);
+
+/* chrome.c: the file's text. false: stdio failed, errno says why. */
+bool trace_write_chrome(struct trace *trace, FILE *file);
+
+/* What has been recorded until now may be written. In the loop's thread. */
+void trace_settle(struct trace *trace);
+
+/* file.c: write what is settled. 0 or -errno. */
+int trace_write_file(struct trace *trace);
+
+#endif

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The ladder pictures of the lectures: the same ten requests under each model, traced and drawn.
+
+    ladders.py SERVER IOLADDER FOLDER [MODEL...]
+
+Writes FOLDER/MODEL.json (the trace), MODEL.svg and MODEL.txt (its third request), and models.svg,
+all models side by side. Models that cannot be had here are left out, and said so. `meson compile
+ladders` does this in the build folder.
+
+One client on one connection sends ten requests of the same size, and thinks for a few milliseconds
+before each, so that the server is seen waiting.
+"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+MODELS = ["blocking", "nonblocking", "poll", "sigio", "rtsig", "epoll", "io_uring"]
+REQUESTS = 10
+SHOWN = 3  # caches are warm by then
+THINKS_S = 0.005
+DEADLINE_S = 30
+REQUEST = b"a request of thirty-two bytes..."
+
+
+def fail(text):
+    sys.exit("ladders.py: " + text)
+
+
+def available(server, model):
+    """None, or why it cannot be had here."""
+    listing = subprocess.run([server, "--list-backends"], stdout=subprocess.PIPE, check=True,
+                             universal_newlines=True).stdout
+    line = re.search(r"^\s*%s\b.*$" % re.escape(model), listing, re.M)
+    if not line:
+        return "the server does not know it"
+    tried = subprocess.run([server, "--backend=" + model, "--port=0", "--host=no-such-host.invalid"],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           universal_newlines=True).stderr
+    return None if "no-such-host" in tried else tried.strip()
+
+
+def start(server, model, trace):
+    process = subprocess.Popen([server, "--backend=" + model, "--tcp", "--host=127.0.0.1", "--port=0",
+                                "--print=none", "--trace=" + trace],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, universal_newlines=True)
+    line = process.stderr.readline()
+    found = re.match(r"listening tcp 127\.0\.0\.1:(\d+) ", line)
+    if not found:
+        fail("the server did not start under %s: %s" % (model, line.strip()))
+    return process, int(found.group(1))
+
+
+def ask(port):
+    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(REQUESTS):
+            time.sleep(THINKS_S)
+            sock.sendall(REQUEST)
+            left = len(REQUEST)
+            while left:
+                left -= len(sock.recv(left)) or fail("the server closed the connection")
+
+
+def record(server, model, trace):
+    process, port = start(server, model, trace)
+    try:
+        ask(port)
+    finally:
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=DEADLINE_S)[1]
+    if process.returncode:
+        fail("the server failed under %s: %s" % (model, rest.strip()))
+
+
+def draw(ioladder, *arguments):
+    if subprocess.run([ioladder, "--request=%d" % SHOWN] + list(arguments)).returncode:
+        fail("ioladder failed")
+
+
+def main():
+    if len(sys.argv) < 4:
+        fail(__doc__.split("\n\n")[1].strip())
+    server, ioladder, folder = sys.argv[1:4]
+    os.makedirs(folder, exist_ok=True)
+    traces = []
+    for model in sys.argv[4:] or MODELS:
+        why_not = available(server, model)
+        if why_not:
+            print("%s is left out: %s" % (model, why_not))
+            continue
+        base = os.path.join(folder, model)
+        record(server, model, base + ".json")
+        draw(ioladder, base + ".json", "-o", base + ".svg")
+        draw(ioladder, base + ".json", "--text", "-o", base + ".txt")
+        traces.append(base + ".json")
+        print("%s.svg" % base)
+    if not traces:
+        fail("no model is available")
+    everything = os.path.join(folder, "models.svg")
+    draw(ioladder, *traces, "-o", everything, "--title=The same request under %d models" % len(traces))
+    print(everything)
+
+
+if __name__ == "__main__":
+    main()

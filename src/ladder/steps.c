@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * steps.c - which events make the excerpt.
+ *
+ * A connection lives on one thread: the loop, or one of its own. Of what that thread does, its
+ * steps are the calls and operations on its descriptor, and what is no one's: waits, signals that
+ * name nobody. A request is what lies between two replies: waiting for it, taking it, answering it.
+ */
+#include "steps.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  DEEPEST = 64
+};
+
+static bool is_one_of(const char *name, const char *const *names) {
+  while (*names && strcmp(*names, name) != 0)
+    names++;
+  return *names;
+}
+
+bool is_wait(const char *name) {
+  static const char *const names[] = {
+      "epoll_wait",      "epoll_pwait2",   "poll",         "ppoll",   "select", "kevent",
+      "event_base_loop", "io_uring_enter", "sigtimedwait", "pselect", NULL};
+  return is_one_of(name, names);
+}
+
+bool is_receive(const char *name) {
+  static const char *const names[] = {"recv", "recvfrom", "recvmsg", "recvmmsg", NULL};
+  return is_one_of(name, names);
+}
+
+bool is_send(const char *name) {
+  static const char *const names[] = {"send", "sendto", "sendmsg", "sendmmsg", NULL};
+  return is_one_of(name, names);
+}
+
+/* ---- events as steps ---------------------------------------------------------------------- */
+
+static bool append(struct steps *steps, struct step step) {
+  if (steps->count == steps->capacity) {
+    size_t capacity = steps->capacity * 2 + 64;
+    struct step *larger = realloc(steps->at, capacity * sizeof *larger);
+    if (!larger)
+      return false;
+    steps->at = larger;
+    steps->capacity = capacity;
+  }
+  steps->at[steps->count++] = step;
+  return true;
+}
+
+static bool is_call(const struct event *event) {
+  return strcmp(event->category, "system call") == 0;
+}
+
+static bool is_left_out(const struct event *event) {
+  return strcmp(event->name, "left out") == 0;
+}
+
+/* -1: nothing that is drawn. */
+static int kind_of_moment(const struct event *event) {
+  static const struct {
+    const char *name;
+    enum step_kind kind;
+  } kinds[] = {
+      {"signal", STEP_SIGNAL},   {"submit", STEP_SUBMIT}, {"complete", STEP_COMPLETE},
+      {"overflow", STEP_REMARK}, {"rescue", STEP_REMARK}, {"limit reached", STEP_REMARK},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    if (strcmp(kinds[i].name, event->name) == 0)
+      return (int)kinds[i].kind;
+  return -1;
+}
+
+/* Calls and left-out turns of a thread as pairs, and its moments, in the order of their beginning.
+ * A place is taken when one begins, and filled when it ends. */
+static bool collect(const struct events *events, int tid, struct steps *all) {
+  size_t open[DEEPEST];
+  int depth = 0;
+  for (size_t i = 0; i < events->count; i++) {
+    const struct event *event = &events->at[i];
+    if (event->tid != tid || !event->phase)
+      continue;
+    bool drawn = is_call(event) || is_left_out(event);
+    int kind = event->phase == 'i' ? kind_of_moment(event)
+                                   : (int)(is_left_out(event) ? STEP_LEFT_OUT : STEP_CALL);
+    if (event->phase == 'E' && depth > 0 && --depth < DEEPEST && open[depth] != SIZE_MAX)
+      all->at[open[depth]].end = i;
+    if (event->phase == 'B' && depth < DEEPEST)
+      open[depth] = drawn ? all->count : SIZE_MAX;
+    if (event->phase == 'B')
+      depth++;
+    bool begins = (event->phase == 'B' && drawn) || (event->phase == 'i' && kind >= 0);
+    if (begins && !append(all, (struct step){.kind = (enum step_kind)kind, .begin = i, .end = i}))
+      return false;
+  }
+  return true;
+}
+
+/* ---- the connection ----------------------------------------------------------------------- */
+
+/* The thread that has most to do with it; with none, the first that calls anything. -1: none. */
+static int find_thread(const struct events *events, uint64_t connection) {
+  enum {
+    THREADS = 1024
+  };
+  static size_t times[THREADS];
+  int best = -1;
+  memset(times, 0, sizeof times);
+  for (size_t i = 0; i < events->count; i++) {
+    const struct event *event = &events->at[i];
+    int tid = event->tid;
+    bool counts =
+        connection ? event_number(event, "connection", 0) == (int64_t)connection : is_call(event);
+    if (!counts || tid < 0 || tid >= THREADS || !event->phase)
+      continue;
+    times[tid]++;
+    if (best < 0 || times[tid] > times[best])
+      best = tid;
+  }
+  return best;
+}
+
+static bool concerns(const struct events *events, const struct step *step, uint64_t connection) {
+  const struct event *begin = &events->at[step->begin], *end = &events->at[step->end];
+  if (begin == end && begin->phase == 'B')
+    return false; /* cut off: no trace of ours */
+  if (!connection)
+    return true;
+  int64_t whose = event_number(begin, "connection", event_number(end, "connection", 0));
+  if (whose)
+    return whose == (int64_t)connection;
+  switch (step->kind) {
+  case STEP_CALL:
+    return is_wait(begin->name) || strcmp(begin->name, "read") == 0; /* of a signalfd */
+  case STEP_SIGNAL:
+    return event_number(begin, "fd", -1) < 0;
+  case STEP_SUBMIT:
+  case STEP_COMPLETE:
+    return false;
+  case STEP_LEFT_OUT:
+  case STEP_REMARK:
+    return true;
+  }
+  return false;
+}
+
+/* The call that takes a signal has said it already. */
+static bool is_said_by_call(const struct events *events, const struct step *step,
+                            const struct step *before) {
+  return step->kind == STEP_SIGNAL && before && before->kind == STEP_CALL &&
+         strcmp(events->at[before->begin].name, "sigtimedwait") == 0 &&
+         event_number(&events->at[before->end], "result", 0) ==
+             event_number(&events->at[step->begin], "signal", 0);
+}
+
+/* ---- requests ------------------------------------------------------------------------------ */
+
+static bool is_operation(const struct event *event, bool (*kind)(const char *name)) {
+  return kind(event_text(event, "operation", ""));
+}
+
+static bool received(const struct events *events, const struct step *step) {
+  const struct event *begin = &events->at[step->begin], *end = &events->at[step->end];
+  bool receives = step->kind == STEP_CALL
+                      ? is_receive(begin->name)
+                      : step->kind == STEP_COMPLETE && is_operation(begin, is_receive);
+  return receives && event_number(end, "result", 0) > 0;
+}
+
+static bool answered(const struct events *events, const struct step *step) {
+  const struct event *begin = &events->at[step->begin];
+  return step->kind == STEP_CALL ? is_send(begin->name)
+                                 : step->kind == STEP_SUBMIT && is_operation(begin, is_send);
+}
+
+/* From behind the last answer to the answer to this one. What is only submitted then leaves with
+ * the next call, which belongs to it. */
+static void keep_request(const struct events *events, uint64_t request, struct steps *steps) {
+  size_t first = 0, end = 0, i = 0;
+  uint64_t seen = 0;
+  for (; i < steps->count && seen < request; i++) {
+    seen += received(events, &steps->at[i]);
+    if (answered(events, &steps->at[i]))
+      first = i + 1;
+  }
+  if (seen < request) {
+    steps->count = 0;
+    return;
+  }
+  for (end = i; i < steps->count && !received(events, &steps->at[i]); i++)
+    if (answered(events, &steps->at[i]))
+      end = i + 1;
+  if (end > 0 && end < steps->count && steps->at[end - 1].kind == STEP_SUBMIT &&
+      steps->at[end].kind == STEP_CALL)
+    end++;
+  steps->count = end - first;
+  memmove(steps->at, steps->at + first, steps->count * sizeof steps->at[0]);
+}
+
+bool steps_choose(const struct events *events, const struct excerpt *excerpt, struct steps *ret) {
+  struct steps steps = {.count = 0};
+  if (!collect(events, find_thread(events, excerpt->connection), &steps))
+    return false;
+  size_t kept = 0;
+  for (size_t i = 0; i < steps.count; i++) {
+    const struct step step = steps.at[i], *before = kept ? &steps.at[kept - 1] : NULL;
+    if (concerns(events, &step, excerpt->connection) && !is_said_by_call(events, &step, before))
+      steps.at[kept++] = step;
+  }
+  steps.count = kept;
+  if (excerpt->request)
+    keep_request(events, excerpt->request, &steps);
+  kept = 0;
+  for (size_t i = 0; i < steps.count; i++) {
+    double begin_us = events->at[steps.at[i].begin].at_us,
+           end_us = events->at[steps.at[i].end].at_us;
+    if (end_us >= excerpt->from_us && begin_us <= excerpt->to_us)
+      steps.at[kept++] = steps.at[i];
+  }
+  steps.count = kept;
+  *ret = steps;
+  return true;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svg.c - ladders side by side, for a slide.
+ *
+ * Colours are Okabe and Ito's, which the colour-blind tell apart; what they say, labels and dashes
+ * say too. A dark page gets its own by prefers-color-scheme. Time runs to scale where the labels
+ * leave room: solid axis; where less lies between two rows than they need, it is stretched, and
+ * dotted; where more does, it is cut, and marked.
+ */
+#include <string.h>
+
+#include "ladder.h"
+
+enum {
+  PANEL_WIDTH = 608,
+  AXIS_X = 72,
+  APPLICATION_X = 172,
+  KERNEL_X = 382,
+  HEAD = 104, /* above the first row */
+  FOOT = 30,
+  MARGIN = 28,
+  ROW_LEAST = 34,
+  ROW_MOST = 62,
+  PER_US = 2, /* pixels */
+  PANELS_A_ROW = 4,
+};
+
+static const char *const tone_names[TONES] = {"call",   "nothing",   "data",
+                                              "signal", "operation", "error"};
+
+static const char style[] =
+    "text{font-family:'Inter','Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif;"
+    "font-size:14px;fill:#1b1f24}\n"
+    ".code{font-family:'JetBrains Mono','SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;"
+    "font-size:13px}\n"
+    ".page{fill:#ffffff}.panel{fill:#f6f7f9;stroke:#dfe3e8}\n"
+    ".title{font-size:24px;font-weight:700}.name{font-size:20px;font-weight:700}\n"
+    ".soft{fill:#59636e;font-size:13px}.head{font-weight:600;font-size:14px}\n"
+    ".life{stroke:#8c959f;stroke-width:2}.axis{stroke:#8c959f;stroke-width:1.5}\n"
+    ".stretched{stroke-dasharray:1.5 4}.tick{fill:#59636e;font-size:12px}\n"
+    ".waits{fill:#d0d7de}.pill{fill:#ffffff;stroke:#dfe3e8}\n"
+    ".shaft{stroke-width:2;fill:none}.dashed{stroke-dasharray:6 4}\n"
+    ".call .shaft{stroke:#0072b2}.call .tip,.call .label{fill:#0072b2}\n"
+    ".data .shaft{stroke:#00795a}.data .tip,.data .label{fill:#00795a}\n"
+    ".nothing .shaft{stroke:#b85000}.nothing .tip,.nothing .label{fill:#b85000}\n"
+    ".signal .shaft{stroke:#a8447f}.signal .tip,.signal .label{fill:#a8447f}\n"
+    ".operation .shaft{stroke:#5b4bb5}.operation .tip,.operation .label{fill:#5b4bb5}\n"
+    ".error .shaft{stroke:#a40e26}.error .tip,.error .label{fill:#a40e26}\n"
+    "@media (prefers-color-scheme:dark){\n"
+    "text{fill:#e6edf3}.page{fill:#0d1117}.panel{fill:#161b22;stroke:#30363d}\n"
+    ".soft,.tick{fill:#9da7b3}.life,.axis{stroke:#6e7681}.waits{fill:#3d444d}"
+    ".pill{fill:#0d1117;stroke:#30363d}\n"
+    ".call .shaft{stroke:#56b4e9}.call .tip,.call .label{fill:#56b4e9}\n"
+    ".data .shaft{stroke:#3ecfa0}.data .tip,.data .label{fill:#3ecfa0}\n"
+    ".nothing .shaft{stroke:#f0a343}.nothing .tip,.nothing .label{fill:#f0a343}\n"
+    ".signal .shaft{stroke:#e59ac4}.signal .tip,.signal .label{fill:#e59ac4}\n"
+    ".operation .shaft{stroke:#b3a7ff}.operation .tip,.operation .label{fill:#b3a7ff}\n"
+    ".error .shaft{stroke:#ff7b72}.error .tip,.error .label{fill:#ff7b72}\n"
+    "}\n";
+
+/* ---- text ------------------------------------------------------------------------------- */
+
+static void put_escaped(FILE *file, const char *text) {
+  for (const char *c = text; *c; c++)
+    switch (*c) {
+    case '<':
+      fputs("&lt;", file);
+      break;
+    case '>':
+      fputs("&gt;", file);
+      break;
+    case '&':
+      fputs("&amp;", file);
+      break;
+    case '"':
+      fputs("&quot;", file);
+      break;
+    default:
+      fputc((unsigned char)*c < 0x20 ? ' ' : *c, file);
+    }
+}
+
+/* `anchor`: "start", "middle" or "end". */
+static void put_text(FILE *file, int x, int y, const char *class, const char *anchor,
+                     const char *text) {
+  fprintf(file, "<text class=\"%s\" x=\"%d\" y=\"%d\" text-anchor=\"%s\">", class, x, y, anchor);
+  put_escaped(file, text);
+  fputs("</text>\n", file);
+}
+
+/* ---- time ------------------------------------------------------------------------------- */
+
+/* How far below the row this one is. */
+static int step_down(const struct row *row, const struct row *next) {
+  double down = (next->at_us - row->at_us) * PER_US;
+  int least = row->waits && row->direction == TO_KERNEL ? ROW_MOST : ROW_LEAST;
+  return down < least ? least : down > ROW_MOST ? ROW_MOST : (int)down;
+}
+
+static int height_of(const struct rows *rows) {
+  int height = 0;
+  for (size_t i = 0; i + 1 < rows->count; i++)
+    height += step_down(&rows->at[i], &rows->at[i + 1]);
+  return height + (rows->left_out ? ROW_LEAST : 0);
+}
+
+static void put_axis_piece(FILE *file, int y, int down, double us) {
+  bool stretched = us * PER_US<down - 1, cut = us * PER_US> down + 1;
+  fprintf(file, "<line class=\"axis%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n",
+          stretched ? " stretched" : "", AXIS_X, y, AXIS_X, y + down);
+  if (!cut)
+    return;
+  int middle = y + down / 2;
+  fprintf(file,
+          "<rect class=\"panel\" stroke=\"none\" style=\"stroke:none\" x=\"%d\" y=\"%d\" "
+          "width=\"4\" height=\"6\"/>\n",
+          AXIS_X - 2, middle - 3);
+  for (int side = -3; side <= 3; side += 6)
+    fprintf(file, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", AXIS_X - 6,
+            middle + side + 3, AXIS_X + 6, middle + side - 3);
+}
+
+static void put_tick(FILE *file, int y, double us) {
+  char text[32];
+  snprintf(text, sizeof text, "%.1f", us);
+  put_text(file, AXIS_X - 9, y + 4, "tick", "end", text);
+  fprintf(file, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", AXIS_X - 4, y,
+          AXIS_X + 4, y);
+}
+
+/* ---- rows ------------------------------------------------------------------------------- */
+
+static void put_shaft(FILE *file, const struct row *row, int y) {
+  bool dashed = row->tone == TONE_SIGNAL || row->tone == TONE_OPERATION;
+  bool right = row->direction == TO_KERNEL;
+  int from = right ? APPLICATION_X + 6 : KERNEL_X - 6,
+      to = right ? KERNEL_X - 3 : APPLICATION_X + 3;
+  int back = right ? -10 : 10;
+  fprintf(file, "<line class=\"shaft%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>",
+          dashed ? " dashed" : "", from, y, to + back, y);
+  fprintf(file, "<path class=\"tip\" d=\"M%d %dl%d -5v10z\"/>\n", to, y, back);
+}
+
+static void put_row(FILE *file, const struct row *row, size_t ladder, int y) {
+  fprintf(file, "<g class=\"%s %s\" data-trace=\"%zu\" data-event=\"%zu\">\n",
+          row->direction == NO_ARROW ? "remark" : "arrow", tone_names[row->tone], ladder,
+          row->event);
+  if (row->direction != NO_ARROW)
+    put_shaft(file, row, y);
+  else
+    fprintf(file, "<rect class=\"pill\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"24\" rx=\"12\"/>\n",
+            APPLICATION_X - 8, y - 12, KERNEL_X - APPLICATION_X + 16);
+  put_text(file, (APPLICATION_X + KERNEL_X) / 2, row->direction == NO_ARROW ? y + 4 : y - 7,
+           "code label", "middle", row->label);
+  if (row->kernel[0])
+    put_text(file, KERNEL_X + 14, y + 4, "soft", "start", row->kernel);
+  fputs("</g>\n", file);
+}
+
+static void put_stay(FILE *file, const struct row *row, int y, int down) {
+  char text[48];
+  fprintf(file, "<rect class=\"waits\" x=\"%d\" y=\"%d\" width=\"10\" height=\"%d\" rx=\"3\"/>\n",
+          APPLICATION_X - 5, y, down);
+  put_text(file, APPLICATION_X - 12, y + down / 2 - 3, "soft", "end", "in the call");
+  snprintf(text, sizeof text, "%.1f \xc2\xb5s", row->duration_us);
+  put_text(file, APPLICATION_X - 12, y + down / 2 + 13, "soft", "end", text);
+}
+
+static void put_lifelines(FILE *file, int height) {
+  static const struct {
+    int x;
+    const char *name;
+  } lines[] = {{APPLICATION_X, "application"}, {KERNEL_X, "kernel"}};
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+    put_text(file, lines[i].x, HEAD - 34, "head", "middle", lines[i].name);
+    fprintf(file, "<line class=\"life\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", lines[i].x,
+            HEAD - 26, lines[i].x, HEAD + height + 14);
+  }
+  put_text(file, AXIS_X, HEAD - 34, "soft", "middle", "time in \xc2\xb5s");
+}
+
+static void put_rows(FILE *file, const struct rows *rows, size_t ladder) {
+  int y = HEAD;
+  for (size_t i = 0; i < rows->count; i++) {
+    const struct row *row = &rows->at[i];
+    int down = i + 1 < rows->count ? step_down(row, row + 1) : 0;
+    if (down)
+      put_axis_piece(file, y, down, row[1].at_us - row->at_us);
+    if (down && row->waits && row->direction == TO_KERNEL)
+      put_stay(file, row, y, down);
+    put_tick(file, y, row->at_us - rows->at[0].at_us);
+    put_row(file, row, ladder, y);
+    y += down;
+  }
+  if (rows->left_out) {
+    char text[64];
+    snprintf(text, sizeof text, "%zu more steps", rows->left_out);
+    put_text(file, (APPLICATION_X + KERNEL_X) / 2, y + ROW_LEAST - 4, "soft", "middle", text);
+  }
+}
+
+static void put_panel(FILE *file, const struct ladder *ladder, size_t index, int x, int y,
+                      int height) {
+  fprintf(file, "<g class=\"ladder\" transform=\"translate(%d %d)\">\n", x, y);
+  fprintf(file, "<rect class=\"panel\" width=\"%d\" height=\"%d\" rx=\"10\"/>\n", PANEL_WIDTH - 20,
+          HEAD + height + FOOT);
+  put_text(file, 24, 36, "name", "start", ladder->events.backend[0] ? ladder->events.backend : "?");
+  put_text(file, PANEL_WIDTH - 44, 36, "soft", "end", ladder->events.model);
+  put_lifelines(file, height_of(&ladder->rows));
+  put_rows(file, &ladder->rows, index);
+  fputs("</g>\n", file);
+}
+
+/* ---- the figure ------------------------------------------------------------------------- */
+
+static int tallest(const struct figure *figure, size_t first, size_t end) {
+  int height = 0;
+  for (size_t i = first; i < end && i < figure->count; i++) {
+    int own = height_of(&figure->ladders[i].rows);
+    height = own > height ? own : height;
+  }
+  return height;
+}
+
+static int height_of_panels(const struct figure *figure) {
+  int height = 0;
+  for (size_t i = 0; i < figure->count; i += PANELS_A_ROW)
+    height += HEAD + tallest(figure, i, i + PANELS_A_ROW) + FOOT + 20;
+  return height;
+}
+
+static bool has_tone(const struct figure *figure, enum tone tone) {
+  for (size_t i = 0; i < figure->count; i++)
+    for (size_t k = 0; k < figure->ladders[i].rows.count; k++)
+      if (figure->ladders[i].rows.at[k].tone == tone)
+        return true;
+  return false;
+}
+
+/* What the colours and dashes mean that are in the figure. */
+static void put_legend(FILE *file, const struct figure *figure, int y) {
+  static const struct {
+    enum tone tone;
+    const char *meaning;
+    int width;
+  } entries[] = {{TONE_CALL, "call and return", 150},  {TONE_DATA, "data is copied", 144},
+                 {TONE_NOTHING, "nothing there", 140}, {TONE_SIGNAL, "signal", 96},
+                 {TONE_OPERATION, "operation", 118},   {TONE_ERROR, "error", 90}};
+  int x = MARGIN;
+  for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+    bool dashed = entries[i].tone == TONE_SIGNAL || entries[i].tone == TONE_OPERATION;
+    if (!has_tone(figure, entries[i].tone))
+      continue;
+    fprintf(file,
+            "<g class=\"%s\"><line class=\"shaft%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/></g>",
+            tone_names[entries[i].tone], dashed ? " dashed" : "", x, y - 4, x + 28, y - 4);
+    put_text(file, x + 36, y, "soft", "start", entries[i].meaning);
+    x += entries[i].width;
+  }
+}
+
+static void put_panels(FILE *file, const struct figure *figure, int y) {
+  for (size_t first = 0; first < figure->count; first += PANELS_A_ROW) {
+    int height = tallest(figure, first, first + PANELS_A_ROW);
+    for (size_t i = first; i < first + PANELS_A_ROW && i < figure->count; i++)
+      put_panel(file, &figure->ladders[i], i, MARGIN + (int)(i - first) * PANEL_WIDTH, y, height);
+    y += HEAD + height + FOOT + 20;
+  }
+}
+
+void draw_svg(const struct figure *figure, FILE *file) {
+  char caption[96];
+  int columns = (int)(figure->count < PANELS_A_ROW ? figure->count : PANELS_A_ROW);
+  int top = figure->title ? 92 : 52, bottom = 80;
+  int width = 2 * MARGIN + columns * PANEL_WIDTH - 20;
+  int height = top + height_of_panels(figure) + bottom;
+  figure_caption(figure, caption, sizeof caption);
+  fprintf(file,
+          "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"%d\" height=\"%d\" "
+          "viewBox=\"0 0 %d %d\">\n<title>",
+          width, height, width, height);
+  put_escaped(file, figure->title ? figure->title : caption);
+  fprintf(file, "</title>\n<style>\n%s</style>\n", style);
+  fprintf(file, "<rect class=\"page\" width=\"%d\" height=\"%d\"/>\n", width, height);
+  if (figure->title)
+    put_text(file, MARGIN, 46, "title", "start", figure->title);
+  put_text(file, MARGIN, top - 18, "soft", "start", caption);
+  put_panels(file, figure, top);
+  put_legend(file, figure, height - 66);
+  put_text(file, MARGIN, height - 42, "soft", "start",
+           "Time axis: solid where to scale (2 px a \xc2\xb5s), dotted where stretched, broken "
+           "where cut.");
+  put_text(file, MARGIN, height - 22, "soft", "start", "Each arrow is an event of a recorded run.");
+  fputs("</svg>\n", file);
+}

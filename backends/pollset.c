@@ -42,7 +42,7 @@ __attribute__((cold, noinline)) int ioloop__poll_observed(struct ioloop *loop, s
   bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
   uint64_t begun = ioloop__call_clock();
   int n = ioloop__poll_ns(fds, count, timeout_ns);
-  ioloop__note_call(loop, timed && IOLOOP__POLL_FEATURES ? "ppoll" : "poll", -1, n, begun);
+  ioloop__note_call(loop, timed && (IOLOOP__POLL_FEATURES) != 0 ? "ppoll" : "poll", -1, n, begun);
   return n;
 }
 

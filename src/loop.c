@@ -92,7 +92,7 @@ static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watc
   if (watched) {
     if (loop->observer.wait_begin)
       loop->observer.wait_begin(loop->observer_arg, timeout_ns);
-    begun = ioloop__now();
+    begun = loop->timing ? ioloop__now() : 0;
   }
   int n = loop->wait(loop, loop->state, timeout_ns, loop->ready);
   if (watched) {

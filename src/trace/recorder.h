@@ -79,6 +79,9 @@ struct trace {
   atomic_bool full;
   _Atomic uint32_t connections;
   _Atomic uint32_t *connection_of; /* by descriptor */
+  char *memory;                    /* chunks come from here first: touched at the start */
+  size_t memory_size;
+  atomic_size_t memory_used;
 
   pthread_mutex_t mutex; /* guards what follows */
   struct trace_track *tracks, **tracks_end;

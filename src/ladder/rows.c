@@ -72,7 +72,7 @@ static void say_result(const struct event *begin, const struct event *end, struc
     say_bytes(row->label, sizeof row->label, result);
 }
 
-/* While the call lasts. */
+/* While the call lasts. Whether it slept its result does not tell, but how long it took. */
 static void say_what_kernel_does(const struct event *begin, const struct event *end,
                                  struct row *row) {
   int64_t result = event_number(end, "result", 0);
@@ -82,19 +82,19 @@ static void say_what_kernel_does(const struct event *begin, const struct event *
     return;
   if (is_named(begin, "io_uring_enter"))
     SAY(row->kernel, "%s",
-        result > 1 ? "starts them, then waits"
-        : result   ? "starts it, then waits"
-                   : "waits for a completion");
+        result > 1 ? "starts them; is anything done?"
+        : result   ? "starts it; is anything done?"
+                   : "is anything done?");
   else if (is_named(begin, "sigtimedwait"))
-    SAY(row->kernel, "waits for a signal");
+    SAY(row->kernel, "is a signal pending?");
   else if (is_wait(begin->name))
-    SAY(row->kernel, "waits until one is ready");
+    SAY(row->kernel, "is anyone ready?");
   else if (is_receive(begin->name) && result > 0)
-    SAY(row->kernel, "%s", blocking ? "waits for data, copies it" : "copies data to the user");
+    SAY(row->kernel, "%s", blocking ? "waits for data if need be" : "copies data to the user");
   else if (is_send(begin->name))
     SAY(row->kernel, "copies data from the user");
   else if (is_named(begin, "accept") && blocking)
-    SAY(row->kernel, "waits for a connection");
+    SAY(row->kernel, "waits for one if need be");
 }
 
 /* When it returns. */

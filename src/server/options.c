@@ -153,7 +153,7 @@ static void fill_table(struct options *options, struct texts *texts,
        .target = &options->trace_limit,
        .min = 1,
        .max = UINT64_C(1000000000),
-       .help = "events that the trace may have, 24 to 48 bytes of memory each\n"
+       .help = "events that the trace may have, up to 48 bytes of memory each\n"
                "(default: 500000)"},
       {.name = "list-backends",
        .kind = CLI_FLAG,

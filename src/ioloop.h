@@ -304,7 +304,7 @@ struct ioloop_observer {
    * has made to wait, accept, receive or send; told when it has returned. `name` as in the manual,
    * static; `fd` -1 where the call has none; `result` what it returned, or -errno. What a program
    * calls in its own handlers is not seen, nor what libevent does inside event_base_loop.
-   * Streams, servers and sockets tell if this hook was there when they were made.
+   * Streams and datagram sockets tell if this hook was there when they were made.
    */
   void (*system_call)(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
                       uint64_t duration_ns);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libevent.c - libevent's event API, with events that the program keeps itself (event_assign): the
+ * fastest that it offers, and what its own bench.c does.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <event2/thread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+
+#include "../../src/programs/say.h"
+#include "loop.h"
+
+const char loop_methods[] = "epoll, poll or select";
+
+static struct event_base *base;
+static struct event *events, *timers, waking;
+static loop_callback *on_readable, *on_due, *on_wake;
+static const char *chosen;
+static int fd_limit; /* descriptors must be below it; 0: no limit */
+
+static int trouble(const char *what) {
+  complain("%s: %s", what, strerror(errno));
+  return EXIT_TROUBLE;
+}
+
+/* NULL where it has no such method. */
+static struct event_base *new_base(const char *method) {
+  struct event_config *config = event_config_new();
+  struct event_base *made = NULL;
+  const char **names = event_get_supported_methods();
+  bool supported = false;
+  for (size_t i = 0; config && names[i]; i++)
+    if (strcmp(names[i], method) == 0)
+      supported = true;
+    else
+      event_config_avoid_method(config, names[i]);
+  if (supported)
+    made = event_base_new_with_config(config);
+  if (config)
+    event_config_free(config);
+  return made;
+}
+
+int loop_open(const char *method, size_t room, loop_callback *readable) {
+  on_readable = readable;
+  chosen = method;
+  base = new_base(method);
+  if (!base) {
+    complain("libevent has no method %s here: it has %s", method, loop_methods);
+    return EXIT_TROUBLE;
+  }
+  /* Debian's is built with _FORTIFY_SOURCE, which aborts at a larger FD_SET. */
+  fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : 0;
+  events = calloc(room, sizeof *events);
+  return events ? 0 : trouble("memory");
+}
+
+void loop_close(void) {
+  if (base)
+    event_base_free(base);
+  free(events);
+  free(timers);
+}
+
+static void call_readable(evutil_socket_t fd, short what, void *arg) {
+  (void)fd, (void)what;
+  on_readable(arg);
+}
+
+int loop_watch(int fd, void *arg) {
+  if (fd_limit && fd >= fd_limit) {
+    complain("libevent's select ends at descriptor %d, this is %d: take fewer pipes, or poll",
+             fd_limit - 1, fd);
+    return EXIT_TROUBLE;
+  }
+  event_assign(&events[fd], base, fd, EV_READ | EV_PERSIST, call_readable, arg);
+  return event_add(&events[fd], NULL) < 0 ? trouble("event_add") : 0;
+}
+
+void loop_unwatch(int fd) {
+  event_del(&events[fd]);
+}
+
+void loop_run(void) {
+  if (event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
+    exit(trouble("event_base_loop"));
+}
+
+void loop_stop(void) {
+  event_base_loopbreak(base);
+}
+
+void loop_turn(void) {
+  event_base_loop(base, EVLOOP_NONBLOCK);
+}
+
+static void call_due(evutil_socket_t fd, short what, void *arg) {
+  (void)fd, (void)what;
+  on_due(arg);
+}
+
+int loop_timers_open(size_t count, loop_callback *due) {
+  on_due = due;
+  timers = calloc(count, sizeof *timers);
+  if (!timers)
+    return trouble("timers");
+  for (size_t i = 0; i < count; i++)
+    evtimer_assign(&timers[i], base, call_due, NULL);
+  return 0;
+}
+
+/* Adding what is added already moves it. */
+void loop_timer_add(size_t timer, uint64_t delay_ns) {
+  struct timeval delay = {.tv_sec = (time_t)(delay_ns / 1000000000),
+                          .tv_usec = (suseconds_t)(delay_ns % 1000000000 / 1000)};
+  if (evtimer_add(&timers[timer], &delay) < 0)
+    exit(trouble("evtimer_add"));
+}
+
+void loop_timer_rearm(size_t timer, uint64_t delay_ns) {
+  loop_timer_add(timer, delay_ns);
+}
+
+void loop_timer_cancel(size_t timer) {
+  evtimer_del(&timers[timer]);
+}
+
+static void call_wake(evutil_socket_t fd, short what, void *arg) {
+  (void)fd, (void)what;
+  on_wake(arg);
+}
+
+/* A base has locks, and a descriptor to be woken by, only if threads were announced before it was
+ * made; the other workloads do without. */
+int loop_wake_open(loop_callback *called) {
+  on_wake = called;
+  event_base_free(base);
+  evthread_use_pthreads();
+  base = new_base(chosen);
+  if (!base)
+    return trouble("event_base_new");
+  event_assign(&waking, base, -1, EV_PERSIST, call_wake, NULL);
+  return event_add(&waking, NULL) < 0 ? trouble("event_add") : 0;
+}
+
+void loop_wake(void) {
+  event_active(&waking, EV_READ, 0);
+}

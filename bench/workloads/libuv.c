@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* libuv.c - libuv, whose uv_poll_t watches descriptors that are not its own. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "../../src/programs/say.h"
+#include "loop.h"
+
+const char loop_methods[] = "- (libuv has one for each system)";
+
+static uv_loop_t loop;
+static bool opened;
+static uv_poll_t *polls;
+static uv_timer_t *timers;
+static uv_async_t waking;
+static loop_callback *on_readable, *on_due, *on_wake;
+
+static int trouble(const char *what, int error) {
+  complain("%s: %s", what, uv_strerror(error));
+  return EXIT_TROUBLE;
+}
+
+int loop_open(const char *method, size_t room, loop_callback *readable) {
+  on_readable = readable;
+  if (strcmp(method, "-") != 0) {
+    complain("libuv has no method %s: it has one for each system, say -", method);
+    return EXIT_TROUBLE;
+  }
+  polls = calloc(room, sizeof *polls);
+  int r = polls ? uv_loop_init(&loop) : UV_ENOMEM;
+  opened = r == 0;
+  return r ? trouble("uv_loop_init", r) : 0;
+}
+
+static void close_handle(uv_handle_t *handle, void *arg) {
+  (void)arg;
+  uv_close(handle, NULL);
+}
+
+void loop_close(void) {
+  if (opened) {
+    uv_walk(&loop, close_handle, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+  }
+  free(polls);
+  free(timers);
+}
+
+static void call_readable(uv_poll_t *handle, int status, int events) {
+  (void)status, (void)events;
+  on_readable(handle->data);
+}
+
+/* A handle is made once for each descriptor and started again later. */
+int loop_watch(int fd, void *arg) {
+  uv_poll_t *handle = &polls[fd];
+  int r =
+      uv_handle_get_type((uv_handle_t *)handle) == UV_POLL ? 0 : uv_poll_init(&loop, handle, fd);
+  handle->data = arg;
+  if (!r)
+    r = uv_poll_start(handle, UV_READABLE, call_readable);
+  return r ? trouble("uv_poll_start", r) : 0;
+}
+
+void loop_unwatch(int fd) {
+  uv_poll_stop(&polls[fd]);
+}
+
+void loop_run(void) {
+  uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+void loop_stop(void) {
+  uv_stop(&loop);
+}
+
+void loop_turn(void) {
+  uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static void call_due(uv_timer_t *timer) {
+  on_due(timer->data);
+}
+
+int loop_timers_open(size_t count, loop_callback *due) {
+  on_due = due;
+  timers = calloc(count, sizeof *timers);
+  if (!timers)
+    return trouble("timers", UV_ENOMEM);
+  for (size_t i = 0; i < count; i++)
+    uv_timer_init(&loop, &timers[i]);
+  return 0;
+}
+
+/* In milliseconds; starting what runs already moves it. */
+void loop_timer_add(size_t timer, uint64_t delay_ns) {
+  uv_timer_start(&timers[timer], call_due, (delay_ns + 999999) / 1000000, 0);
+}
+
+void loop_timer_rearm(size_t timer, uint64_t delay_ns) {
+  loop_timer_add(timer, delay_ns);
+}
+
+void loop_timer_cancel(size_t timer) {
+  uv_timer_stop(&timers[timer]);
+}
+
+static void call_wake(uv_async_t *handle) {
+  on_wake(handle->data);
+}
+
+int loop_wake_open(loop_callback *called) {
+  on_wake = called;
+  int r = uv_async_init(&loop, &waking, call_wake);
+  return r ? trouble("uv_async_init", r) : 0;
+}
+
+void loop_wake(void) {
+  uv_async_send(&waking);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* measure.c - the time that a workload's core takes, by the wall and of the processors. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "workload.h"
+
+static struct {
+  uint64_t operations, ns, cpu_ns;
+  uint64_t began, cpu_began;
+} measured;
+
+static uint64_t read_clock(clockid_t clock) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+uint64_t clock_ns(void) {
+  return read_clock(CLOCK_MONOTONIC);
+}
+
+void measure_begin(void) {
+  measured.cpu_began = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  measured.began = clock_ns();
+}
+
+void measure_end(uint64_t operations) {
+  measured.ns += clock_ns() - measured.began;
+  measured.cpu_ns += read_clock(CLOCK_PROCESS_CPUTIME_ID) - measured.cpu_began;
+  measured.operations += operations;
+}
+
+void measure_print(void) {
+  printf("operations=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 "\n", measured.operations,
+         measured.ns, measured.cpu_ns);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wake.c - another thread asks the loop for a callback, and waits until it has run: the time from
+ * before the asking to inside the callback, one at a time.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/programs/say.h"
+#include "../histogram.h"
+#include "workload.h"
+
+static struct {
+  size_t left;
+  uint64_t asked_ns;
+  sem_t called;
+  struct histogram *histogram;
+} wake;
+
+static void on_called(void *arg) {
+  (void)arg;
+  histogram_record(wake.histogram, clock_ns() - wake.asked_ns);
+  if (--wake.left == 0)
+    loop_stop();
+  sem_post(&wake.called);
+}
+
+/* Nobody else is watched. */
+static void on_readable(void *arg) {
+  (void)arg;
+}
+
+static void *ask(void *arg) {
+  for (size_t i = *(const size_t *)arg; i > 0; i--) {
+    wake.asked_ns = clock_ns();
+    loop_wake();
+    while (sem_wait(&wake.called) < 0)
+      ;
+  }
+  return NULL;
+}
+
+static int run(size_t times) {
+  pthread_t thread;
+  measure_begin();
+  int error = pthread_create(&thread, NULL, ask, &times);
+  if (error) {
+    complain("cannot start a thread: %s", strerror(error));
+    return EXIT_TROUBLE;
+  }
+  loop_run();
+  measure_end(times);
+  pthread_join(thread, NULL);
+  return 0;
+}
+
+static int print(void) {
+  json_t *json = histogram_to_json(wake.histogram);
+  char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+  if (text) {
+    measure_print();
+    puts(text);
+  } else {
+    complain("cannot write the histogram: %s", strerror(ENOMEM));
+  }
+  free(text);
+  json_decref(json);
+  return text ? 0 : EXIT_TROUBLE;
+}
+
+int workload_wake(const char *method, size_t times) {
+  wake.left = times;
+  wake.histogram = histogram_new();
+  if (!wake.histogram || sem_init(&wake.called, 0, 0) < 0) {
+    complain("cannot begin: %s", strerror(errno));
+    return EXIT_TROUBLE;
+  }
+  int error = loop_open(method, 64, on_readable);
+  if (!error)
+    error = loop_wake_open(on_called);
+  if (!error)
+    error = run(times);
+  if (!error)
+    error = print();
+  loop_close();
+  histogram_free(wake.histogram);
+  return error;
+}

@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 #include "comparison.h"
-#include "contestant.h"
+#include "contestants/contestant.h"
 
 enum bench_size {
   SIZE_QUICK,

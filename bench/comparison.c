@@ -10,7 +10,7 @@
 
 #include "bench.h"
 #include "grid.h"
-#include "statistics.h"
+#include "results/statistics.h"
 
 enum {
   GIVE_UP_AFTER = 2 /* failures in a row at a point: a server that hangs costs seconds each time */

@@ -19,8 +19,8 @@
 
 #include <jansson.h>
 
-#include "contestant.h"
-#include "histogram.h"
+#include "contestants/contestant.h"
+#include "results/histogram.h"
 
 enum {
   METRICS_MAX = 16,

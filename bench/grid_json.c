@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "grid.h"
-#include "statistics.h"
+#include "results/statistics.h"
 
 /* JSON has no NaN: what could not be had is null. */
 static json_t *number(double value) {

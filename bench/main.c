@@ -8,12 +8,12 @@
 
 #include "../src/programs/cli.h"
 #include "../src/programs/say.h"
-#include "against.h"
 #include "catalogue.h"
+#include "contestants/programs.h"
 #include "interrupt.h"
 #include "ioloop.h"
+#include "load/against.h"
 #include "options.h"
-#include "programs.h"
 #include "setup.h"
 
 /* ---- reports ----------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 #include "../src/programs/cpus.h"
 #include "../src/programs/say.h"
 #include "catalogue.h"
-#include "generator.h"
+#include "load/generator.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 

@@ -12,7 +12,7 @@
 
 #include "../src/programs/say.h"
 #include "bench.h"
-#include "child.h"
+#include "contestants/child.h"
 
 enum {
   DEFAULT_WIDTH = 80,

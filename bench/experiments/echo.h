@@ -7,7 +7,7 @@
 #define EXPERIMENTS_ECHO_H
 
 #include "../bench.h"
-#include "../generator.h"
+#include "../load/generator.h"
 
 enum echo_metric {
   ECHO_P50,

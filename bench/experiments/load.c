@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../../src/programs/say.h"
-#include "../statistics.h"
+#include "../results/statistics.h"
 #include "echo.h"
 
 enum {

@@ -18,8 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../sockperf.h"
 #include "echo.h"
+#include "sockperf.h"
 
 enum {
   OURS_P50,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../programs.h"
+#include "../contestants/programs.h"
 
 static const uint64_t patience_ns = UINT64_C(120000000000);
 

@@ -10,7 +10,7 @@
 #define EXPERIMENTS_WORKLOAD_H
 
 #include "../bench.h"
-#include "../child.h"
+#include "../contestants/child.h"
 
 enum workload_metric {
   WORKLOAD_TIME,

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../../src/programs/say.h"
-#include "../histogram.h"
+#include "../results/histogram.h"
 #include "workload.h"
 
 static struct {

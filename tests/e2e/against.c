@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* against.c - `bench against` as a program of its own, without the rest of the lab. */
-#include "../../bench/against.h"
+#include "../../bench/load/against.h"
 #include "../../src/programs/say.h"
 
 int main(int argc, char **argv) {

@@ -12,7 +12,7 @@
 
 #include "../../src/programs/say.h"
 #include "bench.h"
-#include "figures.h"
+#include "results/figures.h"
 #include "tap.h"
 
 enum {

@@ -2,7 +2,7 @@
 /*
  * histogram.c - the lab's histogram against the plain truth: the same million values, sorted.
  */
-#include "histogram.h"
+#include "results/histogram.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "statistics.h"
+#include "results/statistics.h"
 #include "tap.h"
 
 enum {

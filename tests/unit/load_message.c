@@ -2,7 +2,7 @@
 /*
  * load_message.c - the generator's messages: any byte that is wrong is noticed.
  */
-#include "../../bench/message.h"
+#include "../../bench/load/message.h"
 
 #include <string.h>
 

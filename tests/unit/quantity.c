@@ -2,7 +2,7 @@
 /*
  * quantity.c - figures for reading: 3 digits, one unit.
  */
-#include "../../bench/quantity.h"
+#include "../../bench/report/quantity.h"
 
 #include <math.h>
 #include <string.h>

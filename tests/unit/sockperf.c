@@ -2,7 +2,7 @@
 /*
  * sockperf.c - reading what sockperf prints: version 3.7, colours included.
  */
-#include "../../bench/sockperf.h"
+#include "../../bench/experiments/sockperf.h"
 
 #include <errno.h>
 #include <string.h>

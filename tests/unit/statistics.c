@@ -2,7 +2,7 @@
 /*
  * statistics.c - what the lab says of a handful of rounds, against what is known of them.
  */
-#include "statistics.h"
+#include "results/statistics.h"
 
 #include <math.h>
 

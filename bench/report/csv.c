@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/say.h"
-#include "bench.h"
-#include "figures.h"
+#include "../../src/programs/cli.h"
+#include "../../src/programs/say.h"
+#include "../bench.h"
+#include "../results/figures.h"
 
 static const char header[] = "experiment,contestant,point,group,x,metric,unit,median,low,high,"
                              "ratio,ratio_low,ratio_high,resolved,rounds\r\n";

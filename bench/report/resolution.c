@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "statistics.h"
+#include "../results/statistics.h"
 #include "view.h"
 
 struct distances {

@@ -17,7 +17,7 @@
 
 #include <sys/types.h>
 
-#include "../src/programs/address.h"
+#include "../../src/programs/address.h"
 #include "flight.h"
 #include "generator.h"
 #include "ioloop.h"

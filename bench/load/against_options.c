@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/backends.h"
-#include "../src/programs/cli.h"
-#include "../src/programs/cpus.h"
-#include "../src/programs/say.h"
+#include "../../src/programs/backends.h"
+#include "../../src/programs/cli.h"
+#include "../../src/programs/cpus.h"
+#include "../../src/programs/say.h"
 #include "against.h"
 
 #define SECOND_NS UINT64_C(1000000000)

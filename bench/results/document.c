@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/say.h"
-#include "bench.h"
+#include "../../src/programs/cli.h"
+#include "../../src/programs/say.h"
+#include "../bench.h"
 
 static json_t *words(int argc, char **argv) {
   json_t *array = json_array();

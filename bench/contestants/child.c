@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../src/programs/cpus.h"
-#include "interrupt.h"
+#include "../../src/programs/cpus.h"
+#include "../interrupt.h"
 
 enum {
   CHUNK = 4096,

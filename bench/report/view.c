@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "statistics.h"
+#include "../results/statistics.h"
 
 const char *text_of(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));

@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "../bench.h"
 #include "escape.h"
 #include "view.h"
 

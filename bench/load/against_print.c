@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/say.h"
+#include "../../src/programs/cli.h"
+#include "../../src/programs/say.h"
 #include "against.h"
 
 static const struct {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/say.h"
-#include "bench.h"
+#include "../../src/programs/say.h"
+#include "../bench.h"
 #include "environments.h"
 #include "figures.h"
 #include "merge_check.h"

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/say.h"
+#include "../../src/programs/say.h"
 #include "child.h"
 #include "contestant.h"
 

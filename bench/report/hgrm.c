@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../src/programs/say.h"
-#include "bench.h"
-#include "figures.h"
+#include "../../src/programs/say.h"
+#include "../bench.h"
+#include "../results/figures.h"
 
 #define MICROSECOND 1000.0
 

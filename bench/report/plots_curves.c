@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../results/histogram.h"
 #include "gnuplot.h"
-#include "histogram.h"
 #include "plot.h"
 #include "plots.h"
 

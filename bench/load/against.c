@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/say.h"
+#include "../../src/programs/cli.h"
+#include "../../src/programs/say.h"
 
 enum {
   EXIT_INTERRUPTED = 128 + 2, /* as a shell says of SIGINT */

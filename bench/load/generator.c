@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../src/programs/cpus.h"
+#include "../../src/programs/cpus.h"
 #include "generator_internal.h"
 
 #define SECOND_NS UINT64_C(1000000000)

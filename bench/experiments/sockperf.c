@@ -16,8 +16,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "child.h"
-#include "programs.h"
+#include "../contestants/child.h"
+#include "../contestants/programs.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 

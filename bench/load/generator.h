@@ -31,7 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "histogram.h"
+#include "../results/histogram.h"
 
 enum protocol {
   PROTOCOL_TCP,

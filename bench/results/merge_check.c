@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "../src/programs/say.h"
+#include "../../src/programs/say.h"
 #include "figures.h"
 
 /* Of the environment: what makes another program out of a contestant. */

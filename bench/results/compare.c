@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/say.h"
-#include "bench.h"
+#include "../../src/programs/cli.h"
+#include "../../src/programs/say.h"
+#include "../bench.h"
 #include "environments.h"
 #include "figures.h"
 #include "judge.h"

@@ -5,7 +5,7 @@ By readiness the least for TCP is two, recv and send; what is above that is the 
 shared by the connections that one wait finds ready. Where calls take many datagrams, or where the
 call that waits also does all the rest (io_uring), it is a share too. Two runs of different lengths
 are counted and subtracted, so that starting, connecting and ending do not count. The clients
-(bench/peers/load.c) send their next request when the echo of the last has come, and must be the
+(bench against) send their next request when the echo of the last has come, and must be the
 faster side: this is a server under load, in its steady state.
 
 A clock read is no system call where the kernel has a vDSO, so strace shows none; the backends'
@@ -50,20 +50,21 @@ def need_strace():
 
 
 def load(kind, server, connections, requests):
-    """So many requests in all, each connection sending its next when its echo has come. A tenth
-    more with the program, which warms up; the server tells how many there were."""
+    """So many requests in all, each connection sending its next when its echo has come. With the
+    lab's generator a few more, by which it knows the server; that tells how many there were."""
     if not LOAD:
         load_slowly(kind, server, connections, requests)
         return
-    ended = subprocess.run([LOAD, kind, str(server.port), str(server.pid), str(connections),
-                            str(requests), str(len(REQUEST))], stdin=subprocess.DEVNULL,
+    ended = subprocess.run([LOAD, "against", "127.0.0.1:%d" % server.port, "--" + kind, "--warmup=0",
+                            "--connections=%d" % connections, "--requests=%d" % requests,
+                            "--size=%d" % len(REQUEST)], stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=DEADLINE * 2)
     equal((ended.returncode, ended.stderr), (0, b""), "the clients' end")
 
 
 def load_slowly(kind, server, connections, requests):
     if kind == "udp" or BACKEND == "io_uring":  # clients in Python are the slower side
-        skip("the clients were not built (-Dbench=false)")
+        skip("the load generator was not built (-Dbench=false, or no jansson)")
     poll = select.epoll()
     socks = {}
     for _ in range(connections):

@@ -160,13 +160,19 @@ class Handouts:
             opening = "<h1>Lectures on I/O models</h1>\n"
         items = "".join('<li><a href="%s">%s</a></li>\n' % (self.pages[name], titles[name])
                         for name in self.names)
-        body = '%s<h2 id="all-lectures">All lectures</h2>\n<ul class="contents">\n%s</ul>\n' % (opening, items)
+        # Above what else the README explains.
+        head, heading, rest = opening.partition("<h2")
+        body = '%s<ul class="contents">\n%s</ul>\n%s' % (head, items, heading + rest)
         self.write("index.html", title_of(opening, "README.md"), "", body, "")
 
 
 def prompts(found):
     """In a session what is typed stands out from what comes back."""
-    lines = [re.sub(r"^(\$ .*)$", r"<b>\1</b>", line) for line in found.group(2).split("\n")]
+    lines, goes_on = [], False
+    for line in found.group(2).split("\n"):
+        typed = line.startswith("$ ") or (goes_on and line.startswith("&gt; "))
+        goes_on = typed and line.endswith("\\")
+        lines.append("<b>%s</b>" % line if typed else line)
     return found.group(1) + "\n".join(lines) + found.group(3)
 
 

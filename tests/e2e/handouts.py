@@ -2,6 +2,7 @@
 """The hand-outs that docs/handouts.py makes: of imagined lectures, which have all that lectures may
 have, and of the real ones. Every link leads somewhere, and a browser has nothing to complain of."""
 import atexit
+import html
 import html.parser
 import os
 import re
@@ -25,7 +26,7 @@ IMAGINED = {
         "# 1. One & only\n\nSee [two](02-two.md#the-end), [here](#a-part-with-code), [how](README.md#following-along),\n"
         "[the program](labs/kit.c), [the folder](labs), [the source](../../src/loop.c) and\n"
         "[a page](https://example.org/).\n\n"
-        "## A part with `code`\n\n```console\n$ echo \"<b>\"\n<b>\n```\n\n"
+        "## A part with `code`\n\n```console\n$ echo \"<b>\" \\\n> '$ x'\n<b> $ x\n> y\n```\n\n"
         "![A ladder](figures/ladder.svg)\n\n![Another ladder](figures/other.svg)\n\n"
         "![A third one](figures/nowhere.svg)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"),
     "docs/lectures/02-two.md": "# 2. Two\n\n## The end\n\n[Back](01-one.md)\n",
@@ -156,10 +157,11 @@ def _():
     equal(len(broken(folder)), 4, "broken links")
 
 
-@case("imagined: the contents page has every lecture, by its title, after the text of the README")
+@case("imagined: the contents page has every lecture, by its title, above what else the README says")
 def _():
     text = read(os.path.join(imagined(), "index.html"))
     check("<title>The course</title>" in text and "Following along" in text, "the README is not there")
+    check(text.index("01-one.html\">1. One") < text.index("Following along"), "the lectures come late")
     equal(re.findall(r'<li><a href="([^"]*)">([^<]*)</a></li>', text),
           [("01-one.html", "1. One &amp; only"), ("02-two.html", "2. Two")], "lectures")
 
@@ -176,8 +178,10 @@ def _():
 @case("imagined: sessions: what is typed stands out, what comes back is as it was")
 def _():
     text = read(os.path.join(imagined(), "01-one.html"))
-    check('<pre class="console"><code><b>$ echo &quot;&lt;b&gt;&quot;</b>\n&lt;b&gt;</code></pre>' in text,
-          "the session is not there")
+    found = re.search(r'(?s)<pre class="console"><code>(.*?)</code></pre>', text)
+    check(found, "the session is not there")
+    equal(html.unescape(found.group(1)),
+          "<b>$ echo \"<b>\" \\</b>\n<b>> '$ x'</b>\n<b> $ x\n> y", "the session")
 
 
 @case("a link to a file that there is not: exit 1, and a line that says where")

@@ -68,7 +68,7 @@ def _():
 
 @case("every file that it names is there")
 def _():
-    names = set(re.findall(r"(?:src|backends|tests|docs|bench|\.ci)/[\w./]*\w", README))
+    names = set(re.findall(r"(?:src|backends|tests|docs|bench|\.ci)/[\w./-]*\w", README))
     check(len(names) > 10, "only %d names found" % len(names))
     missing = [name for name in sorted(names)
                if name != "backends/NAME.c" and not os.path.exists(os.path.join(SOURCE, name))]

@@ -13,7 +13,8 @@
  *     entry only if it was the file's last reference. With a dup, or a child that inherited it, the
  *     entry lives on as a ghost: it is reported, but EPOLL_CTL_DEL wants the number, which is
  *     closed (EBADF) or another file's (ENOENT). The core knows a ghost by its token's generation
- *     and asks for a new set (rebuild).
+ *     and asks for a new set (rebuild). A handler that closes its descriptor and stays registered
+ *     leaves a ghost with the right generation: the core looks at one report in 256 wake-ups.
  *   - The converse is useful: a number that is closed is usually gone from the set for nothing. So
  *     the core does not report removals (backend.h), and when the number is added again, one
  *     EPOLL_CTL_ADD tells: it works on a new file, and says EEXIST if it is the old one still. (No

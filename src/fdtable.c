@@ -98,7 +98,7 @@ static int arm(struct ioloop *loop, int fd, unsigned events) {
     return r;
   entry->armed = (uint8_t)events;
   entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
-  loop->armed_in_batch = true;
+  loop->armed_at = loop->metrics.iterations;
   return 0;
 }
 
@@ -258,7 +258,7 @@ void ioloop__fdtable_unwanted(struct ioloop *loop, int fd, uint32_t generation) 
   if (entry->generation != generation) {
     loop->metrics.stale++;
     /* Within the batch in which a number changed hands that is normal; later it is a ghost. */
-    if (tagged(loop) && !loop->armed_in_batch)
+    if (tagged(loop) && loop->armed_at != loop->metrics.iterations)
       ioloop__set(loop, IOLOOP__GHOST, true);
     return;
   }

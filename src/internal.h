@@ -48,12 +48,14 @@ struct ioloop {
   struct ioloop_metrics metrics;
 
   atomic_uint attention; /* what keeps the loop from simply waiting again; set by anyone */
+  uint8_t until_check;   /* wake-ups, counted round and round, until a report is looked at */
   bool running;
   bool timing;
-  bool armed_in_batch; /* something was added since the wait: stale reports are to be expected */
-  unsigned uncounted;  /* calls of our own among those of this iteration */
-  bool found_work;     /* the last wait did; kept while spinning is on */
-  uint64_t spin_ns;    /* 0: off */
+  uint64_t armed_at;  /* the iteration in which something was last added: stale reports are to be
+                       * expected in it */
+  unsigned uncounted; /* calls of our own among those of this iteration */
+  bool found_work;    /* the last wait did; kept while spinning is on */
+  uint64_t spin_ns;   /* 0: off */
 
   struct ioloop_observer observer;
   void *observer_arg;

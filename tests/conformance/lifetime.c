@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -188,6 +189,34 @@ TEST(16, "a dup outlives the closed descriptor: no ghost events, no spin") {
     CHECK_SYS(close(duplicate));
     CHECK_SYS(close(pair[1]));
   }
+}
+
+static void close_it(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  on_event(loop, fd, events, arg);
+  close(fd);
+}
+
+TEST(16, "a handler closes its ready descriptor, and a dup of it lives on: dropped before long") {
+  struct ioloop *loop = test_loop_new();
+  if (strncmp(ioloop_backend_name(loop), "libevent", 8) == 0)
+    SKIP("libevent goes on asking the kernel, which cannot be told of a closed descriptor");
+  struct record record = {0}, other = {0};
+  int pair[2], alive[2];
+  make_pair(UNIX_STREAM, pair);
+  make_pair(UNIX_STREAM, alive);
+  int duplicate = SYS(dup(pair[0]));
+  CHECK_OK(ioloop_add_handler(loop, alive[0], IOLOOP_READ, on_drain, &other));
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, close_it, &record));
+  put(pair[1], 1);
+  RUN_UNTIL(loop, metrics_of(loop).abandoned == 1);
+  CHECK_IS(record.calls, <=, 256);
+  CHECK_NO_SPIN(loop, MS(20));
+  put(alive[1], 1);
+  RUN_UNTIL(loop, other.bytes == 1);
+  test_loop_free_abandoned(loop, 1);
+  close_pair(alive);
+  CHECK_SYS(close(duplicate));
+  CHECK_SYS(close(pair[1]));
 }
 
 TEST(16, "a dup outlives the descriptor, whose number has a new owner") {

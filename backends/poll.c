@@ -15,6 +15,9 @@
  * Surprises
  *   - A call that may block is dearer than one that only looks, because it queues on everything
  *     first. While there is traffic it pays to look first: probe.h.
+ *   - And a call looks at all, even when the first is ready. Where few are, the look before the
+ *     wait is made of calls for a piece of the array each, from behind the one served last, until
+ *     one finds somebody. Everybody is looked at before anybody's second turn.
  *   - A closed descriptor is no error of the call but an event, POLLNVAL, that never goes away. We
  *     tell the core, which drops the registration.
  *   - POLLERR and POLLHUP come whether asked for or not: an entry without interest must leave the
@@ -67,7 +70,7 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   (void)loop;
   struct state *s = state;
   if (!s->set.left) {
-    int r = ioloop__pollset_wait_all(&s->set, timeout_ns);
+    int r = ioloop__pollset_wait(&s->set, timeout_ns);
     if (r)
       return r == -EINTR ? 0 : r;
   }

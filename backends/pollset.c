@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum {
+  PROBE_FROM = 16,
+  PIECE = 16,      /* entries that a look in pieces asks about at first */
+  PIECE_COST = 24, /* in looks at an entry, of which a call costs about eight */
+};
+
 _Static_assert(IOLOOP_READ == POLLIN && IOLOOP_WRITE == POLLOUT &&
                    IOLOOP_ERROR == (POLLERR | POLLHUP),
                "masks need no translation");
@@ -46,10 +52,15 @@ __attribute__((cold, noinline)) int ioloop__poll_observed(struct ioloop *loop, s
   return n;
 }
 
-static int poll_first(struct ioloop__pollset *set, uint32_t count, uint64_t timeout_ns) {
+static int poll_piece(struct ioloop__pollset *set, uint32_t from, uint32_t count,
+                      uint64_t timeout_ns) {
   if (__builtin_expect(set->observed, false))
-    return ioloop__poll_observed(set->loop, set->fds, count, timeout_ns);
-  return ioloop__poll_ns(set->fds, count, timeout_ns);
+    return ioloop__poll_observed(set->loop, set->fds + from, count, timeout_ns);
+  return ioloop__poll_ns(set->fds + from, count, timeout_ns);
+}
+
+static int poll_first(struct ioloop__pollset *set, uint32_t count, uint64_t timeout_ns) {
+  return poll_piece(set, 0, count, timeout_ns);
 }
 
 void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop) {
@@ -203,21 +214,64 @@ int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, u
   return begin_snapshot(set, set->hot, n);
 }
 
-enum {
-  PROBE_FROM = 16
-};
+static uint32_t least(uint32_t a, uint32_t b) {
+  return a < b ? a : b;
+}
 
-int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int look_at_all(struct ioloop__pollset *set) {
+  uint32_t woken;
+  return ioloop__pollset_poll_all(set, 0, &woken);
+}
+
+/* Once round, from behind the one that was reported last: nobody has a second turn before everybody
+ * was looked at. Pieces double, so that a round in vain is no more than a few calls. */
+static int look_in_pieces(struct ioloop__pollset *set) {
+  uint32_t from = set->look < set->count ? set->look : 0;
+  end_snapshot(set);
+  for (uint32_t unseen = set->count, size = PIECE; unseen; size = 2 * least(size, unseen)) {
+    uint32_t piece = least(size, least(unseen, set->count - from));
+    int n = poll_piece(set, from, piece, 0);
+    if (n > 0) {
+      set->cursor = from;
+      set->polled = from + piece;
+      set->left = (uint32_t)n;
+    }
+    if (n != 0)
+      return n < 0 ? n : 0;
+    unseen -= piece;
+    from = from + piece < set->count ? from + piece : 0;
+  }
+  return 0;
+}
+
+static int look(struct ioloop__pollset *set) {
+  if (!ioloop__probe_whole(&set->probe))
+    return look_in_pieces(set);
+  int r = look_at_all(set);
+  ioloop__probe_found(&set->probe, set->left, set->count, PIECE_COST);
+  return r;
+}
+
+static int wait_after(struct ioloop__pollset *set, uint64_t timeout_ns,
+                      int (*probe)(struct ioloop__pollset *set)) {
   uint32_t woken;
   int r = 0;
   if (timeout_ns && set->count >= PROBE_FROM && ioloop__probe_due(&set->probe)) {
-    r = ioloop__pollset_poll_all(set, 0, &woken);
+    r = probe(set);
     ioloop__probe_done(&set->probe, set->left == 0);
   }
   if (!r && !set->left)
     r = ioloop__pollset_poll_all(set, timeout_ns, &woken);
   set->probe.traffic = set->left > 0;
   return r;
+}
+
+int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  return wait_after(set, timeout_ns, look_at_all);
+}
+
+int ioloop__pollset_wait(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  return wait_after(set, timeout_ns, look);
 }
 
 void ioloop__pollset_presume_ready(struct ioloop__pollset *set) {
@@ -248,6 +302,7 @@ int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *rea
     ready[n++] =
         (struct ioloop_ready){.token = ioloop__token(set->loop, entry.fd), .events = events};
   }
+  set->look = set->cursor;
   if (!set->left || set->cursor == set->polled)
     end_snapshot(set);
   return n;

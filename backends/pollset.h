@@ -48,6 +48,7 @@ struct ioloop__pollset {
   uint32_t fixed; /* the backend's own descriptors, at the front; never moved, never reported */
   uint32_t cursor, polled, hot, count; /* the borders */
   uint32_t left;                       /* ready entries still to report */
+  uint32_t look;                       /* where look begins: after the last that was reported */
   struct ioloop__probe probe;          /* for wait_all */
   bool observed; /* the wait under way tells of its calls: wait_observed of the backend */
 };
@@ -84,10 +85,13 @@ void ioloop__pollset_cool(struct ioloop__pollset *set);
  *   poll_hot   of the hot ones; wait up to timeout_ns; those not ready become cold
  *   poll_all   of all; the cold ones found ready become hot, and *woken says how many they were
  *   wait_all   of all; with a probe before blocking. For sets without cold ones or mixed use
+ *   wait       of all; with a probe before blocking that may ask about a piece after the other and
+ *              end at the first that has someone ready. For sets without cold ones
  */
 int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns);
 int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, uint32_t *woken);
 int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns);
+int ioloop__pollset_wait(struct ioloop__pollset *set, uint64_t timeout_ns);
 
 /* A snapshot without asking anyone: all are ready, for all that was asked for. */
 void ioloop__pollset_presume_ready(struct ioloop__pollset *set);

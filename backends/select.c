@@ -23,7 +23,9 @@
  *   - Linux writes the time left into the timeout, others do not: it is filled in for each call. It
  *     counts microseconds; we round up. (pselect has nanoseconds and a signal mask; a model without
  *     signals needs neither, and valgrind 3.19 fails an interrupted pselect with EFAULT.)
- *   - As with poll, a call that blocks is dearer than one that only looks: see probe.h.
+ *   - As with poll, a call that blocks is dearer than one that only looks (probe.h), and none ends
+ *     at the first that is ready: so the look before the wait is made of pieces, as poll.c
+ * explains.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +53,8 @@ enum {
   SET_COUNT,
   WORD_BITS = CHAR_BIT * sizeof(unsigned long),
   PROBE_FROM = 64, /* a highest number of less is looked through faster than a call is made */
+  PIECE = 32,      /* numbers that a look in pieces asks about at first */
+  PIECE_COST = 48, /* in looks at a number, of which a call costs about sixteen */
 };
 
 struct state {
@@ -60,7 +64,9 @@ struct state {
   int top;                         /* the highest number plus one */
   int left;                        /* bits set in the snapshot */
   size_t cursor;                   /* its first word that may have one */
+  int look;                        /* where looking begins: after the last that was reported */
   struct ioloop__probe probe;
+  struct ioloop *observed; /* the wait under way tells of its calls */
 };
 
 static size_t word_of(int fd) {
@@ -163,25 +169,70 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   return 0;
 }
 
-/* The kernel reads and writes whole words up to that of the highest number. */
-static int call(struct state *s, uint64_t timeout_ns) {
-  size_t bytes = (word_of(s->top) + 1) * sizeof(unsigned long);
-  if (s->top == 0)
-    bytes = 0;
-  else if (s->top % WORD_BITS == 0)
-    bytes -= sizeof(unsigned long);
+/* Ask about the numbers in [from, to). The kernel reads and writes whole words up to that of `to`,
+ * and passes over empty ones. */
+static int call_plainly(struct state *s, int from, int to, uint64_t timeout_ns) {
+  size_t first = word_of(from), end = word_of(to + (int)WORD_BITS - 1);
   fd_set *sets[SET_COUNT];
-  for (int set = 0; set < SET_COUNT; set++) {
-    if (bytes)
-      memcpy(s->found[set], s->wanted[set], bytes);
-    sets[set] = (fd_set *)(void *)s->found[set];
+  for (int set = 0; end > 0 && set < SET_COUNT; set++) {
+    unsigned long *found = s->found[set];
+    memset(found, 0, first * sizeof *found);
+    memcpy(found + first, s->wanted[set] + first, (end - first) * sizeof *found);
+    found[first] &= -bit_of(from); /* its bit and those above */
+    if ((unsigned)to % WORD_BITS)
+      found[end - 1] &= bit_of(to) - 1;
   }
+  for (int set = 0; set < SET_COUNT; set++)
+    sets[set] = (fd_set *)(void *)s->found[set];
   uint64_t us = timeout_ns / 1000 + (timeout_ns % 1000 != 0), seconds = us / 1000000;
   struct timeval timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
                             .tv_usec = (suseconds_t)(us % 1000000)};
-  int n =
-      select(s->top, sets[READ], sets[WRITE], NULL, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
-  return n < 0 ? -errno : n;
+  int n = select(to, sets[READ], sets[WRITE], NULL, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
+  int error = errno;
+  s->cursor = first;
+  /* The question is still there then, and no answer. */
+  for (int set = 0; n < 0 && end > 0 && set < SET_COUNT; set++)
+    memset(s->found[set] + first, 0, (end - first) * sizeof *s->found[set]);
+  return n < 0 ? -error : n;
+}
+
+__attribute__((cold, noinline)) static int call_observed(struct state *s, int from, int to,
+                                                         uint64_t timeout_ns) {
+  uint64_t begun = ioloop__call_clock();
+  int n = call_plainly(s, from, to, timeout_ns);
+  ioloop__note_call(s->observed, "select", -1, n, begun);
+  return n;
+}
+
+static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
+  return s->observed ? call_observed(s, from, to, timeout_ns)
+                     : call_plainly(s, from, to, timeout_ns);
+}
+
+static int least(int a, int b) {
+  return a < b ? a : b;
+}
+
+/* Once round without waiting, from behind the one that was reported last and until a piece has
+ * somebody: nobody has a second turn before everybody was looked at. Pieces double, so that a round
+ * in vain is no more than a few calls. */
+static int look_in_pieces(struct state *s) {
+  int from = s->look < s->top ? s->look : 0, n = 0;
+  for (int unseen = s->top, size = PIECE; n == 0 && unseen > 0; size = 2 * least(size, unseen)) {
+    int piece = least(size, least(unseen, s->top - from));
+    n = call(s, from, from + piece, 0);
+    unseen -= piece;
+    from = from + piece < s->top ? from + piece : 0;
+  }
+  return n;
+}
+
+static int look_without_waiting(struct state *s) {
+  if (!ioloop__probe_whole(&s->probe))
+    return look_in_pieces(s);
+  int n = call(s, 0, s->top, 0);
+  ioloop__probe_found(&s->probe, n > 0 ? (uint32_t)n : 0, (uint32_t)s->top, PIECE_COST);
+  return n;
 }
 
 static void drop_closed(struct ioloop *loop, struct state *s) {
@@ -190,34 +241,22 @@ static void drop_closed(struct ioloop *loop, struct state *s) {
       ioloop__fd_gone(loop, fd);
 }
 
-__attribute__((cold, noinline)) static int call_observed(struct ioloop *loop, struct state *s,
-                                                         uint64_t timeout_ns) {
-  uint64_t begun = ioloop__call_clock();
-  int n = call(s, timeout_ns);
-  ioloop__note_call(loop, "select", -1, n, begun);
-  return n;
-}
-
-/* Compiled twice, as what follows: once for loops that are observed. */
-static inline __attribute__((always_inline)) int look(struct ioloop *loop, struct state *s,
-                                                      uint64_t timeout_ns, bool observed) {
+static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
   int n = 0;
   if (timeout_ns && s->top >= PROBE_FROM && ioloop__probe_due(&s->probe)) {
-    n = observed ? call_observed(loop, s, 0) : call(s, 0);
+    n = look_without_waiting(s);
     ioloop__probe_done(&s->probe, n == 0);
   }
   if (n == 0)
-    n = observed ? call_observed(loop, s, timeout_ns) : call(s, timeout_ns);
+    n = call(s, 0, s->top, timeout_ns);
   s->left = n > 0 ? n : 0;
-  s->cursor = 0;
   s->probe.traffic = n > 0;
   if (n == -EBADF)
     drop_closed(loop, s);
   return n == -EINTR || n == -EBADF || n > 0 ? 0 : n;
 }
 
-static inline __attribute__((always_inline)) int hand_out(struct ioloop *loop, struct state *s,
-                                                          struct ioloop_ready *ready) {
+static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *ready) {
   int count = 0;
   while (s->left && count < IOLOOP__MAX_READY) {
     unsigned long word = s->found[READ][s->cursor] | s->found[WRITE][s->cursor];
@@ -227,32 +266,26 @@ static inline __attribute__((always_inline)) int hand_out(struct ioloop *loop, s
     }
     int fd = (int)(s->cursor * WORD_BITS) + __builtin_ctzl(word);
     unsigned events = take(s, fd);
+    s->look = fd + 1;
     ready[count++] = (struct ioloop_ready){.token = ioloop__token(loop, fd), .events = events};
   }
   return count;
 }
 
-static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, void *state,
-                                                          uint64_t timeout_ns,
-                                                          struct ioloop_ready *ready,
-                                                          bool observed) {
-  struct state *s = state;
-  if (!s->left) {
-    int r = look(loop, s, timeout_ns, observed);
-    if (r)
-      return r;
-  }
-  return hand_out(loop, s, ready);
-}
-
 static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
                       struct ioloop_ready *ready) {
-  return wait_for(loop, state, timeout_ns, ready, false);
+  struct state *s = state;
+  int r = s->left ? 0 : look(loop, s, timeout_ns);
+  return r ? r : hand_out(loop, s, ready);
 }
 
 static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
                          struct ioloop_ready *ready) {
-  return wait_for(loop, state, timeout_ns, ready, true);
+  struct state *s = state;
+  s->observed = loop;
+  int n = wait_ready(loop, state, timeout_ns, ready);
+  s->observed = NULL;
+  return n;
 }
 
 const struct ioloop_backend ioloop__select = {

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exhibit.c - what the naive servers share.
+ */
+#include "exhibit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "say.h"
+
+enum {
+  BACKLOG = 1024, /* of connections that wait: what gets lost is lost by us, not refused */
+  NAP_S = 3,
+};
+
+static volatile sig_atomic_t stopping;
+
+static const char help[] =
+    "@ [OPTION…] - an exhibit: a server that answers one SIGIO with one read\n"
+    "\n"
+    "It listens on 127.0.0.1, prints what it reads, and prints its counters when it is ended by\n"
+    "Ctrl-C or SIGTERM. It loses messages on purpose; docs/lectures shows how and why. The same "
+    "on\n"
+    "the same signal without the loss is server --backend=sigio.\n"
+    "\n"
+    "OPTIONS\n";
+
+static void on_stop(int signo) {
+  (void)signo;
+  stopping = 1;
+}
+
+/* 0, or what main returns with. */
+static int take_options(struct exhibit *exhibit, int argc, char **argv, uint16_t *ret_port) {
+  uint64_t port = 8888;
+  bool asked = false;
+  struct cli_option options[4] = {
+      {.name = "port",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .target = &port,
+       .max = 65535,
+       .help = "port; 0 picks a free one (default: 8888)"},
+      {.name = "help", .kind = CLI_FLAG, .target = &asked, .help = "print this"},
+  };
+  size_t count = 2;
+  if (exhibit->can_inherit)
+    options[count++] = (struct cli_option){
+        .name = "inherit",
+        .kind = CLI_FLAG,
+        .target = &exhibit->inherit,
+        .help = "accepted sockets are non-blocking and signal too, as if accept()\n"
+                "handed that on, which it does on BSD and macOS"};
+  if (exhibit->can_stamp)
+    options[count++] = (struct cli_option){
+        .name = "stamp",
+        .kind = CLI_FLAG,
+        .target = &exhibit->stamp,
+        .help = "the handler and a main line that never rests both work out the time"};
+  struct cli cli = {.options = options, .option_count = count};
+  int error = cli_parse(&cli, argc, argv);
+  *ret_port = (uint16_t)port;
+  if (!error && asked) {
+    cli_print_help(&cli, help);
+    exit(cli_finish_stdout());
+  }
+  return error;
+}
+
+bool exhibit_arm(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && fcntl(fd, F_SETOWN, getpid()) == 0 &&
+         fcntl(fd, F_SETFL, flags | O_NONBLOCK | O_ASYNC) == 0;
+}
+
+/* The port that it got, or -1 when one line has been said. */
+static int listen_on(struct exhibit *exhibit, uint16_t port) {
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  const int on = 1;
+  exhibit->fd = socket(AF_INET, exhibit->udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+  if (exhibit->fd < 0 ||
+      (!exhibit->udp && setsockopt(exhibit->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
+      bind(exhibit->fd, (struct sockaddr *)&address, size) < 0 ||
+      (!exhibit->udp && listen(exhibit->fd, BACKLOG) < 0) || !exhibit_arm(exhibit->fd) ||
+      getsockname(exhibit->fd, (struct sockaddr *)&address, &size) < 0) {
+    complain("127.0.0.1 port %u: %s; another --port may be free", (unsigned)port, strerror(errno));
+    return -1;
+  }
+  return ntohs(address.sin_port);
+}
+
+/* Before the socket is armed: the default action of SIGIO is the end of the process. No SA_RESTART,
+ * so that SIGTERM ends a recv() that waits. */
+static void handle(int signo, void (*handler)(int)) {
+  struct sigaction action = {.sa_handler = handler};
+  sigemptyset(&action.sa_mask);
+  sigaction(signo, &action, NULL);
+}
+
+static void nap(void) {
+  for (unsigned left = NAP_S; left && !stopping;)
+    left = sleep(left);
+  if (!stopping)
+    say("Waiting...");
+}
+
+/* Never rests, and is most of the time inside localtime(). */
+static void work_out_the_time(void) {
+  const time_t now = time(NULL);
+  (void)localtime(&now);
+}
+
+static void summarise(const struct exhibit *exhibit) {
+  say("summary: signals=%d accepted=%d messages=%d would-block=%d failed=%d", exhibit->signals,
+      exhibit->accepted, exhibit->messages, exhibit->would_block, exhibit->failed);
+}
+
+void exhibit_take(struct exhibit *exhibit, const char *data, long size) {
+  if (size > 0) {
+    atomic_fetch_add(&exhibit->messages, 1);
+    if (exhibit->stamp) {
+      const time_t now = time(NULL);
+      char text[16];
+      strftime(text, sizeof text, "%H:%M:%S ", localtime(&now));
+      fputs(text, stdout);
+    }
+    printf("%.*s\n", (int)size, data);
+    fflush(stdout);
+  } else if (size < 0) {
+    const bool empty = errno == EAGAIN || errno == EWOULDBLOCK;
+    atomic_fetch_add(empty ? &exhibit->would_block : &exhibit->failed, 1);
+  }
+}
+
+int exhibit_main(struct exhibit *exhibit, int argc, char **argv) {
+  uint16_t port;
+  say_begin(argv[0]);
+  int error = take_options(exhibit, argc, argv, &port);
+  if (error)
+    return error;
+  handle(SIGIO, exhibit->on_sigio);
+  handle(SIGTERM, on_stop);
+  handle(SIGINT, on_stop);
+  int got = listen_on(exhibit, port);
+  if (got < 0)
+    return EXIT_TROUBLE;
+  say("exhibit, loses messages on purpose: %s", exhibit->what);
+  say("listening %s 127.0.0.1:%d", exhibit->udp ? "udp" : "tcp", got);
+  while (!stopping) {
+    if (exhibit->stamp)
+      work_out_the_time();
+    else
+      nap();
+  }
+  summarise(exhibit);
+  return cli_finish_stdout();
+}

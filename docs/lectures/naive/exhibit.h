@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exhibit.h - what the naive servers share: their command line, their socket, their naps, their
+ * counters. Everything that makes them fail is in their own files, in the handler.
+ *
+ * The counters are atomic, and lock-free atomics may be used in a signal handler. So whatever goes
+ * wrong in an exhibit is not a miscount.
+ */
+#ifndef NAIVE_EXHIBIT_H
+#define NAIVE_EXHIBIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct exhibit {
+  const char *what; /* its sin in one line, said at the start */
+  bool udp;
+  bool can_inherit, can_stamp; /* has --inherit, has --stamp */
+  void (*on_sigio)(int signo);
+
+  /* From the command line. */
+  bool inherit; /* accepted sockets are O_NONBLOCK | O_ASYNC, as where accept() inherits that */
+  bool stamp;   /* the main line and the handler print the time of day */
+
+  int fd; /* the socket: non-blocking, and every change at it sends SIGIO */
+  atomic_int signals, accepted, messages, would_block, failed;
+};
+
+/* Everything from main's first line to its exit code. The one exhibit of the process. */
+int exhibit_main(struct exhibit *exhibit, int argc, char **argv);
+
+/* From now on fd is non-blocking, and sends this process SIGIO. False: errno says why not. */
+bool exhibit_arm(int fd);
+
+/* Counts and prints what a recv() came to; `size` is its result, errno is looked at. */
+void exhibit_take(struct exhibit *exhibit, const char *data, long size);
+
+#endif

@@ -1,0 +1,365 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the commands of the lectures and compares what they print with what the lecture shows.
+
+    lectures.py [--update] [--build=DIR] FILE.md...
+
+Each fenced block marked `console` is a case. A line that begins with `$ ` is a command; where it
+ends in a backslash, lines that begin with `> ` go on with it. All other lines are what it prints.
+docs/lectures/README.md has the rules for writers; in short:
+
+  - One bash a file, in an empty folder. Variables, functions and files stay; what a block started
+    is ended with it, the whole process group but the shell.
+  - PATH begins with the build folder. PORT is free for TCP and UDP; the text shows it as 8888.
+  - The next command is typed when the output so far is what the text shows, as a reader would do
+    who waits for the server to say that it listens. There is a deadline; nothing sleeps.
+  - `...` in an output line stands for anything in that line; a line `...` for any lines.
+  - A comment before the block says what else varies: `<!-- varies: REGEX -->` makes what matches
+    the REGEX equal to anything else that does; `<!-- needs: NAME... -->` leaves the block out where
+    a program is missing.
+
+--update writes what the commands printed into the files. So figures in the text come from a run,
+not from a keyboard.
+"""
+import argparse
+import difflib
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
+from harness import Deadline, Failure, case, main as run_cases, skip  # noqa: E402
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BLOCK_SECONDS = 60.0  # only a failing block takes so long
+QUIET_SECONDS = 1.0   # --update: output that pauses so long is complete
+JOB_SECONDS = 5.0     # what does not end by SIGTERM within it is killed
+SHOWN_PORT = "8888"
+
+# Reads commands from descriptor 9, each ended by a zero byte, and says on 8 that one is done.
+SHELL = r"""while IFS= read -r -d '' -u 9 lecture_command; do
+  eval "$lecture_command"
+  echo >&8
+done
+"""
+REAP = "{ wait; } 2>/dev/null"  # says nothing of the jobs that were killed
+
+
+# ---- the text ----------------------------------------------------------------------------------
+
+
+class Step:
+    """A command and the lines that it prints; the first step of a block may have no command."""
+
+    def __init__(self, typed):
+        self.typed = typed  # the lines as they stand in the text
+        self.expected = []
+        self.printed = None
+
+    def command(self):
+        return "\n".join(line[2:] for line in self.typed)
+
+
+class Block:
+    def __init__(self, first, last, lines, directives):
+        self.first, self.last = first, last  # line numbers of what is between the fences, from 0
+        self.steps = []
+        self.varies = [re.compile(text) for name, text in directives if name == "varies"]
+        self.needs = [word for name, text in directives if name == "needs" for word in text.split()]
+        for line in lines:
+            self.add(line)
+        if not self.steps:
+            raise ValueError("line %d: this console block is empty" % first)
+
+    def add(self, line):
+        last = self.steps[-1] if self.steps else None
+        if line.startswith("$ "):
+            self.steps.append(Step([line]))
+        elif last is None:
+            raise ValueError("line %d: a console block begins with a command: `$ ...`" % (self.first + 1))
+        elif line.startswith("> ") and not last.expected and last.typed[-1].endswith("\\"):
+            last.typed.append(line)
+        else:
+            last.expected.append(line)
+
+    def shown(self):
+        """The block's lines, with what was printed where that is known."""
+        for step in self.steps:
+            yield from step.typed
+            yield from step.expected if step.printed is None else self.kept(step)
+
+    def kept(self, step):
+        """What was printed; lines of the text that have a wildcard stay if it still holds."""
+        if self.matches(step.expected, step.printed) and any("..." in line for line in step.expected):
+            return step.expected
+        return step.printed
+
+    def plain(self, line):
+        """The line without what varies in it."""
+        for pattern in self.varies:
+            line = pattern.sub("<varies>", line)
+        return line
+
+    def line_matches(self, expected, line):
+        parts = [re.escape(part) for part in self.plain(expected).split("...")]
+        return re.fullmatch(".*".join(parts), self.plain(line)) is not None
+
+    def matches(self, expected, lines):
+        """Do these lines match, all of them?"""
+        if not expected:
+            return not lines
+        if expected[0] == "...":
+            return any(self.matches(expected[1:], lines[i:]) for i in range(len(lines) + 1))
+        return bool(lines) and self.line_matches(expected[0], lines[0]) and \
+            self.matches(expected[1:], lines[1:])
+
+
+FENCE = re.compile(r"^(`{3,})(.*)$")
+DIRECTIVE = re.compile(r"^<!-- (varies|needs): (.*) -->$")
+
+
+def blocks_of(lines):
+    """The console blocks of a text. A directive stands on a line directly before its block."""
+    directives, i = [], 0
+    while i < len(lines):
+        fence, directive = FENCE.match(lines[i]), DIRECTIVE.match(lines[i])
+        if directive:
+            directives.append(directive.groups())
+        elif fence:
+            end = next((j for j in range(i + 1, len(lines)) if lines[j] == fence.group(1)), None)
+            if end is None:
+                raise ValueError("line %d: this code block has no end" % (i + 1))
+            if fence.group(2).strip() == "console":
+                yield Block(i + 1, end, lines[i + 1:end], directives)
+            directives, i = [], end
+        else:
+            directives = []
+        i += 1
+
+
+# ---- the shell -----------------------------------------------------------------------------------
+
+
+def free_port():
+    """Free for TCP and UDP, on 127.0.0.1."""
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            try:
+                udp.bind(tcp.getsockname())
+                return tcp.getsockname()[1]
+            except OSError:
+                continue
+    raise Failure("no port is free for both TCP and UDP")
+
+
+class Shell:
+    """A bash that is given one command at a time, and what comes out of it and its jobs."""
+
+    def __init__(self, folder, path):
+        self.port = str(free_port())
+        self.output, self.unfinished = b"", 0
+        commands, self.commands = os.pipe()
+        self.done, done = os.pipe()
+        self.out, out = os.pipe()
+        environment = dict(os.environ, PATH=path, PORT=self.port, TMPDIR=folder, LC_ALL="C.UTF-8",
+                           NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1")
+        environment.pop("IOLOOP_BACKEND", None)
+
+        def place():
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            # By way of numbers that are out of the way: 8 and 9 may be in use here.
+            os.dup2(commands, 29, inheritable=False)
+            os.dup2(done, 28, inheritable=False)
+            os.dup2(29, 9)
+            os.dup2(28, 8)
+
+        self.popen = subprocess.Popen(["bash", "--noprofile", "--norc", "-c", SHELL, "bash"],
+                                      cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                                      stdout=out, stderr=out, close_fds=False, preexec_fn=place,
+                                      start_new_session=True)
+        for fd in (commands, done, out):
+            os.close(fd)
+
+    def type(self, command):
+        self.output = b""
+        self.unfinished += 1
+        os.write(self.commands, command.encode() + b"\0")
+
+    def lines(self):
+        """What has been printed since the command was typed; an unfinished line counts as one."""
+        text = self.output.decode("utf-8", "replace").replace(self.port, SHOWN_PORT)
+        if text.endswith("\n"):
+            text = text[:-1]
+        elif not text:
+            return []
+        return [line.rstrip() for line in text.split("\n")]
+
+    def read(self, seconds):
+        """Wait for something to come out, or for the end of a command. True if anything came."""
+        ready, _, _ = select.select([self.out, self.done], [], [], max(0.0, seconds))
+        if self.done in ready:
+            self.unfinished -= len(os.read(self.done, 64))
+        # After the end of the command was read, not before: its last output came before that.
+        while select.select([self.out], [], [], 0)[0]:
+            chunk = os.read(self.out, 1 << 16)
+            if not chunk:
+                raise Failure("the shell ended")
+            self.output += chunk
+        return bool(ready)
+
+    def wait(self, enough, deadline):
+        """Until the command is done and `enough` says so of its lines. False when it is too late."""
+        while self.unfinished or not enough(self.lines()):
+            if deadline.over():
+                return False
+            self.read(deadline.left())
+        return True
+
+    def wait_quiet(self, deadline):
+        """Until the command is done and nothing has come for a while."""
+        while not deadline.over():
+            if not self.read(QUIET_SECONDS) and not self.unfinished:
+                return True
+        return False
+
+    def end_jobs(self):
+        """Everything that is in the shell's process group, but the shell."""
+        for signo in (signal.SIGTERM, signal.SIGKILL):
+            deadline = Deadline(JOB_SECONDS)
+            for pid in self.jobs():
+                send(pid, signo)
+                send(pid, signal.SIGCONT)
+            while self.jobs() and not deadline.over():
+                self.read(0.02)
+        self.type(REAP)
+        self.wait(lambda lines: True, Deadline())
+
+    def jobs(self):
+        """A process that has ended and waits to be reaped is none."""
+        text = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,stat="], stdout=subprocess.PIPE,
+                              check=True).stdout.decode()
+        rows = [line.split() for line in text.split("\n") if line]
+        return [int(pid) for pid, group, state in rows
+                if int(group) == self.popen.pid != int(pid) and not state.startswith("Z")]
+
+    def end(self):
+        self.end_jobs()
+        self.popen.kill()
+        self.popen.wait()
+        for fd in (self.commands, self.done, self.out):
+            os.close(fd)
+
+
+def send(pid, signo):
+    try:
+        os.kill(pid, signo)
+    except ProcessLookupError:
+        pass
+
+
+# ---- running -------------------------------------------------------------------------------------
+
+
+def path_of(build):
+    """Where the plain names of a lecture are found."""
+    build = os.path.abspath(build)
+    naive = os.path.join("docs", "lectures", "naive")
+    return os.pathsep.join([build, os.path.join(build, naive), os.path.join(SOURCE, naive),
+                            os.environ.get("PATH", os.defpath)])
+
+
+def run_block(block, shell, path, update):
+    missing = [name for name in block.needs if not shutil.which(name, path=path)]
+    if missing:
+        skip("needs %s" % ", ".join(missing))
+    deadline = Deadline(BLOCK_SECONDS)
+    try:
+        for step in block.steps:
+            shell.type(step.command())
+            complete = shell.wait_quiet(deadline) if update else \
+                shell.wait(lambda lines, step=step: block.matches(step.expected, lines), deadline)
+            step.printed = shell.lines()
+            if not complete:
+                raise Failure("after %g s this was not what the text shows:\n%s"
+                              % (BLOCK_SECONDS, difference(block)))
+    finally:
+        shell.end_jobs()
+
+
+def difference(block):
+    """A diff from the text to what was printed, without what varies."""
+    shown, printed = [], []
+    for step in block.steps:
+        shown += step.typed + step.expected
+        printed += step.typed
+        if step.printed is None:
+            printed += step.expected
+        else:
+            # A line that matches its place in the text is not a difference.
+            for i, line in enumerate(step.printed):
+                same = i < len(step.expected) and block.line_matches(step.expected[i], line)
+                printed.append(step.expected[i] if same else line)
+    return "\n".join(difflib.unified_diff(shown, printed, "the text", "this run", lineterm="", n=3))
+
+
+class Lecture:
+    def __init__(self, path):
+        self.path = path
+        with open(path, encoding="utf-8") as file:
+            self.lines = file.read().split("\n")
+        try:
+            self.blocks = list(blocks_of(self.lines))
+        except ValueError as error:
+            sys.exit("lectures.py: %s: %s" % (path, error))
+
+    def write(self):
+        lines = list(self.lines)
+        for block in reversed(self.blocks):
+            lines[block.first:block.last] = block.shown()
+        if lines != self.lines:
+            with open(self.path, "w", encoding="utf-8") as file:
+                file.write("\n".join(lines))
+
+
+def add_cases(lecture, work, options):
+    folder = os.path.join(work, os.path.basename(lecture.path))
+    os.mkdir(folder)
+    path = path_of(options.build)
+    shell = Shell(folder, path)
+    for block in lecture.blocks:
+        name = "%s line %d: %s" % (os.path.basename(lecture.path), block.first,
+                                   block.steps[0].typed[0][2:])
+        case(name.replace("#", "-"))(
+            lambda block=block: run_block(block, shell, path, options.update))
+    return shell
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="lectures.py", description=__doc__.split("\n")[0])
+    parser.add_argument("--update", action="store_true")
+    parser.add_argument("--build", default=os.environ.get("IOLOOP_BUILD", "build"))
+    parser.add_argument("files", nargs="+", metavar="FILE.md")
+    options = parser.parse_args()
+    lectures = [Lecture(path) for path in options.files]
+    with tempfile.TemporaryDirectory() as work:
+        shells = [add_cases(lecture, work, options) for lecture in lectures if lecture.blocks]
+        try:
+            run_cases()
+        finally:
+            for shell in shells:
+                shell.end()
+            if options.update:
+                for lecture in lectures:
+                    lecture.write()
+
+
+if __name__ == "__main__":
+    main()

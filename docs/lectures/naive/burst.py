@@ -153,7 +153,7 @@ def counters(text):
     """The summary's numbers that tell what happened."""
     found = dict(re.findall(r"([\w-]+)=(\d+)", "".join(re.findall(r"summary:.*", text))))
     shown = ["%s=%s" % (name, found[name])
-             for name in ("signals", "accepted", "would-block", "failed")
+             for name in ("signals", "accepted", "would-block", "failed", "overflows", "rescues")
              if found.get(name, "0") != "0"]
     return ", " + " ".join(shown) if shown else ""
 

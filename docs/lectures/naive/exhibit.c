@@ -45,16 +45,20 @@ static void on_stop(int signo) {
 static int take_options(struct exhibit *exhibit, int argc, char **argv, uint16_t *ret_port) {
   uint64_t port = 8888;
   bool asked = false;
-  struct cli_option options[4] = {
+  struct cli_option options[5] = {
       {.name = "port",
        .value = "N",
        .kind = CLI_NUMBER,
        .target = &port,
        .max = 65535,
        .help = "port; 0 picks a free one (default: 8888)"},
+      {.name = "waiting",
+       .kind = CLI_FLAG,
+       .target = &exhibit->waiting,
+       .help = "say \"Waiting...\" after each nap of three seconds"},
       {.name = "help", .kind = CLI_FLAG, .target = &asked, .help = "print this"},
   };
-  size_t count = 2;
+  size_t count = 3;
   if (exhibit->can_inherit)
     options[count++] = (struct cli_option){
         .name = "inherit",
@@ -110,10 +114,10 @@ static void handle(int signo, void (*handler)(int)) {
   sigaction(signo, &action, NULL);
 }
 
-static void nap(void) {
+static void nap(bool say_so) {
   for (unsigned left = NAP_S; left && !stopping;)
     left = sleep(left);
-  if (!stopping)
+  if (say_so && !stopping)
     say("Waiting...");
 }
 
@@ -163,7 +167,7 @@ int exhibit_main(struct exhibit *exhibit, int argc, char **argv) {
     if (exhibit->stamp)
       work_out_the_time();
     else
-      nap();
+      nap(exhibit->waiting);
   }
   summarise(exhibit);
   return cli_finish_stdout();

@@ -20,7 +20,8 @@ struct exhibit {
 
   /* From the command line. */
   bool inherit; /* accepted sockets are O_NONBLOCK | O_ASYNC, as where accept() inherits that */
-  bool stamp;   /* the main line and the handler print the time of day */
+  bool stamp;   /* the main line and the handler work out the time of day */
+  bool waiting; /* the main line says so after each nap */
 
   int fd; /* the socket: non-blocking, and every change at it sends SIGIO */
   atomic_int signals, accepted, messages, would_block, failed;

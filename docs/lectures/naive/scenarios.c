@@ -176,6 +176,17 @@ static bool five_datagrams(struct stage *stage) {
   return ok;
 }
 
+/* A signal is queued, the descriptor is closed, and the next socket gets its number. */
+static bool stale(struct stage *stage) {
+  struct sockaddr_in address;
+  int ours, peer;
+  if (!connection(stage, &ours, &peer) || !says(peer, "x") || !closes(stage, ours))
+    return false;
+  int next = bound(stage, SOCK_DGRAM, &address);
+  stage->armed = next;
+  return next == ours;
+}
+
 const struct scenario scenario_causes[] = {
     {"TCP 1  connection request done", "a peer connects to our listener", request_completed},
     {"TCP 2  disconnect begun", "the peer closes", disconnect_begun},
@@ -195,6 +206,7 @@ const struct scenario scenario_comparisons[] = {
     {"TCP    our connect() completes", "a non-blocking connect()", connect_completed},
     {"TCP    three bytes, one is read", "the peer sends once, we read once", partly_read},
     {"UDP    five datagrams", "before anybody looks", five_datagrams},
+    {"UDP    nothing, on a new socket", "it has the fd of one closed unread", stale},
     {NULL, NULL, NULL},
 };
 

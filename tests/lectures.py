@@ -37,7 +37,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e
 from harness import Deadline, Failure, case, main as run_cases, skip  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BLOCK_SECONDS = 60.0  # only a failing block takes so long
+BLOCK_SECONDS = 60.0  # without --seconds; only a failing block takes so long
 QUIET_SECONDS = 1.0   # --update: output that pauses so long is complete
 JOB_SECONDS = 5.0     # what does not end by SIGTERM within it is killed
 SHOWN_PORT = "8888"
@@ -243,12 +243,7 @@ class Shell:
         self.wait(lambda lines: True, Deadline())
 
     def jobs(self):
-        """A process that has ended and waits to be reaped is none."""
-        text = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,stat="], stdout=subprocess.PIPE,
-                              check=True).stdout.decode()
-        rows = [line.split() for line in text.split("\n") if line]
-        return [int(pid) for pid, group, state in rows
-                if int(group) == self.popen.pid != int(pid) and not state.startswith("Z")]
+        return [pid for pid, group in processes() if group == self.popen.pid != pid]
 
     def end(self):
         self.end_jobs()
@@ -256,6 +251,26 @@ class Shell:
         self.popen.wait()
         for fd in (self.commands, self.done, self.out):
             os.close(fd)
+
+
+def processes():
+    """(pid, process group) of all; one that has ended and waits to be reaped is none."""
+    if os.path.exists("/proc/self/stat"):
+        rows = [row for row in map(row_of, filter(str.isdigit, os.listdir("/proc"))) if row]
+    else:
+        text = subprocess.run(["ps", "-A", "-o", "pid=,stat=,pgid="], stdout=subprocess.PIPE,
+                              check=True).stdout.decode()
+        rows = [line.split() for line in text.splitlines()]
+    return [(int(pid), int(group)) for pid, state, group in rows if not state.startswith("Z")]
+
+
+def row_of(pid):
+    try:
+        with open("/proc/%s/stat" % pid) as file:
+            state, _, group = file.read().rsplit(")", 1)[1].split()[:3]
+            return pid, state, group
+    except OSError:
+        return None
 
 
 def send(pid, signo):
@@ -276,20 +291,20 @@ def path_of(build):
                             os.environ.get("PATH", os.defpath)])
 
 
-def run_block(block, shell, path, update):
+def run_block(block, shell, path, options):
     missing = [name for name in block.needs if not shutil.which(name, path=path)]
     if missing:
         skip("needs %s" % ", ".join(missing))
-    deadline = Deadline(BLOCK_SECONDS)
+    deadline = Deadline(options.seconds)
     try:
         for step in block.steps:
             shell.type(step.command())
-            complete = shell.wait_quiet(deadline) if update else \
+            complete = shell.wait_quiet(deadline) if options.update else \
                 shell.wait(lambda lines, step=step: block.matches(step.expected, lines), deadline)
             step.printed = shell.lines()
             if not complete:
                 raise Failure("after %g s this was not what the text shows:\n%s"
-                              % (BLOCK_SECONDS, difference(block)))
+                              % (options.seconds, difference(block)))
     finally:
         shell.end_jobs()
 
@@ -338,7 +353,7 @@ def add_cases(lecture, work, options):
         name = "%s line %d: %s" % (os.path.basename(lecture.path), block.first,
                                    block.steps[0].typed[0][2:])
         case(name.replace("#", "-"))(
-            lambda block=block: run_block(block, shell, path, options.update))
+            lambda block=block: run_block(block, shell, path, options))
     return shell
 
 
@@ -346,6 +361,8 @@ def main():
     parser = argparse.ArgumentParser(prog="lectures.py", description=__doc__.split("\n")[0])
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--build", default=os.environ.get("IOLOOP_BUILD", "build"))
+    parser.add_argument("--seconds", type=float, default=BLOCK_SECONDS,
+                        help="how long a block may take (default: %(default)g)")
     parser.add_argument("files", nargs="+", metavar="FILE.md")
     options = parser.parse_args()
     lectures = [Lecture(path) for path in options.files]

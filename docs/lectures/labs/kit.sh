@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# Helpers of the lectures, for bash: `. kit.sh` with this folder in the PATH. PORT is the port.
+
+# A server in the background, listening when this returns: its records in ./records, what it says
+# in ./log, its process in $server. The shell's own connections (5 to 9) are not its business.
+start() {
+  server --host=127.0.0.1 --port="$PORT" "$@" >records 2>log 5>&- 6>&- 7>&- 8>&- 9>&- &
+  server=$!
+  until grep -q listening log || ! kill -0 "$server"; do sleep 0.05; done
+}
+
+# End it in order. What it has to say of itself is then the last line of ./log.
+stop() {
+  kill "$server"
+  wait "$server"
+}
+
+# A client that thinks for a tenth of a second before each word.
+slowly() {
+  for word; do
+    sleep 0.1
+    echo "$word"
+  done | client --raw --port="$PORT"
+}
+
+# The ladder of a trace, without the column of times.
+ladder() {
+  ioladder --text "$@" | sed '3,$s/^.\{12\}//'
+}
+
+# A counter of the summary that the server printed at its end: summary events
+summary() {
+  grep '^summary:' log | grep -o "\b$1=[0-9]*"
+}
+
+# The system calls that a request of `client OPTION...` costs the server, over 1,000 of them; what
+# is rarer than one in two requests is left out.
+count() {
+  strace -qq -f -c -o calls -p "$server" &
+  until grep -q 'TracerPid:.*[1-9]' "/proc/$server/status"; do sleep 0.05; done
+  client --raw --count=1000 --port="$PORT" "$@" x >echoes
+  kill $!
+  wait $!
+  awk '$4 + 0 > 500 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
+}

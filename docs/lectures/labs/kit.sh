@@ -30,7 +30,7 @@ ladder() {
 
 # A counter of the summary that the server printed at its end: summary events
 summary() {
-  grep '^summary:' log | grep -o "\b$1=[0-9]*"
+  sed -n "s/^summary:.* $1=\([0-9]*\).*/\1/p" log
 }
 
 # The system calls that a request of `client OPTION...` costs the server, over 1,000 of them; what

@@ -33,13 +33,23 @@ summary() {
   sed -n "s/^summary:.* $1=\([0-9]*\).*/\1/p" log
 }
 
-# The system calls that a request of `client OPTION...` costs the server, over 1,000 of them; what
-# is rarer than one in two requests is left out.
-count() {
-  strace -qq -f -c -o calls -p "$server" &
+# strace with these options on the server, into ./calls, until `detach`.
+attach() {
+  strace -qq -f "$@" -o calls -p "$server" &
+  tracer=$!
   until grep -q 'TracerPid:.*[1-9]' "/proc/$server/status"; do sleep 0.05; done
+}
+
+detach() {
+  kill "$tracer"
+  wait "$tracer"
+}
+
+# The system calls that a request of `client OPTION...` costs the server, over 1,000 of them; what
+# is very rare is left out.
+count() {
+  attach -c
   client --raw --count=1000 --port="$PORT" "$@" x >echoes
-  kill $!
-  wait $!
-  awk '$4 + 0 > 500 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
+  detach
+  awk '$4 + 0 > 30 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
 }

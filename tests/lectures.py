@@ -286,9 +286,10 @@ def send(pid, signo):
 def path_of(build):
     """Where the plain names of a lecture are found."""
     build = os.path.abspath(build)
-    naive = os.path.join("docs", "lectures", "naive")
-    return os.pathsep.join([build, os.path.join(build, naive), os.path.join(SOURCE, naive),
-                            os.environ.get("PATH", os.defpath)])
+    folders = [os.path.join("docs", "lectures", name) for name in ("naive", "labs")]
+    return os.pathsep.join([build] + [os.path.join(root, folder) for folder in folders
+                                      for root in (build, SOURCE)] +
+                           [os.environ.get("PATH", os.defpath)])
 
 
 def run_block(block, shell, path, options):

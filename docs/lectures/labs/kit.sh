@@ -51,5 +51,5 @@ count() {
   attach -c
   client --raw --count=1000 --port="$PORT" "$@" x >echoes
   detach
-  awk '$4 + 0 > 30 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
+  awk '$4 + 0 > 45 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
 }

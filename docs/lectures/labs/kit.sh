@@ -4,6 +4,7 @@
 # A server in the background, listening when this returns: its records in ./records, what it says
 # in ./log, its process in $server. The shell's own connections (5 to 9) are not its business.
 start() {
+  : >log
   server --host=127.0.0.1 --port="$PORT" "$@" >records 2>log 5>&- 6>&- 7>&- 8>&- 9>&- &
   server=$!
   until grep -q listening log || ! kill -0 "$server"; do sleep 0.05; done

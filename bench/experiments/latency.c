@@ -50,8 +50,9 @@ const struct experiment experiment_latency = {
     .method =
         "Closed loop: each connection sends a message, waits for its echo, compares every byte and "
         "sends the next. So this is the best case of a round trip, and the rate that so many "
-        "connections can reach; a server that stalls is asked less meanwhile, which `load` does "
-        "not allow it. CPU time a request is the server process's own, user and system, over the "
+        "connections can reach. A server that stalls is asked less meanwhile, so that the stall "
+        "hardly shows: for that there is the experiment \"load\". CPU time a request is the server "
+        "process's own, user and system, over the "
         "measured part. Read p50 and CPU time together: a model that looks without waiting "
         "(nonblocking) answers soon and burns its processor. A rate at which the generator's CPU "
         "share is near 1 says little of the server: CPU time does.",

@@ -58,9 +58,9 @@ static void put_resolution(struct page *page) {
              "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
              "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
              "primary figures); smaller differences are noise here. Of %zu such intervals %zu span "
-             "1; 19 of 20 should.</p>\n",
+             "1; with so many rounds about %.0f should.</p>\n",
              quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst),
-             all.count, all.spanning);
+             all.count, all.spanning, all.expected);
 }
 
 static void put_summary(struct page *page) {

@@ -43,7 +43,10 @@ static void put_plots(struct page *page, const struct view *view) {
     for (size_t first = 0, count; view_primary(view, metric) && first < view->points;
          first += count) {
       count = view_run(view, first, view->points);
-      plot_lines(page, view, metric, first, first + count);
+      if (count > 1)
+        plot_lines(page, view, metric, first, first + count);
+      else
+        plot_ratios(page, view, metric, first); /* one point makes no line */
     }
   }
   size_t metric = view_first_primary(view);

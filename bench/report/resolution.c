@@ -14,6 +14,7 @@
 struct distances {
   double *at;
   size_t count, spanning;
+  double expected;
 };
 
 static bool is_primary(const json_t *experiment, const char *id) {
@@ -24,6 +25,15 @@ static bool is_primary(const json_t *experiment, const char *id) {
       return json_is_true(json_object_get(metric, "primary"));
   }
   return false;
+}
+
+static size_t rounds_of(const json_t *again) {
+  size_t i, rounds = 0;
+  json_t *value;
+  json_array_foreach(json_object_get(again, "values"), i, value) {
+    rounds += json_is_number(value);
+  }
+  return rounds;
 }
 
 static int add_experiment(struct distances *distances, const json_t *experiment) {
@@ -43,6 +53,7 @@ static int add_experiment(struct distances *distances, const json_t *experiment)
       continue;
     at[distances->count++] = fmax(fabs(1 - low), fabs(high - 1));
     distances->spanning += low <= 1 && high >= 1;
+    distances->expected += estimate_coverage(rounds_of(again));
   }
   return 0;
 }
@@ -59,7 +70,8 @@ int resolution_of(const json_t *document, const json_t *experiment, struct resol
     }
   }
   if (r == 0) {
-    *ret = (struct resolution){.count = distances.count, .spanning = distances.spanning};
+    *ret = (struct resolution){
+        .count = distances.count, .spanning = distances.spanning, .expected = distances.expected};
     ret->typical = median_of(distances.at, distances.count);
     ret->worst = distances.count ? 0 : NAN;
     for (size_t k = 0; k < distances.count; k++)

@@ -301,8 +301,9 @@ static void put_resolution(struct table *table, const json_t *document, const js
   }
   fprintf(table->to,
           "\nA/A: the baseline against itself differs by up to %.1f %% typically, at worst\n"
-          "     %.1f %%; of %zu intervals %zu span 1, 19 of 20 should. What is less is noise.\n",
-          100 * resolution.typical, 100 * resolution.worst, resolution.count, resolution.spanning);
+          "     %.1f %%; of %zu intervals %zu span 1, about %.0f should. What is less is noise.\n",
+          100 * resolution.typical, 100 * resolution.worst, resolution.count, resolution.spanning,
+          resolution.expected);
 }
 
 static size_t name_width(const struct view *view) {

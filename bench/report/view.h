@@ -79,6 +79,7 @@ enum verdict verdict_of(const json_t *ratio, const json_t *metric);
  */
 struct resolution {
   size_t count, spanning; /* A/A ratios; those whose interval spans 1 */
+  double expected;        /* so many should, by the number of their rounds */
   double typical, worst;  /* NaN where count is 0 */
 };
 /* 0, -ENOMEM. `experiment` NULL: of all. */

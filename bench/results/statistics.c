@@ -110,6 +110,10 @@ static int bootstrap_median(const struct sorted *sorted, uint64_t seed, struct e
   return 0;
 }
 
+double estimate_coverage(size_t count) {
+  return count == 0 ? 0 : fmin(0.95, 1 - 2 * pow(0.5, (double)count));
+}
+
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed) {
   struct sorted sorted = sorted_new(values, count);
   struct estimate estimate = nothing;

@@ -45,6 +45,10 @@ struct estimate {
  * memory). Up to 5 values, the interval is from the smallest to the largest. */
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed);
 
+/* How often such an interval of so many values has the true median in it, 0 to 0.95: up to 5 values
+ * the whole range misses it only where all are on one side of it. */
+double estimate_coverage(size_t count);
+
 /* The estimate of values[i] / baseline[i], round by round; pairs whose ratio is no finite number (a
  * NaN, a baseline of 0) are left out. */
 struct estimate estimate_ratio(const double *values, const double *baseline, size_t count,

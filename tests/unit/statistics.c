@@ -104,6 +104,16 @@ TEST(3, "the interval has the true median in 90 to 99 % of repetitions") {
   }
 }
 
+TEST(3, "how often the interval has the true median is known beforehand") {
+  for (size_t rounds = 2; rounds <= 5; rounds++) {
+    unsigned covered = per_mille_covered(rounds);
+    CHECK_IS(covered, >=, (unsigned)(1000 * estimate_coverage(rounds)) - 30);
+    CHECK_IS(covered, <=, (unsigned)(1000 * estimate_coverage(rounds)) + 30);
+  }
+  CHECK(estimate_coverage(0) <= 0 && estimate_coverage(1) <= 0);
+  CHECK(estimate_coverage(25) > 0.949 && estimate_coverage(25) < 0.951);
+}
+
 /* Where the bootstrap alone has it in 88 % (7 rounds) to 94 % (6). */
 TEST(3, "from six rounds on, the interval has the true median in 95 % at least") {
   const size_t rounds[] = {6, 7, 8};

@@ -54,3 +54,23 @@ count() {
   detach
   awk '$4 + 0 > 45 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
 }
+
+# Stop the server's process for so many seconds, as a machine does that has something else to do.
+stall() {
+  kill -STOP "$server"
+  sleep "$1"
+  kill -CONT "$server"
+}
+
+# Of a result of `bench against --json`: a percentile in milliseconds (percentile p99 <FILE), and
+# how many requests took longer than so many milliseconds (slower 100 <FILE).
+percentile() {
+  python3 -c 'import json, sys
+print("%.1f" % (json.load(sys.stdin)["percentiles"][sys.argv[1]] / 1e6))' "$1"
+}
+
+slower() {
+  python3 -c 'import json, sys
+counts = json.load(sys.stdin)["latency"]["counts"]
+print(sum(n for ns, n in counts if ns > float(sys.argv[1]) * 1e6))' "$1"
+}

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -184,11 +185,17 @@ static int serve_listener(struct thread *thread) {
 
 /* ---- a UDP socket --------------------------------------------------------------------- */
 
-static void answer(struct thread *thread, const char *data, size_t size,
+/* Together half of a thread's stack, so they are not on it. */
+struct buffers {
+  char data[DATAGRAM_SIZE];
+  char reply[REPLY_DATAGRAM_SIZE];
+};
+
+static void answer(struct thread *thread, struct buffers *buffers, size_t size,
                    const struct sockaddr_storage *peer, socklen_t peer_size) {
   struct counts *counts = thread->server->counts;
-  char room[REPLY_DATAGRAM_SIZE];
-  data = reply_to_datagram((enum reply_kind)thread->server->options.reply, data, size, room);
+  const char *data = reply_to_datagram((enum reply_kind)thread->server->options.reply,
+                                       buffers->data, size, buffers->reply);
   if (thread->server->options.no_echo || !data)
     return;
   trace_call_begin(thread->track, "sendto", thread->fd);
@@ -212,23 +219,28 @@ static bool receive_failed(struct thread *thread, int error) {
 static int serve_datagrams(struct thread *thread) {
   struct threads *threads = thread->server->threads;
   struct record_clock clock = {.second = 0};
-  char data[DATAGRAM_SIZE];
   int error = 0;
+  struct buffers *buffers;
+  while (!(buffers = malloc(sizeof *buffers)))
+    if (!threads_wait_for_room(threads, PAUSE_MS))
+      return -ENOMEM;
   while (!error && !threads_abandoned(threads)) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     trace_call_begin(thread->track, "recvfrom", thread->fd);
-    ssize_t n = recvfrom(thread->fd, data, sizeof data, 0, (struct sockaddr *)&peer, &size);
+    ssize_t n =
+        recvfrom(thread->fd, buffers->data, DATAGRAM_SIZE, 0, (struct sockaddr *)&peer, &size);
     trace_call_end(thread->track, "recvfrom", thread->fd, result_of(n));
     if (n < 0 && !receive_failed(thread, errno))
       break;
     if (n < 0)
       continue;
     struct address from = address_from((struct sockaddr *)&peer, size);
-    error = lines_put(threads_lines(threads), &clock, "udp", &from, data, (size_t)n);
+    error = lines_put(threads_lines(threads), &clock, "udp", &from, buffers->data, (size_t)n);
     if (!error)
-      answer(thread, data, (size_t)n, &peer, size);
+      answer(thread, buffers, (size_t)n, &peer, size);
   }
+  free(buffers);
   return 0;
 }
 

@@ -89,6 +89,7 @@ void iostream__finish(struct iostream *stream, int error) {
   ioloop__gate_detach(&stream->gate);
   if (stream->flags & STREAM_REGISTERED)
     ioloop_remove_handler(stream->loop, stream->fd);
+  iostream__forget_hunch(stream);
   if (stream->operations)
     iostream__cancel_operations(stream);
   close(stream->fd);

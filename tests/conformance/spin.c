@@ -2,6 +2,7 @@
 /* spin.c - conformance 85: what a bounded spin must not change, and that it ends. */
 #include <unistd.h>
 
+#include "iostream.h"
 #include "support.h"
 
 static struct ioloop *spinning_loop(uint64_t spin_ns) {
@@ -134,4 +135,123 @@ TEST(85, "what comes during a spin is found by it, and off is off") {
   CHECK_IS(metrics_of(loop).spins, ==, on.spins);
   test_loop_free(loop);
   close_pair(pair);
+}
+
+/* ---- streams: the one that was heard last is asked before all others ------------------------- */
+
+struct heard {
+  size_t bytes;
+  bool end, closed;
+  enum {
+    GO_ON,
+    STOP,
+    CLOSE
+  } then;
+};
+
+static void on_heard(struct iostream *stream, const char *data, size_t size, void *arg) {
+  struct heard *heard = arg;
+  for (size_t i = 0; i < size; i++)
+    CHECK_IS((unsigned char)data[i], ==, (heard->bytes + i) % 256);
+  heard->bytes += size;
+  heard->end = size == 0;
+  if (heard->then == STOP)
+    iostream_read_stop(stream);
+  if (heard->then == CLOSE)
+    iostream_close(stream);
+}
+
+static void on_heard_closed(struct iostream *stream, int error, void *arg) {
+  (void)stream;
+  CHECK_IS(error, ==, 0);
+  ((struct heard *)arg)->closed = true;
+}
+
+static struct iostream *listen_to(struct ioloop *loop, int pair[2], struct heard *heard) {
+  struct iostream *stream;
+  make_pair(TCP, pair);
+  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  iostream_set_close_callback(stream, on_heard_closed, heard);
+  CHECK_OK(iostream_read(stream, on_heard, heard));
+  return stream;
+}
+
+struct speech {
+  int fd;
+  unsigned char byte;
+};
+
+static void say_byte(void *arg) {
+  struct speech *speech = arg;
+  CHECK_SYS(send(speech->fd, &speech->byte, 1, MSG_NOSIGNAL));
+}
+
+static void tell(struct ioloop *loop, int fd, struct heard *heard) {
+  size_t before = heard->bytes;
+  struct speech speech = {fd, (unsigned char)before};
+  struct later thread;
+  later(&thread, US(200), say_byte, &speech);
+  RUN_UNTIL(loop, heard->bytes > before);
+  later_join(&thread);
+}
+
+TEST(85, "a spinning loop hears every stream, the one heard last and the others") {
+  struct ioloop *loop = spinning_loop(SECONDS(1000));
+  struct heard heard[2] = {{0}, {0}};
+  struct iostream *streams[2];
+  int pairs[2][2];
+  for (int i = 0; i < 2; i++)
+    streams[i] = listen_to(loop, pairs[i], &heard[i]);
+  for (int i = 0; i < 30; i++)
+    tell(loop, pairs[i % 3 == 2][1], &heard[i % 3 == 2]);
+  if (!presumes_readiness())
+    CHECK_IS(metrics_of(loop).spin_hits, >=, 29);
+  for (int i = 0; i < 2; i++) {
+    CHECK_SYS(close(pairs[i][1]));
+    RUN_UNTIL(loop, heard[i].end);
+    iostream_close(streams[i]);
+    CHECK(heard[i].closed);
+  }
+  test_loop_free(loop);
+}
+
+TEST(85, "a spinning loop leaves alone a stream that has stopped reading") {
+  struct ioloop *loop = spinning_loop(MS(2));
+  struct heard heard = {.then = STOP};
+  int pair[2];
+  struct iostream *stream = listen_to(loop, pair, &heard);
+  for (int i = 0; i < 10; i++) {
+    tell(loop, pair[1], &heard);
+    struct speech speech = {pair[1], (unsigned char)heard.bytes};
+    size_t before = heard.bytes;
+    say_byte(&speech);
+    for (uint64_t end = tap_now() + MS(10); tap_left(end);)
+      CHECK(ioloop_run_once(loop, tap_left(end)) >= 0);
+    CHECK_IS(heard.bytes, ==, before);
+    CHECK_OK(iostream_read(stream, on_heard, &heard));
+    RUN_UNTIL(loop, heard.bytes > before);
+    CHECK_OK(iostream_read(stream, on_heard, &heard));
+  }
+  iostream_close(stream);
+  CHECK_SYS(close(pair[1]));
+  test_loop_free(loop);
+}
+
+TEST(85, "a spinning loop forgets a stream that was closed, also in its callback") {
+  struct ioloop *loop = spinning_loop(SECONDS(1000));
+  struct heard other = {0};
+  int other_pair[2];
+  struct iostream *other_stream = listen_to(loop, other_pair, &other);
+  for (int i = 0; i < 10; i++) {
+    struct heard heard = {.then = CLOSE};
+    int pair[2];
+    listen_to(loop, pair, &heard);
+    tell(loop, pair[1], &heard);
+    CHECK(heard.closed);
+    tell(loop, other_pair[1], &other);
+    CHECK_SYS(close(pair[1]));
+  }
+  iostream_close(other_stream);
+  CHECK_SYS(close(other_pair[1]));
+  test_loop_free(loop);
 }

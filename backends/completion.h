@@ -50,9 +50,9 @@ struct ioloop_completion {
   /* To start an operation, which must not be under way. It begins with the next wait at the
    * latest. 0, or -errno with nothing started. */
 
-  /* result: a new descriptor, with `flags` as accept4's; `forever` takes connections until an
-   * error or a stop ends it. */
-  int (*accept)(void *state, struct ioloop__op *op, int fd, int flags, bool forever);
+  /* result: a new descriptor, close-on-exec and, as asked, blocking or not; `forever` takes
+   * connections until an error or a stop ends it. */
+  int (*accept)(void *state, struct ioloop__op *op, int fd, bool blocking, bool forever);
   /* Receive on and on: `result` bytes at `data`. 0: end of input, and the end. -ENOBUFS: what
    * has come waits for a buffer; start it again. */
   int (*receive)(void *state, struct ioloop__op *op, int fd);

@@ -121,7 +121,9 @@ static void begin(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct 
   ring->begun = true;
 }
 
-static int accept_connections(void *state, struct ioloop__op *op, int fd, int flags, bool forever) {
+static int accept_connections(void *state, struct ioloop__op *op, int fd, bool blocking,
+                              bool forever) {
+  int flags = SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK);
   struct io_uring_sqe *entry = ioloop__ring_entry(state);
   if (!entry)
     return -ENOMEM;

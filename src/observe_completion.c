@@ -110,10 +110,11 @@ static const struct ioloop_completion *table_of(const struct ioloop *loop) {
   return loop->backend->completion;
 }
 
-static int accept_observed(void *state, struct ioloop__op *op, int fd, int flags, bool forever) {
+static int accept_observed(void *state, struct ioloop__op *op, int fd, bool blocking,
+                           bool forever) {
   struct ioloop *loop = state;
   bool told = remember(loop, op, "accept", fd);
-  return begun(loop, op, 0, told, table_of(loop)->accept(loop->state, op, fd, flags, forever));
+  return begun(loop, op, 0, told, table_of(loop)->accept(loop->state, op, fd, blocking, forever));
 }
 
 static int receive_observed(void *state, struct ioloop__op *op, int fd) {

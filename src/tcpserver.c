@@ -70,9 +70,9 @@ static int begin_accepting(struct listener *listener) {
     return 0;
   if (listener->held_count) /* it is next; not from here, for it calls the program */
     return server->retry ? 0 : ioloop_call_at(server->loop, 0, on_retry, server, &server->retry);
-  int flags = SOCK_CLOEXEC | (server->options.on_accepted ? SOCK_NONBLOCK : 0);
-  int r = completer->table->accept(completer->state, &listener->accepting, listener->fd, flags,
-                                   !server->options.max_connections);
+  bool for_stream = server->options.on_connection, forever = !server->options.max_connections;
+  int r = completer->table->accept(completer->state, &listener->accepting, listener->fd, for_stream,
+                                   forever);
   listener->under_way = !r;
   return r;
 }

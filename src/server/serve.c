@@ -65,20 +65,26 @@ static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) 
     server_begin_end(server, SIGTERM);
 }
 
-/* Before a worker can receive signals for the end and when it has, they wait: one that was lost
- * would leave it running, and one that came late, from the terminal as well as from the parent,
- * would kill it in the middle of its last words. */
-static void hold_end_signals(int how) {
-  sigset_t held;
-  sigemptyset(&held);
-  sigaddset(&held, SIGINT);
-  sigaddset(&held, SIGTERM);
-  pthread_sigmask(how, &held, NULL);
+/* Before a worker can receive signals, and at everybody's end, they wait: one that was lost would
+ * leave it running, one that came early would kill it, and one that came late, a second one or for
+ * the trace, would do so in the middle of its last words. */
+sigset_t server_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGUSR1);
+  return signals;
+}
+
+static void hold_signals(bool on) {
+  sigset_t held = server_signals();
+  pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &held, NULL);
 }
 
 /* They were held since before the fork. */
 static int watch_parent(struct server *server) {
-  hold_end_signals(SIG_UNBLOCK);
+  hold_signals(false);
   return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_control, server);
 }
 
@@ -134,6 +140,7 @@ static int make_loop(struct server *server, struct backend_choice choice) {
 /* Threads that could not be ended in time may still use any of it: then the process ends without
  * taking anything apart. */
 static void free_parts(struct server *server) {
+  hold_signals(true);
   if (server->threads && threads_running(server->threads) > 0) {
     output_restore(server->output);
     tracing_write_now(server);
@@ -154,8 +161,6 @@ static void free_parts(struct server *server) {
 static void finish(struct server *server) {
   size_t lost = output_pending_lines(server->output);
   server_publish(server);
-  if (server->control >= 0)
-    hold_end_signals(SIG_BLOCK);
   if (server->status != EXIT_OK || server->control >= 0)
     return;
   server_print_summary(server);

@@ -23,6 +23,8 @@
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
+#include <signal.h>
+
 #include "../iostream.h"
 #include "../programs/address.h"
 #include "../programs/output.h"
@@ -79,6 +81,8 @@ struct worker {
 
 /* serve.c: serve until the end. `worker` is NULL in a server of one process. An exit code. */
 int server_run(const struct options *options, const struct worker *worker);
+/* Those that wait until there is a handler for them, and when it is gone again. */
+sigset_t server_signals(void);
 
 /* listen.c: serve the sockets, which are taken. 0, or an exit code when a line has been said. */
 int server_listen(struct server *server, struct sockets *set);

@@ -91,12 +91,9 @@ static int open_lines(int control[2], int out[2]) {
   return error;
 }
 
-/* Signals that mean the end wait until the child can receive them: serve.c. */
+/* Signals wait until the child can receive them: serve.c. */
 static pid_t fork_held(void) {
-  sigset_t held, before;
-  sigemptyset(&held);
-  sigaddset(&held, SIGINT);
-  sigaddset(&held, SIGTERM);
+  sigset_t held = server_signals(), before;
   pthread_sigmask(SIG_BLOCK, &held, &before);
   pid_t pid = fork();
   int error = errno;

@@ -30,6 +30,7 @@
 #include "../programs/descriptors.h"
 #include "../programs/output.h"
 #include "../programs/say.h"
+#include "server.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
 
@@ -323,6 +324,8 @@ static int make_parts(struct workers *workers) {
 }
 
 static void free_parts(struct workers *workers) {
+  const sigset_t held = server_signals(); /* the end is not to be ended */
+  pthread_sigmask(SIG_BLOCK, &held, NULL);
   for (size_t i = 0; workers->slots && i < workers->count; i++) {
     struct slot *slot = &workers->slots[i];
     if (slot->pid > 0) {

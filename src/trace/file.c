@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,12 +103,22 @@ static bool begin_writing(struct trace *trace) {
   return begin;
 }
 
+/* Signals are for the loop's thread. */
+static bool start_writer(struct trace *trace) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&trace->writer, NULL, write_in_thread, trace);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return error == 0;
+}
+
 void trace_flush(struct trace *trace) {
   trace_settle(trace);
   if (!begin_writing(trace))
     return;
   await_writer(trace); /* it has nothing left to do */
-  trace->started = pthread_create(&trace->writer, NULL, write_in_thread, trace) == 0;
+  trace->started = start_writer(trace);
   if (!trace->started)
     write_in_thread(trace);
 }

@@ -57,6 +57,21 @@ def _():
         equal(trace.bytes(["sendto", "sendmsg"]), sent, "bytes sent")
 
 
+@case("SIGUSR1 while the end writes the file: it is whole, and the exit code is 0")
+def _():
+    with folder() as name:
+        with traced(file_in(name), "--tcp") as server:
+            sock = server.connect()
+            sent = ask(server, sock, 2000)
+            sock.close()
+            server.signal(signal.SIGTERM)
+            while server.popen.poll() is None:
+                server.popen.send_signal(signal.SIGUSR1)
+            equal(server.wait(), 0, "exit code")
+        equal(Trace(file_in(name)).bytes(RECEIVES), sent, "bytes received")
+        equal(os.listdir(name), ["trace.json"], "files")
+
+
 @case("SIGUSR1 has it written in the middle of the work, as often as it comes")
 def _():
     with folder() as name:

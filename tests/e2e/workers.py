@@ -10,6 +10,8 @@ import re
 import resource
 import signal
 import sys
+import tempfile
+import time
 
 from harness import (SERVER, Output, Process, Server, addresses_of, case, check, equal, main,
                      readable, receive, receive_all, run, sanitized, skip, wait_until, writable)
@@ -252,6 +254,25 @@ def _():
         wait_until(lambda: len(children(target.pid)) == 2, "two workers")
         check(not set(old) & set(children(target.pid)), "an old worker is there")
         target.echo(b"hello")
+
+
+@case("SIGUSR1 for the trace of one that has just been started does not kill it")
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        with server("--print=none", "--trace=" + os.path.join(folder, "trace.json")) as target:
+            for _ in range(3):
+                old = children(target.pid)
+                os.kill(old[-1], signal.SIGKILL)
+                until = time.monotonic() + 0.5
+                while time.monotonic() < until:
+                    target.signal(signal.SIGUSR1)
+                wait_until(lambda: len(children(target.pid)) == 2, "two workers")
+            target.echo(b"hello")
+            target.signal(signal.SIGTERM)
+            while target.popen.poll() is None:
+                target.popen.send_signal(signal.SIGUSR1)
+            equal(target.wait(), 0, "exit code")
+            equal(target.summary()["restarts"], 3, "restarts")
 
 
 @case("kill -9 of the parent: the workers end as well")

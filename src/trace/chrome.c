@@ -183,11 +183,11 @@ static void put_operation(struct writer *w, const struct record *record) {
 
 static void put_signal(struct writer *w, const struct record *record) {
   begin_event(w, 'i', record->at_ns, "signal", "signal");
-  fprintf(w->file, "\"signal\":%" PRId64 ",", record->value);
+  put_where(w, record);
   if (record->fd >= 0)
-    fprintf(w->file, "\"fd\":%d,\"connection\":%" PRIu32 ",\"band\":%d,", record->fd,
-            trace_connection(w->trace, record->fd), record->extra);
-  fprintf(w->file, "\"queued\":%" PRIu32, record->connection);
+    fprintf(w->file, ",\"band\":%d,", record->extra);
+  fprintf(w->file, "\"signal\":%" PRId64 ",\"queued\":%" PRIu64, record->value,
+          record->duration_ns);
   end_event(w);
 }
 

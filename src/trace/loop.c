@@ -130,9 +130,14 @@ static void on_completed(void *arg, const char *operation, int fd, int result, b
 }
 
 static void on_signal(void *arg, int signo, int fd, int band, unsigned queued) {
+  struct trace_track *track = arg;
   note(arg,
-       (struct record){
-           .kind = RECORD_SIGNAL, .value = signo, .fd = fd, .extra = band, .connection = queued},
+       (struct record){.kind = RECORD_SIGNAL,
+                       .value = signo,
+                       .fd = fd,
+                       .extra = band,
+                       .duration_ns = queued,
+                       .connection = trace_connection(track->trace, fd)},
        1);
 }
 

@@ -17,7 +17,7 @@ enum record_kind {
   RECORD_CALL_END,   /* value: its result */
   RECORD_SUBMITTED,  /* value: bytes */
   RECORD_COMPLETED,  /* value: the result, extra: more follow */
-  RECORD_SIGNAL,     /* value: its number, extra: band, connection: how many were queued */
+  RECORD_SIGNAL,     /* value: its number, extra: band, duration_ns: how many were queued */
   RECORD_OVERFLOW,
   RECORD_RESCUE,     /* value: descriptors */
   RECORD_READY,      /* value: events */

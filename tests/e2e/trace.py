@@ -8,7 +8,8 @@ import struct
 import subprocess
 import sys
 
-from harness import CLIENT, SERVER, Process, Server, case, check, equal, main, run, sanitized, skip, wait_until
+from harness import (CLIENT, SERVER, Process, Server, case, check, equal, main, receive_all, run, sanitized,
+                     skip, wait_until)
 from traces import RECEIVES, SENDS, Trace, file_in, folder, wait_for_trace
 
 BACKEND = sys.argv[1]
@@ -148,6 +149,23 @@ if BACKEND in ("sigio", "rtsig"):
             if BACKEND == "rtsig":
                 mine = [s for s in signals if s.get("connection") == 1]
                 check(len(mine) >= 20 and all(s["band"] & 1 for s in mine), "bands of connection 1")
+
+if BACKEND == "rtsig":
+    @case("a signal is that of the connection which had the descriptor when it came")
+    def _():
+        with folder() as name:
+            with traced(file_in(name), "--tcp") as server:
+                for count in (20, 30):
+                    sock = server.connect()
+                    ask(server, sock, count)
+                    sock.shutdown(socket.SHUT_WR)
+                    equal(receive_all(sock), b"", "the end of the connection")
+                    sock.close()
+                server.stop()
+            signals = [e["args"] for e in Trace(file_in(name)).named("signal", "i")]
+            of = {c: [s for s in signals if s.get("connection") == c] for c in (1, 2)}
+            equal({s["fd"] for s in of[1]}, {s["fd"] for s in of[2]}, "descriptors of both")
+            check(len(of[1]) >= 20 and len(of[2]) >= 30, "signals: %d and %d" % (len(of[1]), len(of[2])))
 
 if BACKEND == "nonblocking":
     @case("turns in which nothing was there are counted, and do not fill it")

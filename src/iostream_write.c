@@ -72,8 +72,9 @@ void iostream__ready_to_write(struct iostream *stream) {
     iostream__update_interest(stream);
     return;
   }
-  if (stream->completer) { /* what was written before the connection was there */
+  if (stream->completer) { /* what was written, and asked for, before the connection was there */
     iostream__begin_sending(stream);
+    iostream__update_interest(stream);
     return;
   }
   size_t size = ioloop__fifo_size(stream->queue);

@@ -78,6 +78,23 @@ TEST(74, "what is written and half-closed before the connection is made arrives"
   test_loop_free(loop);
 }
 
+TEST(74, "a read and a write begun before the connection is made are served when it is") {
+  char data[100];
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  struct dialer dialer;
+  echo_open(&echo, loop, NULL);
+  fill_pattern(data, sizeof data, 0);
+  struct iostream *stream = dial(&dialer, loop, echo.port);
+  CHECK_OK(iostream_read(stream, on_dialer_data, &dialer));
+  CHECK_OK(iostream_write(stream, data, sizeof data));
+  RUN_UNTIL(loop, dialer.received == sizeof data);
+  iostream_close(stream);
+  RUN_UNTIL(loop, echo.closed == 1);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
 TEST(74, "a refused connection is told by the close callback") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer;

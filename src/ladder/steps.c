@@ -103,26 +103,27 @@ static bool collect(const struct events *events, int tid, struct steps *all) {
 
 /* ---- the connection ----------------------------------------------------------------------- */
 
-/* The thread that has most to do with it; with none, the first that calls anything. -1: none. */
-static int find_thread(const struct events *events, uint64_t connection) {
-  enum {
-    THREADS = 1024
-  };
-  static size_t times[THREADS];
+/* The thread that has most to do with it; with none, the busiest. -1: none. Threads are numbered
+ * from 1, and each has an event with its name. false: no memory. */
+static bool find_thread(const struct events *events, uint64_t connection, int *ret) {
+  size_t *times = calloc(events->count + 1, sizeof *times);
   int best = -1;
-  memset(times, 0, sizeof times);
+  if (!times)
+    return false;
   for (size_t i = 0; i < events->count; i++) {
     const struct event *event = &events->at[i];
     int tid = event->tid;
     bool counts =
         connection ? event_number(event, "connection", 0) == (int64_t)connection : is_call(event);
-    if (!counts || tid < 0 || tid >= THREADS || !event->phase)
+    if (!counts || tid < 0 || (size_t)tid > events->count || !event->phase)
       continue;
     times[tid]++;
     if (best < 0 || times[tid] > times[best])
       best = tid;
   }
-  return best;
+  free(times);
+  *ret = best;
+  return true;
 }
 
 static bool concerns(const struct events *events, const struct step *step, uint64_t connection) {
@@ -204,7 +205,8 @@ static void keep_request(const struct events *events, uint64_t request, struct s
 
 bool steps_choose(const struct events *events, const struct excerpt *excerpt, struct steps *ret) {
   struct steps steps = {.count = 0};
-  if (!collect(events, find_thread(events, excerpt->connection), &steps))
+  int thread;
+  if (!find_thread(events, excerpt->connection, &thread) || !collect(events, thread, &steps))
     return false;
   size_t kept = 0;
   for (size_t i = 0; i < steps.count; i++) {

@@ -205,6 +205,22 @@ def _():
         refused(2, b"--max-steps", "--text", "--max-steps=0", path)
 
 
+@case("the thread of the 1,500th connection is found as well")
+def _():
+    with folder() as name:
+        path = file_in(name)
+        common = {"pid": 1, "cat": "system call"}
+        events = []
+        for number in range(1, 1501):  # as the blocking model has them: a thread each
+            own = dict(common, tid=number + 2, ts=number)
+            events.append(dict(own, ph="M", name="thread_name", args={"name": "connection %d" % number}))
+            events.append(dict(own, ph="B", name="recv", args={"fd": 9, "connection": number}))
+            events.append(dict(own, ph="E", name="recv", args={"result": number}))
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"traceEvents": events}, file)
+        check("1500 bytes" in drawn("--text", "--connection=1500", path), "its bytes")
+
+
 @case("events that are broken otherwise do no harm")
 def _():
     with folder() as name:

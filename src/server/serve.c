@@ -137,10 +137,19 @@ static int make_loop(struct server *server, struct backend_choice choice) {
   return error;
 }
 
+/* That nobody is served any more, and what is left takes as long as it takes: tracing_finish. */
+static void leave_parent(struct server *server) {
+  if (server->control < 0)
+    return;
+  ioloop_remove_handler(server->loop, server->control);
+  close(server->control);
+}
+
 /* Threads that could not be ended in time may still use any of it: then the process ends without
  * taking anything apart. */
 static void free_parts(struct server *server) {
   hold_signals(true);
+  leave_parent(server);
   if (server->threads && threads_running(server->threads) > 0) {
     output_restore(server->output);
     tracing_write_now(server);

@@ -3,7 +3,7 @@
  * worker.c - one worker process, as its parent sees it.
  *
  *              +- pipe: its stdout (relay.c)
- *   parent ----+- line: "I serve"; when it ends, the other side is gone
+ *   parent ----+- line: "I serve"; when it ends, the other side is gone, or writes its trace
  *              +- memory: its counters (counts.h)
  *              +- its sockets, which the parent opened
  */

@@ -61,16 +61,27 @@ static void check_end(struct workers *workers) {
     workers->done = true;
 }
 
+/* Serves nobody any more, which it says by closing its line, and writes the file of its trace: that
+ * may take long, and is not to be cut off. */
+static bool has_served(const struct slot *slot) {
+  return slot->pid > 0 && slot->control < 0;
+}
+
 static void on_last(struct ioloop *loop, void *arg) {
   struct workers *workers = arg;
   (void)loop;
+  for (size_t i = 0; i < workers->count; i++)
+    if (has_served(&workers->slots[i]))
+      return; /* its death is the end */
   workers->done = true;
 }
 
 static void on_time_over(struct ioloop *loop, void *arg) {
   struct workers *workers = arg;
   workers->forced = true;
-  signal_all(workers, SIGKILL);
+  for (size_t i = 0; i < workers->count; i++)
+    if (workers->slots[i].pid > 0 && !has_served(&workers->slots[i]))
+      kill(workers->slots[i].pid, SIGKILL);
   if (ioloop_call_later(loop, LAST_MS * MILLISECOND_NS, on_last, workers, NULL) < 0)
     workers->done = true;
   check_end(workers);

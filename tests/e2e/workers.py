@@ -5,6 +5,7 @@ What may happen to one of them is no concern of the others', and the books balan
 every record is counted, and every one that is counted is printed, or known to be lost.
 """
 import hashlib
+import json
 import os
 import re
 import resource
@@ -343,6 +344,27 @@ def _():
         equal(target.wait(), 0, "exit code")
         equal(target.stdout.lines(), [b"hello"], "records")
         sock.close()
+
+
+@case("a trace that takes longer to write than the end may is written all the same")
+def _():
+    with tempfile.TemporaryDirectory() as folder:
+        target = server("--print=none", "--tcp", "--trace=" + os.path.join(folder, "trace.json"), workers=1)
+        sock = target.connect()
+        for _ in range(3000):
+            target.echo(b"hello", sock)
+        sock.close()
+        worker = children(target.pid)[0]
+        target.signal(signal.SIGTERM)
+        wait_until(lambda: any(name.endswith(".part") for name in os.listdir(folder)), "the writing")
+        os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: state(worker) == "T", "the worker to stop")
+        time.sleep(4)
+        os.kill(worker, signal.SIGCONT)
+        equal(target.wait(), 0, "exit code")
+        with open(os.path.join(folder, "trace.1.json")) as file:
+            equal(json.load(file)["otherData"]["complete"], True, "complete")
+        equal(os.listdir(folder), ["trace.1.json"], "files")
 
 
 @case("a second signal ends all of them at once")

@@ -351,7 +351,7 @@ def _():
     with tempfile.TemporaryDirectory() as folder:
         target = server("--print=none", "--tcp", "--trace=" + os.path.join(folder, "trace.json"), workers=1)
         sock = target.connect()
-        for _ in range(3000):
+        for _ in range(8000):
             target.echo(b"hello", sock)
         sock.close()
         worker = children(target.pid)[0]

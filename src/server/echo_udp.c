@@ -9,19 +9,27 @@
 #include "reply.h"
 #include "server.h"
 
+/* Where connections have threads, these count at the same time. */
+static void count(struct server *server, enum counter which, uint64_t more) {
+  if (server->threads)
+    counts_add_shared(server->counts, which, more);
+  else
+    counts_add(server->counts, which, more);
+}
+
 static void reply(struct server *server, struct datagram *socket, const char *data, size_t size,
                   const struct sockaddr *peer, socklen_t peer_size) {
   char room[REPLY_DATAGRAM_SIZE];
   data = reply_to_datagram((enum reply_kind)server->options.reply, data, size, room);
   if (data && datagram_send(socket, data, size, peer, peer_size) == 0)
-    counts_add(server->counts, COUNT_ECHOED, size);
+    count(server, COUNT_ECHOED, size);
 }
 
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct server *server = arg;
-  counts_add(server->counts, COUNT_UDP_RECORDS, 1);
-  counts_add(server->counts, COUNT_BYTES, size);
+  count(server, COUNT_UDP_RECORDS, 1);
+  count(server, COUNT_BYTES, size);
   if (server->format.print != PRINT_NONE) {
     struct address from = address_from(peer, peer_size);
     server_print(server, "udp", &from, data, size);

@@ -98,9 +98,10 @@ static int serve_connection(struct thread *thread) {
   }
 }
 
+/* Rounded up: 0 would be for ever. */
 static void set_timeout(int fd, int option, uint64_t ns) {
-  struct timeval time = {.tv_sec = (time_t)(ns / 1000000000),
-                         .tv_usec = (suseconds_t)(ns % 1000000000 / 1000)};
+  uint64_t us = ns / 1000 + (ns % 1000 != 0);
+  struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
   (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
 }
 

@@ -446,6 +446,14 @@ def _():
         bulk(target)
 
 
+@case("--idle-timeout, however short, ends a connection that is silent")
+def _():
+    with server("--idle-timeout=0.0000001", "--tcp") as target:
+        with target.connect() as sock:
+            equal(receive_all(sock), b"", "the end")
+        equal(target.stop()["failed"], 0, "failed connections")
+
+
 if BACKEND == "epoll":  # whatever the model: the rest of them would take as long
     @case("--handler=thread: what threads and the loop count at the same time adds up")
     def _():

@@ -191,6 +191,12 @@ TEST(16, "a dup outlives the closed descriptor: no ghost events, no spin") {
   }
 }
 
+/* A kqueue drops what is closed by itself, whatever dups there are: nothing tells the loop, and
+ * nothing need. */
+static bool drops_closed_itself(void) {
+  return strcmp(tap_argument, "kqueue") == 0;
+}
+
 static void close_it(struct ioloop *loop, int fd, unsigned events, void *arg) {
   on_event(loop, fd, events, arg);
   close(fd);
@@ -208,7 +214,7 @@ TEST(16, "a handler closes its ready descriptor, and a dup of it lives on: dropp
   CHECK_OK(ioloop_add_handler(loop, alive[0], IOLOOP_READ, on_drain, &other));
   CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, close_it, &record));
   put(pair[1], 1);
-  RUN_UNTIL(loop, metrics_of(loop).abandoned == 1);
+  RUN_UNTIL(loop, metrics_of(loop).abandoned == 1 || (record.calls && drops_closed_itself()));
   CHECK_IS(record.calls, <=, 256);
   CHECK_NO_SPIN(loop, MS(20));
   put(alive[1], 1);

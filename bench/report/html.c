@@ -39,9 +39,9 @@ static json_t *all_contestants(struct page *page) {
   return page->contestants;
 }
 
-static size_t rounds_of(const json_t *document) {
+static size_t rounds_said(const json_t *document) {
   const json_t *first = json_array_get(json_object_get(document, "experiments"), 0);
-  double rounds = number_of(json_object_get(first, "parameters"), "rounds");
+  double rounds = member_number(json_object_get(first, "parameters"), "rounds");
   return rounds > 0 ? (size_t)rounds : 0;
 }
 
@@ -66,16 +66,16 @@ static void put_resolution(struct page *page) {
 static void put_summary(struct page *page) {
   const json_t *document = page->document, *machine = json_object_get(document, "environment");
   size_t experiments = json_array_size(json_object_get(document, "experiments"));
-  size_t contestants = json_array_size(page->contestants), rounds = rounds_of(document);
-  const char *created = text_of(document, "created");
+  size_t contestants = json_array_size(page->contestants), rounds = rounds_said(document);
+  const char *created = member_text(document, "created");
   html_print(page->to, "<p class=\"lead\">%zu&nbsp;%s compared in %zu&nbsp;%s on %s", contestants,
              contestants == 1 ? "contestant" : "contestants", experiments,
-             experiments == 1 ? "experiment" : "experiments", text_of(machine, "cpu"));
+             experiments == 1 ? "experiment" : "experiments", member_text(machine, "cpu"));
   fprintf(page->to, " (%" JSON_INTEGER_FORMAT "&nbsp;cores",
           json_integer_value(json_object_get(machine, "cores")));
   html_print(page->to, "%s, %s), begun <time datetime=\"%s\">%s</time>.</p>\n",
              json_is_true(json_object_get(machine, "hypervisor")) ? " of a virtual machine" : "",
-             text_of(machine, "kernel"), created, created);
+             member_text(machine, "kernel"), created, created);
   html_print(page->to, "<p><strong>How it was measured.</strong> Contestants take turns: in every "
                        "round each is measured once at each setting, in an order that is shuffled "
                        "anew. ");
@@ -108,7 +108,7 @@ static void put_contents(struct page *page) {
         page->to);
   json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
     html_print(page->to, "<li><a href=\"#experiment-%zu\">%s</a></li>\n", i,
-               text_of(experiment, "title"));
+               member_text(experiment, "title"));
   }
   fputs("<li><a href=\"#machine\">The machine</a></li>\n<li><a href=\"#again\">Run it again</a>"
         "</li>\n</ul></nav>\n",
@@ -144,7 +144,7 @@ static int put_page(struct page *page) {
              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
              "<meta name=\"color-scheme\" content=\"light dark\">\n"
              "<title>I/O models compared, %s</title>\n",
-             text_of(page->document, "created"));
+             member_text(page->document, "created"));
   html_style(page);
   fputs("</head>\n<body>\n<header>\n<p class=\"kicker\">ioloop bench</p>\n"
         "<h1>I/O models compared</h1>\n",

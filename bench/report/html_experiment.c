@@ -64,7 +64,7 @@ static void put_tables(struct page *page, const struct view *view) {
   for (size_t metric = 0; metric < view->metrics; metric++) {
     html_print(page->to, "<details%s><summary>%s</summary>\n",
                view_primary(view, metric) ? " open" : "",
-               text_of(view_metric(view, metric), "label"));
+               member_text(view_metric(view, metric), "label"));
     html_figures(page, view, metric);
     fputs("</details>\n", page->to);
   }
@@ -83,21 +83,21 @@ static void put_absent(struct page *page, const json_t *experiment) {
     return;
   fputs("<h3>Absent</h3>\n<dl>\n", page->to);
   json_array_foreach(absent, i, one) {
-    html_print(page->to, "<dt>%s</dt><dd>%s</dd>\n", text_of(one, "contestant"),
-               text_of(one, "reason"));
+    html_print(page->to, "<dt>%s</dt><dd>%s</dd>\n", member_text(one, "contestant"),
+               member_text(one, "reason"));
   }
   fputs("</dl>\n", page->to);
 }
 
 static void put_failure(struct page *page, const json_t *failure) {
   bool invalid = json_is_true(json_object_get(failure, "invalid"));
-  html_print(page->to, "<li><strong>%s</strong>, %s, round&nbsp;", text_of(failure, "contestant"),
-             text_of(failure, "point"));
+  html_print(page->to, "<li><strong>%s</strong>, %s, round&nbsp;",
+             member_text(failure, "contestant"), member_text(failure, "point"));
   fprintf(page->to, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(failure, "round")));
   html_print(page->to, ": <span class=\"failure\">%s</span>: %s", invalid ? "invalid" : "failed",
-             text_of(failure, "reason"));
-  if (*text_of(failure, "said"))
-    html_print(page->to, "<pre>%s</pre>", text_of(failure, "said"));
+             member_text(failure, "reason"));
+  if (*member_text(failure, "said"))
+    html_print(page->to, "<pre>%s</pre>", member_text(failure, "said"));
   fputs("</li>\n", page->to);
 }
 
@@ -121,7 +121,7 @@ static void put_failures(struct page *page, const json_t *experiment) {
  * size, the arrivals drawn before it) may differ from what it does among others. */
 static void put_command(struct page *page, const json_t *experiment) {
   const json_t *words = json_object_get(page->document, "command");
-  const char *name = text_of(experiment, "name");
+  const char *name = member_text(experiment, "name");
   const char *ran = json_string_value(json_array_get(words, 1));
   html_print(page->to, "<pre class=\"command\">%s</pre>\n", page->command);
   if (!ran || strcmp(ran, name) != 0)
@@ -136,8 +136,8 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
   html_print(page->to,
              "<section class=\"experiment\" id=\"experiment-%zu\">\n<h2>%s <code>%s</code></h2>\n"
              "<p class=\"redoes\">Re-does: %s</p>\n<p class=\"method\">%s</p>\n",
-             number, text_of(experiment, "title"), text_of(experiment, "name"),
-             text_of(experiment, "redoes"), text_of(experiment, "method"));
+             number, member_text(experiment, "title"), member_text(experiment, "name"),
+             member_text(experiment, "redoes"), member_text(experiment, "method"));
   put_resolution(page, experiment);
   put_plots(page, view);
   put_tables(page, view);

@@ -19,31 +19,31 @@ enum {
 static void put_interval(struct page *page, const json_t *of, double factor,
                          const char *(*words)(char[QUANTITY_SIZE], double)) {
   char low[QUANTITY_SIZE], high[QUANTITY_SIZE];
-  if (isfinite(number_of(of, "low")) && isfinite(number_of(of, "high")))
+  if (isfinite(member_number(of, "low")) && isfinite(member_number(of, "high")))
     html_print(page->to, "<span class=\"interval\">%s – %s</span>",
-               words(low, number_of(of, "low") * factor),
-               words(high, number_of(of, "high") * factor));
+               words(low, member_number(of, "low") * factor),
+               words(high, member_number(of, "high") * factor));
   else
     fputs("<span></span>", page->to);
 }
 
 static void put_ratio(struct page *page, const json_t *ratio, const json_t *metric) {
   char median[QUANTITY_SIZE];
-  if (!isfinite(number_of(ratio, "median"))) {
+  if (!isfinite(member_number(ratio, "median"))) {
     fputs("<span></span>", page->to);
     return;
   }
   const char *verdict = html_verdict(ratio, metric);
   html_print(page->to, "<span><span class=\"ratio %s\">%s%s</span></span>", verdict,
              strcmp(verdict, "same") == 0 ? "≈ " : "× ",
-             ratio_text(median, number_of(ratio, "median")));
+             ratio_text(median, member_number(ratio, "median")));
 }
 
 /* Four in a square: value and ratio, below each its interval. */
 static void put_square(struct page *page, const json_t *figure, const json_t *ratio,
                        const json_t *metric, double factor) {
   char median[QUANTITY_SIZE];
-  double value = number_of(figure, "median");
+  double value = member_number(figure, "median");
   fputs("<div class=\"square\">", page->to);
   html_print(page->to, "<span class=\"value\">%s</span>",
              isfinite(value) ? quantity_text(median, value * factor)
@@ -64,8 +64,8 @@ static void put_ratio_attributes(struct page *page, const json_t *ratio) {
 
 static void put_keys(struct page *page, const struct view *view, size_t point, size_t metric) {
   html_print(page->to, " data-experiment=\"%s\" data-point=\"%s\" data-metric=\"%s\"",
-             text_of(view->experiment, "name"), text_of(view_point(view, point), "id"),
-             text_of(view_metric(view, metric), "id"));
+             member_text(view->experiment, "name"), member_text(view_point(view, point), "id"),
+             member_text(view_metric(view, metric), "id"));
 }
 
 static void put_figure(struct page *page, const struct view *view, const json_t *figure,
@@ -75,7 +75,7 @@ static void put_figure(struct page *page, const struct view *view, const json_t 
     return;
   }
   const json_t *ratio = json_object_get(figure, "ratio");
-  html_print(page->to, "<td data-contestant=\"%s\"", text_of(figure, "contestant"));
+  html_print(page->to, "<td data-contestant=\"%s\"", member_text(figure, "contestant"));
   put_keys(page, view, point, metric);
   html_attribute(page->to, "data-value", json_object_get(figure, "median"));
   html_attribute(page->to, "data-low", json_object_get(figure, "low"));
@@ -108,13 +108,14 @@ static void put_again(struct page *page, const struct view *view, size_t metric,
 static void put_head(struct page *page, const struct view *view, size_t metric,
                      const struct scale *scale, size_t first, size_t last) {
   char reading[96];
-  const char *group = text_of(view_point(view, first), "group");
+  const char *group = member_text(view_point(view, first), "group");
   html_print(page->to, "<div class=\"wide\"><table class=\"figures\"><caption>%s%s%s <small>%s",
-             text_of(view_metric(view, metric), "label"), *group ? ", " : "", group,
+             member_text(view_metric(view, metric), "label"), *group ? ", " : "", group,
              metric_reading(reading, view_metric(view, metric), scale));
   fputs("</small></caption>\n<thead><tr><th scope=\"col\">contestant</th>", page->to);
   for (size_t point = first; point < last; point++)
-    html_print(page->to, "<th scope=\"col\">%s</th>", text_of(view_point(view, point), "label"));
+    html_print(page->to, "<th scope=\"col\">%s</th>",
+               member_text(view_point(view, point), "label"));
   fputs("</tr></thead>\n<tbody>\n", page->to);
 }
 
@@ -176,7 +177,8 @@ static void put_percentiles_head(struct page *page, const struct view *view, siz
              "<div class=\"wide\"><table class=\"figures\" data-histograms=\"%s\"><caption>%s "
              "<small>%s, all rounds together</small></caption>\n<thead><tr>"
              "<th scope=\"col\">contestant</th>",
-             text_of(view_point(view, point), "id"), view_label(view, point, label), scale->unit);
+             member_text(view_point(view, point), "id"), view_label(view, point, label),
+             scale->unit);
   for (size_t i = 0; i < PERCENTILES; i++)
     html_print(page->to, "<th scope=\"col\">%s</th>", percentiles[i].label);
   fputs("<th scope=\"col\">values</th></tr></thead>\n<tbody>\n", page->to);

@@ -25,7 +25,7 @@ static unsigned strength(double ratio) {
 const char *html_verdict(const json_t *ratio, const json_t *metric) {
   static const char *const better[] = {"better-1", "better-2", "better-3", "better-4"};
   static const char *const worse[] = {"worse-1", "worse-2", "worse-3", "worse-4"};
-  unsigned step = strength(number_of(ratio, "median")) - 1;
+  unsigned step = strength(member_number(ratio, "median")) - 1;
   switch (verdict_of(ratio, metric)) {
   case VERDICT_BETTER:
     return better[step];
@@ -48,9 +48,10 @@ static void put_ratio(struct page *page, const struct view *view, const json_t *
   html_print(page->to, "<td class=\"%s\"", verdict);
   html_attribute(page->to, "data-contestant", json_object_get(figure, "contestant"));
   html_attribute(page->to, "data-heat", json_object_get(ratio, "median"));
-  html_print(page->to, " title=\"%s: %s (%s to %s)%s\">%s%s</td>", text_of(figure, "contestant"),
-             ratio_text(median, number_of(ratio, "median")),
-             ratio_text(low, number_of(ratio, "low")), ratio_text(high, number_of(ratio, "high")),
+  html_print(page->to, " title=\"%s: %s (%s to %s)%s\">%s%s</td>",
+             member_text(figure, "contestant"), ratio_text(median, member_number(ratio, "median")),
+             ratio_text(low, member_number(ratio, "low")),
+             ratio_text(high, member_number(ratio, "high")),
              strcmp(verdict, "same") == 0 ? ": no difference resolved" : "",
              strcmp(verdict, "same") == 0 ? "≈" : "", median);
 }
@@ -61,7 +62,7 @@ static void put_cell(struct page *page, const struct view *view, size_t contesta
       contestant < view->contestants ? view_figure(view, contestant, point, metric) : NULL;
   if (contestant == view->baseline && figure)
     fputs("<td class=\"base\" title=\"the baseline\">1</td>", page->to);
-  else if (isfinite(number_of(json_object_get(figure, "ratio"), "median")))
+  else if (isfinite(member_number(json_object_get(figure, "ratio"), "median")))
     put_ratio(page, view, figure, metric);
   else
     fputs("<td class=\"none\" title=\"not measured\">–</td>", page->to);
@@ -81,8 +82,9 @@ static void put_experiment(struct page *page, const struct view *view, size_t nu
   html_print(page->to,
              "<tbody><tr class=\"group\"><th scope=\"rowgroup\" colspan=\"%zu\">"
              "<a href=\"#experiment-%zu\">%s</a> <small>%s, against %s</small></th></tr>\n",
-             columns + 1, number, text_of(view->experiment, "title"),
-             text_of(view_metric(view, metric), "label"), text_of(view->experiment, "baseline"));
+             columns + 1, number, member_text(view->experiment, "title"),
+             member_text(view_metric(view, metric), "label"),
+             member_text(view->experiment, "baseline"));
   for (size_t point = 0; point < view->points; point++) {
     char label[LABEL_SIZE];
     html_print(page->to, "<tr><th scope=\"row\">%s</th>", view_label(view, point, label));

@@ -25,7 +25,7 @@ static struct axis axis_of(const struct view *view) {
                       .least = INFINITY,
                       .most = -INFINITY};
   for (size_t point = 0; point < view->points; point++) {
-    double x = number_of(view_point(view, point), "x");
+    double x = member_number(view_point(view, point), "x");
     axis.zero = x > 0 ? fmin(axis.zero, x / 4) : axis.zero;
     axis.least = fmin(axis.least, x);
     axis.most = fmax(axis.most, x);
@@ -61,7 +61,7 @@ static void put_x_tics(struct plot *plot, const struct axis *axis, size_t first,
   const char *between = "set xtics (";
   double before = INFINITY;
   for (size_t point = last; point-- > first;) {
-    double x = number_of(view_point(plot->view, point), "x");
+    double x = member_number(view_point(plot->view, point), "x");
     char text[QUANTITY_SIZE];
     if (!isfinite(x))
       continue;
@@ -78,7 +78,7 @@ static void put_x_axis(struct plot *plot, const struct axis *axis, size_t first,
   const json_t *x_axis = json_object_get(plot->view->experiment, "x_axis");
   put_x_range(plot->script, axis);
   fputs("set xlabel ", plot->script);
-  gnuplot_string(plot->script, text_of(x_axis, "label"));
+  gnuplot_string(plot->script, member_text(x_axis, "label"));
   fputc('\n', plot->script);
   if (last - first <= X_LABELS_MOST)
     put_x_tics(plot, axis, first, last);
@@ -90,12 +90,12 @@ static void put_line(struct plot *plot, const struct axis *axis, const struct sc
   fprintf(plot->script, "$d%zu << EOD\n", contestant);
   for (size_t point = first; point < last; point++) {
     const json_t *figure = view_figure(plot->view, contestant, point, metric);
-    double x = number_of(view_point(plot->view, point), "x");
-    double median = number_of(figure, "median") * scale->factor;
+    double x = member_number(view_point(plot->view, point), "x");
+    double median = member_number(figure, "median") * scale->factor;
     if (!isfinite(median) || !isfinite(x))
       continue;
-    double low = number_of(figure, "low") * scale->factor;
-    double high = number_of(figure, "high") * scale->factor;
+    double low = member_number(figure, "low") * scale->factor;
+    double high = member_number(figure, "high") * scale->factor;
     value = median;
     low = isfinite(low) ? low : median;
     high = isfinite(high) ? high : median;
@@ -119,12 +119,12 @@ void plot_lines(struct page *page, const struct view *view, size_t metric, size_
     put_line(&plot, &axis, &scale, contestant, metric, first, last);
   if (plot.count > 0) {
     char title[160], reading[96];
-    const char *group = text_of(view_point(view, first), "group");
+    const char *group = member_text(view_point(view, first), "group");
     plot_frame(&plot);
     put_x_axis(&plot, &axis, first, last);
-    plot_value_axis(&plot, text_of(view_metric(view, metric), "unit"), &scale);
+    plot_value_axis(&plot, member_text(view_metric(view, metric), "unit"), &scale);
     plot_lines_with(&plot, page, "using 1:2:3:4 with yerrorlines");
-    snprintf(title, sizeof title, "%.100s%s%.40s", text_of(view_metric(view, metric), "label"),
+    snprintf(title, sizeof title, "%.100s%s%.40s", member_text(view_metric(view, metric), "label"),
              *group ? ", " : "", group);
     plot_finish(page, &plot, title, metric_reading(reading, view_metric(view, metric), &scale),
                 PLOT_WIDTH, PLOT_HEIGHT);

@@ -37,8 +37,8 @@ static void put_dots(struct plot *plot, size_t metric, size_t point) {
       const json_t *figure = view_figure(plot->view, plot->lines[i].contestant, point, metric);
       const json_t *ratio = json_object_get(figure, "ratio");
       if (verdict_of(ratio, view_metric(plot->view, metric)) == dots[kind].verdict)
-        fprintf(plot->script, "%.9g %zu %.9g %.9g\n", number_of(ratio, "median"), i + 1,
-                number_of(ratio, "low"), number_of(ratio, "high"));
+        fprintf(plot->script, "%.9g %zu %.9g %.9g\n", member_number(ratio, "median"), i + 1,
+                member_number(ratio, "low"), member_number(ratio, "high"));
     }
     fputs("NaN NaN NaN NaN\nEOD\n", plot->script); /* one at least: an empty one is an error */
   }
@@ -79,8 +79,8 @@ void plot_ratios(struct page *page, const struct view *view, size_t metric, size
     return;
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
     const json_t *ratio = json_object_get(view_figure(view, contestant, point, metric), "ratio");
-    double low = number_of(ratio, "low"), high = number_of(ratio, "high");
-    if (!isfinite(number_of(ratio, "median")) || !isfinite(low) || !isfinite(high))
+    double low = member_number(ratio, "low"), high = member_number(ratio, "high");
+    if (!isfinite(member_number(ratio, "median")) || !isfinite(low) || !isfinite(high))
       continue;
     plot_see(&plot, low);
     plot_see(&plot, high);
@@ -94,7 +94,8 @@ void plot_ratios(struct page *page, const struct view *view, size_t metric, size
     put_ratio_axis(&plot);
     draw_dots(&plot);
     snprintf(reading, sizeof reading, "%.80s, ratio to %.48s",
-             text_of(view_metric(view, metric), "label"), text_of(view->experiment, "baseline"));
+             member_text(view_metric(view, metric), "label"),
+             member_text(view->experiment, "baseline"));
     plot_finish(page, &plot, view_label(view, point, label), reading, SMALL_WIDTH,
                 46 + ROW_HEIGHT * (int)plot.count);
   }

@@ -21,19 +21,10 @@ static bool is_primary(const json_t *experiment, const char *id) {
   size_t i;
   json_t *metric;
   json_array_foreach(json_object_get(experiment, "metrics"), i, metric) {
-    if (strcmp(text_of(metric, "id"), id) == 0)
+    if (strcmp(member_text(metric, "id"), id) == 0)
       return json_is_true(json_object_get(metric, "primary"));
   }
   return false;
-}
-
-static size_t rounds_of(const json_t *again) {
-  size_t i, rounds = 0;
-  json_t *value;
-  json_array_foreach(json_object_get(again, "values"), i, value) {
-    rounds += json_is_number(value);
-  }
-  return rounds;
 }
 
 static int add_experiment(struct distances *distances, const json_t *experiment) {
@@ -48,12 +39,12 @@ static int add_experiment(struct distances *distances, const json_t *experiment)
   json_t *again;
   json_array_foreach(all, i, again) {
     const json_t *ratio = json_object_get(again, "ratio");
-    double low = number_of(ratio, "low"), high = number_of(ratio, "high");
-    if (!isfinite(low) || !isfinite(high) || !is_primary(experiment, text_of(again, "metric")))
+    double low = member_number(ratio, "low"), high = member_number(ratio, "high");
+    if (!isfinite(low) || !isfinite(high) || !is_primary(experiment, member_text(again, "metric")))
       continue;
     at[distances->count++] = fmax(fabs(1 - low), fabs(high - 1));
     distances->spanning += low <= 1 && high >= 1;
-    distances->expected += estimate_coverage(rounds_of(again));
+    distances->expected += estimate_coverage(values_present(again));
   }
   return 0;
 }

@@ -126,8 +126,8 @@ static size_t column_width(struct table *table) {
 }
 
 static void put_spread(struct table *table, const json_t *figure) {
-  double median = number_of(figure, "median");
-  double half = fmax(number_of(figure, "high") - median, median - number_of(figure, "low"));
+  double median = member_number(figure, "median");
+  double half = fmax(member_number(figure, "high") - median, median - member_number(figure, "low"));
   double percent = 100 * half / fabs(median);
   char text[CELL_SIZE] = "";
   if (isfinite(percent) && percent > 999)
@@ -140,12 +140,12 @@ static void put_spread(struct table *table, const json_t *figure) {
 static void ratio_words(struct table *table, const json_t *ratio, enum verdict verdict,
                         char text[CELL_SIZE]) {
   char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
-  ratio_text(median, number_of(ratio, "median"));
+  ratio_text(median, member_number(ratio, "median"));
   if (verdict == VERDICT_UNRESOLVED)
     snprintf(text, CELL_SIZE, "%s", table->roomy ? UNRESOLVED : "=");
   else if (table->roomy)
-    snprintf(text, CELL_SIZE, "%s [%s, %s]", median, ratio_text(low, number_of(ratio, "low")),
-             ratio_text(high, number_of(ratio, "high")));
+    snprintf(text, CELL_SIZE, "%s [%s, %s]", median, ratio_text(low, member_number(ratio, "low")),
+             ratio_text(high, member_number(ratio, "high")));
   else
     snprintf(text, CELL_SIZE, "%s", median);
 }
@@ -165,7 +165,7 @@ static void put_ratio(struct table *table, const json_t *ratio, enum verdict ver
 static void put_cell(struct table *table, const json_t *figure, const json_t *metric,
                      double factor) {
   char value[QUANTITY_SIZE];
-  put_right(table, quantity_text(value, number_of(figure, "median") * factor), VALUE_COLUMNS);
+  put_right(table, quantity_text(value, member_number(figure, "median") * factor), VALUE_COLUMNS);
   put_spread(table, figure);
   const json_t *ratio = json_object_get(figure, "ratio");
   put_ratio(table, ratio, verdict_of(ratio, metric));
@@ -179,7 +179,7 @@ static void put_heading(struct table *table, const struct view *view, size_t met
   metric_reading(reading, view_metric(view, metric), scale);
   fputc('\n', table->to);
   style(table, "1");
-  put_harmless(table, text_of(view_metric(view, metric), "label"));
+  put_harmless(table, member_text(view_metric(view, metric), "label"));
   style(table, "0");
   if (*reading)
     fprintf(table->to, " (%s)", reading);
@@ -209,9 +209,9 @@ static void put_again(struct table *table, const struct view *view, size_t metri
   for (size_t point = first; point < last; point++) {
     const json_t *ratio = json_object_get(view_again(view, point, metric), "ratio");
     char low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[CELL_SIZE] = "-";
-    if (isfinite(number_of(ratio, "median")))
-      snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, number_of(ratio, "low")),
-               ratio_text(high, number_of(ratio, "high")));
+    if (isfinite(member_number(ratio, "median")))
+      snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, member_number(ratio, "low")),
+               ratio_text(high, member_number(ratio, "high")));
     put_right(table, text, column_width(table));
   }
   end_line(table);
@@ -251,9 +251,9 @@ static void put_absent(struct table *table, const json_t *experiment) {
   json_t *one;
   json_array_foreach(json_object_get(experiment, "absent"), i, one) {
     fputs(i == 0 ? "\nabsent\n  " : "  ", table->to);
-    put_harmless(table, text_of(one, "contestant"));
+    put_harmless(table, member_text(one, "contestant"));
     fputs(": ", table->to);
-    put_harmless(table, text_of(one, "reason"));
+    put_harmless(table, member_text(one, "reason"));
     fputc('\n', table->to);
   }
 }
@@ -281,15 +281,15 @@ static void put_failures(struct table *table, const json_t *experiment) {
       fputs("\nfailed or invalid\n", table->to);
     fputs("  ", table->to);
     style(table, "31");
-    put_harmless(table, text_of(one, "contestant"));
+    put_harmless(table, member_text(one, "contestant"));
     style(table, "0");
     fputs(", ", table->to);
-    put_harmless(table, text_of(one, "point"));
+    put_harmless(table, member_text(one, "point"));
     fprintf(table->to, ", round %" JSON_INTEGER_FORMAT ", %s: ",
             json_integer_value(json_object_get(one, "round")), invalid ? "invalid" : "failed");
-    put_harmless(table, text_of(one, "reason"));
+    put_harmless(table, member_text(one, "reason"));
     fputc('\n', table->to);
-    put_said(table, text_of(one, "said"));
+    put_said(table, member_text(one, "said"));
   }
 }
 
@@ -336,12 +336,12 @@ static void put_experiment(struct table *table, const json_t *document, const js
   }
   fputc('\n', table->to);
   style(table, "1");
-  put_harmless(table, text_of(experiment, "name"));
+  put_harmless(table, member_text(experiment, "name"));
   fputs(": ", table->to);
-  put_harmless(table, text_of(experiment, "title"));
+  put_harmless(table, member_text(experiment, "title"));
   style(table, "0");
   fputs("\nmedian, ± its 95 % interval, ratio to ", table->to);
-  put_harmless(table, text_of(experiment, "baseline"));
+  put_harmless(table, member_text(experiment, "baseline"));
   table->name = name_width(&view);
   table->roomy = has_room(table, &view);
   if (!table->roomy)

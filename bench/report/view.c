@@ -12,16 +12,6 @@
 
 #include "../results/statistics.h"
 
-const char *text_of(const json_t *object, const char *key) {
-  const char *text = json_string_value(json_object_get(object, key));
-  return text ? text : "";
-}
-
-double number_of(const json_t *object, const char *key) {
-  const json_t *number = json_object_get(object, key);
-  return json_is_number(number) ? json_number_value(number) : NAN;
-}
-
 static const json_t *list(const struct view *view, const char *key) {
   return json_object_get(view->experiment, key);
 }
@@ -40,8 +30,8 @@ const json_t *view_metric(const struct view *view, size_t metric) {
 }
 
 const char *view_label(const struct view *view, size_t point, char to[LABEL_SIZE]) {
-  const char *label = text_of(view_point(view, point), "label");
-  const char *group = text_of(view_point(view, point), "group");
+  const char *label = member_text(view_point(view, point), "label");
+  const char *group = member_text(view_point(view, point), "group");
   bool named = *group == '\0' || strstr(label, group);
   snprintf(to, LABEL_SIZE, "%.32s%s%.80s", named ? "" : group, named ? "" : ", ", label);
   return to;
@@ -56,7 +46,7 @@ static size_t contestant_index(const struct view *view, const char *name) {
 
 static size_t id_index(const json_t *objects, const char *id) {
   size_t i = 0, count = json_array_size(objects);
-  while (i < count && strcmp(text_of(json_array_get(objects, i), "id"), id) != 0)
+  while (i < count && strcmp(member_text(json_array_get(objects, i), "id"), id) != 0)
     i++;
   return i;
 }
@@ -65,15 +55,15 @@ static void place_figures(struct view *view) {
   size_t i;
   json_t *figure;
   json_array_foreach(list(view, "figures"), i, figure) {
-    size_t contestant = contestant_index(view, text_of(figure, "contestant"));
-    size_t point = id_index(list(view, "points"), text_of(figure, "point"));
-    size_t metric = id_index(list(view, "metrics"), text_of(figure, "metric"));
+    size_t contestant = contestant_index(view, member_text(figure, "contestant"));
+    size_t point = id_index(list(view, "points"), member_text(figure, "point"));
+    size_t metric = id_index(list(view, "metrics"), member_text(figure, "metric"));
     if (contestant < view->contestants && point < view->points && metric < view->metrics)
       view->figures[(contestant * view->points + point) * view->metrics + metric] = figure;
   }
   json_array_foreach(list(view, "resolution"), i, figure) {
-    size_t point = id_index(list(view, "points"), text_of(figure, "point"));
-    size_t metric = id_index(list(view, "metrics"), text_of(figure, "metric"));
+    size_t point = id_index(list(view, "points"), member_text(figure, "point"));
+    size_t metric = id_index(list(view, "metrics"), member_text(figure, "metric"));
     if (point < view->points && metric < view->metrics)
       view->again[point * view->metrics + metric] = figure;
   }
@@ -84,7 +74,7 @@ int view_open(struct view *view, const json_t *experiment) {
   view->contestants = json_array_size(list(view, "contestants"));
   view->points = json_array_size(list(view, "points"));
   view->metrics = json_array_size(list(view, "metrics"));
-  view->baseline = contestant_index(view, text_of(experiment, "baseline"));
+  view->baseline = contestant_index(view, member_text(experiment, "baseline"));
   size_t cells = view->points * view->metrics;
   view->figures = calloc(view->contestants * cells + 1, sizeof *view->figures);
   view->again = calloc(cells + 1, sizeof *view->again);
@@ -112,11 +102,12 @@ const json_t *view_again(const struct view *view, size_t point, size_t metric) {
 
 const json_t *view_histogram(const struct view *view, size_t contestant, size_t point) {
   const char *name = view_contestant(view, contestant);
-  const char *id = text_of(view_point(view, point), "id");
+  const char *id = member_text(view_point(view, point), "id");
   size_t i;
   json_t *entry;
   json_array_foreach(list(view, "histograms"), i, entry) {
-    if (strcmp(text_of(entry, "contestant"), name) == 0 && strcmp(text_of(entry, "point"), id) == 0)
+    if (strcmp(member_text(entry, "contestant"), name) == 0 &&
+        strcmp(member_text(entry, "point"), id) == 0)
       return json_object_get(entry, "histogram");
   }
   return NULL;
@@ -135,14 +126,14 @@ size_t view_first_primary(const struct view *view) {
 
 /* Around the middle figure: a few slow contestants shall not turn the others into 0.00. */
 struct scale view_scale(const struct view *view, size_t metric, size_t first, size_t last) {
-  const char *unit = text_of(view_metric(view, metric), "unit");
+  const char *unit = member_text(view_metric(view, metric), "unit");
   size_t count = 0;
   double *medians = malloc((view->contestants * (last - first) + 1) * sizeof *medians);
   if (!medians)
     return scale_for(unit, NAN);
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
     for (size_t point = first; point < last; point++)
-      medians[count++] = number_of(view_figure(view, contestant, point, metric), "median");
+      medians[count++] = member_number(view_figure(view, contestant, point, metric), "median");
   }
   double typical = median_of(medians, count);
   free(medians);
@@ -150,29 +141,29 @@ struct scale view_scale(const struct view *view, size_t metric, size_t first, si
 }
 
 size_t view_run(const struct view *view, size_t first, size_t most) {
-  const char *group = text_of(view_point(view, first), "group");
+  const char *group = member_text(view_point(view, first), "group");
   size_t left = 1;
   while (first + left < view->points &&
-         strcmp(text_of(view_point(view, first + left), "group"), group) == 0)
+         strcmp(member_text(view_point(view, first + left), "group"), group) == 0)
     left++;
   size_t tables = (left + most - 1) / most;
   return (left + tables - 1) / tables;
 }
 
 const char *metric_reading(char to[96], const json_t *metric, const struct scale *scale) {
-  const char *better = text_of(metric, "better");
+  const char *better = member_text(metric, "better");
   snprintf(to, 96, "%s%s%.16s%s", scale->unit, *scale->unit && *better ? ", " : "", better,
            *better ? " is better" : "");
   return to;
 }
 
 enum verdict verdict_of(const json_t *ratio, const json_t *metric) {
-  double median = number_of(ratio, "median");
+  double median = member_number(ratio, "median");
   if (isnan(median))
     return VERDICT_NONE;
   if (!json_is_true(json_object_get(ratio, "resolved")))
     return VERDICT_UNRESOLVED;
-  const char *better = text_of(metric, "better");
+  const char *better = member_text(metric, "better");
   if (strcmp(better, "lower") == 0)
     return median < 1 ? VERDICT_BETTER : VERDICT_WORSE;
   if (strcmp(better, "higher") == 0)

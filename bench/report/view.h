@@ -4,8 +4,8 @@
  *
  * The document has a list of figures; a report wants the one of a contestant, at a point, of a
  * metric. All that is returned belongs to the document, which must outlive the view. Members that
- * are missing or of the wrong type read as empty text, NaN or no figure: a report shows what is
- * there.
+ * are missing or of the wrong type read as empty text, NaN (figures.h) or no figure: a report shows
+ * what is there.
  */
 #ifndef BENCH_VIEW_H
 #define BENCH_VIEW_H
@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "../results/figures.h"
 #include "quantity.h"
 
 enum {
@@ -58,10 +59,6 @@ size_t view_run(const struct view *view, size_t first, size_t most);
 
 /* "µs, lower is better": what stands beside a metric's label. */
 const char *metric_reading(char to[96], const json_t *metric, const struct scale *scale);
-
-/* Of an object's member: its text or "", its number or NaN. */
-const char *text_of(const json_t *object, const char *key);
-double number_of(const json_t *object, const char *key);
 
 /* How a ratio is to be read. */
 enum verdict {

@@ -8,7 +8,6 @@
  * ratios have their intervals and "no difference resolved" is written out; elsewhere it is "=".
  */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,7 @@
 #include <unistd.h>
 
 #include "../bench.h"
-#include "escape.h"
+#include "line.h"
 #include "view.h"
 
 enum {
@@ -34,15 +33,14 @@ enum {
 static const char UNRESOLVED[] = "no difference resolved";
 
 struct table {
-  FILE *to;
+  struct line line;
   bool colours;
-  size_t width;  /* of a line */
-  size_t name;   /* of the contestants' column */
-  bool roomy;    /* ratios have their intervals */
-  size_t blanks; /* owed before what comes next: no line ends in blanks */
+  size_t width; /* of a line */
+  size_t name;  /* of the contestants' column */
+  bool roomy;   /* ratios have their intervals */
 };
 
-/* ---- text that is safe and as wide as wanted ------------------------------------------- */
+/* ---- the terminal ----------------------------------------------------------------------- */
 
 static size_t line_width(FILE *to) {
   struct winsize size;
@@ -56,63 +54,9 @@ static bool wants_colours(FILE *to) {
   return !(no && *no) && isatty(fileno(to)) && !(term && strcmp(term, "dumb") == 0);
 }
 
-/* Names and what contestants said come from elsewhere: escaped, one line. A new string. */
-static char *harmless(const char *text) {
-  size_t size = strlen(text);
-  char *safe = malloc(ESCAPE_TEXT_ROOM(size) + 1);
-  if (!safe)
-    return NULL;
-  size_t used = escape_text(safe, text, size);
-  safe[used > 0 ? used - 1 : 0] = '\0'; /* without its newline */
-  return safe;
-}
-
-static void pay_blanks(struct table *table) {
-  fprintf(table->to, "%*s", (int)table->blanks, "");
-  table->blanks = 0;
-}
-
-static void put_harmless(struct table *table, const char *text) {
-  char *safe = harmless(text);
-  pay_blanks(table);
-  fputs(safe ? safe : "?", table->to);
-  free(safe);
-}
-
-static void end_line(struct table *table) {
-  table->blanks = 0;
-  fputc('\n', table->to);
-}
-
-/* Cut to `columns` characters, "…" at the end where some are missing; blanks follow it. */
-static void put_left(struct table *table, const char *text, size_t columns) {
-  char *safe = harmless(text);
-  const char *at = safe ? safe : "?";
-  size_t all = text_columns(at), shown = all > columns ? columns - 1 : all;
-  pay_blanks(table);
-  for (size_t left = shown; left > 0; left--) {
-    do
-      fputc(*at++, table->to);
-    while (((unsigned char)*at & 0xc0) == 0x80);
-  }
-  if (all > columns)
-    fputs("…", table->to);
-  table->blanks = all > columns ? 0 : columns - all;
-  free(safe);
-}
-
-static void put_right(struct table *table, const char *text, size_t columns) {
-  size_t used = text_columns(text);
-  table->blanks += used < columns ? columns - used : 0;
-  if (*text) {
-    pay_blanks(table);
-    fputs(text, table->to);
-  }
-}
-
 static void style(struct table *table, const char *code) {
   if (table->colours)
-    fprintf(table->to, "\x1b[%sm", code);
+    fprintf(table->line.to, "\x1b[%sm", code);
 }
 
 /* ---- one cell: median, spread, ratio --------------------------------------------------- */
@@ -134,7 +78,7 @@ static void put_spread(struct table *table, const json_t *figure) {
     snprintf(text, sizeof text, "±>999%%");
   else if (isfinite(percent))
     snprintf(text, sizeof text, percent < 9.95 ? "±%.1f%%" : "±%.0f%%", percent);
-  put_right(table, text, SPREAD_COLUMNS);
+  line_right(&table->line, text, SPREAD_COLUMNS);
 }
 
 static void ratio_words(struct table *table, const json_t *ratio, enum verdict verdict,
@@ -157,7 +101,7 @@ static void put_ratio(struct table *table, const json_t *ratio, enum verdict ver
   bool coloured = verdict == VERDICT_BETTER || verdict == VERDICT_WORSE;
   if (coloured)
     style(table, verdict == VERDICT_BETTER ? "32" : "33");
-  put_right(table, text, ratio_columns(table));
+  line_right(&table->line, text, ratio_columns(table));
   if (coloured)
     style(table, "0");
 }
@@ -165,7 +109,8 @@ static void put_ratio(struct table *table, const json_t *ratio, enum verdict ver
 static void put_cell(struct table *table, const json_t *figure, const json_t *metric,
                      double factor) {
   char value[QUANTITY_SIZE];
-  put_right(table, quantity_text(value, member_number(figure, "median") * factor), VALUE_COLUMNS);
+  line_right(&table->line, quantity_text(value, member_number(figure, "median") * factor),
+             VALUE_COLUMNS);
   put_spread(table, figure);
   const json_t *ratio = json_object_get(figure, "ratio");
   put_ratio(table, ratio, verdict_of(ratio, metric));
@@ -177,21 +122,24 @@ static void put_heading(struct table *table, const struct view *view, size_t met
                         const struct scale *scale, size_t first, size_t last) {
   char reading[96];
   metric_reading(reading, view_metric(view, metric), scale);
-  fputc('\n', table->to);
+  fputc('\n', table->line.to);
   style(table, "1");
-  put_harmless(table, member_text(view_metric(view, metric), "label"));
+  line_put(&table->line, member_text(view_metric(view, metric), "label"));
   style(table, "0");
-  if (*reading)
-    fprintf(table->to, " (%s)", reading);
-  fputc('\n', table->to);
+  if (*reading) {
+    fputs(" (", table->line.to);
+    line_put(&table->line, reading);
+    fputc(')', table->line.to);
+  }
+  fputc('\n', table->line.to);
 
-  table->blanks = table->name;
+  table->line.blanks = table->name;
   for (size_t point = first; point < last; point++) {
     char label[LABEL_SIZE];
-    table->blanks += 2;
-    put_left(table, view_label(view, point, label), column_width(table) - 2);
+    table->line.blanks += 2;
+    line_left(&table->line, view_label(view, point, label), column_width(table) - 2);
   }
-  end_line(table);
+  line_end(&table->line);
 }
 
 static bool took_part(const struct view *view, size_t contestant, size_t metric, size_t first,
@@ -205,16 +153,16 @@ static bool took_part(const struct view *view, size_t contestant, size_t metric,
 
 static void put_again(struct table *table, const struct view *view, size_t metric, size_t first,
                       size_t last) {
-  put_left(table, "  again (A/A)", table->name);
+  line_left(&table->line, "  again (A/A)", table->name);
   for (size_t point = first; point < last; point++) {
     const json_t *ratio = json_object_get(view_again(view, point, metric), "ratio");
     char low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[CELL_SIZE] = "-";
     if (isfinite(member_number(ratio, "median")))
       snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, member_number(ratio, "low")),
                ratio_text(high, member_number(ratio, "high")));
-    put_right(table, text, column_width(table));
+    line_right(&table->line, text, column_width(table));
   }
-  end_line(table);
+  line_end(&table->line);
 }
 
 static void put_rows(struct table *table, const struct view *view, size_t metric, size_t first,
@@ -224,11 +172,11 @@ static void put_rows(struct table *table, const struct view *view, size_t metric
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
     if (!took_part(view, contestant, metric, first, last))
       continue;
-    put_left(table, view_contestant(view, contestant), table->name);
+    line_left(&table->line, view_contestant(view, contestant), table->name);
     for (size_t point = first; point < last; point++)
       put_cell(table, view_figure(view, contestant, point, metric), view_metric(view, metric),
                scale.factor);
-    end_line(table);
+    line_end(&table->line);
     if (contestant == view->baseline)
       put_again(table, view, metric, first, last);
   }
@@ -250,11 +198,11 @@ static void put_absent(struct table *table, const json_t *experiment) {
   size_t i;
   json_t *one;
   json_array_foreach(json_object_get(experiment, "absent"), i, one) {
-    fputs(i == 0 ? "\nabsent\n  " : "  ", table->to);
-    put_harmless(table, member_text(one, "contestant"));
-    fputs(": ", table->to);
-    put_harmless(table, member_text(one, "reason"));
-    fputc('\n', table->to);
+    fputs(i == 0 ? "\nabsent\n  " : "  ", table->line.to);
+    line_put(&table->line, member_text(one, "contestant"));
+    fputs(": ", table->line.to);
+    line_put(&table->line, member_text(one, "reason"));
+    fputc('\n', table->line.to);
   }
 }
 
@@ -263,9 +211,9 @@ static void put_said(struct table *table, const char *said) {
     size_t length = strcspn(said, "\n");
     char *line = strndup(said, length);
     if (line && *line) {
-      fputs("    | ", table->to);
-      put_harmless(table, line);
-      fputc('\n', table->to);
+      fputs("    | ", table->line.to);
+      line_put(&table->line, line);
+      fputc('\n', table->line.to);
     }
     free(line);
     said += length + (said[length] == '\n');
@@ -278,17 +226,17 @@ static void put_failures(struct table *table, const json_t *experiment) {
   json_array_foreach(json_object_get(experiment, "failures"), i, one) {
     bool invalid = json_is_true(json_object_get(one, "invalid"));
     if (i == 0)
-      fputs("\nfailed or invalid\n", table->to);
-    fputs("  ", table->to);
+      fputs("\nfailed or invalid\n", table->line.to);
+    fputs("  ", table->line.to);
     style(table, "31");
-    put_harmless(table, member_text(one, "contestant"));
+    line_put(&table->line, member_text(one, "contestant"));
     style(table, "0");
-    fputs(", ", table->to);
-    put_harmless(table, member_text(one, "point"));
-    fprintf(table->to, ", round %" JSON_INTEGER_FORMAT ", %s: ",
+    fputs(", ", table->line.to);
+    line_put(&table->line, member_text(one, "point"));
+    fprintf(table->line.to, ", round %" JSON_INTEGER_FORMAT ", %s: ",
             json_integer_value(json_object_get(one, "round")), invalid ? "invalid" : "failed");
-    put_harmless(table, member_text(one, "reason"));
-    fputc('\n', table->to);
+    line_put(&table->line, member_text(one, "reason"));
+    fputc('\n', table->line.to);
     put_said(table, member_text(one, "said"));
   }
 }
@@ -296,10 +244,10 @@ static void put_failures(struct table *table, const json_t *experiment) {
 static void put_resolution(struct table *table, const json_t *document, const json_t *experiment) {
   struct resolution resolution;
   if (resolution_of(document, experiment, &resolution) || resolution.count == 0) {
-    fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->to);
+    fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->line.to);
     return;
   }
-  fprintf(table->to,
+  fprintf(table->line.to,
           "\nA/A: the baseline against itself differs by up to %.1f %% typically, at worst\n"
           "     %.1f %%; of %zu intervals %zu span 1, about %.0f should. What is less is noise.\n",
           100 * resolution.typical, 100 * resolution.worst, resolution.count, resolution.spanning,
@@ -331,22 +279,22 @@ static bool has_room(struct table *table, const struct view *view) {
 static void put_experiment(struct table *table, const json_t *document, const json_t *experiment) {
   struct view view;
   if (view_open(&view, experiment)) {
-    fputs("no memory for a table\n", table->to);
+    fputs("no memory for a table\n", table->line.to);
     return;
   }
-  fputc('\n', table->to);
+  fputc('\n', table->line.to);
   style(table, "1");
-  put_harmless(table, member_text(experiment, "name"));
-  fputs(": ", table->to);
-  put_harmless(table, member_text(experiment, "title"));
+  line_put(&table->line, member_text(experiment, "name"));
+  fputs(": ", table->line.to);
+  line_put(&table->line, member_text(experiment, "title"));
   style(table, "0");
-  fputs("\nmedian, ± its 95 % interval, ratio to ", table->to);
-  put_harmless(table, member_text(experiment, "baseline"));
+  fputs("\nmedian, ± its 95 % interval, ratio to ", table->line.to);
+  line_put(&table->line, member_text(experiment, "baseline"));
   table->name = name_width(&view);
   table->roomy = has_room(table, &view);
   if (!table->roomy)
-    fprintf(table->to, " (=: %s)", UNRESOLVED);
-  fputc('\n', table->to);
+    fprintf(table->line.to, " (=: %s)", UNRESOLVED);
+  fputc('\n', table->line.to);
   for (size_t metric = 0; metric < view.metrics; metric++) {
     if (view_primary(&view, metric))
       put_metric(table, &view, metric);
@@ -358,7 +306,7 @@ static void put_experiment(struct table *table, const json_t *document, const js
 }
 
 void report_table(const json_t *document, FILE *to) {
-  struct table table = {.to = to, .colours = wants_colours(to), .width = line_width(to)};
+  struct table table = {.line = {.to = to}, .colours = wants_colours(to), .width = line_width(to)};
   size_t i;
   json_t *experiment;
   json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
@@ -368,7 +316,7 @@ void report_table(const json_t *document, FILE *to) {
     fputs("\ninterrupted: what is above is complete in itself, the rest was not measured\n", to);
   char *command = command_of(document);
   fputs("\nagain: ", to);
-  put_harmless(&table, command ? command : "?");
+  line_put(&table.line, command ? command : "?");
   fputc('\n', to);
   free(command);
 }

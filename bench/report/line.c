@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* line.c - see line.h. */
+#include "line.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/programs/escape.h"
+#include "quantity.h"
+
+char *harmless(const char *text) {
+  size_t size = strlen(text);
+  char *safe = malloc(ESCAPE_TEXT_ROOM(size) + 1);
+  if (!safe)
+    return NULL;
+  size_t used = escape_text(safe, text, size);
+  safe[used > 0 ? used - 1 : 0] = '\0'; /* without its newline */
+  return safe;
+}
+
+static void pay_blanks(struct line *line) {
+  fprintf(line->to, "%*s", (int)line->blanks, "");
+  line->blanks = 0;
+}
+
+void line_put(struct line *line, const char *text) {
+  char *safe = harmless(text);
+  pay_blanks(line);
+  fputs(safe ? safe : "?", line->to);
+  free(safe);
+}
+
+void line_left(struct line *line, const char *text, size_t columns) {
+  char *safe = harmless(text);
+  const char *at = safe ? safe : "?";
+  size_t all = text_columns(at), shown = all > columns ? columns - 1 : all;
+  pay_blanks(line);
+  for (size_t left = shown; left > 0; left--) {
+    do
+      fputc(*at++, line->to);
+    while (((unsigned char)*at & 0xc0) == 0x80);
+  }
+  if (all > columns)
+    fputs("…", line->to);
+  line->blanks = all > columns ? 0 : columns - all;
+  free(safe);
+}
+
+void line_right(struct line *line, const char *text, size_t columns) {
+  char *safe = harmless(text);
+  size_t used = text_columns(safe ? safe : "?");
+  line->blanks += used < columns ? columns - used : 0;
+  if (used > 0) {
+    pay_blanks(line);
+    fputs(safe ? safe : "?", line->to);
+  }
+  free(safe);
+}
+
+void line_end(struct line *line) {
+  line->blanks = 0;
+  fputc('\n', line->to);
+}

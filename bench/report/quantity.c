@@ -47,16 +47,16 @@ static void group_thousands(char to[QUANTITY_SIZE], const char *digits) {
   snprintf(to + used, QUANTITY_SIZE - used, "%s", digits + whole);
 }
 
-/* The decimals that leave 3 significant digits of a value that is not 0. */
-static int decimals_of(double value) {
+/* The decimals that leave so many significant digits of a value that is not 0. */
+static int decimals_of(double value, int significant) {
   int magnitude = (int)floor(log10(value));
-  double unit = pow(10, magnitude - 2);
+  double unit = pow(10, magnitude - significant + 1);
   if (round(value / unit) * unit >= pow(10, magnitude + 1)) /* 9.996 is 10.0 */
     magnitude++;
-  return magnitude >= 2 ? 0 : magnitude < -9 ? 11 : 2 - magnitude;
+  return magnitude >= significant - 1 ? 0 : magnitude < -9 ? 11 : significant - 1 - magnitude;
 }
 
-const char *quantity_text(char to[QUANTITY_SIZE], double value) {
+const char *digits_text(char to[QUANTITY_SIZE], double value, int significant) {
   char digits[QUANTITY_SIZE - 16];
   if (!isfinite(value) || fabs(value) >= 1e18) {
     snprintf(to, QUANTITY_SIZE, isfinite(value) ? "%.3g" : "-", value);
@@ -67,8 +67,8 @@ const char *quantity_text(char to[QUANTITY_SIZE], double value) {
     snprintf(to, QUANTITY_SIZE, "0");
     return to;
   }
-  int decimals = decimals_of(size);
-  double step = size >= 1000 ? pow(10, floor(log10(size)) - 2) : 0;
+  int decimals = decimals_of(size, significant);
+  double step = size >= pow(10, significant) ? pow(10, floor(log10(size)) - significant + 1) : 0;
   snprintf(digits, sizeof digits, "%.*f", decimals, step > 0 ? round(size / step) * step : size);
   to[0] = '-';
   group_thousands(to, digits);
@@ -78,6 +78,10 @@ const char *quantity_text(char to[QUANTITY_SIZE], double value) {
     snprintf(to, QUANTITY_SIZE, "-%.*s", QUANTITY_SIZE - 2, unsigned_text);
   }
   return to;
+}
+
+const char *quantity_text(char to[QUANTITY_SIZE], double value) {
+  return digits_text(to, value, 3);
 }
 
 const char *ratio_text(char to[QUANTITY_SIZE], double value) {

@@ -26,6 +26,9 @@ struct scale scale_for(const char *unit, double typical);
 /* "12.3", "0.0841", "150,000", "-" where value is not a finite number. Returns `to`. */
 const char *quantity_text(char to[QUANTITY_SIZE], double value);
 
+/* The same with so many significant digits, 1 to 9: for what is compared figure by figure. */
+const char *digits_text(char to[QUANTITY_SIZE], double value, int significant);
+
 /* A ratio, which has no unit: 3 significant digits, at least 2 after the point below 10. */
 const char *ratio_text(char to[QUANTITY_SIZE], double value);
 

@@ -6,87 +6,25 @@
  * The table is on stdout. What stands in the way of comparing (another machine, another setting,
  * something that is in one document only) is said in it, not passed over.
  */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../src/programs/cli.h"
 #include "../../src/programs/say.h"
 #include "../bench.h"
+#include "../report/compare_table.h"
 #include "environments.h"
 #include "figures.h"
 #include "judge.h"
 
 struct comparison {
+  struct compare_table table;
   const json_t *before, *now; /* an experiment's objects */
   uint64_t seed;
   size_t judged[3];   /* for each judgement */
   size_t newly_fails; /* measured before, failed now */
 };
-
-enum {
-  NUMBER_SIZE = 40
-};
-
-/* ---- the table ------------------------------------------------------------------------------ */
-
-/* Four digits that count, without an exponent, as figures are compared by eye. */
-static const char *number_text(char to[NUMBER_SIZE], double value) {
-  if (!isfinite(value)) {
-    strcpy(to, "-");
-    return to;
-  }
-  double size = fabs(value);
-  int digits = size > 0 ? (int)floor(log10(size)) : 0;
-  int decimals = digits >= 3 ? 0 : digits < -5 ? 8 : 3 - digits;
-  snprintf(to, NUMBER_SIZE, "%.*f", size > 0 ? decimals : 0, value);
-  return to;
-}
-
-static const char *judgement_text(enum judgement judgement) {
-  switch (judgement) {
-  case JUDGED_REGRESSION:
-    return "regression";
-  case JUDGED_IMPROVEMENT:
-    return "improvement";
-  case JUDGED_SAME:
-    break;
-  }
-  return "no difference resolved";
-}
-
-static void print_head(const json_t *experiment) {
-  printf("\n%s%s%s\n%-16s %-20s %-14s %12s %12s  %-24s %s\n", cli_bold(),
-         member_text(experiment, "title"), cli_plain(), "point", "contestant", "metric", "old",
-         "new", "new/old [95 %]", "verdict");
-}
-
-static void print_row(const json_t *figure, const json_t *metric, const struct judged *judged) {
-  char before[NUMBER_SIZE], now[NUMBER_SIZE], ratio[96], metric_unit[64];
-  const char *unit = member_text(metric, "unit");
-  snprintf(metric_unit, sizeof metric_unit, "%s%s%s", member_text(metric, "id"), *unit ? ", " : "",
-           unit);
-  snprintf(ratio, sizeof ratio, "%.3f [%.3f, %.3f]", judged->ratio.median, judged->ratio.low,
-           judged->ratio.high);
-  printf("%-16s %-20s %-14s %12s %12s  %-24s %s", member_text(figure, "point"),
-         member_text(figure, "contestant"), metric_unit, number_text(before, judged->before),
-         number_text(now, judged->now), isnan(judged->ratio.median) ? "-" : ratio,
-         judgement_text(judged->judgement));
-  if (judged->judgement == JUDGED_SAME && estimate_resolved(judged->ratio)) {
-    if (isnan(judged->resolution))
-      printf(" (no A/A to tell it from noise)");
-    else
-      printf(" (within the A/A resolution, %.1f %%)", (judged->resolution - 1) * 100);
-  }
-  putchar('\n');
-}
-
-static void print_missing(const json_t *figure, const char *where) {
-  printf("%-16s %-20s %-14s only in %s\n", member_text(figure, "point"),
-         member_text(figure, "contestant"), member_text(figure, "metric"), where);
-}
 
 /* ---- one experiment -------------------------------------------------------------------------- */
 
@@ -106,12 +44,10 @@ static const json_t *failure_of(const json_t *experiment, const json_t *figure) 
 static void report_missing(struct comparison *comparison, const json_t *figure) {
   const json_t *failure = failure_of(comparison->now, figure);
   if (!failure) {
-    print_missing(figure, "OLD");
+    compare_put_missing(&comparison->table, figure, "OLD");
     return;
   }
-  printf("%-16s %-20s %-14s regression: fails in NEW: %s\n", member_text(figure, "point"),
-         member_text(figure, "contestant"), member_text(figure, "metric"),
-         member_text(failure, "reason"));
+  compare_put_failing(&comparison->table, figure, failure);
   comparison->newly_fails++;
 }
 
@@ -136,7 +72,7 @@ static int compare_figure(struct comparison *comparison, const json_t *before,
                     comparison->seed, &judged);
   if (!error) {
     comparison->judged[judged.judgement]++;
-    print_row(before, metric, &judged);
+    compare_put_row(&comparison->table, before, metric, &judged);
   }
   return error;
 }
@@ -153,7 +89,7 @@ static int compare_figures(struct comparison *comparison) {
   const json_t *before = json_object_get(comparison->before, "figures");
   const json_t *now = json_object_get(comparison->now, "figures");
   int error = 0;
-  print_head(comparison->before);
+  compare_put_head(&comparison->table, comparison->before);
   for (size_t i = 0; !error && i < json_array_size(before); i++) {
     const json_t *figure = json_array_get(before, i);
     const json_t *metric = judged_metric(comparison->before, figure);
@@ -164,7 +100,7 @@ static int compare_figures(struct comparison *comparison) {
     const json_t *figure = json_array_get(now, i);
     if (judged_metric(comparison->now, figure) && values_present(figure) > 0 &&
         values_present(find_like(before, figure, figure_keys)) == 0)
-      print_missing(figure, "NEW");
+      compare_put_missing(&comparison->table, figure, "NEW");
   }
   return error;
 }
@@ -190,15 +126,14 @@ static int compare_experiment(struct comparison *comparison) {
   const char *parameter = other_parameter(comparison->before, comparison->now);
   if (!parameter)
     return compare_figures(comparison);
-  printf("\n%s%s%s\nnot compared: measured with another %s\n", cli_bold(),
-         member_text(comparison->before, "title"), cli_plain(), parameter);
+  compare_put_other_parameter(&comparison->table, comparison->before, parameter);
   return 0;
 }
 
-/* ---- two documents ----------------------------------------------------------------------------
- */
+/* ---- two documents -------------------------------------------------------------------------- */
 
-static int print_environments(const json_t *before, const json_t *now) {
+static int print_environments(struct compare_table *table, const json_t *before,
+                              const json_t *now) {
   const json_t *const both[] = {json_object_get(before, "environment"),
                                 json_object_get(now, "environment")};
   json_t *differences = environments_differences(both, 2);
@@ -209,21 +144,19 @@ static int print_environments(const json_t *before, const json_t *now) {
   for (size_t i = 0; i < json_array_size(differences); i++) {
     const json_t *difference = json_array_get(differences, i);
     const json_t *values = json_object_get(difference, "values");
-    char *from = environment_value_text(json_array_get(values, 0));
-    char *to = environment_value_text(json_array_get(values, 1));
-    printf("  %s: %s, now %s\n", member_text(difference, "member"), from ? from : "", to ? to : "");
-    free(from);
-    free(to);
+    compare_put_difference(table, member_text(difference, "member"), json_array_get(values, 0),
+                           json_array_get(values, 1));
   }
   json_decref(differences);
   return 0;
 }
 
-static void print_only_in(const json_t *experiments, const json_t *others, const char *where) {
+static void print_only_in(struct compare_table *table, const json_t *experiments,
+                          const json_t *others, const char *where) {
   for (size_t i = 0; i < json_array_size(experiments); i++) {
     const json_t *experiment = json_array_get(experiments, i);
     if (!find_named(others, "name", member_text(experiment, "name")))
-      printf("\nexperiment %s: only in %s\n", member_text(experiment, "name"), where);
+      compare_put_only_in(table, experiment, where);
   }
 }
 
@@ -236,12 +169,14 @@ static size_t print_summary(const struct comparison *comparison) {
 }
 
 static int compare(const json_t *before, const json_t *now) {
-  struct comparison comparison = {.seed =
-                                      (uint64_t)json_integer_value(json_object_get(now, "seed"))};
+  struct comparison comparison = {
+      .table.line.to = stdout,
+      .seed = (uint64_t)json_integer_value(json_object_get(now, "seed")),
+  };
   const json_t *old_experiments = json_object_get(before, "experiments");
   const json_t *new_experiments = json_object_get(now, "experiments");
 
-  int error = print_environments(before, now);
+  int error = print_environments(&comparison.table, before, now);
   for (size_t i = 0; !error && i < json_array_size(old_experiments); i++) {
     comparison.before = json_array_get(old_experiments, i);
     comparison.now = find_named(new_experiments, "name", member_text(comparison.before, "name"));
@@ -252,8 +187,8 @@ static int compare(const json_t *before, const json_t *now) {
     complain("cannot compare: no memory");
     return EXIT_TROUBLE;
   }
-  print_only_in(old_experiments, new_experiments, "OLD");
-  print_only_in(new_experiments, old_experiments, "NEW");
+  print_only_in(&comparison.table, old_experiments, new_experiments, "OLD");
+  print_only_in(&comparison.table, new_experiments, old_experiments, "NEW");
   size_t regressions = print_summary(&comparison);
   int failed = cli_finish_stdout();
   return regressions > 0 ? EXIT_TROUBLE : failed;

@@ -52,6 +52,19 @@ TEST(2, "what rounds up to the next power of ten has no digit more") {
   shows(0.09996, "0.100");
 }
 
+TEST(2, "as many digits as are asked for, where figures are compared one by one") {
+  static const struct {
+    double value;
+    const char *expected;
+  } of_four[] = {{331, "331.0"},    {332.04, "332.0"},   {1003, "1,003"},   {12345, "12,350"},
+                 {1.0031, "1.003"}, {0.98768, "0.9877"}, {9.9996, "10.00"}, {-4.5, "-4.500"}};
+  for (size_t i = 0; i < sizeof of_four / sizeof *of_four; i++) {
+    char text[QUANTITY_SIZE];
+    NOTE("%.17g is %s", of_four[i].value, digits_text(text, of_four[i].value, 4));
+    CHECK(strcmp(text, of_four[i].expected) == 0);
+  }
+}
+
 TEST(3, "what is not there is a dash; what is out of reach still fits") {
   shows(NAN, "-");
   shows(INFINITY, "-");

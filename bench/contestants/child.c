@@ -15,6 +15,7 @@
 
 #include "../../src/programs/cpus.h"
 #include "../interrupt.h"
+#include "../parent.h"
 
 enum {
   CHUNK = 4096,
@@ -37,7 +38,7 @@ static void close_on_exec(int fd) {
 static int prepare(int cpu, const struct server_limits *limits, int output, pid_t parent) {
   int null = open("/dev/null", O_RDONLY);
   unsigned short number = (unsigned short)cpu;
-  child_die_with(parent);
+  end_with_parent(parent);
   setpgid(0, 0);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
       dup2(output, STDERR_FILENO) < 0)

@@ -53,9 +53,6 @@ uint64_t monotonic_ns(void);
 
 /* ---- what differs between systems: child_linux.c, child_none.c --------------------- */
 
-/* In a child: be killed when `parent` is gone. */
-void child_die_with(pid_t parent);
-
 /* RLIMIT_SIGPENDING of this process. 0, -errno; -ENOSYS: this system has no such limit. */
 int child_limit_signals(uint64_t count);
 

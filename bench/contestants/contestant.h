@@ -114,9 +114,6 @@ bool server_dies(struct server_process *process, uint64_t patience_ns, char *sai
 /* End it in order and collect its last words (ours: the summary, "… overflows=3 …"). */
 void server_stop(struct server_process *process, char *said, size_t said_size);
 
-/* CPU time of a process, all threads, user and system, in ns: clock_getcpuclockid(3). -ESRCH. */
-int process_cpu_ns(pid_t pid, uint64_t *ret);
-
 /* A counter of our server's summary in what it said: "overflows". False: not there. */
 bool said_counter(const char *said, const char *name, uint64_t *ret);
 

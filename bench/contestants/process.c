@@ -140,19 +140,7 @@ void server_stop(struct server_process *process, char *said, size_t said_size) {
     end(process, SIGTERM, said, said_size);
 }
 
-/* ---- what it used ------------------------------------------------------------------ */
-
-int process_cpu_ns(pid_t pid, uint64_t *ret) {
-  clockid_t clock;
-  struct timespec used;
-  int error = clock_getcpuclockid(pid, &clock);
-  if (error)
-    return -error;
-  if (clock_gettime(clock, &used) < 0)
-    return -errno;
-  *ret = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
-  return 0;
-}
+/* ---- what it counted --------------------------------------------------------------- */
 
 bool said_counter(const char *said, const char *name, uint64_t *ret) {
   char wanted[64];

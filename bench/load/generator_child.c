@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../parent.h"
 #include "generator_internal.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -231,7 +232,7 @@ static int reap(pid_t child) {
 static pid_t start(int pipe_ends[2], const struct generator_options *options, int server) {
   pid_t parent = getpid(), child = fork();
   if (child == 0) {
-    generator__end_with(parent);
+    end_with_parent(parent);
     close(pipe_ends[0]);
     be_child(pipe_ends[1], options, server);
   }

@@ -15,8 +15,6 @@
 #ifndef BENCH_GENERATOR_INTERNAL_H
 #define BENCH_GENERATOR_INTERNAL_H
 
-#include <sys/types.h>
-
 #include "../../src/programs/address.h"
 #include "flight.h"
 #include "generator.h"
@@ -173,7 +171,5 @@ void generator__sweep(struct generator *generator);
 int generator__spread_source(int fd, unsigned counter);
 /* A sleep of this thread ends as exactly as the kernel can. Returns what to give to put back. */
 unsigned long generator__exact_sleep(unsigned long slack_ns);
-/* In a child: end when the parent does. */
-void generator__end_with(pid_t parent);
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* generator_linux.c - source addresses, timer slack and the parent's death, as Linux has them. */
+/* generator_linux.c - source addresses and timer slack, as Linux has them. */
 #include <errno.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "generator_internal.h"
 
@@ -35,10 +32,4 @@ unsigned long generator__exact_sleep(unsigned long slack_ns) {
   int before = prctl(PR_GET_TIMERSLACK);
   prctl(PR_SET_TIMERSLACK, slack_ns);
   return before > 0 ? (unsigned long)before : 0; /* 0: the thread's default */
-}
-
-void generator__end_with(pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) /* it died before we asked */
-    _exit(EXIT_FAILURE);
 }

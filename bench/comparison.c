@@ -79,6 +79,8 @@ static int measure(struct grid *grid, size_t point, size_t slot, struct sample *
     return -EINTR;
   if (error == 0)
     return keep(grid, point, slot, sample);
+  if (!*sample->reason)
+    snprintf(sample->reason, sizeof sample->reason, "%s", strerror(-error));
   if (error != -EAGAIN && ++cell->failures == GIVE_UP_AFTER) {
     size_t used = strlen(sample->reason);
     snprintf(sample->reason + used, sizeof sample->reason - used,

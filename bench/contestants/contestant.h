@@ -114,7 +114,4 @@ bool server_dies(struct server_process *process, uint64_t patience_ns, char *sai
 /* End it in order and collect its last words (ours: the summary, "… overflows=3 …"). */
 void server_stop(struct server_process *process, char *said, size_t said_size);
 
-/* A counter of our server's summary in what it said: "overflows". False: not there. */
-bool said_counter(const char *said, const char *name, uint64_t *ret);
-
 #endif

@@ -12,26 +12,12 @@
 #include "../interrupt.h"
 #include "child.h"
 #include "contestant.h"
+#include "words.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
 static const uint64_t start_patience_ns = 20 * SECOND_NS; /* valgrind is slow to begin */
 static const uint64_t stop_patience_ns = 5 * SECOND_NS;
-
-/* The last that was said, as far as there is room: the end tells more than the beginning. */
-static void keep_end(const struct text *text, char *said, size_t room) {
-  size_t size = text->size;
-  const char *from = text->at ? text->at : "";
-  if (size >= room)
-    from += size - (room - 1);
-  snprintf(said, room, "%s", from);
-}
-
-static void add_line(char *said, size_t room, const char *line) {
-  size_t used = strlen(said);
-  const char *before = used && said[used - 1] != '\n' ? "\n" : "";
-  snprintf(said + used, room - used, "%s%s", before, line);
-}
 
 /* ---- where it listens -------------------------------------------------------------- */
 
@@ -56,12 +42,12 @@ static int refuse_start(struct child *child, struct text *text, int error, char 
   char how[96], line[160];
   int status = child_end(child, error == -EPIPE ? 0 : SIGKILL, text, SECOND_NS);
   child_describe_end(status, how, sizeof how);
-  keep_end(text, said, room);
+  words_keep_end(text->at, said, room);
   if (error == -EPIPE)
     snprintf(line, sizeof line, "(ended before it listened: %s)", how);
   else
     snprintf(line, sizeof line, "(did not listen: %s)", strerror(-error));
-  add_line(said, room, line);
+  words_add_line(said, room, line);
   return error == -EPIPE ? -ECHILD : error;
 }
 
@@ -103,7 +89,7 @@ static int end(struct server_process *process, int signo, char *said, size_t roo
   struct child child = {.pid = process->pid, .output = process->errors};
   struct text text = {.at = NULL};
   int status = child_end(&child, signo, &text, stop_patience_ns);
-  keep_end(&text, said, room);
+  words_keep_end(text.at, said, room);
   free(text.at);
   process->pid = -1;
   return status;
@@ -118,7 +104,7 @@ bool server_alive(struct server_process *process, char *said, size_t said_size) 
     return true;
   child_describe_end(end(process, 0, said, said_size), how, sizeof how);
   snprintf(line, sizeof line, "(%s)", how);
-  add_line(said, said_size, line);
+  words_add_line(said, said_size, line);
   return false;
 }
 
@@ -138,14 +124,4 @@ void server_stop(struct server_process *process, char *said, size_t said_size) {
   *said = '\0';
   if (process->pid > 0)
     end(process, SIGTERM, said, said_size);
-}
-
-/* ---- what it counted --------------------------------------------------------------- */
-
-bool said_counter(const char *said, const char *name, uint64_t *ret) {
-  char wanted[64];
-  snprintf(wanted, sizeof wanted, " %s=", name);
-  const char *summary = strstr(said, "summary");
-  const char *at = summary ? strstr(summary, wanted) : NULL;
-  return at && sscanf(at + strlen(wanted), "%" SCNu64, ret) == 1;
 }

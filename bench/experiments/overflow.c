@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../contestants/words.h"
 #include "../environment.h"
 #include "echo.h"
 
@@ -63,7 +64,7 @@ static size_t points(struct bench *bench, struct point *ret) {
 
 static void fill_counter(const char *said, const char *name, double *value) {
   uint64_t count;
-  if (said_counter(said, name, &count))
+  if (words_counter(said, name, &count))
     *value = (double)count;
 }
 

@@ -44,7 +44,4 @@ int sockperf_run(const struct sockperf_options *options, struct sockperf_result 
  * what sockperf 3 prints, see `reason`. */
 int sockperf_parse(const char *text, struct sockperf_result *ret, char *reason, size_t reason_size);
 
-/* Its complaint, where it has one; `ret_size` bytes of `text`, without the newline. */
-const char *sockperf_last_line(const char *text, size_t *ret_size);
-
 #endif

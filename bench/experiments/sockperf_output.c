@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../contestants/words.h"
 #include "sockperf.h"
 
 static bool find_count(const char *text, const char *before, uint64_t *ret) {
@@ -32,20 +33,9 @@ static bool find_percentile(const char *text, const char *which, double *ret) {
   return true;
 }
 
-const char *sockperf_last_line(const char *text, size_t *ret_size) {
-  size_t size = strlen(text);
-  while (size > 0 && text[size - 1] == '\n')
-    size--;
-  const char *line = text + size;
-  while (line > text && line[-1] != '\n')
-    line--;
-  *ret_size = (size_t)(text + size - line);
-  return line;
-}
-
 static void refuse(const char *text, char *reason, size_t reason_size) {
   size_t size;
-  const char *line = sockperf_last_line(text, &size);
+  const char *line = words_last_line(text, &size);
   snprintf(reason, reason_size, "sockperf printed no percentiles that can be read here, but: %.*s",
            (int)size, line);
 }

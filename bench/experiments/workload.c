@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../contestants/programs.h"
+#include "../contestants/words.h"
 
 static const uint64_t patience_ns = UINT64_C(120000000000);
 
@@ -150,17 +151,25 @@ static void take_histogram(const char *text, struct sample *sample) {
   json_decref(json);
 }
 
+/* How it ended, and what it said of that. */
+static void explain(int status, struct sample *sample) {
+  char how[96];
+  size_t size;
+  const char *line = words_last_line(sample->said, &size);
+  child_describe_end(status, how, sizeof how);
+  snprintf(sample->reason, sizeof sample->reason, "it failed (%s)%s%.*s", how, size ? ": " : "",
+           (int)size, line);
+}
+
 static int judge(int error, int status, const struct text *text, struct sample *sample,
                  struct workload_result *ret) {
-  char how[96];
-  child_describe_end(status, how, sizeof how);
-  snprintf(sample->said, sizeof sample->said, "%s", text->at ? text->at : "");
+  words_keep_end(text->at, sample->said, sizeof sample->said);
   if (error == -EINTR)
     return error;
   if (error)
     snprintf(sample->reason, sizeof sample->reason, "it did not end: %s", strerror(-error));
   else if (status != 0)
-    snprintf(sample->reason, sizeof sample->reason, "it failed: %s", how);
+    explain(status, sample);
   else if (!text->at || !parse_counts(text->at, ret))
     snprintf(sample->reason, sizeof sample->reason, "it did not say operations=N ns=N cpu_ns=N");
   else

@@ -73,20 +73,6 @@ TEST(3, "what is cut short or something else is no result") {
   CHECK(strstr(reason, "No messages were received"));
 }
 
-TEST(4, "its last line, however the text ends") {
-  static const char *const texts[] = {"one\ntwo", "one\ntwo\n", "two\n\n", "two"};
-  size_t size;
-  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-    const char *line = sockperf_last_line(texts[i], &size);
-    CHECK_IS(size, ==, 3);
-    CHECK(strncmp(line, "two", 3) == 0);
-  }
-  sockperf_last_line("", &size);
-  CHECK_IS(size, ==, 0);
-  sockperf_last_line("\n\n", &size);
-  CHECK_IS(size, ==, 0);
-}
-
 int main(int argc, char **argv) {
   return tap_main(argc, argv, false);
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The lab's command line and engine, from outside: what it refuses, what a run writes, and that
-nothing of it stays behind. No case judges a timing."""
+"""The lab's engine, from outside: what a run writes, what goes wrong in one, and that nothing of it
+stays behind. No case judges a timing."""
 import fcntl
 import json
 import math
@@ -14,39 +14,11 @@ import statistics
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 
-from harness import (BUILD, DEADLINE, SERVER, Output, case, check, equal, main, need_descriptors,
-                     run, skip, wait_until)
-
-BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
-TINY = ["--rounds=2", "--duration=0.2", "--warmup=0.02", "--connections=1", "--protocol=tcp"]
-EXPERIMENTS = ["latency", "load", "idle", "churn", "ring", "cascade", "timers", "handlers", "wake",
-               "overflow", "count"]
-
-folder = tempfile.TemporaryDirectory()
-
-
-def file(name):
-    return os.path.join(folder.name, name)
-
-
-def written(name, text):
-    with open(file(name), "w") as to:
-        to.write(text)
-    return file(name)
-
-
-def measured(*options, code=0, program=BENCH):
-    """Run it with --json; the document and what was printed."""
-    path = file("result.json")
-    if os.path.exists(path):
-        os.unlink(path)
-    got, out, err = run(program, *options, "--json=" + path)
-    equal(got, code, "exit code; it said %r" % err[-400:])
-    with open(path) as source:
-        return json.load(source), out.decode(), err.decode()
+from harness import (DEADLINE, SERVER, Output, case, check, equal, main, need_descriptors, run, skip,
+                     wait_until)
+from lab import BENCH, TINY, beside_a_fake, check_experiment, check_types, file, measured, medians
 
 
 class OnTerminal:
@@ -97,217 +69,7 @@ def gone(pid):
         return True
 
 
-# ---- help ------------------------------------------------------------------------------------
-
-
-@case("--help names every option, experiment and exit status")
-def _():
-    code, _, err = run(BENCH, "--no-such-option")
-    equal(code, 2, "exit code of an unknown option")
-    options = re.findall(r"--[a-z-]+", err.decode().split("allowed are", 1)[1])
-    check(len(options) > 15, "it names its options: %r" % err)
-    code, out, err = run(BENCH, "--help")
-    equal((code, err), (0, b""), "exit code and stderr of --help")
-    text = out.decode()
-    for option in options:
-        check(re.search(r"(?m)^  %s\b" % option, text), "--help explains %s" % option)
-    for name in EXPERIMENTS + ["quick", "all", "list", "merge", "compare", "report", "against"]:
-        check(re.search(r"\b%s\b" % name, text), "--help names %s" % name)
-    check("Exit status: 0" in text, "--help tells the exit status")
-    check(not [line for line in text.split("\n") if len(line) > 100], "no line is too long")
-
-
-@case("--help of an experiment says what it re-does, its method, points and metrics")
-def _():
-    for name in EXPERIMENTS:
-        code, out, err = run(BENCH, name, "--help")
-        equal(code, 0, "exit code of %s --help (%r)" % (name, err))
-        text = out.decode()
-        check(text.startswith(name + " - "), "%s: its title comes first" % name)
-        for heading in ("RE-DOES", "METHOD, AND HOW TO READ IT", "POINTS", "METRICS"):
-            found = re.search(r"(?m)^%s\n  \S" % heading, text)
-            check(found, "%s --help has something under %s" % (name, heading))
-        equal(err, b"", "stderr of %s --help" % name)
-
-
-@case("bench against has a command line of its own")
-def _():
-    code, out, _ = run(BENCH, "against", "--help")
-    equal(code, 0, "exit code of against --help")
-    check(out.startswith(b"bench against "), "its name: %r" % out[:60])
-    code, _, err = run(BENCH, "against")
-    equal((code, err[:15]), (2, b"bench against: "), "what it says without a server")
-
-
-@case("--version, and list with a reason for whoever is not there")
-def _():
-    code, out, _ = run(BENCH, "--version")
-    equal(code, 0, "exit code")
-    check(re.fullmatch(rb"bench \d+\.\d+\.\d+\n", out), "a version: %r" % out)
-    code, out, _ = run(BENCH, "list")
-    equal(code, 0, "exit code of list")
-    rows = dict(re.findall(r"(?m)^(\S+) +tcp\S* +(yes|no: .+)$", out.decode()))
-    _, backends, _ = run(SERVER, "--list-backends")
-    for line in backends.decode().splitlines()[1:]:
-        name = line.split()[0]
-        check(name in rows, "%s is a contestant" % name)
-        equal(rows[name] == "yes", " available" in line, "%s is available" % name)
-    for peer in ("epoll", "liburing", "event", "bufferevent", "libev", "libuv"):
-        check("peer:" + peer in rows, "peer:%s is listed" % peer)
-
-
-# ---- what it refuses --------------------------------------------------------------------------
-
-REFUSED = [
-    (2, [], "say what to measure"),
-    (2, ["nosuch"], "nosuch: there is no such experiment; there are latency, "),
-    (2, ["latency", "nosuch"], "nosuch: there is no such experiment"),
-    (2, ["latency", "--contestants=nosuch"], "--contestants=nosuch: there is no such contestant"),
-    (2, ["latency", "--contestants=peer:nosuch"], "there is no such contestant"),
-    (2, ["latency", "--contestants=epoll,"], "there is no such contestant"),
-    (2, ["latency", "--contestants=poll+nosuch=1"], "unknown option --nosuch=1"),
-    (2, ["latency", "--contestants=poll+spin=x"], "--spin=x: must be a number"),
-    (2, ["latency", "--contestants=poll+port=1"], "--port is not for contestants"),
-    (2, ["latency", "--contestants=poll", "--baseline=select"], "is not one of the contestants"),
-    (2, ["load", "--rate=0"], "a rate of 0 would send nothing"),
-    (2, ["load", "--rate=-5"], "--rate=-5: must be requests a second"),
-    (2, ["load", "--rate=10,,20"], "--rate=10,,20: must be"),
-    (2, ["load", "--rate=1e3"], "--rate=1e3: must be"),
-    (2, ["load", "--rate=nan"], "--rate=nan: must be"),
-    (2, ["latency", "--connections=0"], "--connections=0: must be whole numbers from 1"),
-    (2, ["latency", "--connections=1.5"], "--connections=1.5: must be whole numbers"),
-    (2, ["idle", "--idle=some"], "--idle=some: must be whole numbers from 0"),
-    (2, ["latency", "--rounds=0"], "--rounds=0: must be a number from 1"),
-    (2, ["latency", "--duration=0"], "--duration=0: must be seconds from"),
-    (2, ["latency", "--size=3"], "--size=3: must be a number from 16"),
-    (2, ["latency", "--protocol=sctp"], "--protocol=sctp: must be tcp, udp or both"),
-    (2, ["latency", "--cpu=0"], "--cpu=0: must be two numbers of processors"),
-    (2, ["merge", "one.json"], "merge: name two results at least"),
-    (2, ["compare", "one.json"], "compare: name two results"),
-    (2, ["report"], "report: name one result"),
-    (2, ["list", "more"], "list: takes no further names"),
-    (1, ["report", "/nonexistent/a.json"], "/nonexistent/a.json: cannot read it"),
-    (1, ["latency", "--json=/nonexistent/a.json"], "cannot write /nonexistent/a.json"),
-    (1, ["latency", "--csv=/nonexistent/a.csv"], "cannot write /nonexistent/a.csv"),
-    (1, ["latency", "--html=/nonexistent/a.html"], "cannot write /nonexistent/a.html"),
-    (1, ["latency", "--hgrm=/nonexistent/a/b"], "cannot write into /nonexistent/a/b"),
-    (1, ["latency", "--connections=9999999"], "more than a process may have here"),
-    (1, ["idle", "--idle=9999999"], "more than a process may have here"),
-]
-
-
-def refused(code, arguments, line):
-    got, out, err = run(BENCH, *(arguments + ["--quiet"]))
-    text = err.decode()
-    equal((got, out), (code, b""), "exit code and stdout of %s (%r)" % (arguments, text))
-    check(line in text, "%s says %r, not %r" % (arguments, line, text))
-    check(text.startswith("bench: ") and text.count("\n") == 1,
-          "%s says one line: %r" % (arguments, text))
-
-
-@case("what is wrong is refused in one line, before anything is measured")
-def _():
-    for code, arguments, line in REFUSED:
-        refused(code, arguments, line)
-
-
-@case("files that are not results of this version are refused in one line")
-def _():
-    good = '{"format": "ioloop-bench", "version": %s, "experiments": [], "environment": {}}'
-    for text, line in ((good % 99, "is of version 99, this bench reads version 1"),
-                       ('{"format": "ioloop-bench"}', "is of version (none)"),
-                       ('{"format": "other", "version": 1}', "is not a result of bench"),
-                       ("[1, 2]", "is not a result of bench"),
-                       ("{", "is not JSON"),
-                       ('{"format": "ioloop-bench", "version": 1}', "is not a whole result")):
-        path = written("bad.json", text)
-        refused(1, ["report", path], path + ": " + line)
-        refused(1, ["compare", path, path], line)
-
-
-@case("a port that somebody has is refused in one line")
-def _():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        port = sock.getsockname()[1]
-        refused(1, ["latency", "--port=%d" % port], "--port=%d: cannot be used" % port)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-        refused(1, ["latency", "--port=%d" % port, "--protocol=udp"], "cannot be used")
-
-
 # ---- what a run writes -------------------------------------------------------------------------
-
-TYPES = {
-    "document": {"format": str, "version": int, "created": str, "command": list, "seed": int,
-                 "interrupted": bool, "environment": dict, "experiments": list},
-    "environment": {"kernel": str, "machine": str, "cpu": (str, None), "mitigations": dict,
-                    "governor": (str, None), "hypervisor": bool, "cores": int,
-                    "memory_bytes": int, "pinning": dict, "ioloop": str, "compiler": str,
-                    "flags": str, "libraries": dict, "limits": dict},
-    "experiment": {"name": str, "title": str, "redoes": str, "method": str, "parameters": dict,
-                   "baseline": str, "contestants": list, "absent": list, "x_axis": (dict, None),
-                   "points": list, "metrics": list, "figures": list, "resolution": list,
-                   "histograms": list, "failures": list},
-    "point": {"id": str, "label": str, "group": str, "x": (float, int, None)},
-    "metric": {"id": str, "label": str, "unit": str, "better": str, "primary": bool},
-    "figure": {"contestant": str, "point": str, "metric": str, "values": list,
-               "median": (float, int), "low": (float, int), "high": (float, int),
-               "ratio": (dict, None)},
-    "ratio": {"median": (float, int), "low": (float, int), "high": (float, int), "resolved": bool},
-    "resolution": {"point": str, "metric": str, "values": list, "ratio": (dict, None)},
-    "failure": {"contestant": str, "point": str, "round": int, "reason": str, "said": str,
-                "invalid": bool},
-    "histogram": {"digits": int, "count": int, "min": int, "max": int, "sum": (float, int),
-                  "sum_squares": (float, int), "counts": list},
-}
-
-
-def check_types(what, thing):
-    equal(sorted(thing), sorted(TYPES[what]), "members of a %s" % what)
-    for member, types in TYPES[what].items():
-        types = types if isinstance(types, tuple) else (types,)
-        value = thing[member]
-        good = any(value is None if one is None else type(value) is one for one in types)
-        check(good, "%s.%s is %r" % (what, member, value))
-
-
-def check_experiment(experiment):
-    check_types("experiment", experiment)
-    points = [point["id"] for point in experiment["points"]]
-    metrics = [metric["id"] for metric in experiment["metrics"]]
-    equal(len(set(points)), len(points), "different ids of points")
-    for point in experiment["points"]:
-        check_types("point", point)
-    for metric in experiment["metrics"]:
-        check_types("metric", metric)
-        check(metric["better"] in ("lower", "higher", ""), "better is %r" % metric["better"])
-    baseline = {(f["point"], f["metric"]): f["values"] for f in experiment["figures"]
-                if f["contestant"] == experiment["baseline"]}
-    for figure in experiment["figures"]:
-        check_types("figure", figure)
-        check(figure["contestant"] in experiment["contestants"], "a contestant that took part")
-        check(figure["point"] in points and figure["metric"] in metrics, "a point and a metric")
-        check(figure["low"] <= figure["median"] <= figure["high"], "%r is in order" % figure)
-        equal(len(figure["values"]), experiment["parameters"]["rounds"], "values")
-        base = baseline.get((figure["point"], figure["metric"]), [])
-        if figure["contestant"] == experiment["baseline"] or not any(base):
-            equal(figure["ratio"], None, "the ratio of the baseline, or to nothing")
-        elif all(base) and None not in figure["values"]:
-            check(figure["ratio"], "%r has a ratio" % figure)
-        if figure["ratio"]:
-            check_types("ratio", figure["ratio"])
-    for resolution in experiment["resolution"]:
-        check_types("resolution", resolution)
-    for failure in experiment["failures"]:
-        check_types("failure", failure)
-    for entry in experiment["histograms"]:
-        check_types("histogram", entry["histogram"])
-        equal(sum(n for _, n in entry["histogram"]["counts"]), entry["histogram"]["count"],
-              "the counts of a histogram")
-
 
 @case("a tiny run writes what docs/bench-schema.md says, and prints a table")
 def _():
@@ -449,11 +211,6 @@ def beside_workloads():
     return bench
 
 
-def medians(experiment, metric):
-    return {(f["contestant"], f["point"]): f["median"] for f in experiment["figures"]
-            if f["metric"] == metric}
-
-
 @case("workloads: time is what they say, over their operations, against epoll by hand")
 def _():
     bench = beside_workloads()
@@ -584,18 +341,6 @@ with socket.create_server(("127.0.0.1", int(sys.argv[2]))) as server:
 """
 
 
-def beside_a_fake(name, text):
-    """A folder with the lab, the server, and a fake of one peer."""
-    place = tempfile.mkdtemp(dir=folder.name)
-    shutil.copy(BENCH, os.path.join(place, "bench"))
-    os.symlink(os.path.abspath(SERVER), os.path.join(place, "server"))
-    path = os.path.join(place, name)
-    with open(path, "w") as to:
-        to.write(text)
-    os.chmod(path, 0o755)
-    return os.path.join(place, "bench")
-
-
 @case("a contestant that dies in the run is reported with its last words, the others go on")
 def _():
     bench = beside_a_fake("bench-peer-epoll", FAKE % sys.executable)
@@ -679,5 +424,4 @@ def _():
     equal(run(BENCH, "compare", paths[0], paths[0])[0], 0, "exit code of compare")
 
 
-if __name__ == "__main__":
-    main()
+main()

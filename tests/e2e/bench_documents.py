@@ -216,5 +216,39 @@ def document(seed=20261124):
     }
 
 
+HOSTILE = ["<script>alert(1)</script>", '" onmouseover="alert(1)', "' onfocus='alert(1)",
+           "</td></table><h1>owned", "a' ; system(\"touch pwned\") ; '", "`touch pwned`",
+           "two\nlines", "\x1b[31mred\x07", "\u202eright to left", "&lt;&amp;", "%s%n%d", "$d0 @x",
+           "-->", "]]>", "{/Symbol a}_b^c", "ünïcødé"]
+
+
+def hostile_document():
+    """The same, with names and words of people who mean harm."""
+    names = dict(zip(CONTESTANTS, HOSTILE))
+
+    def change(value):
+        if isinstance(value, dict):
+            return {k: change(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [change(v) for v in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    changed = change(document())
+    one = changed["experiments"][0]
+    for key in ("title", "redoes", "method"):
+        one[key] = HOSTILE[0] + HOSTILE[1]
+    one["failures"][0]["said"] = "".join(HOSTILE)
+    one["failures"][0]["reason"] = HOSTILE[0]
+    one["absent"][0] = {"contestant": HOSTILE[3], "reason": HOSTILE[1]}
+    one["points"][0]["label"], one["points"][1]["group"] = HOSTILE[0], HOSTILE[4]
+    one["metrics"][0]["label"], one["metrics"][0]["unit"] = HOSTILE[3], HOSTILE[0]
+    changed["experiments"][1]["x_axis"]["label"] = HOSTILE[4]
+    changed["environment"]["cpu"] = HOSTILE[0]
+    changed["environment"]["mitigations"] = {HOSTILE[0]: HOSTILE[1]}
+    changed["command"] = ["bench", HOSTILE[0], HOSTILE[4]]
+    changed["created"] = HOSTILE[1]
+    return changed
+
+
 if __name__ == "__main__":
     json.dump(document(), sys.stdout, indent=1)

@@ -1,41 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The reports that `bench report` makes of a result: the table on the terminal, and the page."""
-import fcntl
+"""The page that `bench report --html` makes of an imagined result: its figures, its markup, its plots,
+and what Chromium makes of it."""
 import html.parser
 import json
 import math
 import os
-import pty
 import re
 import shutil
-import struct
 import subprocess
 import tempfile
-import termios
-import zlib
 
 import bench_documents
-from harness import BUILD, Output, Process, case, check, equal, main, run, skip
+from bench_documents import HOSTILE, hostile_document
+from harness import case, check, equal, main, run, skip
+from png import decode
+from reports import BENCH, DOCUMENT, path_of, save, shown_number
 
-BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
-ESCAPE = b"\x1b"
-
-
-# ---- making reports ------------------------------------------------------------------------
-
-folder = tempfile.TemporaryDirectory(prefix="ioloop-report-")
-DOCUMENT = bench_documents.document()
 pages = {}
-
-
-def path_of(name):
-    return os.path.join(folder.name, name)
-
-
-def save(document, name):
-    with open(path_of(name), "w", encoding="utf-8") as file:
-        json.dump(document, file)
-    return path_of(name)
 
 
 def page_of(document=None, name="imagined", env=None):
@@ -48,12 +29,6 @@ def page_of(document=None, name="imagined", env=None):
             text = file.read()
         pages[name] = (text, Page(text))
     return pages[name]
-
-
-def table_of(document, name="imagined", **more):
-    code, out, err = run(BENCH, "report", save(document, name + ".json"), **more)
-    equal((code, err), (0, b""), "exit code and stderr")
-    return out
 
 
 class Page(html.parser.HTMLParser):
@@ -106,10 +81,6 @@ def divisor(caption, unit):
     if unit == "ns":
         return PREFIXES[shown]
     return {"k": 1e3, "M": 1e6, "G": 1e9}.get(shown[:1] if shown not in (unit, "/s") else "", 1)
-
-
-def shown_number(text):
-    return float(text.replace(",", ""))
 
 
 def check_shown(cell, figure, unit):
@@ -264,41 +235,6 @@ def _():
         check(wanted in said, "%s is not in the page" % wanted)
 
 
-HOSTILE = ["<script>alert(1)</script>", '" onmouseover="alert(1)', "' onfocus='alert(1)",
-           "</td></table><h1>owned", "a' ; system(\"touch pwned\") ; '", "`touch pwned`",
-           "two\nlines", "\x1b[31mred\x07", "\u202eright to left", "&lt;&amp;", "%s%n%d", "$d0 @x",
-           "-->", "]]>", "{/Symbol a}_b^c", "ünïcødé"]
-
-
-def hostile_document():
-    text = json.dumps(DOCUMENT)
-    document = json.loads(text)
-    names = dict(zip(bench_documents.CONTESTANTS, HOSTILE))
-
-    def change(value):
-        if isinstance(value, dict):
-            return {k: change(v) for k, v in value.items()}
-        if isinstance(value, list):
-            return [change(v) for v in value]
-        return names.get(value, value) if isinstance(value, str) else value
-
-    document = change(document)
-    one = document["experiments"][0]
-    for key in ("title", "redoes", "method"):
-        one[key] = HOSTILE[0] + HOSTILE[1]
-    one["failures"][0]["said"] = "".join(HOSTILE)
-    one["failures"][0]["reason"] = HOSTILE[0]
-    one["absent"][0] = {"contestant": HOSTILE[3], "reason": HOSTILE[1]}
-    one["points"][0]["label"], one["points"][1]["group"] = HOSTILE[0], HOSTILE[4]
-    one["metrics"][0]["label"], one["metrics"][0]["unit"] = HOSTILE[3], HOSTILE[0]
-    document["experiments"][1]["x_axis"]["label"] = HOSTILE[4]
-    document["environment"]["cpu"] = HOSTILE[0]
-    document["environment"]["mitigations"] = {HOSTILE[0]: HOSTILE[1]}
-    document["command"] = ["bench", HOSTILE[0], HOSTILE[4]]
-    document["created"] = HOSTILE[1]
-    return document
-
-
 @case("page: names and stderr of contestants cannot pass for markup, nor for a script of gnuplot")
 def _():
     text, page = page_of(hostile_document(), "hostile")
@@ -437,51 +373,6 @@ def take_screenshot(page, target):
         return decode(file.read()) + (done.stdout.decode("utf-8", "replace"),)
 
 
-def chunks(png):
-    at = 8
-    while at < len(png):
-        size, kind = struct.unpack(">I4s", png[at:at + 8])
-        yield kind, png[at + 8:at + 8 + size]
-        at += size + 12
-
-
-def decode(png):
-    """An 8-bit RGB or RGBA image without interlacing, which is what screenshots are."""
-    equal(png[:8], b"\x89PNG\r\n\x1a\n", "the PNG's signature")
-    parts = list(chunks(png))
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[0][1])
-    check(depth == 8 and colour in (2, 6) and not interlaced, "a PNG of a kind that this cannot read")
-    size = 3 if colour == 2 else 4
-    data = zlib.decompress(b"".join(body for kind, body in parts if kind == b"IDAT"))
-    rows, before, stride = [], bytearray(width * size), width * size
-    for y in range(height):
-        line = bytearray(data[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
-        unfilter(data[y * (stride + 1)], line, before, size)
-        rows.append([bytes(line[x:x + 3]) for x in range(0, stride, size * 4)])  # every fourth pixel
-        before = line
-    return width, height, rows
-
-
-def unfilter(kind, line, before, size):
-    if kind == 1:
-        for i in range(size, len(line)):
-            line[i] = (line[i] + line[i - size]) & 255
-    elif kind == 2:
-        line[:] = bytes((a + b) & 255 for a, b in zip(line, before))
-    elif kind == 3:
-        for i in range(len(line)):
-            left = line[i - size] if i >= size else 0
-            line[i] = (line[i] + (left + before[i]) // 2) & 255
-    elif kind == 4:
-        for i in range(len(line)):
-            left, corner = (line[i - size], before[i - size]) if i >= size else (0, 0)
-            up = before[i]
-            guess = left + up - corner
-            a, b, c = abs(guess - left), abs(guess - up), abs(guess - corner)
-            best = left if a <= b and a <= c else up if b <= c else corner
-            line[i] = (line[i] + best) & 255
-
-
 @case("browser: Chromium opens it without a complaint, and each part of it at 1280 px shows something")
 def _():
     need("chromium", "gnuplot")
@@ -508,99 +399,6 @@ def _():
     seen = {pixel for row in rows for pixel in row}
     for name, colour in colours.items():
         check(bytes.fromhex(colour) in seen, "--%s (#%s) is nowhere" % (name, colour))
-
-
-# ---- the table -----------------------------------------------------------------------------
-
-
-def on_terminal(document, columns=80, env=None):
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    process = Process([BENCH, "report", save(document, "terminal.json")], stdout=slave,
-                      env=dict({"TERM": "xterm", "NO_COLOR": None}, **(env or {})))
-    os.close(slave)
-    output = Output(master)
-    equal(process.wait(), 0, "exit code")
-    return output.wait_end()
-
-
-@case("table: 80 columns where nobody says how many, and no line ends in blanks")
-def _():
-    for line in table_of(DOCUMENT).decode().split("\n"):
-        check(len(line) <= 80 or line.startswith(("again:", "  rtsig,", "  peer:libuv,")),
-              "%d columns: %r" % (len(line), line))
-        equal(line, line.rstrip(), "a line")
-
-
-@case("table: colours on a terminal only, and never with NO_COLOR or on a dumb one")
-def _():
-    check(ESCAPE not in table_of(DOCUMENT), "escape codes in a pipe")
-    coloured = on_terminal(DOCUMENT)
-    check(ESCAPE in coloured, "no colours on a terminal")
-    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        plain = on_terminal(DOCUMENT, env=env)
-        check(ESCAPE not in plain, "escape codes with %r" % env)
-        equal(plain.replace(b"\r", b""), re.sub(rb"\x1b\[\d*m", b"", coloured).replace(b"\r", b""),
-              "the table without its colours")
-
-
-@case("table: a wide terminal is used, with the ratios' intervals and its words written out")
-def _():
-    text = re.sub(r"\x1b\[\d*m", "", on_terminal(DOCUMENT, columns=200).decode())
-    check(re.search(r"(?m)^io_uring .*0\.9\d \[0\.\d\d, 0\.\d\d\]", text), "no intervals of ratios")
-    check(re.search(r"(?m)^epoll-et .* no difference resolved", text), "the words are not there")
-    check(max(len(line) for line in text.split("\r\n")) > 100, "it is not used")
-
-
-@case("table: each median of a primary metric is there, rounded; what is missing is a dash")
-def _():
-    text = table_of(DOCUMENT).decode()
-    sections = re.split(r"(?m)^(?=latency: |idle: |load: |count: )", text)[1:]
-    equal(len(sections), len(DOCUMENT["experiments"]), "experiments")
-    for experiment, section in zip(DOCUMENT["experiments"], sections):
-        numbers = [shown_number(n) for n in re.findall(r"(?<![\[\d.,])(\d[\d,]*(?:\.\d+)?) +±", section)]
-        medians = [f["median"] for f in experiment["figures"]
-                   if next(m for m in experiment["metrics"] if m["id"] == f["metric"])["primary"]
-                   and f["median"] is not None]
-        equal(len(numbers), len(medians), "medians in %s" % experiment["name"])
-        # Each median in one of the units that tables have.
-        left = sorted(medians)
-        for number in numbers:
-            near = [m for m in left if any(math.isclose(number * unit, m, rel_tol=0.00501)
-                                           for unit in (1, 1e3, 1e6))]
-            check(near, "%g is no figure of %s" % (number, experiment["name"]))
-    check(re.search(r"(?m)^rtsig .* -$", text), "a figure that is null is not a dash")
-    check("nan" not in text.lower() and "null" not in text, "a figure that is not there has a word")
-
-
-@case("table: the unresolved are '=', others have their ratio, the baseline has none")
-def _():
-    one = dict(DOCUMENT, experiments=[DOCUMENT["experiments"][3]])
-    rows = dict(re.findall(r"(?m)^(raw epoll|epoll|peer:\w+) +(\S.*)$",
-                           table_of(one, "one").decode().split("System calls")[0]))
-    equal(rows["raw epoll"].split(), ["212", "±0.0%"] * 3, "the baseline")
-    equal(rows["peer:libev"].split(), ["604", "±0.0%", "2.85"] * 3, "a contestant")
-    rest = table_of(one, "one").decode().split("System calls")[1]
-    check(re.search(r"(?m)^peer:libev +2\.02 +±0\.0% +=", rest), "no '=' where nothing is resolved")
-    check("(=: no difference resolved)" in table_of(one, "one").decode(), "'=' is not explained")
-
-
-@case("table: A/A, absent and failed contestants with their reasons, and how to run it again")
-def _():
-    text = table_of(DOCUMENT).decode()
-    for wanted in ("again (A/A)", "span 1", "kqueue: not compiled in: needs kqueue or libkqueue",
-                   "rtsig, udp-50, round 0, failed: the server died: killed by signal 6",
-                   "    | server: signal queue overflowed", '    | server: giving up <now> & "here"',
-                   "peer:libuv, tcp-50, round 0, invalid: the generator sent",
-                   "again: bench quick '--html=report of today.html' --seed=20261124"):
-        check(wanted in text, "%r is not there" % wanted)
-
-
-@case("table: hostile names neither steer the terminal nor break lines")
-def _():
-    text = table_of(hostile_document(), "hostile-table")
-    check(ESCAPE not in text and b"\x07" not in text and "\u202e".encode() not in text, "control characters")
-    check(b"two\\nlines" in text and b"\\x1b[31mred\\x07" in text, "they are not shown escaped")
 
 
 main()

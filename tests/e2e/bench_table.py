@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The table that `bench report` makes of an imagined result, and that of `bench compare`."""
+import fcntl
+import math
+import os
+import pty
+import re
+import struct
+import termios
+
+from bench_documents import hostile_document
+from harness import Output, Process, case, check, equal, main, run
+from reports import BENCH, DOCUMENT, ESCAPE, save, shown_number
+
+
+def table_of(document, name="imagined", **more):
+    code, out, err = run(BENCH, "report", save(document, name + ".json"), **more)
+    equal((code, err), (0, b""), "exit code and stderr")
+    return out
+
+
+# ---- the table -----------------------------------------------------------------------------
+
+
+def on_terminal(document, columns=80, env=None):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    process = Process([BENCH, "report", save(document, "terminal.json")], stdout=slave,
+                      env=dict({"TERM": "xterm", "NO_COLOR": None}, **(env or {})))
+    os.close(slave)
+    output = Output(master)
+    equal(process.wait(), 0, "exit code")
+    return output.wait_end()
+
+
+@case("table: 80 columns where nobody says how many, and no line ends in blanks")
+def _():
+    for line in table_of(DOCUMENT).decode().split("\n"):
+        check(len(line) <= 80 or line.startswith(("again:", "  rtsig,", "  peer:libuv,")),
+              "%d columns: %r" % (len(line), line))
+        equal(line, line.rstrip(), "a line")
+
+
+@case("table: colours on a terminal only, and never with NO_COLOR or on a dumb one")
+def _():
+    check(ESCAPE not in table_of(DOCUMENT), "escape codes in a pipe")
+    coloured = on_terminal(DOCUMENT)
+    check(ESCAPE in coloured, "no colours on a terminal")
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        plain = on_terminal(DOCUMENT, env=env)
+        check(ESCAPE not in plain, "escape codes with %r" % env)
+        equal(plain.replace(b"\r", b""), re.sub(rb"\x1b\[\d*m", b"", coloured).replace(b"\r", b""),
+              "the table without its colours")
+
+
+@case("table: a wide terminal is used, with the ratios' intervals and its words written out")
+def _():
+    text = re.sub(r"\x1b\[\d*m", "", on_terminal(DOCUMENT, columns=200).decode())
+    check(re.search(r"(?m)^io_uring .*0\.9\d \[0\.\d\d, 0\.\d\d\]", text), "no intervals of ratios")
+    check(re.search(r"(?m)^epoll-et .* no difference resolved", text), "the words are not there")
+    check(max(len(line) for line in text.split("\r\n")) > 100, "it is not used")
+
+
+@case("table: each median of a primary metric is there, rounded; what is missing is a dash")
+def _():
+    text = table_of(DOCUMENT).decode()
+    sections = re.split(r"(?m)^(?=latency: |idle: |load: |count: )", text)[1:]
+    equal(len(sections), len(DOCUMENT["experiments"]), "experiments")
+    for experiment, section in zip(DOCUMENT["experiments"], sections):
+        numbers = [shown_number(n) for n in re.findall(r"(?<![\[\d.,])(\d[\d,]*(?:\.\d+)?) +±", section)]
+        medians = [f["median"] for f in experiment["figures"]
+                   if next(m for m in experiment["metrics"] if m["id"] == f["metric"])["primary"]
+                   and f["median"] is not None]
+        equal(len(numbers), len(medians), "medians in %s" % experiment["name"])
+        # Each median in one of the units that tables have.
+        left = sorted(medians)
+        for number in numbers:
+            near = [m for m in left if any(math.isclose(number * unit, m, rel_tol=0.00501)
+                                           for unit in (1, 1e3, 1e6))]
+            check(near, "%g is no figure of %s" % (number, experiment["name"]))
+    check(re.search(r"(?m)^rtsig .* -$", text), "a figure that is null is not a dash")
+    check("nan" not in text.lower() and "null" not in text, "a figure that is not there has a word")
+
+
+@case("table: the unresolved are '=', others have their ratio, the baseline has none")
+def _():
+    one = dict(DOCUMENT, experiments=[DOCUMENT["experiments"][3]])
+    rows = dict(re.findall(r"(?m)^(raw epoll|epoll|peer:\w+) +(\S.*)$",
+                           table_of(one, "one").decode().split("System calls")[0]))
+    equal(rows["raw epoll"].split(), ["212", "±0.0%"] * 3, "the baseline")
+    equal(rows["peer:libev"].split(), ["604", "±0.0%", "2.85"] * 3, "a contestant")
+    rest = table_of(one, "one").decode().split("System calls")[1]
+    check(re.search(r"(?m)^peer:libev +2\.02 +±0\.0% +=", rest), "no '=' where nothing is resolved")
+    check("(=: no difference resolved)" in table_of(one, "one").decode(), "'=' is not explained")
+
+
+@case("table: A/A, absent and failed contestants with their reasons, and how to run it again")
+def _():
+    text = table_of(DOCUMENT).decode()
+    for wanted in ("again (A/A)", "span 1", "kqueue: not compiled in: needs kqueue or libkqueue",
+                   "rtsig, udp-50, round 0, failed: the server died: killed by signal 6",
+                   "    | server: signal queue overflowed", '    | server: giving up <now> & "here"',
+                   "peer:libuv, tcp-50, round 0, invalid: the generator sent",
+                   "again: bench quick '--html=report of today.html' --seed=20261124"):
+        check(wanted in text, "%r is not there" % wanted)
+
+
+@case("table: hostile names neither steer the terminal nor break lines")
+def _():
+    text = table_of(hostile_document(), "hostile-table")
+    check(ESCAPE not in text and b"\x07" not in text and "\u202e".encode() not in text, "control characters")
+    check(b"two\\nlines" in text and b"\\x1b[31mred\\x07" in text, "they are not shown escaped")
+
+
+main()

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: MIT
+"""The load generator against servers that stall, lose, alter, vanish or were never there, and when it
+is late itself."""
+import json
+import os
+import resource
+import signal
+import socket
+
+from against import (AGAINST, PATIENT, Faulty, above, check_in, datagrams, measure, pass_time,
+                     refusal)
+from harness import (Process, Server, case, check, equal, main, need_descriptors, run,
+                     wait_until)
+
+STALLING_SERVER = os.environ["IOLOOP_STALLING_SERVER"]
+
+
+# ---- stalls ------------------------------------------------------------------------------------
+
+
+class Stalling(Process):
+    def __init__(self, stall_ms, period_ms):
+        super().__init__([STALLING_SERVER, 0, stall_ms, period_ms])
+        self.port = int(self.stdout.wait_match(rb"listening (\d+)\n").group(1))
+
+    def stop(self):
+        self.signal(signal.SIGTERM)
+        equal(self.wait(), 0, "exit code")
+        return int(self.stdout.wait_match(rb"stalls (\d+)").group(1))
+
+
+@case("a server that stalls: an open loop sees all who waited, a closed one a single request")
+def _():
+    # Requests that took longer than half a stall. The open loop plans 100 of them into that half;
+    # the closed one has one under way, and asks nothing until it is back.
+    stall_ms, rate = 200, 1000
+    server = Stalling(stall_ms, 1000)
+    options = ["--warmup=0.2", "--duration=2.5", "--drain=5"] + PATIENT
+    opened, _ = measure(server.port, "--rate=%d" % rate, *options)
+    closed, _ = measure(server.port, *options)
+    stalls = server.stop()
+    half_ns = stall_ms * 500000
+    seen_open, seen_closed = (above(r["latency"], half_ns) for r in (opened, closed))
+    print("# of %d stalls of %d ms: requests above %d ms: %d of %d (open loop), %d of %d (closed)"
+          % (stalls, stall_ms, stall_ms / 2, seen_open, opened["sent"], seen_closed,
+             closed["sent"]))
+    check(stalls >= 4, "there were %d stalls" % stalls)
+    check(seen_open >= 150, "the open loop saw %d requests wait, of about 200" % seen_open)
+    check(1 <= seen_closed <= 12, "the closed loop saw %d, of about 3" % seen_closed)
+    check(opened["percentiles"]["p90"] > 0, "no p90")
+    check(opened["percentiles"]["p99"] > half_ns, "the open loop's p99 hides the stall")
+    check(closed["percentiles"]["p99"] < half_ns, "the closed loop's p99 shows the stall")
+
+
+@case("a stall of 1 ms each second, in both loops")
+def _():
+    # To be read; what is checked is what holds on a busy machine as well.
+    server = Stalling(1, 1000)
+    options = ["--warmup=0.2", "--duration=3", "--spin"] + PATIENT
+    opened, _ = measure(server.port, "--rate=20000", *options)
+    closed, _ = measure(server.port, *options)
+    still = Stalling(0, 1000)
+    reference, _ = measure(still.port, "--rate=20000", *options)
+    check(server.stop() >= 6, "too few stalls")
+    still.stop()
+    for name, result in (("open loop", opened), ("closed loop", closed),
+                         ("open loop, no stall", reference)):
+        print("# %-20s p50 %.1f us, p99.9 %.1f us, p99.99 %.1f us, above 0.5 ms %d of %d" % (
+            name, *(result["percentiles"][p] / 1e3 for p in ("p50", "p99.9", "p99.99")),
+            above(result["latency"], 500000), result["latency"]["count"]))
+    equal(opened["sent"], 60000, "sent by the open loop")
+    check(above(opened["latency"], 500000) >= 20, "the open loop saw nothing of three stalls")
+
+
+# ---- echoes that are none ------------------------------------------------------------------------
+
+
+@case("a single wrong byte in a stream is found, and told where")
+def _():
+    position = [0]
+
+    def answer(data, _):
+        start = position[0]
+        position[0] += len(data)
+        wrong = 100 * 64 + 37 - start
+        if 0 <= wrong < len(data):
+            data = data[:wrong] + bytes([data[wrong] ^ 1]) + data[wrong + 1:]
+        return data
+    for depth in (1, 9):
+        position[0] = 0
+        with Faulty(answer=answer) as server:
+            result, err = measure(server.port, "--depth=%d" % depth, "--duration=20",
+                                  "--warmup=0", code=1)
+            equal((result["wrong"], result["valid"]), (1, False), "wrong, valid")
+            check_in("message 100, byte 37 of 64", err)
+
+
+@case("a single wrong byte in a datagram, and a datagram that is too short")
+def _():
+    def corrupt(data, number):
+        return [data[:-1] + bytes([data[-1] ^ 0x80]) if number == 50 else data]
+
+    def cut(data, number):
+        return [data[:-1] if number == 50 else data]
+    for answer, text in ((corrupt, "message 49, byte 63 of 64"), (cut, "a datagram of 63 bytes")):
+        with datagrams(answer) as server:
+            result, err = measure(server.port, "--udp", "--duration=20", "--warmup=0", code=1)
+            equal(result["wrong"], 1, "wrong")
+            check_in(text, err)
+
+
+@case("more bytes than were sent are no echo")
+def _():
+    with Faulty(answer=lambda data, number: data + b"!" * (number == 20)) as server:
+        _, err = measure(server.port, "--duration=20", code=1)
+        check("more came back than was sent" in err or "differs" in err, err)
+
+
+@case("a server that does not echo is found out while connecting")
+def _():
+    need_descriptors(1000)
+    with Faulty(answer=lambda data, number: b"220 ready\r\n") as server:
+        check_in("does not echo", refusal(":%d" % server.port, "--connections=100"))
+
+
+# ---- loss ----------------------------------------------------------------------------------------
+
+
+def drop_every_tenth(data, number):
+    return [] if number % 10 == 0 else [data]
+
+
+@case("lost datagrams are counted exactly: open loop")
+def _():
+    with datagrams(drop_every_tenth) as server:
+        result, _ = measure(server.port, "--udp", "--rate=1000", "--duration=1", "--warmup=0",
+                            *PATIENT)
+        equal([result[k] for k in ("sent", "echoed", "lost", "wrong")], [1000, 900, 100, 0],
+              "sent, echoed, lost, wrong")
+        equal(server.reads, 1000, "datagrams that the server got")
+
+
+@case("lost datagrams are counted exactly: closed loop, which goes on without them")
+def _():
+    with datagrams(drop_every_tenth) as server:
+        result, _ = measure(server.port, "--udp", "--requests=200", "--depth=10", "--warmup=0",
+                            "--drain=1")
+        equal([result[k] for k in ("sent", "echoed", "lost")], [200, 180, 20], "sent, echoed, lost")
+
+
+@case("where every datagram is lost, a closed loop does not go on for ever")
+def _():
+    with datagrams(lambda data, number: []) as server:
+        result, err = measure(server.port, "--udp", "--requests=100000", "--warmup=0",
+                              "--drain=0.05", code=1)
+        equal(result["echoed"], 0, "echoed")
+        check(10 < result["sent"] < 500, "%d sent" % result["sent"])
+        check_in("no echo came", err)
+
+
+@case("datagrams may come in another order")
+def _():
+    held = []
+
+    def reverse(data, _):
+        held.append(data)
+        if len(held) < 4:
+            return []
+        replies = held[::-1]
+        held.clear()
+        return replies
+    with datagrams(reverse) as server:
+        result, _ = measure(server.port, "--udp", "--requests=400", "--depth=4", "--warmup=0")
+        equal([result[k] for k in ("echoed", "lost", "wrong")], [400, 0, 0], "echoed, lost, wrong")
+
+
+@case("a datagram that comes twice counts once")
+def _():
+    with datagrams(lambda data, number: [data, data]) as server:
+        result, _ = measure(server.port, "--udp", "--requests=300", "--warmup=0")
+        equal([result[k] for k in ("sent", "echoed", "lost")], [300, 300, 0], "sent, echoed, lost")
+
+
+# ---- servers that go away, and never were there -------------------------------------------------
+
+
+@case("a server that closes in the middle: who, and after how much")
+def _():
+    with Faulty(answer=lambda data, number: data if number < 100 else None) as server:
+        result, err = measure(server.port, "--duration=20", "--warmup=0", code=1)
+        check_in("closed a connection (end of file) after 99 echoes", err)
+        equal(result["valid"], False, "valid")
+
+
+@case("a server that is killed in the middle")
+def _():
+    server = Server("--print=none")
+    process = Process([AGAINST, ":%d" % server.port, "--duration=20", "--connections=10"])
+    wait_until(lambda: server.cpu_seconds() > 0.1, "the server to be busy")
+    server.kill()
+    equal(process.wait(), 1, "exit code")
+    check_in("closed", process.stderr.bytes().decode())
+
+
+@case("an idle connection that the server closes is noticed")
+def _():
+    with Server("--print=none", "--idle-timeout=1") as server:
+        check_in("an idle connection", refusal(":%d" % server.port, "--idle=5", "--duration=20"))
+
+
+@case("nobody listens: TCP and UDP say so")
+def _():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]  # bound, not listening: nobody else gets it
+        check_in("nobody listens at 127.0.0.1:%d (TCP)" % port, refusal(":%d" % port))
+        check_in("nobody listens", refusal(":%d" % port, "--connections=500"))
+        check_in("nobody listens", refusal(":%d" % port, "--churn"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    check_in("nobody listens at 127.0.0.1:%d (UDP)" % port, refusal(":%d" % port, "--udp"))
+
+
+@case("a server that is stopped: a load that is far too high ends, and says what came of it")
+def _():
+    with Server("--print=none") as server:
+        server.freeze()
+        for options in (["--rate=1000000"], ["--rate=100000000"], ["--rate=100000", "--udp"]):
+            result, err = measure(server.port, "--duration=0.3", "--warmup=0", "--drain=0.2",
+                                  "--connections=3", *options, code=1)
+            equal((result["valid"], result["echoed"]), (False, 0), "valid, echoed")
+            check("echo" in err or "late" in err, err)
+        server.thaw()
+
+
+@case("a server that hangs is given up after 5 s, whatever the duration")
+def _():
+    with Server("--print=none") as server:
+        process = Process([AGAINST, ":%d" % server.port, "--duration=3600", "--rate=1000"])
+        wait_until(lambda: server.cpu_seconds() > 0.05, "requests")
+        server.freeze()
+        equal(process.wait(), 1, "exit code")
+        check_in("no echo came", process.stderr.bytes().decode())
+        server.thaw()
+
+
+@case("more connections than descriptors: how many there may be")
+def _():
+    with Server("--print=none") as server:
+        limits = {resource.RLIMIT_NOFILE: 100}
+        check_in("200 connections do not fit into 100 descriptors: 68 would",
+                 refusal(":%d" % server.port, "--connections=200", limits=limits))
+        equal(run(AGAINST, ":%d" % server.port, "--connections=68", "--requests=68", "--warmup=0",
+                  limits=limits)[0], 0, "exit code with as many as it said")
+
+
+# ---- lateness --------------------------------------------------------------------------------
+
+
+@case("a limit that nobody can keep makes the run invalid, and says why")
+def _():
+    with Server("--print=none") as server:
+        result, err = measure(server.port, "--rate=500", "--duration=0.3", "--warmup=0",
+                              "--late=0.000000001", code=1)
+        equal((result["valid"], result["sent"]), (False, 150), "valid, sent")
+        check(result["late"] > 140, "late: %d" % result["late"])
+        check_in("the generator was late", err)
+
+
+@case("a generator that is kept from running knows that it was late; the server is not blamed")
+def _():
+    with Faulty() as server:
+        process = Process([AGAINST, ":%d" % server.port, "--json", "--rate=500", "--warmup=0",
+                           "--duration=2", "--late=0.1"])
+        wait_until(lambda: server.reads > 100, "requests")
+        process.freeze()
+        pass_time(0.4)
+        process.thaw()
+        equal(process.wait(), 1, "exit code")
+        result = json.loads(process.stdout.bytes())
+        equal((result["valid"], result["sent"], result["lost"]), (False, 1000, 0),
+              "valid, sent, lost")
+        check(result["late_max_ns"] > 390000000, "at most %d ns late" % result["late_max_ns"])
+        check(result["late"] >= 140, "%d late, of about 150" % result["late"])
+        waited = above(result["latency"], 100000000)
+        check(waited >= 140, "latency does not count from the plan: %d waited" % waited)
+
+
+@case("a full socket is the server's delay: it is in the latency, and not in the lateness")
+def _():
+    with Server("--print=none") as server:
+        process = Process([AGAINST, ":%d" % server.port, "--json", "--rate=400", "--warmup=0",
+                           "--size=65507", "--duration=2", "--drain=20", "--late=0.3"])
+        wait_until(lambda: server.cpu_seconds() > 0.01, "requests")
+        server.freeze()  # 26 MB a second fill all buffers in a moment
+        pass_time(0.8)
+        server.thaw()
+        equal(process.wait(), 0, "exit code")
+        result = json.loads(process.stdout.bytes())
+        equal((result["valid"], result["sent"], result["lost"]), (True, 800, 0),
+              "valid, sent, lost")
+        check(above(result["latency"], 400000000) > 100,
+              "only %d requests waited" % above(result["latency"], 400000000))
+
+
+main()

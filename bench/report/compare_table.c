@@ -8,6 +8,7 @@
 #include "compare_table.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,8 +127,9 @@ void compare_put_row(struct compare_table *table, const json_t *figure, const js
                      const struct judged *judged) {
   char before[QUANTITY_SIZE], now[QUANTITY_SIZE], what[2 * UNIT_SIZE];
   struct scale scale = scale_for(member_text(metric, "unit"), judged->before);
-  snprintf(what, sizeof what, "%.40s%s%s", member_text(metric, "id"), *scale.unit ? ", " : "",
-           scale.unit);
+  const char *id = member_text(metric, "id");
+  bool alone = !*scale.unit || strcmp(scale.unit, id) == 0; /* "calls", not "calls, calls" */
+  snprintf(what, sizeof what, "%.40s%s%s", id, alone ? "" : ", ", alone ? "" : scale.unit);
   put_figure_texts(table, figure, what);
   line_right(&table->line, digits_text(before, judged->before * scale.factor, DIGITS),
              VALUE_COLUMNS - 1);

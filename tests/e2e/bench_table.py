@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The table that `bench report` makes of an imagined result, and that of `bench compare`."""
 import fcntl
+import json
 import math
 import os
 import pty
@@ -8,7 +9,7 @@ import re
 import struct
 import termios
 
-from bench_documents import hostile_document
+from bench_documents import HOSTILE, hostile_document
 from harness import Output, Process, case, check, equal, main, run
 from reports import BENCH, DOCUMENT, ESCAPE, save, shown_number
 
@@ -105,11 +106,97 @@ def _():
         check(wanted in text, "%r is not there" % wanted)
 
 
+def check_harmless(text):
+    for steering in (ESCAPE, b"\x07", "\u202e".encode()):
+        check(steering not in text, "%r reaches the terminal" % steering)
+
+
 @case("table: hostile names neither steer the terminal nor break lines")
 def _():
     text = table_of(hostile_document(), "hostile-table")
-    check(ESCAPE not in text and b"\x07" not in text and "\u202e".encode() not in text, "control characters")
+    check_harmless(text)
     check(b"two\\nlines" in text and b"\\x1b[31mred\\x07" in text, "they are not shown escaped")
+
+
+@case("table: a metric's unit does not steer the terminal either")
+def _():
+    document = json.loads(json.dumps(DOCUMENT))
+    for metric in document["experiments"][0]["metrics"]:
+        metric.update(unit=HOSTILE[7], better=HOSTILE[8])
+    text = table_of(document, "hostile-units")
+    check_harmless(text)
+    check(b"\\x1b[31mred\\x07" in text, "they are not shown escaped")
+
+
+# ---- the table of bench compare --------------------------------------------------------------
+
+
+def compared(before, now, name, code=0):
+    """What it prints of two documents, as lines."""
+    got, out, err = run(BENCH, "compare", save(before, name + "-old.json"),
+                        save(now, name + "-new.json"))
+    equal((got, err), (code, b""), "exit code and stderr")
+    return out.decode().split("\n")
+
+
+def altered(document, factor, point="tcp-10"):
+    """The same run with rounds of poll at one point that took `factor` times as long."""
+    changed = json.loads(json.dumps(document))
+    for figure in changed["experiments"][0]["figures"]:
+        if (figure["contestant"], figure["point"], figure["metric"]) == ("poll", point, "p50"):
+            figure["values"] = [value * factor for value in figure["values"]]
+    return changed
+
+
+@case("compare: figures in the unit and with the digits that tell them apart, and the verdict")
+def _():
+    lines = compared(DOCUMENT, altered(DOCUMENT, 1.5), "slower", code=1)
+    row = next(line for line in lines if re.match(r"tcp-10 +poll +p50, ", line))
+    found = re.fullmatch(r"tcp-10 +poll +p50, µs +([\d.]+) +([\d.]+)  "
+                         r"([\d.]+) \[([\d.]+), ([\d.]+)\] +regression", row)
+    check(found, "%r" % row)
+    before, now, ratio, low, high = map(float, found.groups())
+    check(math.isclose(now / before, 1.5, rel_tol=1e-3) and low <= ratio <= high, "%r" % row)
+    equal(ratio, 1.5, "the ratio")
+    check("1 regression, " in "\n".join(lines), "the sum")
+    for line in lines:
+        equal(line, line.rstrip(), "a line")
+
+
+@case("compare: what changed by less than three digits show is shown")
+def _():
+    now = json.loads(json.dumps(DOCUMENT))
+    for figure in now["experiments"][3]["figures"]:
+        if (figure["contestant"], figure["metric"]) == ("epoll", "instructions"):
+            figure["values"] = [value + 1 for value in figure["values"]]
+    lines = compared(DOCUMENT, now, "one-more", code=1)
+    row = next(line for line in lines if re.match(r"ring-100 +epoll +instructions", line))
+    check(re.search(r" 331\.0 +332\.0 +1\.003 \[1\.003, 1\.003\] +regression$", row), "%r" % row)
+
+
+@case("compare: neither names nor reasons nor machines in a document steer the terminal")
+def _():
+    now = hostile_document()
+    now["environment"]["kernel"] = HOSTILE[7]
+    now["environment"][HOSTILE[7]] = HOSTILE[6]
+    now["experiments"][0]["parameters"][HOSTILE[7]] = HOSTILE[8]
+    now["experiments"][1]["name"] = HOSTILE[7]
+    now["experiments"][2]["metrics"][0]["unit"] = HOSTILE[7]
+    steering = now["experiments"][3]
+    steering["title"] = HOSTILE[7]
+    before = json.loads(json.dumps(now))
+    before["environment"]["kernel"] = "other"
+    for figure in steering["figures"]:
+        figure["values"] = [None] * len(figure["values"])
+    steering["failures"] = [{"contestant": figure["contestant"], "point": figure["point"],
+                             "round": 0, "reason": HOSTILE[7] + HOSTILE[6], "said": "",
+                             "invalid": False} for figure in steering["figures"]]
+    lines = compared(before, now, "hostile", code=1)
+    text = "\n".join(lines)
+    check_harmless(text.encode())
+    check("fails in NEW: \\x1b[31mred\\x07two\\nlines" in text, "they are not shown escaped")
+    check("kernel: other, now \\x1b[31mred\\x07" in text, "nor in the environment")
+    check("only in" not in text, "they are not found again")
 
 
 main()

@@ -44,17 +44,18 @@ static enum subject subject_of(const struct point *point) {
 }
 
 static void add(enum tool tool, enum subject subject, size_t connections, struct point *ret) {
-  const char *missing = tool_found(tool) ? "" : ": not installed";
+  const char *trouble = tool_trouble(tool), *colon = trouble ? ": " : "";
   *ret = (struct point){.connections = connections, .depth = 1, .x = (double)connections};
   ret->setting[0] = tool;
   ret->setting[1] = subject;
   snprintf(ret->id, sizeof ret->id, "%s-%s-%zu", tool == TOOL_STRACE ? "calls" : "instructions",
            subject == REQUESTS ? "request" : "event", connections);
   if (subject == REQUESTS)
-    snprintf(ret->label, sizeof ret->label, "request, %s%s", tool_name(tool), missing);
+    snprintf(ret->label, sizeof ret->label, "request, %s%s%s", tool_name(tool), colon,
+             trouble ? trouble : "");
   else
-    snprintf(ret->label, sizeof ret->label, "ring %zu/%d, %s%s", connections, (int)RING_PIPES,
-             tool_name(tool), missing);
+    snprintf(ret->label, sizeof ret->label, "ring %zu/%d, %s%s%s", connections, (int)RING_PIPES,
+             tool_name(tool), colon, trouble ? trouble : "");
 }
 
 static size_t points(struct bench *bench, struct point *ret) {
@@ -84,12 +85,13 @@ static int contestants(struct bench *bench, struct contestants *ret) {
 
 static const char *refuses(struct bench *bench, const struct contestant *contestant,
                            const struct point *point) {
-  static char missing[96];
+  static char reason[96];
   struct command command;
+  const char *trouble = tool_trouble(tool_of(point));
   (void)bench;
-  if (!tool_found(tool_of(point))) {
-    snprintf(missing, sizeof missing, "%s is not installed here", tool_name(tool_of(point)));
-    return missing;
+  if (trouble) {
+    snprintf(reason, sizeof reason, "not counted with %s: %s", tool_name(tool_of(point)), trouble);
+    return reason;
   }
   if (subject_of(point) == REQUESTS)
     return contestant->kind == CONTESTANT_WORKLOAD ? "is no server" : NULL;

@@ -16,9 +16,24 @@ const char *tool_name(enum tool tool) {
   return tool == TOOL_STRACE ? "strace" : "valgrind";
 }
 
-bool tool_found(enum tool tool) {
+/* Those that want the process for themselves: valgrind cannot run them, and LeakSanitizer, which is
+ * part of the first, makes a program fail at its end where it is traced. BENCH_SANITIZERS is the
+ * build's: "none", "address,undefined". */
+static const struct {
+  const char *option, *trouble;
+} sanitizers[] = {
+    {"address", "built with AddressSanitizer"},
+    {"leak", "built with LeakSanitizer"},
+    {"memory", "built with MemorySanitizer"},
+    {"thread", "built with ThreadSanitizer"},
+};
+
+const char *tool_trouble(enum tool tool) {
   char path[PATH_MAX];
-  return programs_find_tool(tool_name(tool), path, sizeof path);
+  for (size_t i = 0; i < sizeof sanitizers / sizeof *sanitizers; i++)
+    if (strstr(BENCH_SANITIZERS, sanitizers[i].option))
+      return sanitizers[i].trouble;
+  return programs_find_tool(tool_name(tool), path, sizeof path) ? NULL : "not installed";
 }
 
 int tool_begin(enum tool tool, struct tool_run *ret) {

@@ -14,7 +14,8 @@ enum tool {
 };
 
 const char *tool_name(enum tool tool);
-bool tool_found(enum tool tool);
+/* Why nothing can be counted with it here: "not installed"; NULL: it can. */
+const char *tool_trouble(enum tool tool);
 
 /* A file for what strace counts; callgrind says it on stderr. 0 or -errno. */
 struct tool_run {

@@ -16,8 +16,8 @@ import subprocess
 import sys
 import termios
 
-from harness import (DEADLINE, SERVER, Output, case, check, equal, main, need_descriptors, run, skip,
-                     wait_until)
+from harness import (DEADLINE, SERVER, Output, case, check, equal, main, need_descriptors, run,
+                     sanitized, skip, wait_until)
 from lab import BENCH, TINY, beside_a_fake, check_experiment, check_types, file, measured, medians
 
 
@@ -266,6 +266,13 @@ def _():
 
 @case("system calls are counted with strace, instructions with valgrind, or said to be missing")
 def _():
+    if sanitized():
+        document, out, _ = measured("count", "--contestants=poll", code=1)
+        absent, = document["experiments"][0]["absent"]
+        check(re.fullmatch(r"not counted with (strace|valgrind): built with \w+Sanitizer",
+                           absent["reason"]), "the reason: %r" % absent)
+        check(absent["reason"] in out, "the table has it too")
+        return
     document, _, _ = measured("count", "--contestants=poll")
     experiment, = document["experiments"]
     labels = {point["id"]: point["label"] for point in experiment["points"]}

@@ -17,7 +17,7 @@
 
 /* Columns of texts are as wide as an experiment's texts, within reason. */
 struct compare_table {
-  struct line line;
+  struct text_line line;
   size_t point, contestant, metric;
 };
 

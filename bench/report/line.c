@@ -18,19 +18,19 @@ char *harmless(const char *text) {
   return safe;
 }
 
-static void pay_blanks(struct line *line) {
+static void pay_blanks(struct text_line *line) {
   fprintf(line->to, "%*s", (int)line->blanks, "");
   line->blanks = 0;
 }
 
-void line_put(struct line *line, const char *text) {
+void line_put(struct text_line *line, const char *text) {
   char *safe = harmless(text);
   pay_blanks(line);
   fputs(safe ? safe : "?", line->to);
   free(safe);
 }
 
-void line_left(struct line *line, const char *text, size_t columns) {
+void line_left(struct text_line *line, const char *text, size_t columns) {
   char *safe = harmless(text);
   const char *at = safe ? safe : "?";
   size_t all = text_columns(at), shown = all > columns ? columns - 1 : all;
@@ -46,7 +46,7 @@ void line_left(struct line *line, const char *text, size_t columns) {
   free(safe);
 }
 
-void line_right(struct line *line, const char *text, size_t columns) {
+void line_right(struct text_line *line, const char *text, size_t columns) {
   char *safe = harmless(text);
   size_t used = text_columns(safe ? safe : "?");
   line->blanks += used < columns ? columns - used : 0;
@@ -57,7 +57,7 @@ void line_right(struct line *line, const char *text, size_t columns) {
   free(safe);
 }
 
-void line_end(struct line *line) {
+void line_end(struct text_line *line) {
   line->blanks = 0;
   fputc('\n', line->to);
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-struct line {
+struct text_line {
   FILE *to;
   size_t blanks; /* owed before what comes next: no line ends in blanks */
 };
@@ -19,16 +19,16 @@ struct line {
 /* Escaped, as one line without its end. A new string, NULL: no memory. */
 char *harmless(const char *text);
 
-void line_put(struct line *line, const char *text);
+void line_put(struct text_line *line, const char *text);
 
 /* In a column of so many characters, cut with "…" where it is longer; one that ends a line is as
  * wide as its text. */
-void line_left(struct line *line, const char *text, size_t columns);
+void line_left(struct text_line *line, const char *text, size_t columns);
 
 /* At the right of its column, whole even where it is wider. */
-void line_right(struct line *line, const char *text, size_t columns);
+void line_right(struct text_line *line, const char *text, size_t columns);
 
 /* Blanks that are owed are not paid. */
-void line_end(struct line *line);
+void line_end(struct text_line *line);
 
 #endif

@@ -33,7 +33,7 @@ enum {
 static const char UNRESOLVED[] = "no difference resolved";
 
 struct table {
-  struct line line;
+  struct text_line line;
   bool colours;
   size_t width; /* of a line */
   size_t name;  /* of the contestants' column */

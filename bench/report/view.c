@@ -12,6 +12,10 @@
 
 #include "../results/statistics.h"
 
+enum {
+  CELLS_MOST = 1 << 24
+};
+
 static const json_t *list(const struct view *view, const char *key) {
   return json_object_get(view->experiment, key);
 }
@@ -69,15 +73,24 @@ static void place_figures(struct view *view) {
   }
 }
 
+/* Lists of millions are no results, and the product of their lengths may be more than a number
+ * holds. */
+static bool has_room(const struct view *view) {
+  uint64_t cells = (uint64_t)view->points * view->metrics;
+  return view->contestants < CELLS_MOST && view->points < CELLS_MOST &&
+         view->metrics < CELLS_MOST && cells < CELLS_MOST && view->contestants * cells < CELLS_MOST;
+}
+
 int view_open(struct view *view, const json_t *experiment) {
   *view = (struct view){.experiment = experiment};
   view->contestants = json_array_size(list(view, "contestants"));
   view->points = json_array_size(list(view, "points"));
   view->metrics = json_array_size(list(view, "metrics"));
   view->baseline = contestant_index(view, member_text(experiment, "baseline"));
+  bool fits = has_room(view);
   size_t cells = view->points * view->metrics;
-  view->figures = calloc(view->contestants * cells + 1, sizeof *view->figures);
-  view->again = calloc(cells + 1, sizeof *view->again);
+  view->figures = fits ? calloc(view->contestants * cells + 1, sizeof *view->figures) : NULL;
+  view->again = fits ? calloc(cells + 1, sizeof *view->again) : NULL;
   if (!view->figures || !view->again) {
     view_close(view);
     return -ENOMEM;

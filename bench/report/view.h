@@ -30,7 +30,7 @@ struct view {
   const json_t **again;                /* points x metrics: of `resolution` */
 };
 
-/* 0, -ENOMEM. */
+/* 0, -ENOMEM (also where contestants x points x metrics are more than anyone measures). */
 int view_open(struct view *view, const json_t *experiment);
 void view_close(struct view *view);
 

@@ -251,6 +251,37 @@ def _():
           {"add", "rearm", "cancel", "fire"}, "operations")
 
 
+UNABLE = """#!%s
+import sys
+if sys.argv[2] == "select":
+    print("operations=0")
+    print("fake: select ends at descriptor 1023: take fewer pipes", file=sys.stderr)
+    sys.exit(1)
+print("operations=1000 ns=5000 cpu_ns=4000")
+"""
+
+
+@case("workloads: one that cannot is failed in its own words, and the others go on")
+def _():
+    bench = beside_a_fake("bench-workload-libevent", UNABLE % sys.executable)
+    place = os.path.dirname(bench)
+    shutil.copy(os.path.join(place, "bench-workload-libevent"), os.path.join(place, "bench-peer-event"))
+    page = file("unable.html")
+    document, out, _ = measured("ring", "--contestants=poll,peer:event", "--rounds=1",
+                                "--html=" + page, program=bench)
+    experiment, = document["experiments"]
+    check_experiment(experiment)
+    check(("peer:libevent:poll", experiment["points"][0]["id"]) in medians(experiment, "time"),
+          "the others have figures")
+    equal({f["contestant"] for f in experiment["failures"]}, {"peer:libevent:select"}, "who failed")
+    reason = "it failed (exit code 1): fake: select ends at descriptor 1023: take fewer pipes"
+    check(all(f["reason"].startswith(reason) for f in experiment["failures"]),
+          "the reason: %r" % experiment["failures"][0]["reason"])
+    with open(page, encoding="utf-8") as source:
+        check(reason in source.read(), "the page has it")
+    check(reason in out, "the table has it")
+
+
 @case("workloads that are not built are absent, with the reason")
 def _():
     bench = beside_a_fake("bench-peer-libuv", "#!/bin/sh\nexit 1\n")

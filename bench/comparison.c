@@ -25,16 +25,25 @@ static void announce(const struct grid *grid, size_t point, size_t slot) {
   progress_step(what);
 }
 
+/* What programs say need not be UTF-8, nor is what was cut to fit: JSON has no bytes. */
+static json_t *text_to_json(const char *text) {
+  json_t *json = json_string(text);
+  char *plain = json ? NULL : strdup(text);
+  for (char *at = plain; at && *at; at++)
+    if ((unsigned char)*at >= 0x80)
+      *at = '?';
+  if (plain)
+    json = json_string(plain);
+  free(plain);
+  return json;
+}
+
 static int note_failure(struct grid *grid, size_t point, size_t slot, const struct sample *sample,
                         bool invalid) {
-  json_t *one =
-      json_pack("{s:s, s:s, s:i, s:s, s:s%, s:b}", "contestant", grid->slots[slot]->name, "point",
-                grid->points[point].id, "round", (int)grid->begun, "reason", sample->reason, "said",
-                sample->said, strlen(sample->said), "invalid", invalid);
-  if (!one) /* what it said is not UTF-8 */
-    one = json_pack("{s:s, s:s, s:i, s:s, s:s, s:b}", "contestant", grid->slots[slot]->name,
-                    "point", grid->points[point].id, "round", (int)grid->begun, "reason",
-                    sample->reason, "said", "(not text)", "invalid", invalid);
+  json_t *one = json_pack("{s:s, s:s, s:i, s:o, s:o, s:b}", "contestant", grid->slots[slot]->name,
+                          "point", grid->points[point].id, "round", (int)grid->begun, "reason",
+                          text_to_json(sample->reason), "said", text_to_json(sample->said),
+                          "invalid", invalid);
   return json_array_append_new(grid->failures, one) < 0 ? -ENOMEM : 0;
 }
 

@@ -57,7 +57,10 @@ static int run_one(struct bench *bench, const struct experiment *experiment, jso
     return EXIT_TROUBLE;
   }
   bool empty = !measured_anything(done);
-  json_array_append_new(json_object_get(document, "experiments"), done);
+  if (json_array_append_new(json_object_get(document, "experiments"), done) < 0) {
+    complain("%s: no memory to keep its figures", experiment->name);
+    return EXIT_TROUBLE;
+  }
   if (!empty || bench->interrupted)
     return EXIT_OK;
   complain("%s: nothing could be measured; the report says why", experiment->name);

@@ -19,6 +19,7 @@
 
 enum {
   CHUNK = 4096,
+  TEXT_MOST = 1 << 22,
   SLICE_MS = 100 /* a Ctrl-C between the look and the wait is seen after that */
 };
 
@@ -126,8 +127,17 @@ int child_start(char *const argv[], int cpu, const struct server_limits *limits,
 
 /* ---- listening to it --------------------------------------------------------------- */
 
+/* One that talks without end shall not fill our memory: the later half tells how it ended. */
+static void forget_beginning(struct text *text) {
+  if (text->size < TEXT_MOST)
+    return;
+  memmove(text->at, text->at + TEXT_MOST / 2, text->size - TEXT_MOST / 2);
+  text->size -= TEXT_MOST / 2;
+}
+
 /* 1: more came; 0: the end; -EAGAIN: nothing now; -ENOMEM. */
 static int read_some(struct child *child, struct text *text) {
+  forget_beginning(text);
   char *grown = realloc(text->at, text->size + CHUNK + 1);
   if (!grown)
     return -ENOMEM;

@@ -13,7 +13,7 @@
 
 #include "contestant.h"
 
-/* A text that grows with what a child says. */
+/* A text that grows with what a child says; of more than 4 MB the later part. */
 struct text {
   char *at; /* ends with NUL once anything was read; free() it */
   size_t size;

@@ -42,7 +42,7 @@ static json_t *all_contestants(struct page *page) {
 static size_t rounds_said(const json_t *document) {
   const json_t *first = json_array_get(json_object_get(document, "experiments"), 0);
   double rounds = member_number(json_object_get(first, "parameters"), "rounds");
-  return rounds > 0 ? (size_t)rounds : 0;
+  return rounds > 0 && rounds < 1e9 ? (size_t)rounds : 0;
 }
 
 static void put_resolution(struct page *page) {

@@ -247,10 +247,12 @@ static void put_resolution(struct table *table, const json_t *document, const js
     fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->line.to);
     return;
   }
+  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
   fprintf(table->line.to,
-          "\nA/A: the baseline against itself differs by up to %.1f %% typically, at worst\n"
-          "     %.1f %%; of %zu intervals %zu span 1, about %.0f should. What is less is noise.\n",
-          100 * resolution.typical, 100 * resolution.worst, resolution.count, resolution.spanning,
+          "\nA/A: the baseline against itself differs by up to %s %% typically, at worst\n"
+          "     %s %%; of %zu intervals %zu span 1, about %.0f should. What is less is noise.\n",
+          quantity_text(typical, 100 * resolution.typical),
+          quantity_text(worst, 100 * resolution.worst), resolution.count, resolution.spanning,
           resolution.expected);
 }
 

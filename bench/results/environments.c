@@ -3,13 +3,8 @@
 #include "environments.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-  MEMBER_SIZE = 128
-};
 
 /* "libraries" and "libevent" of it: objects here are one level deep. */
 static const json_t *value_at(const json_t *environment, const char *outer, const char *inner) {
@@ -21,25 +16,22 @@ static bool equal(const json_t *left, const json_t *right) {
   return left == right || (left && right && json_equal(left, right));
 }
 
-static bool is_listed(const json_t *differences, const char *member) {
-  for (size_t i = 0; i < json_array_size(differences); i++) {
-    const json_t *there = json_object_get(json_array_get(differences, i), "member");
-    if (strcmp(json_string_value(there), member) == 0)
+static bool is_listed(const json_t *differences, const json_t *member) {
+  for (size_t i = 0; i < json_array_size(differences); i++)
+    if (equal(json_object_get(json_array_get(differences, i), "member"), member))
       return true;
-  }
   return false;
 }
 
-static int append_difference(json_t *differences, const char *member,
-                             const json_t *const *environments, size_t count, const char *outer,
-                             const char *inner) {
+static int append_difference(json_t *differences, json_t *member, const json_t *const *environments,
+                             size_t count, const char *outer, const char *inner) {
   json_t *values = json_array();
   int error = 0;
   for (size_t i = 0; i < count; i++) {
     const json_t *value = value_at(environments[i], outer, inner);
     error |= json_array_append_new(values, value ? json_deep_copy(value) : json_null());
   }
-  json_t *difference = json_pack("{s:s, s:o}", "member", member, "values", values);
+  json_t *difference = json_pack("{s:O, s:o}", "member", member, "values", values);
   return error | json_array_append_new(differences, difference);
 }
 
@@ -49,11 +41,14 @@ static int compare_member(json_t *differences, const json_t *const *environments
   for (size_t i = 1; i < count; i++)
     same = same &&
            equal(value_at(environments[0], outer, inner), value_at(environments[i], outer, inner));
-  char member[MEMBER_SIZE];
-  snprintf(member, sizeof member, "%s%s%s", outer, inner ? "." : "", inner ? inner : "");
-  if (same || is_listed(differences, member))
+  if (same)
     return 0;
-  return append_difference(differences, member, environments, count, outer, inner);
+  json_t *member = json_sprintf("%s%s%s", outer, inner ? "." : "", inner ? inner : "");
+  int error = member ? 0 : -1;
+  if (!error && !is_listed(differences, member))
+    error = append_difference(differences, member, environments, count, outer, inner);
+  json_decref(member);
+  return error;
 }
 
 static bool all_have_object(const json_t *const *environments, size_t count, const char *outer) {

@@ -15,6 +15,10 @@
 #include "figures.h"
 #include "histogram.h"
 
+enum {
+  ROUND_MOST = 1000000000 /* a number above is of no round, and stays as it is */
+};
+
 static int pad(json_t *values, size_t rounds) {
   int error = 0;
   while (!error && json_array_size(values) < rounds)
@@ -56,7 +60,10 @@ static int add_histogram(json_t *entry, const json_t *from, const char **why) {
   struct histogram *sum = histogram_from_json(json_object_get(entry, "histogram"), why);
   struct histogram *more = histogram_from_json(json_object_get(from, "histogram"), why);
   int error = -EBADMSG;
-  if (sum && more) {
+  bool fits = sum && more && histogram_count(sum) <= INT64_MAX - histogram_count(more);
+  if (sum && more && !fits)
+    *why = "the two count more values than a number holds";
+  if (fits) {
     histogram_merge(sum, more);
     error = json_object_set_new(entry, "histogram", histogram_to_json(sum)) < 0 ? -ENOMEM : 0;
   }
@@ -84,9 +91,9 @@ static int append_failures(json_t *to, const json_t *from, size_t before) {
   for (size_t i = 0; !error && i < json_array_size(from); i++) {
     json_t *failure = json_deep_copy(json_array_get(from, i));
     const json_t *round = json_object_get(failure, "round");
-    if (json_is_integer(round))
-      error = json_object_set_new(failure, "round",
-                                  json_integer(json_integer_value(round) + (json_int_t)before));
+    json_int_t number = json_integer_value(round);
+    if (json_is_integer(round) && number >= 0 && number <= ROUND_MOST)
+      error = json_object_set_new(failure, "round", json_integer(number + (json_int_t)before));
     error |= json_array_append_new(to, failure);
   }
   return error ? -ENOMEM : 0;

@@ -17,9 +17,12 @@ enum {
   FEWEST = 3             /* values that are worth resampling */
 };
 
+/* Of larger ones the sum of two is no number, and they are of no measurement. */
+#define LARGEST 1e300
+
 static const struct estimate nothing = {NAN, NAN, NAN};
 
-/* The values that are numbers, in order. */
+/* The values that are numbers of a measurement, in order. */
 struct sorted {
   double *at;
   size_t count;
@@ -34,7 +37,7 @@ static int compare(const void *left, const void *right) {
 static struct sorted sorted_new(const double *values, size_t count) {
   struct sorted sorted = {.at = malloc((count ? count : 1) * sizeof *values)};
   for (size_t i = 0; sorted.at && i < count; i++)
-    if (!isnan(values[i]))
+    if (fabs(values[i]) <= LARGEST)
       sorted.at[sorted.count++] = values[i];
   if (sorted.count > 1)
     qsort(sorted.at, sorted.count, sizeof *sorted.at, compare);

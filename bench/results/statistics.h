@@ -41,8 +41,8 @@ struct estimate {
   double median, low, high; /* low and high: its 95 % interval, as said above */
 };
 
-/* NaN values (a round that failed) are left out; all three are NaN where none is left (or no
- * memory). Up to 5 values, the interval is from the smallest to the largest. */
+/* NaN values (a round that failed), and any beyond 1e300, are left out; all three are NaN where
+ * none is left (or no memory). Up to 5 values, the interval is from the smallest to the largest. */
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed);
 
 /* How often such an interval of so many values has the true median in it, 0 to 0.95: up to 5 values

@@ -254,7 +254,7 @@ def _():
 UNABLE = """#!%s
 import sys
 if sys.argv[2] == "select":
-    print("operations=0")
+    sys.stderr.buffer.write(b"bytes that are no text: \\xff\\n")
     print("fake: select ends at descriptor 1023: take fewer pipes", file=sys.stderr)
     sys.exit(1)
 print("operations=1000 ns=5000 cpu_ns=4000")

@@ -6,6 +6,7 @@ with and without 0, histograms, failures, rounds and whole figures that are miss
 
     python3 bench_documents.py > imagined.json
 """
+import functools
 import json
 import math
 import random
@@ -248,6 +249,107 @@ def hostile_document():
     changed["command"] = ["bench", HOSTILE[0], HOSTILE[4]]
     changed["created"] = HOSTILE[1]
     return changed
+
+
+# ---- broken ones ----------------------------------------------------------------------------
+
+NEITHER = [None, True, -1, 2 ** 63 - 1, 1e308, 1e-320, "", "text", [], {}, [[]], [None], {"a": {"b": 1}}]
+
+
+@functools.lru_cache(maxsize=None)
+def small_text():
+    small = document()
+    one = small["experiments"][0]
+    kept = one["contestants"][:3]
+    one["contestants"] = kept
+    one["figures"] = [figure for figure in one["figures"] if figure["contestant"] in kept]
+    one["histograms"] = [entry for entry in one["histograms"] if entry["contestant"] in kept][:2]
+    return json.dumps(dict(small, experiments=[one]))
+
+
+def small_document(created="2026-11-24T09:00:00Z"):
+    """Of one experiment and three contestants."""
+    return dict(json.loads(small_text()), created=created)
+
+
+def paths(value, path=()):
+    """The way to every member, and to the first of every list."""
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from paths(value[key], path + (key,))
+    elif isinstance(value, list) and value:
+        yield from paths(value[0], path + (0,))
+
+
+def put(value, path, what):
+    for key in path[:-1]:
+        value = value[key]
+    value[path[-1]] = what
+
+
+def broken_histograms():
+    good = {"digits": 3, "count": 3, "min": 100, "max": 102, "sum": 303.0, "sum_squares": 30605.0,
+            "counts": [[100, 1], [101, 1], [102, 1]]}
+    for change in ({"count": 4}, {"counts": [[100, -1]]}, {"counts": [[2 ** 62, 1]]}, {"counts": [[100]]},
+                   {"counts": [["a", 1]]}, {"counts": [[100, 2 ** 62], [101, 2 ** 62]], "count": 2 ** 63 - 1},
+                   {"counts": [[100, 1], [100, 1], [102, 1]]}, {"min": 5}, {"max": 2 ** 63 - 1},
+                   {"digits": 4}, {"sum": -1e308}, {"sum_squares": "x"}):
+        yield "a histogram with %r" % change, dict(good, **change)
+    yield "a histogram that is a list", []
+
+
+def extreme_document():
+    """Numbers at the ends of what a double holds, and texts of any length."""
+    extreme = small_document("extreme")
+    one = extreme["experiments"][0]
+    for figure in one["figures"]:
+        figure.update(values=[0, 1e308, -1e308, 1e-320] * 2, median=1e-320, low=-1e308, high=1e308,
+                      ratio={"median": 1e308, "low": -1e308, "high": 1e308, "resolved": "yes"})
+    for again in one["resolution"]:
+        again.update(values=[-1e308, 1e308] * 3, ratio={"median": 1e-320, "low": 1e-320, "high": 1e308})
+    for number, point in enumerate(one["points"]):
+        point.update(x=[-5, 0, 1e308][number % 3], label="é" * 3000, group="g" * 500)
+    one["x_axis"] = {"label": "x", "log": True}
+    one["parameters"]["rounds"] = 1e308
+    one["failures"][0]["round"] = 2 ** 63 - 1
+    extreme["environment"].update({"é" * 100: 1, "é" * 100 + "x": {"y" * 300: 2}, "cores": 1e300})
+    extreme["merged"] = [1, None, {}]
+    return extreme
+
+
+def broken_documents(seed=1, random_ones=14):
+    """(what is broken, its text): by hand, and members at random of another type or value."""
+    text = json.dumps(small_document())
+    yield "nothing", ""
+    yield "one that is cut off", text[:5000]
+    yield "one that begins with a byte order mark", "\ufeff" + text
+    yield "lists, 3,000 deep", "[" * 3000 + "]" * 3000
+    yield "an environment 1,500 deep", text.replace('"kernel": "', '"deep": %s, "kernel": "' % ("[" * 1500 + "]" * 1500))
+    yield "NaN", text.replace('"median": ', '"median": NaN, "other": ', 1)
+    yield "a number beyond any", text.replace('"seed": ', '"seed": 1e999, "other": ', 1)
+    yield "an integer beyond any", text.replace('"seed": ', '"seed": %d, "other": ' % 10 ** 30, 1)
+    yield "a NUL", text.replace('"kernel": "', '"kernel": "\\u0000', 1)
+    yield "a member twice", text.replace('"seed": ', '"seed": 1, "seed": ', 1)
+    for member in ("points", "metrics", "contestants", "figures", "resolution", "histograms"):
+        without = small_document("without " + member)
+        without["experiments"][0][member] = []
+        yield "an experiment without " + member, json.dumps(without)
+    twice = small_document("twice")
+    yield "an experiment twice", json.dumps(dict(twice, experiments=twice["experiments"] * 2))
+    yield "experiments that are none", json.dumps(dict(twice, experiments=[1, None, "x", [], {}]))
+    yield "extremes", json.dumps(extreme_document())
+    for what, histogram_ in broken_histograms():
+        one = small_document(what)
+        one["experiments"][0]["histograms"][0]["histogram"] = histogram_
+        yield what, json.dumps(one)
+    rng = random.Random(seed)
+    everywhere = list(paths(small_document()))
+    for number in range(random_ones):
+        one, path, what = small_document("random %d" % number), rng.choice(everywhere), rng.choice(NEITHER)
+        put(one, path, what)
+        yield "%s = %r" % (".".join(map(str, path)), what), json.dumps(one)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
 
     ladders.py SERVER IOLADDER FOLDER [MODEL...]
 
-Writes FOLDER/MODEL.json (the trace), MODEL.svg and MODEL.txt (its third request), and models.svg,
-all models side by side. Models that cannot be had here are left out, and said so. `meson compile
-ladders` does this in the build folder.
+Writes into FOLDER, for each model: MODEL.json (the trace), MODEL.svg and MODEL.txt (its third
+request). For the models that are compared: ONE-OTHER.svg, the two side by side. And models.svg, the
+whole set on one sheet, which is for print; the others fit a slide. What cannot be had here is left
+out, and said so. `meson compile ladders` does this in the build folder.
 
 One client on one connection sends ten requests of the same size, and thinks for a few milliseconds
 before each, so that the server is seen waiting.
@@ -20,6 +21,9 @@ import sys
 import time
 
 MODELS = ["blocking", "nonblocking", "poll", "sigio", "rtsig", "epoll", "io_uring"]
+MORE = ["epoll-et", "libevent"]  # which have no model of their own: not on the sheet of the models
+PAIRS = [("blocking", "nonblocking"), ("poll", "epoll"), ("sigio", "rtsig"), ("epoll", "epoll-et"),
+         ("epoll", "libevent"), ("epoll", "io_uring")]
 REQUESTS = 10
 SHOWN = 3  # caches are warm by then
 THINKS_S = 0.005
@@ -83,13 +87,19 @@ def draw(ioladder, *arguments):
         fail("ioladder failed")
 
 
+def draw_together(ioladder, folder, name, models, *options):
+    path = os.path.join(folder, name + ".svg")
+    draw(ioladder, *[os.path.join(folder, model + ".json") for model in models], "-o", path, *options)
+    print(path)
+
+
 def main():
     if len(sys.argv) < 4:
         fail(__doc__.split("\n\n")[1].strip())
     server, ioladder, folder = sys.argv[1:4]
     os.makedirs(folder, exist_ok=True)
-    traces = []
-    for model in sys.argv[4:] or MODELS:
+    drawn = []
+    for model in sys.argv[4:] or MODELS + MORE:
         why_not = available(server, model)
         if why_not:
             print("%s is left out: %s" % (model, why_not))
@@ -98,13 +108,16 @@ def main():
         record(server, model, base + ".json")
         draw(ioladder, base + ".json", "-o", base + ".svg")
         draw(ioladder, base + ".json", "--text", "-o", base + ".txt")
-        traces.append(base + ".json")
+        drawn.append(model)
         print("%s.svg" % base)
-    if not traces:
+    if not drawn:
         fail("no model is available")
-    everything = os.path.join(folder, "models.svg")
-    draw(ioladder, *traces, "-o", everything, "--title=The same request under %d models" % len(traces))
-    print(everything)
+    for pair in PAIRS:
+        if set(pair) <= set(drawn):
+            draw_together(ioladder, folder, "-".join(pair), pair)
+    models = [model for model in drawn if model not in MORE] or drawn
+    draw_together(ioladder, folder, "models", models, "--columns=4",
+                  "--title=The same request under %d models" % len(models))
 
 
 if __name__ == "__main__":

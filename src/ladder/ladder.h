@@ -107,6 +107,7 @@ struct figure {
   const struct excerpt *excerpt;
   const struct ladder *ladders;
   size_t count;
+  size_t columns; /* panels in a row, of a picture */
 };
 
 /* "connection 1, request 3": what the excerpt is. Returns `to`. */

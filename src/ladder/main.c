@@ -12,15 +12,17 @@
 
 struct options {
   struct excerpt excerpt;
-  uint64_t from_us, to_us;
+  uint64_t from_us, to_us, columns;
   const char *output, *title;
   bool text, help, version;
 };
 
 enum {
-  OPTION_COUNT = 10,
+  OPTION_COUNT = 11,
   DEFAULT_STEPS = 24,
   MOST_STEPS = 1000,
+  DEFAULT_COLUMNS = 2, /* whose type is legible on a slide */
+  MOST_COLUMNS = 32,
 };
 
 #define LATEST_US (UINT64_C(1) << 50)
@@ -70,6 +72,14 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .max = MOST_STEPS,
        .target = &options->excerpt.max_steps,
        .help = "at most so many calls and events (default: 24)"},
+      {.name = "columns",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .min = 1,
+       .max = MOST_COLUMNS,
+       .target = &options->columns,
+       .help = "so many traces stand side by side, the next ones below (default: 2,\n"
+               "which is legible on a slide); the text has them all below each other"},
       {.name = "title",
        .value = "TEXT",
        .kind = CLI_TEXT,
@@ -91,8 +101,8 @@ static const char help[] =
     "  server --backend=epoll --trace=epoll.json      serve some requests, then Ctrl-C\n"
     "  @ --text epoll.json                     the first connection, here\n"
     "  @ --request=3 epoll.json -o epoll.svg   its third request, for a slide\n"
-    "  @ --request=3 poll.json epoll.json sigio.json -o three.svg\n"
-    "                                                 the same under three models, side by side\n"
+    "  @ --request=3 poll.json epoll.json -o two.svg\n"
+    "                                                 the same under two models, side by side\n"
     "\n"
     "OPTIONS\n"
     "\n"
@@ -188,8 +198,11 @@ static int run(struct options *options, const char *const *paths, size_t count) 
     ladders[i].path = paths[i];
     status = load(&ladders[i], &options->excerpt);
   }
-  const struct figure figure = {
-      .title = options->title, .excerpt = &options->excerpt, .ladders = ladders, .count = count};
+  const struct figure figure = {.title = options->title,
+                                .excerpt = &options->excerpt,
+                                .ladders = ladders,
+                                .count = count,
+                                .columns = (size_t)options->columns};
   if (!status)
     status = draw(options, &figure);
   for (size_t i = 0; i < count; i++) {
@@ -215,7 +228,8 @@ static int act(struct options *options, struct cli *cli) {
 int main(int argc, char **argv) {
   struct cli_option table[OPTION_COUNT];
   struct options options = {.excerpt = {.connection = 1, .max_steps = DEFAULT_STEPS},
-                            .to_us = LATEST_US};
+                            .to_us = LATEST_US,
+                            .columns = DEFAULT_COLUMNS};
   say_begin(argv[0]);
   const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   if (!paths)

@@ -82,15 +82,17 @@ static void say_what_kernel_does(const struct event *begin, const struct event *
     return;
   if (is_named(begin, "io_uring_enter"))
     SAY(row->kernel, "%s",
-        result > 1 ? "starts them; is anything done?"
-        : result   ? "starts it; is anything done?"
-                   : "is anything done?");
+        result > 1 ? "starts them; anything done?"
+        : result   ? "starts it; anything done?"
+                   : "anything done?");
   else if (is_named(begin, "sigtimedwait"))
     SAY(row->kernel, "is a signal pending?");
   else if (is_wait(begin->name))
     SAY(row->kernel, "is anyone ready?");
   else if (is_receive(begin->name) && result > 0)
     SAY(row->kernel, "%s", blocking ? "waits for data if need be" : "copies data to the user");
+  else if (is_named(begin, "read"))
+    SAY(row->kernel, "takes signals off the queue");
   else if (is_send(begin->name))
     SAY(row->kernel, "copies data from the user");
   else if (is_named(begin, "accept") && blocking)
@@ -193,7 +195,7 @@ static void say_operation(const struct event *event, bool submitted, struct row 
   if (submitted)
     SAY(row->kernel, "in the ring: no call yet");
   else if (is_receive(operation) && result > 0)
-    SAY(row->kernel, "data is in our buffer already");
+    SAY(row->kernel, "the data is in our buffer");
   else if (is_send(operation) && result > 0)
     SAY(row->kernel, "taken");
 }
@@ -219,8 +221,8 @@ static void make_moment(const struct events *events, const struct step *step, st
     row->direction = NO_ARROW;
     row->tone = TONE_NOTHING;
     row->duration_us = events->at[step->end].at_us - event->at_us;
-    SAY(row->label, "%lld more turns, all EAGAIN", (long long)event_number(event, "turns", 0));
-    SAY(row->kernel, "no data ready for %.1f \xc2\xb5s", row->duration_us);
+    SAY(row->label, "%lld more turns: EAGAIN", (long long)event_number(event, "turns", 0));
+    SAY(row->kernel, "no data for %.1f \xc2\xb5s", row->duration_us);
   } else if (step->kind == STEP_REMARK) {
     say_remark(event, row);
   } else {

@@ -12,17 +12,18 @@
 #include "ladder.h"
 
 enum {
-  PANEL_WIDTH = 608,
-  AXIS_X = 72,
-  APPLICATION_X = 172,
-  KERNEL_X = 382,
-  HEAD = 104, /* above the first row */
+  PANEL_WIDTH = 584,
+  GAP = 20, /* between panels */
+  AXIS_X = 84,
+  APPLICATION_X = 116,
+  KERNEL_X = 346,
+  HEAD = 108, /* above the first row */
   FOOT = 30,
   MARGIN = 28,
-  ROW_LEAST = 34,
-  ROW_MOST = 62,
-  PER_US = 2, /* pixels */
-  PANELS_A_ROW = 4,
+  ROW_LEAST = 38,
+  ROW_MOST = 66,
+  PER_US = 2,      /* pixels */
+  LONG_LABEL = 23, /* letters: more need the smaller type to stay between the lifelines */
 };
 
 static const char *const tone_names[TONES] = {"call",   "nothing",   "data",
@@ -30,14 +31,14 @@ static const char *const tone_names[TONES] = {"call",   "nothing",   "data",
 
 static const char style[] =
     "text{font-family:'Inter','Helvetica Neue',Helvetica,Arial,'Liberation Sans',sans-serif;"
-    "font-size:14px;fill:#1b1f24}\n"
+    "font-size:16px;fill:#1b1f24}\n"
     ".code{font-family:'JetBrains Mono','SF Mono',Menlo,Consolas,'DejaVu Sans Mono',monospace;"
-    "font-size:13px}\n"
+    "font-size:16px}.long{font-size:13px}\n"
     ".page{fill:#ffffff}.panel{fill:#f6f7f9;stroke:#dfe3e8}\n"
-    ".title{font-size:24px;font-weight:700}.name{font-size:20px;font-weight:700}\n"
-    ".soft{fill:#59636e;font-size:13px}.head{font-weight:600;font-size:14px}\n"
+    ".title{font-size:28px;font-weight:700}.name{font-size:23px;font-weight:700}\n"
+    ".soft{fill:#59636e;font-size:15px}.head{font-weight:600;font-size:16px}\n"
     ".life{stroke:#8c959f;stroke-width:2}.axis{stroke:#8c959f;stroke-width:1.5}\n"
-    ".stretched{stroke-dasharray:1.5 4}.tick{fill:#59636e;font-size:12px}\n"
+    ".stretched{stroke-dasharray:1.5 4}.tick{fill:#59636e;font-size:14px}\n"
     ".waits{fill:#d0d7de}.pill{fill:#ffffff;stroke:#dfe3e8}\n"
     ".shaft{stroke-width:2;fill:none}.dashed{stroke-dasharray:6 4}\n"
     ".call .shaft{stroke:#0072b2}.call .tip,.call .label{fill:#0072b2}\n"
@@ -120,10 +121,15 @@ static void put_axis_piece(FILE *file, int y, int down, double us) {
             middle + side + 3, AXIS_X + 6, middle + side - 3);
 }
 
+/* With the tenths that a call of a microsecond needs, and that a tenth of a second does not. */
+static const char *microseconds(double us, char to[32]) {
+  snprintf(to, 32, "%.*f", us < 100000 ? 1 : 0, us);
+  return to;
+}
+
 static void put_tick(FILE *file, int y, double us) {
   char text[32];
-  snprintf(text, sizeof text, "%.1f", us);
-  put_text(file, AXIS_X - 9, y + 4, "tick", "end", text);
+  put_text(file, AXIS_X - 9, y + 5, "tick", "end", us > 0 ? microseconds(us, text) : "0 \xc2\xb5s");
   fprintf(file, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", AXIS_X - 4, y,
           AXIS_X + 4, y);
 }
@@ -141,29 +147,35 @@ static void put_shaft(FILE *file, const struct row *row, int y) {
   fprintf(file, "<path class=\"tip\" d=\"M%d %dl%d -5v10z\"/>\n", to, y, back);
 }
 
+/* A label's letters are all of one width: 0.6 of their size, and a little. */
+static void put_pill(FILE *file, const struct row *row, int y) {
+  int letters = (int)strlen(row->label);
+  int width = 24 + letters * (letters > LONG_LABEL ? 8 : 10);
+  int least = KERNEL_X - APPLICATION_X + 16;
+  width = width < least ? least : width;
+  fprintf(file, "<rect class=\"pill\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"28\" rx=\"14\"/>\n",
+          (APPLICATION_X + KERNEL_X - width) / 2, y - 14, width);
+}
+
 static void put_row(FILE *file, const struct row *row, size_t ladder, int y) {
+  bool arrow = row->direction != NO_ARROW;
   fprintf(file, "<g class=\"%s %s\" data-trace=\"%zu\" data-event=\"%zu\">\n",
-          row->direction == NO_ARROW ? "remark" : "arrow", tone_names[row->tone], ladder,
-          row->event);
-  if (row->direction != NO_ARROW)
-    put_shaft(file, row, y);
-  else
-    fprintf(file, "<rect class=\"pill\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"24\" rx=\"12\"/>\n",
-            APPLICATION_X - 8, y - 12, KERNEL_X - APPLICATION_X + 16);
-  put_text(file, (APPLICATION_X + KERNEL_X) / 2, row->direction == NO_ARROW ? y + 4 : y - 7,
-           "code label", "middle", row->label);
+          arrow ? "arrow" : "remark", tone_names[row->tone], ladder, row->event);
+  (arrow ? put_shaft : put_pill)(file, row, y);
+  put_text(file, (APPLICATION_X + KERNEL_X) / 2, arrow ? y - 8 : y + 5,
+           strlen(row->label) > LONG_LABEL ? "code long label" : "code label", "middle",
+           row->label);
   if (row->kernel[0])
-    put_text(file, KERNEL_X + 14, y + 4, "soft", "start", row->kernel);
+    put_text(file, KERNEL_X + 14, y + 5, "soft", "start", row->kernel);
   fputs("</g>\n", file);
 }
 
 static void put_stay(FILE *file, const struct row *row, int y, int down) {
-  char text[48];
+  char text[64], us[32];
   fprintf(file, "<rect class=\"waits\" x=\"%d\" y=\"%d\" width=\"10\" height=\"%d\" rx=\"3\"/>\n",
           APPLICATION_X - 5, y, down);
-  put_text(file, APPLICATION_X - 12, y + down / 2 - 3, "soft", "end", "in the call");
-  snprintf(text, sizeof text, "%.1f \xc2\xb5s", row->duration_us);
-  put_text(file, APPLICATION_X - 12, y + down / 2 + 13, "soft", "end", text);
+  snprintf(text, sizeof text, "in the call: %s \xc2\xb5s", microseconds(row->duration_us, us));
+  put_text(file, (APPLICATION_X + KERNEL_X) / 2, y + 24, "soft", "middle", text);
 }
 
 static void put_lifelines(FILE *file, int height) {
@@ -172,11 +184,10 @@ static void put_lifelines(FILE *file, int height) {
     const char *name;
   } lines[] = {{APPLICATION_X, "application"}, {KERNEL_X, "kernel"}};
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
-    put_text(file, lines[i].x, HEAD - 34, "head", "middle", lines[i].name);
+    put_text(file, lines[i].x, HEAD - 36, "head", "middle", lines[i].name);
     fprintf(file, "<line class=\"life\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", lines[i].x,
             HEAD - 26, lines[i].x, HEAD + height + 14);
   }
-  put_text(file, AXIS_X, HEAD - 34, "soft", "middle", "time in \xc2\xb5s");
 }
 
 static void put_rows(FILE *file, const struct rows *rows, size_t ladder) {
@@ -202,10 +213,10 @@ static void put_rows(FILE *file, const struct rows *rows, size_t ladder) {
 static void put_panel(FILE *file, const struct ladder *ladder, size_t index, int x, int y,
                       int height) {
   fprintf(file, "<g class=\"ladder\" transform=\"translate(%d %d)\">\n", x, y);
-  fprintf(file, "<rect class=\"panel\" width=\"%d\" height=\"%d\" rx=\"10\"/>\n", PANEL_WIDTH - 20,
+  fprintf(file, "<rect class=\"panel\" width=\"%d\" height=\"%d\" rx=\"10\"/>\n", PANEL_WIDTH,
           HEAD + height + FOOT);
   put_text(file, 24, 36, "name", "start", ladder->events.backend[0] ? ladder->events.backend : "?");
-  put_text(file, PANEL_WIDTH - 44, 36, "soft", "end", ladder->events.model);
+  put_text(file, PANEL_WIDTH - 24, 36, "soft", "end", ladder->events.model);
   put_lifelines(file, height_of(&ladder->rows));
   put_rows(file, &ladder->rows, index);
   fputs("</g>\n", file);
@@ -224,8 +235,8 @@ static int tallest(const struct figure *figure, size_t first, size_t end) {
 
 static int height_of_panels(const struct figure *figure) {
   int height = 0;
-  for (size_t i = 0; i < figure->count; i += PANELS_A_ROW)
-    height += HEAD + tallest(figure, i, i + PANELS_A_ROW) + FOOT + 20;
+  for (size_t i = 0; i < figure->count; i += figure->columns)
+    height += HEAD + tallest(figure, i, i + figure->columns) + FOOT + GAP;
   return height;
 }
 
@@ -243,9 +254,12 @@ static void put_legend(FILE *file, const struct figure *figure, int y) {
     enum tone tone;
     const char *meaning;
     int width;
-  } entries[] = {{TONE_CALL, "call and return", 150},  {TONE_DATA, "data is copied", 144},
-                 {TONE_NOTHING, "nothing there", 140}, {TONE_SIGNAL, "signal", 96},
-                 {TONE_OPERATION, "operation", 118},   {TONE_ERROR, "error", 90}};
+  } entries[] = {{TONE_CALL, "call", 88},
+                 {TONE_DATA, "data is copied", 168},
+                 {TONE_NOTHING, "nothing there", 166},
+                 {TONE_SIGNAL, "signal", 108},
+                 {TONE_OPERATION, "operation", 136},
+                 {TONE_ERROR, "error", 96}};
   int x = MARGIN;
   for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
     bool dashed = entries[i].tone == TONE_SIGNAL || entries[i].tone == TONE_OPERATION;
@@ -260,19 +274,20 @@ static void put_legend(FILE *file, const struct figure *figure, int y) {
 }
 
 static void put_panels(FILE *file, const struct figure *figure, int y) {
-  for (size_t first = 0; first < figure->count; first += PANELS_A_ROW) {
-    int height = tallest(figure, first, first + PANELS_A_ROW);
-    for (size_t i = first; i < first + PANELS_A_ROW && i < figure->count; i++)
-      put_panel(file, &figure->ladders[i], i, MARGIN + (int)(i - first) * PANEL_WIDTH, y, height);
-    y += HEAD + height + FOOT + 20;
+  for (size_t first = 0; first < figure->count; first += figure->columns) {
+    int height = tallest(figure, first, first + figure->columns);
+    for (size_t i = first; i < first + figure->columns && i < figure->count; i++)
+      put_panel(file, &figure->ladders[i], i, MARGIN + (int)(i - first) * (PANEL_WIDTH + GAP), y,
+                height);
+    y += HEAD + height + FOOT + GAP;
   }
 }
 
 void draw_svg(const struct figure *figure, FILE *file) {
   char caption[96];
-  int columns = (int)(figure->count < PANELS_A_ROW ? figure->count : PANELS_A_ROW);
-  int top = figure->title ? 92 : 52, bottom = 80;
-  int width = 2 * MARGIN + columns * PANEL_WIDTH - 20;
+  int columns = (int)(figure->count < figure->columns ? figure->count : figure->columns);
+  int top = figure->title ? 92 : 52, bottom = 92;
+  int width = 2 * MARGIN + columns * (PANEL_WIDTH + GAP) - GAP;
   int height = top + height_of_panels(figure) + bottom;
   figure_caption(figure, caption, sizeof caption);
   fprintf(file,
@@ -286,10 +301,10 @@ void draw_svg(const struct figure *figure, FILE *file) {
     put_text(file, MARGIN, 46, "title", "start", figure->title);
   put_text(file, MARGIN, top - 18, "soft", "start", caption);
   put_panels(file, figure, top);
-  put_legend(file, figure, height - 66);
-  put_text(file, MARGIN, height - 42, "soft", "start",
-           "Time axis: solid where to scale (2 px a \xc2\xb5s), dotted where stretched, broken "
-           "where cut.");
-  put_text(file, MARGIN, height - 22, "soft", "start", "Each arrow is an event of a recorded run.");
+  put_legend(file, figure, height - 74);
+  put_text(file, MARGIN, height - 46, "soft", "start",
+           "Each arrow is an event of a recorded run. Time is to scale where the");
+  put_text(file, MARGIN, height - 24, "soft", "start",
+           "axis is solid, stretched where it is dotted, cut where it is broken.");
   fputs("</svg>\n", file);
 }

@@ -15,6 +15,10 @@ LADDER = os.environ.get("IOLOOP_LADDER", os.path.join(BUILD, "ioladder"))
 SOURCE = os.environ.get("IOLOOP_SOURCE", ".")
 SVG = "{http://www.w3.org/2000/svg}"
 MODELS = ["blocking", "nonblocking", "poll", "sigio", "rtsig", "epoll", "io_uring"]
+MORE = ["epoll-et", "libevent"]
+PAIRS = ["blocking-nonblocking", "poll-epoll", "sigio-rtsig", "epoll-epoll-et", "epoll-libevent",
+         "epoll-io_uring"]
+SLIDE = (1280, 720)
 
 
 def drawn(*options):
@@ -70,6 +74,73 @@ def check_picture(path, traces):
     return arrows
 
 
+# Of a letter's width to its height: of the typeface for code each, of the other one on average, with
+# room for one that is wide.
+CODE, PROSE = 0.61, 0.54
+
+
+def style_of(root):
+    """({class: {property: value}} on a light page, the same on a dark one)"""
+    light, _, dark = root.find(SVG + "style").text.partition("@media")
+    sides = [{}, {}]
+    for side, text in zip(sides, (light, dark.partition("{")[2])):
+        for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", text):
+            for selector in selectors.strip().split(","):
+                side.setdefault(selector, {}).update(re.findall(r"([\w-]+):([^;]+)", body))
+    return sides[0], {selector: dict(body, **sides[1].get(selector, {})) for selector, body in sides[0].items()}
+
+
+def size_of(text, style):
+    """The last class of the style that has one says it, as a browser has it."""
+    size = 16
+    for selector, body in style.items():
+        if selector == "text" or selector[1:] in text.get("class").split():
+            size = int(body.get("font-size", "%dpx" % size)[:-2])
+    return size
+
+
+def extent(text, style):
+    """From where to where it goes, at most."""
+    letter = CODE if "code" in text.get("class").split() else PROSE
+    width = len(text.text) * size_of(text, style) * letter
+    x = float(text.get("x"))
+    return {"start": (x, x + width), "middle": (x - width / 2, x + width / 2),
+            "end": (x - width, x)}[text.get("text-anchor")]
+
+
+def check_places(path):
+    """No text leaves its panel, no label the lifelines by more than a letter, no remark its pill."""
+    root = ElementTree.parse(path).getroot()
+    style = style_of(root)[0]
+    tried = 0
+    for panel in (g for g in root.iter(SVG + "g") if g.get("class") == "ladder"):
+        width = float(panel.find(SVG + "rect").get("width"))
+        lives = sorted(float(line.get("x1")) for line in panel.iter(SVG + "line")
+                       if line.get("class") == "life")
+        for text in panel.iter(SVG + "text"):
+            left, right = extent(text, style)
+            check(0 < left and right < width, "%s: %r leaves its panel" % (path, text.text))
+        for row in (g for g in panel if "data-event" in g.attrib):
+            tried += 1
+            pill, label = row.find(SVG + "rect"), row.find(SVG + "text")
+            left, right = extent(label, style)
+            if pill is None:
+                room = lives[0] - 10, lives[1] + 10
+            else:
+                room = float(pill.get("x")), float(pill.get("x")) + float(pill.get("width"))
+            check(room[0] < left and right < room[1], "%s: %r has no room" % (path, label.text))
+    check(tried, "labels in " + path)
+
+
+def check_slide(path):
+    """On a slide it fills, no letter is smaller than a sixtieth of the height."""
+    root = ElementTree.parse(path).getroot()
+    scale = min(SLIDE[0] / float(root.get("width")), SLIDE[1] / float(root.get("height")))
+    for text in root.iter(SVG + "text"):
+        size = size_of(text, style_of(root)[0]) * scale
+        check(size >= SLIDE[1] / 60, "%s: %r has %.1f px on a slide" % (path, text.text, size))
+
+
 @case("one command makes the set, and every arrow in it is an event of its trace")
 def _():
     with folder() as name:
@@ -77,8 +148,8 @@ def _():
                                LADDER, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, universal_newlines=True, timeout=150)
         equal(made.returncode, 0, "exit of ladders.py, which said: " + made.stdout)
-        models = [m for m in MODELS if m + ".svg" in os.listdir(name)]
-        for model in set(MODELS) - set(models):
+        models = [m for m in MODELS + MORE if m + ".svg" in os.listdir(name)]
+        for model in set(MODELS + MORE) - set(models):
             check(model + " is left out: " in made.stdout, "why %s is left out" % model)
         check({"blocking", "nonblocking", "poll"} <= set(models), "models: %r" % models)
         traces = [Trace(os.path.join(name, m + ".json")) for m in models]
@@ -95,8 +166,21 @@ def _():
             equal(len(re.findall(r"[<>]\|?(?:\s|$)|\|<", text)) > 0, True, "arrows in the text")
             equal(len(re.findall(r"^ +[\d.]+  \|(?:<|.*>\|)", text, re.M)), len(arrows),
                   "arrows of %s in text and picture" % model)
-        together = check_picture(os.path.join(name, "models.svg"), traces)
-        equal({a.trace for a in together}, set(range(len(traces))), "traces side by side")
+        together = {"models": [m for m in models if m in MODELS]}
+        together.update((pair, split_pair(pair)) for pair in PAIRS if set(split_pair(pair)) <= set(models))
+        equal({f[:-4] for f in os.listdir(name) if f.endswith(".svg")}, set(models) | set(together), "pictures")
+        for picture, shown in together.items():
+            arrows = check_picture(os.path.join(name, picture + ".svg"),
+                                   [traces[models.index(model)] for model in shown])
+            equal({a.trace for a in arrows}, set(range(len(shown))), "traces side by side in " + picture)
+        for picture in list(together) + models:
+            check_places(os.path.join(name, picture + ".svg"))
+            if picture != "models":  # which is for print
+                check_slide(os.path.join(name, picture + ".svg"))
+
+
+def split_pair(name):
+    return next((a, b) for a in MODELS + MORE for b in MODELS + MORE if name == a + "-" + b)
 
 
 def make_trace(path, clients=2, requests=5):
@@ -153,6 +237,76 @@ def _():
             equal(file.read(), drawn("--text", path), "text in a file")
 
 
+def places(path):
+    root = ElementTree.parse(path).getroot()
+    return [tuple(map(int, re.findall(r"\d+", g.get("transform")))) for g in root.iter(SVG + "g")
+            if g.get("class") == "ladder"]
+
+
+@case("--columns puts so many side by side, and the next ones below")
+def _():
+    with folder() as name:
+        path, svg = file_in(name), os.path.join(name, "a.svg")
+        make_trace(path, 1, 2)
+        for columns, expected in ((1, [(0, i) for i in range(5)]),
+                                  (None, [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)]),
+                                  (3, [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1)]),
+                                  (7, [(i, 0) for i in range(5)])):
+            drawn("-o", svg, *["--columns=%d" % columns] if columns else [], *[path] * 5)
+            got = places(svg)
+            xs, ys = sorted({x for x, _ in got}), sorted({y for _, y in got})
+            equal([(xs.index(x), ys.index(y)) for x, y in got], expected, "places with --columns=%s" % columns)
+
+
+@case("the longest labels stay at their arrows, and the longest times beside the axis")
+def _():
+    with folder() as name:
+        path, svg = os.path.join(name, "odd.json"), os.path.join(name, "odd.svg")
+        call = {"pid": 1, "tid": 1, "cat": "system call"}
+        moment = {"ph": "i", "pid": 1, "tid": 1, "cat": "loop"}
+        events = [
+            dict(call, ph="B", ts=0, name="io_uring_enter", args={"fd": 1023}),
+            dict(call, ph="E", ts=5000000, name="io_uring_enter", args={"result": 2}),
+            dict(moment, ts=5000001, name="complete", args={"operation": "recvmsg", "result": 65535}),
+            dict(moment, ts=5000002, name="complete", args={"operation": "recvmsg", "result": -104, "error": "ECONNRESET"}),
+            dict(moment, ts=5000003, name="submit", args={"operation": "sendmsg", "size": 65535}),
+            dict(moment, ts=5000004, name="signal", args={"signal": 63, "fd": 20000, "band": 1, "queued": 4096}),
+            dict(moment, ts=5000005, name="rescue", args={"descriptors": 20000}),
+            dict(moment, ts=5000006, name="overflow", args={}),
+            dict(moment, ts=5000007, name="limit reached", args={}),
+            dict(call, ph="B", ts=20000000, name="epoll_pwait2", args={"fd": 1023}),
+            dict(call, ph="E", ts=20000001, name="epoll_pwait2", args={"result": 0, "under way": True}),
+        ]
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"traceEvents": events, "otherData": {"backend": "io_uring", "model": "asynchronous"}}, file)
+        drawn("--connection=0", path, "-o", svg)
+        equal(len(arrows_of(svg)), 8, "arrows")
+        check_places(svg)
+
+
+def luminance(colour):
+    parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@case("every text is legible on its ground, light and dark: a contrast of 4.5 (WCAG 2, AA)")
+def _():
+    with folder() as name:
+        path, svg = file_in(name), os.path.join(name, "a.svg")
+        make_trace(path, 1, 2)
+        drawn(path, "-o", svg)
+        for side, style in zip(("light", "dark"), style_of(ElementTree.parse(svg).getroot())):
+            inks = {s: body["fill"] for s, body in style.items()
+                    if s in ("text", ".soft", ".tick") or s.endswith(" .label")}
+            check(len(inks) >= 9, "%d colours of texts" % len(inks))
+            for selector, ink in inks.items():
+                for ground in (".page", ".panel"):
+                    lights = sorted(luminance(c) for c in (ink, style[ground]["fill"]))
+                    contrast = (lights[1] + 0.05) / (lights[0] + 0.05)
+                    check(contrast >= 4.5, "%s on %s, %s: %.1f" % (selector, ground, side, contrast))
+
+
 @case("a picture has a dark and a light side, and a renderer takes it")
 def _():
     with folder() as name:
@@ -202,6 +356,7 @@ def _():
         refused(2, b"where to?", path)
         refused(2, b"--from", "--text", "--from=2", "--to=1", path)
         refused(2, b"--request", "--text", "--connection=0", "--request=1", path)
+        refused(2, b"--columns", path, "-o", os.path.join(name, "a.svg"), "--columns=0")
         refused(2, b"--max-steps", "--text", "--max-steps=0", path)
 
 

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: MIT
 """The lectures as hand-outs: HTML pages that need nothing but a browser.
 
-    handouts.py LECTURES FOLDER [FIGURES]
+    handouts.py LECTURES FOLDER [FIGURES [COMMAND...]]
 
 Renders LECTURES/NN-name.md with pandoc to FOLDER/NN-name.html, and writes a contents page,
 FOLDER/index.html, which opens with LECTURES/README.md where there is one. `meson compile lectures`
 does this in the build folder.
 
-Pictures are taken from where the lecture says, or else by their name from FIGURES, where `meson
-compile ladders` draws them; one that is not there leaves its description. Files of the repository
+Pictures are taken from where the lecture says, or else by their name from FIGURES, into which
+COMMAND draws them before all else; one that is not there leaves its description. Files of the repository
 that a lecture links to, its programs for example, come along as text, so that the folder can be
 given away as it is. A link to something that does not exist ends it: exit status 1, and a line that
 says where.
@@ -183,12 +183,23 @@ def title_of(body, name):
     return " ".join(re.sub(r"<[^>]*>", "", found.group(1)).split())
 
 
+def draw(command):
+    try:
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    except OSError as error:
+        fail("the pictures: cannot run %s: %s" % (command[0], error.strerror))
+    if status:
+        fail("the pictures: exit status %d of: %s" % (status, " ".join(command)))
+
+
 def main(arguments):
-    if len(arguments) not in (2, 3):
-        print("usage: handouts.py LECTURES FOLDER [FIGURES]", file=sys.stderr)
+    if len(arguments) < 2:
+        print("usage: handouts.py LECTURES FOLDER [FIGURES [COMMAND...]]", file=sys.stderr)
         sys.exit(2)
     if not shutil.which("pandoc"):
         fail("pandoc is not installed (Debian: apt-get install pandoc)")
+    if len(arguments) > 3:
+        draw(arguments[3:])
     handouts = Handouts(arguments[0], arguments[1], arguments[2] if len(arguments) > 2 else None)
     handouts.make()
     print("%d lectures: %s" % (len(handouts.names), os.path.join(arguments[1], "index.html")))

@@ -4,6 +4,7 @@ have, and of the real ones. Every link leads somewhere, and a browser has nothin
 import atexit
 import html
 import html.parser
+import importlib.util
 import os
 import re
 import shutil
@@ -173,6 +174,46 @@ def _():
     equal(re.findall(r'<img src="([^"]*)" alt="([^"]*)">', text),
           [("figures/ladder.svg", "A ladder"), ("figures/other.svg", "Another ladder")], "pictures")
     check('<span class="absent">[A third one: not drawn here]</span>' in text, "no description")
+
+
+@case("pictures are drawn before the lectures are read, where a command is given that does it")
+def _():
+    need("pandoc")
+    source, folder = os.path.join(SCRATCH, "drawn"), os.path.join(SCRATCH, "drawn-pages")
+    lectures, figures = os.path.join(source, "docs/lectures"), os.path.join(source, "figures")
+    write(source, {"docs/lectures/01-one.md": "# 1. One\n\n![A ladder](figures/ladder.svg)\n",
+                   "picture.svg": IMAGINED["figures/other.svg"]})
+    os.mkdir(figures)
+    draw = ["cp", os.path.join(source, "picture.svg"), os.path.join(figures, "ladder.svg")]
+    code, _, err = make(lectures, folder, figures, *draw)
+    equal((code, err), (0, b""), "exit code and stderr")
+    check('<img src="figures/ladder.svg" alt="A ladder">' in read(os.path.join(folder, "01-one.html")), "the picture")
+    for command, why in ((["false"], rb"exit status 1 of: false"), (["/no/such/program"], rb"cannot run")):
+        code, _, err = make(lectures, folder, figures, *command)
+        check(code == 1 and re.fullmatch(rb"handouts\.py: the pictures: .*%s.*\n" % why, err), "it says %r" % err)
+
+
+def ladders():
+    """docs/ladders.py, which knows what it draws."""
+    spec = importlib.util.spec_from_file_location("ladders", os.path.join(SOURCE, "docs", "ladders.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@case("the lectures: each that teaches a model shows its ladder, and all they show is drawn, and described")
+def _():
+    drawer = ladders()
+    drawn = set(drawer.MODELS + drawer.MORE + ["-".join(pair) for pair in drawer.PAIRS] + ["models"])
+    shown, folder = {}, os.path.join(SOURCE, "docs", "lectures")
+    for name in sorted(n for n in os.listdir(folder) if re.match(r"\d\d-.*\.md$", n)):
+        for description, link in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", read(os.path.join(folder, name))):
+            check(len(description.split()) > 3, "%s: %s is not described" % (name, link))
+            found = re.fullmatch(r"figures/([\w-]+)\.svg", link)
+            check(found and found.group(1) in drawn, "%s: nothing draws %s" % (name, link))
+            shown.setdefault(found.group(1), set()).add(name[:2])
+    equal(sorted(set.union(*shown.values())), ["%02d" % n for n in range(1, 11)], "lectures with a picture")
+    equal(drawn - set(shown), {"epoll", "rtsig", "epoll-et", "libevent"}, "pictures that no lecture shows but in a pair")
 
 
 @case("imagined: sessions: what is typed stands out, what comes back is as it was")

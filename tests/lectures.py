@@ -16,7 +16,8 @@ docs/lectures/README.md has the rules for writers; in short:
   - `...` in an output line stands for anything in that line; a line `...` for any lines.
   - A comment before the block says what else varies: `<!-- varies: REGEX -->` makes what matches
     the REGEX equal to anything else that does; `<!-- needs: NAME... -->` leaves the block out where
-    a program is missing.
+    a program is missing, `<!-- needs-backend: NAME... -->` where the server does not have it or
+    the kernel refuses it.
 
 --update writes what the commands printed into the files. So figures in the text come from a run,
 not from a keyboard.
@@ -72,6 +73,8 @@ class Block:
         self.steps = []
         self.varies = [re.compile(text) for name, text in directives if name == "varies"]
         self.needs = [word for name, text in directives if name == "needs" for word in text.split()]
+        self.backends = [word for name, text in directives if name == "needs-backend"
+                         for word in text.split()]
         for line in lines:
             self.add(line)
         if not self.steps:
@@ -121,7 +124,7 @@ class Block:
 
 
 FENCE = re.compile(r"^(`{3,})(.*)$")
-DIRECTIVE = re.compile(r"^<!-- (varies|needs): (.*) -->$")
+DIRECTIVE = re.compile(r"^<!-- (varies|needs|needs-backend): (.*) -->$")
 
 
 def blocks_of(lines):
@@ -292,10 +295,32 @@ def path_of(build):
                            [os.environ.get("PATH", os.defpath)])
 
 
-def run_block(block, shell, path, options):
+def availability(path):
+    """{backend: "available", or why it is not}, as the server says it."""
+    server = shutil.which("server", path=path)
+    if not server:
+        raise Failure("cannot tell which backends there are: no server (build it, or give --build=DIR)")
+    listing = subprocess.run([server, "--list-backends"], stdin=subprocess.DEVNULL, check=True,
+                             stdout=subprocess.PIPE).stdout.decode()
+    # Columns stand two spaces apart: a reason has single ones.
+    rows = [re.split(r" {2,}", line) for line in listing.splitlines()[1:]]
+    return {row[0]: row[2] for row in rows}
+
+
+def skip_without(block, path):
     missing = [name for name in block.needs if not shutil.which(name, path=path)]
     if missing:
         skip("needs %s" % ", ".join(missing))
+    there = availability(path) if block.backends else {}
+    for name in block.backends:
+        if name not in there:
+            raise Failure("needs-backend: the server knows no %s" % name)
+        if not there[name].startswith("available"):
+            skip("needs %s, not here: %s" % (name, re.sub("^no: ", "", there[name])))
+
+
+def run_block(block, shell, path, options):
+    skip_without(block, path)
     deadline = Deadline(options.seconds)
     try:
         for step in block.steps:

@@ -98,6 +98,64 @@ def _():
     check("# SKIP needs no-such-program" in lecture.out, lecture.out)
 
 
+LISTING = """#!/bin/sh
+cat <<'END'
+NAME         MODEL          AVAILABLE                          FEATURES
+poll         multiplexing   available                          ns-timeouts
+epoll        multiplexing   available (default)                scales
+io_uring     asynchronous   no: not permitted here (EPERM; a seccomp filter)  -
+END
+"""
+
+
+def with_server(text):
+    """The lecture, with a server that has poll and epoll, and no io_uring."""
+    with tempfile.TemporaryDirectory() as build:
+        path = os.path.join(build, "server")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(LISTING)
+        os.chmod(path, 0o755)
+        return Lecture(text, "--build=" + build)
+
+
+@case("a backend that the kernel refuses leaves out the block that needs it, and says why")
+def _():
+    lecture = with_server(console("$ exit 3\n", "<!-- needs-backend: poll io_uring -->\n") +
+                          console("$ echo here\nhere\n", "<!-- needs-backend: poll epoll -->\n"))
+    equal(lecture.code, 0, "exit code, with %s" % lecture.out)
+    check("# SKIP needs io_uring, not here: not permitted here (EPERM; a seccomp filter)\n" in lecture.out,
+          lecture.out)
+    check(re.search(r"(?m)^ok 2 - [^#]*$", lecture.out), lecture.out)
+
+
+@case("a block that needs a backend which there is runs, and fails as any other")
+def _():
+    lecture = with_server(console("$ echo one\ntwo\n", "<!-- needs-backend: poll -->\n"))
+    equal(lecture.code, 1, "exit code, with %s" % lecture.out)
+
+
+@case("a backend that nobody knows is a mistake of the text, and no reason to leave a block out")
+def _():
+    lecture = with_server(console("$ true\n", "<!-- needs-backend: iouring -->\n"))
+    equal(lecture.code, 1, "exit code, with %s" % lecture.out)
+    check("knows no iouring" in lecture.out, lecture.out)
+
+
+@case("the lectures: a block names each backend that it uses and that a build may lack")
+def _():
+    folder = os.path.join(os.path.dirname(RUNNER), "..", "docs", "lectures")
+    found = 0
+    for name in sorted(n for n in os.listdir(folder) if re.match(r"\d\d-.*\.md$", n)):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            text = file.read()
+        for before, block in re.findall(r"(?ms)^((?:<!-- .*? -->\n)*)```console\n(.*?)^```$", text):
+            used = set(re.findall(r"--backend=([\w-]+)", block)) - {"blocking", "nonblocking", "poll", "select"}
+            needed = set(" ".join(re.findall(r"needs-backend: (.*?) -->", before)).split())
+            check(used <= needed, "%s: %r needs %s" % (name, block.split("\n")[0], sorted(used - needed)))
+            found += len(used)
+    check(found > 20, "%d uses of a backend found" % found)
+
+
 @case("--update writes what was printed, and keeps wildcards that hold")
 def _():
     before = console("$ echo new\nold\n$ echo a b c\na ... c\n")

@@ -124,15 +124,35 @@ def only_public_symbols(installed):
         raise Failure("exported: %s" % ", ".join(others))
 
 
-def all_public_symbols(installed):
+def declarations(installed):
     declared = set()
     for name in ("ioloop.h", "iostream.h"):
         with open(installed.find(name), encoding="utf-8") as file:
             declared.update(DECLARED.findall(re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)))
-    exported = exports(installed)
+    return declared
+
+
+def all_public_symbols(installed):
+    declared, exported = declarations(installed), exports(installed)
     if len(declared) < 50 or declared != exported:
         raise Failure("declared only: %s\nexported only: %s" % (
             sorted(declared - exported), sorted(exported - declared)))
+
+
+def manual_pages(installed):
+    """By the name of each function, and by no other that the headers do not have."""
+    folder = os.path.dirname(installed.find("ioloop.3"))
+    expected = declarations(installed) | {"ioloop", "iostream", "tcpserver", "datagram"}
+    there = {name[:-2] for name in os.listdir(folder)}
+    if there != expected:
+        raise Failure("pages missing: %s\npages of nothing: %s" % (
+            sorted(expected - there), sorted(there - expected)))
+    for name in expected:
+        with open(os.path.join(folder, name + ".3"), encoding="utf-8") as page:
+            if not re.search(r"(?m)^\.(Fo|Nm) %s( ,)?$" % name, page.read()):
+                raise Failure("the page that is found as %s does not have it" % name)
+    if shutil.which("man"):
+        run("man", "-M", os.path.dirname(folder), "-w", "ioloop_add_handler")
 
 
 TESTS = [
@@ -144,6 +164,7 @@ TESTS = [
     ("the headers and the library serve C++", cplusplus),
     ("the shared library exports public names only", only_public_symbols),
     ("it exports what the headers declare, no more and no less", all_public_symbols),
+    ("each of them has a manual page by its name", manual_pages),
 ]
 
 

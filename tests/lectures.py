@@ -391,6 +391,8 @@ def main():
                         help="how long a block may take (default: %(default)g)")
     parser.add_argument("files", nargs="+", metavar="FILE.md")
     options = parser.parse_args()
+    # What was inherited would have the numbers that descriptors have in the lectures.
+    os.closerange(3, 64)
     lectures = [Lecture(path) for path in options.files]
     with tempfile.TemporaryDirectory() as work:
         shells = [add_cases(lecture, work, options) for lecture in lectures if lecture.blocks]

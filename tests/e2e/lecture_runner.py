@@ -13,12 +13,12 @@ RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lecture
 class Lecture:
     """A text with these blocks, run."""
 
-    def __init__(self, text, *options):
+    def __init__(self, text, *options, wrapper=()):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "lecture.md")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
-            self.code, out, self.err = run(sys.executable, RUNNER, "--seconds=3", *options, path)
+            self.code, out, self.err = run(*wrapper, sys.executable, RUNNER, "--seconds=3", *options, path)
             self.out = out.decode()
             with open(path, encoding="utf-8") as file:
                 self.text = file.read()
@@ -72,6 +72,13 @@ def _():
 def _():
     passes(console("$ f() { echo $1; }; x=5; echo y >file\n") + console("$ f $x; cat file\n5\ny\n") +
            console("$ echo $PORT\n8888\n"))
+
+
+@case("descriptors are numbered as in a shell of one's own, whatever the runner has inherited")
+def _():
+    lecture = Lecture(console("$ for n in 3 4 5 6 7; do [ -e /dev/fd/$n ] || echo $n; done\n3\n4\n5\n6\n7\n"),
+                      wrapper=["sh", "-c", 'exec "$@" 3</dev/null 5</dev/null 7</dev/null', "sh"])
+    equal(lecture.code, 0, "exit code, with %s" % lecture.out)
 
 
 @case("a command waits for what the last one's jobs print, and goes on over lines")

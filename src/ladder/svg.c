@@ -22,6 +22,7 @@ enum {
   MARGIN = 28,
   ROW_LEAST = 38,
   ROW_MOST = 66,
+  ROWS_ROOM = 500, /* of a slide on which the type is legible */
   PER_US = 2,      /* pixels */
   LONG_LABEL = 23, /* letters: more need the smaller type to stay between the lifelines */
 };
@@ -91,17 +92,25 @@ static void put_text(FILE *file, int x, int y, const char *class, const char *an
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-/* How far below the row this one is. */
-static int step_down(const struct row *row, const struct row *next) {
-  double down = (next->at_us - row->at_us) * PER_US;
-  int least = row->waits && row->direction == TO_KERNEL ? ROW_MOST : ROW_LEAST;
-  return down < least ? least : down > ROW_MOST ? ROW_MOST : (int)down;
+/* Many rows stand closer than few, or a slide would show them small. */
+static int most_down(const struct rows *rows) {
+  int most = ROWS_ROOM / ((int)rows->count + 1);
+  return most < ROW_LEAST ? ROW_LEAST : most > ROW_MOST ? ROW_MOST : most;
+}
+
+/* How far below row `i` the next one is. */
+static int step_down(const struct rows *rows, size_t i) {
+  const struct row *row = &rows->at[i];
+  double down = (row[1].at_us - row->at_us) * PER_US;
+  int most = most_down(rows);
+  int least = row->waits && row->direction == TO_KERNEL ? most : ROW_LEAST;
+  return down < least ? least : down > most ? most : (int)down;
 }
 
 static int height_of(const struct rows *rows) {
   int height = 0;
   for (size_t i = 0; i + 1 < rows->count; i++)
-    height += step_down(&rows->at[i], &rows->at[i + 1]);
+    height += step_down(rows, i);
   return height + (rows->left_out ? ROW_LEAST : 0);
 }
 
@@ -194,7 +203,7 @@ static void put_rows(FILE *file, const struct rows *rows, size_t ladder) {
   int y = HEAD;
   for (size_t i = 0; i < rows->count; i++) {
     const struct row *row = &rows->at[i];
-    int down = i + 1 < rows->count ? step_down(row, row + 1) : 0;
+    int down = i + 1 < rows->count ? step_down(rows, i) : 0;
     if (down)
       put_axis_piece(file, y, down, row[1].at_us - row->at_us);
     if (down && row->waits && row->direction == TO_KERNEL)

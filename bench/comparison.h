@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "contestants/contestant.h"
+#include "results/claims.h"
 #include "results/histogram.h"
 
 enum {
@@ -83,6 +84,7 @@ struct experiment {
   int (*contestants)(struct bench *bench, struct contestants *ret);
   const char *baseline; /* NULL: bench's, or the first contestant where that takes no part */
   unsigned rounds;      /* 0: bench's; counts that come out the same each time need but one */
+  const struct claims *claims; /* what others found; NULL: none */
 };
 
 /* Run it and return the experiment's JSON object, complete or, after Ctrl-C, as far as it came

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "grid.h"
+#include "results/claims.h"
 #include "results/statistics.h"
 
 /* JSON has no NaN: what could not be had is null. */
@@ -137,7 +138,7 @@ static json_t *x_axis(const struct experiment *experiment) {
   return json_pack("{s:s, s:b}", "label", experiment->x_label, "log", experiment->x_log);
 }
 
-json_t *grid_to_json(const struct grid *grid) {
+static json_t *pack(const struct grid *grid) {
   const struct experiment *experiment = grid->experiment;
   const char *baseline = grid->contestants ? grid->slots[grid->baseline]->name : "";
   return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
@@ -147,4 +148,16 @@ json_t *grid_to_json(const struct grid *grid) {
                    "x_axis", x_axis(experiment), "points", points(grid), "metrics",
                    metrics(experiment), "figures", figures(grid), "resolution", resolution(grid),
                    "histograms", histograms(grid), "failures", grid->failures);
+}
+
+json_t *grid_to_json(const struct grid *grid) {
+  json_t *json = pack(grid);
+  const struct claims *claims = grid->experiment->claims;
+  if (!json || !claims)
+    return json;
+  if (json_object_set_new(json, "claims", claims_to_json(claims)) == 0 &&
+      claims_judge(json, grid->bench->seed) == 0)
+    return json;
+  json_decref(json);
+  return NULL;
 }

@@ -5,6 +5,7 @@
 #include "../../src/programs/descriptors.h"
 #include "../../src/programs/say.h"
 #include "echo.h"
+#include "idle_claims.h"
 
 enum {
   ACTIVE = 10,
@@ -67,7 +68,9 @@ const struct experiment experiment_idle = {
     .redoes =
         "Banga, Mogul & Druschel 1999, \"A Scalable and Explicit Event Delivery Mechanism for "
         "UNIX\"; Provos & Lever 2000, \"Scalable Network I/O in Linux\"; Chandra & Mosberger "
-        "2001, \"Scalability of Linux Event-Dispatch Mechanisms\"",
+        "2001, \"Scalability of Linux Event-Dispatch Mechanisms\"; Gammo et al. 2004, \"Comparing "
+        "and "
+        "Evaluating epoll, select, and poll Event Mechanisms\"",
     .method =
         "Ten TCP connections in a closed loop (--connections sets another number) beside so many "
         "that are open and silent, opened before the warm-up. What a model pays for the silent "
@@ -75,11 +78,12 @@ const struct experiment experiment_idle = {
         "shows in the CPU time a request: select and poll look at every descriptor in every turn, "
         "and so does a SIGIO handler that is not told which one it was; epoll, real-time signals "
         "and io_uring are told. Read the slope, not the height: flat is O(ready), a rising line "
-        "is O(open). The papers found the same for select and poll.",
+        "is O(open). Whether what the papers found still holds is judged beside the figures.",
     .x_label = "idle connections",
     .metrics = metrics,
     .metric_count = ECHO_METRICS,
     .points = points,
     .refuses = echo_refuses,
     .measure = measure,
+    .claims = &idle_claims,
 };

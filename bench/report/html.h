@@ -32,6 +32,8 @@ void html_style(struct page *page);
 void html_environment(struct page *page);
 /* Model x experiment: ratios of the first primary metric. -ENOMEM. */
 int html_heat(struct page *page);
+/* What others found, and whether it holds here; nothing where the experiment has no claims. */
+void html_claims(struct page *page, const struct view *view);
 void html_experiment(struct page *page, const struct view *view, size_t number);
 /* Tables of one metric, as many as its points need. */
 void html_figures(struct page *page, const struct view *view, size_t metric);

@@ -56,6 +56,9 @@ static void put_plots(struct page *page, const struct view *view) {
       plot_ratios(page, view, metric, point);
     fputs("</div>\n", page->to);
   }
+}
+
+static void put_curves(struct page *page, const struct view *view) {
   for (size_t point = 0; point < view->points; point++)
     plot_curves(page, view, point);
 }
@@ -140,6 +143,8 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
              member_text(experiment, "redoes"), member_text(experiment, "method"));
   put_resolution(page, experiment);
   put_plots(page, view);
+  html_claims(page, view);
+  put_curves(page, view);
   put_tables(page, view);
   put_absent(page, experiment);
   put_failures(page, experiment);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../bench.h"
+#include "claims_table.h"
 #include "line.h"
 #include "view.h"
 
@@ -301,6 +302,7 @@ static void put_experiment(struct table *table, const json_t *document, const js
     if (view_primary(&view, metric))
       put_metric(table, &view, metric);
   }
+  claims_table(&table->line, experiment);
   put_absent(table, experiment);
   put_failures(table, experiment);
   put_resolution(table, document, experiment);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claims.h"
 #include "figures.h"
 #include "histogram.h"
 
@@ -222,5 +223,5 @@ int merge_estimates(json_t *experiment, uint64_t seed) {
     error = estimate_entry(experiment, json_array_get(figures, i), true, seed);
   for (size_t i = 0; !error && i < json_array_size(again); i++)
     error = estimate_entry(experiment, json_array_get(again, i), false, seed);
-  return error;
+  return error ? error : claims_judge(experiment, seed);
 }

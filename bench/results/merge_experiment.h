@@ -13,7 +13,7 @@
  * a histogram is none. */
 int merge_experiment(json_t *to, const json_t *from, const char **why);
 
-/* Compute every estimate anew from the values. 0, -ENOMEM. */
+/* Compute every estimate anew from the values, and judge the claims again. 0, -ENOMEM. */
 int merge_estimates(json_t *experiment, uint64_t seed);
 
 #endif

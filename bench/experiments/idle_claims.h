@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * idle_claims.h - what was found of connections that are open and silent.
+ */
+#ifndef EXPERIMENTS_IDLE_CLAIMS_H
+#define EXPERIMENTS_IDLE_CLAIMS_H
+
+#include "../results/claims.h"
+
+extern const struct claims idle_claims;
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * claims.c - see claims.h.
+ *
+ * A verdict is taken from the ratio of two costs, paired by round. Whether the ratio differs from 1
+ * is not the question: with enough rounds everything differs from 1, and no line is level to the
+ * last percent. The question is whether the interval lies on one side of a stated threshold.
+ */
+#include "claims.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "figures.h"
+
+static const char HOLDS[] = "holds", FAILS[] = "does not hold", UNRESOLVED[] = "not resolved";
+
+/* ---- what is claimed --------------------------------------------------------------- */
+
+static json_t *names_to_json(const char *const *names) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < CLAIM_NAMES && names[i]; i++)
+    json_array_append_new(array, json_string(names[i]));
+  return array;
+}
+
+json_t *claims_to_json(const struct claims *claims) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < claims->count; i++) {
+    const struct claim *claim = &claims->at[i];
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "by", claim->by, "found",
+                                          claim->found, "expected", claim->expected, "about",
+                                          names_to_json(claim->about), "beside",
+                                          names_to_json(claim->beside)));
+  }
+  return json_pack("{s:s, s:f, s:o}", "metric", claims->metric, "threshold", claims->threshold,
+                   "list", list);
+}
+
+/* ---- what was measured ------------------------------------------------------------- */
+
+struct court {
+  const json_t *experiment;
+  const char *metric;
+  double threshold;
+  const json_t *none; /* the point at 0 */
+  uint64_t seed;
+};
+
+static const json_t *figure_of(const struct court *court, const char *contestant,
+                               const json_t *point) {
+  json_t *like = json_pack("{s:s, s:s, s:s}", "contestant", contestant, "point",
+                           member_text(point, "id"), "metric", court->metric);
+  const json_t *figure =
+      find_like(json_object_get(court->experiment, "figures"), like, figure_keys);
+  json_decref(like);
+  return values_present(figure) > 0 ? figure : NULL;
+}
+
+static const json_t *point_at_zero(const json_t *points) {
+  for (size_t i = 0; i < json_array_size(points); i++)
+    if (member_number(json_array_get(points, i), "x") == 0)
+      return json_array_get(points, i);
+  return NULL;
+}
+
+/* The farthest point from 0, on the same line, where this contestant (NULL: no matter who) has a
+ * figure: not all can have as many connections as the others. */
+static const json_t *farthest(const struct court *court, const char *contestant) {
+  const json_t *points = json_object_get(court->experiment, "points"), *most = court->none;
+  for (size_t i = 0; i < json_array_size(points); i++) {
+    const json_t *point = json_array_get(points, i);
+    bool same_line = strcmp(member_text(point, "group"), member_text(court->none, "group")) == 0;
+    if (same_line && member_number(point, "x") > member_number(most, "x") &&
+        (!contestant || figure_of(court, contestant, point)))
+      most = point;
+  }
+  return most == court->none ? NULL : most;
+}
+
+/* ---- verdicts ---------------------------------------------------------------------- */
+
+static size_t pairs_of(const struct numbers *costs, const struct numbers *against, size_t count) {
+  size_t pairs = 0;
+  for (size_t i = 0; i < count; i++)
+    pairs += isfinite(costs->at[i] / against->at[i]) ? 1 : 0;
+  return pairs;
+}
+
+static const char *seen_in(const struct court *court, struct estimate ratio, size_t pairs,
+                           const char *expected) {
+  bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
+  if (pairs < CLAIM_ROUNDS)
+    return UNRESOLVED;
+  if (ratio.low > court->threshold)
+    return compared ? "faster" : CLAIM_RISES;
+  if (ratio.high < court->threshold)
+    return compared ? CLAIM_NO_FASTER : CLAIM_FLAT;
+  return UNRESOLVED;
+}
+
+static const char *verdict_on(const char *seen, const char *expected) {
+  if (strcmp(seen, UNRESOLVED) == 0)
+    return UNRESOLVED;
+  return strcmp(seen, expected) == 0 ? HOLDS : FAILS;
+}
+
+/* Of two figures, the verdict's members into `entry`. */
+static int weigh(const struct court *court, const json_t *cost, const json_t *against,
+                 const char *expected, json_t *entry) {
+  struct numbers costs, bases;
+  if (numbers_of(json_object_get(cost, "values"), &costs) < 0)
+    return -ENOMEM;
+  if (numbers_of(json_object_get(against, "values"), &bases) < 0) {
+    free(costs.at);
+    return -ENOMEM;
+  }
+  size_t count = costs.count < bases.count ? costs.count : bases.count;
+  struct estimate ratio = estimate_ratio(costs.at, bases.at, count, court->seed);
+  const char *seen = seen_in(court, ratio, pairs_of(&costs, &bases, count), expected);
+  free(costs.at);
+  free(bases.at);
+  int error = json_object_set_new(entry, "ratio", ratio_to_json(ratio));
+  error |= json_object_set_new(entry, "seen", json_string(seen));
+  error |= json_object_set_new(entry, "verdict", json_string(verdict_on(seen, expected)));
+  return error ? -ENOMEM : 0;
+}
+
+/* Into `judged`, unless one of them was not measured. */
+static int judge_one(const struct court *court, const char *expected, const char *contestant,
+                     const char *beside, json_t *judged) {
+  const json_t *point = beside ? court->none : farthest(court, contestant);
+  const json_t *base = figure_of(court, contestant, court->none);
+  const json_t *cost = point ? figure_of(court, beside ? beside : contestant, point) : NULL;
+  if (!base || !cost)
+    return 0;
+  json_t *entry =
+      json_pack("{s:s, s:o, s:s}", "contestant", contestant, "beside",
+                beside ? json_string(beside) : json_null(), "point", member_text(point, "id"));
+  int error = weigh(court, cost, base, expected, entry);
+  if (json_array_append_new(judged, entry) < 0)
+    error = -ENOMEM;
+  return error;
+}
+
+/* It does not hold where it fails for one of them, and holds only where it does for all. */
+static const char *sum_of(const json_t *judged) {
+  const char *sum = json_array_size(judged) ? HOLDS : UNRESOLVED;
+  for (size_t i = 0; i < json_array_size(judged); i++) {
+    const char *one = member_text(json_array_get(judged, i), "verdict");
+    if (strcmp(one, FAILS) == 0)
+      return FAILS;
+    if (strcmp(one, UNRESOLVED) == 0)
+      sum = UNRESOLVED;
+  }
+  return sum;
+}
+
+static int judge_claim(const struct court *court, json_t *claim) {
+  const json_t *about = json_object_get(claim, "about"), *beside = json_object_get(claim, "beside");
+  const char *expected = member_text(claim, "expected");
+  bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
+  json_t *judged = json_array();
+  int error = judged ? 0 : -ENOMEM;
+  for (size_t i = 0; i < json_array_size(about); i++) {
+    const char *contestant = json_string_value(json_array_get(about, i));
+    size_t others = compared ? json_array_size(beside) : 1;
+    for (size_t k = 0; !error && contestant && k < others; k++) {
+      const char *other = compared ? json_string_value(json_array_get(beside, k)) : NULL;
+      if (other || !compared)
+        error = judge_one(court, expected, contestant, other, judged);
+    }
+  }
+  if (json_object_set_new(claim, "verdict", json_string(sum_of(judged))) < 0 ||
+      json_object_set_new(claim, "judged", judged) < 0)
+    error = -ENOMEM;
+  return error;
+}
+
+static void withdraw(json_t *claim) {
+  json_object_del(claim, "verdict");
+  json_object_del(claim, "judged");
+}
+
+static int say_unjudged(json_t *claims, const struct court *court) {
+  char why[160];
+  const char *what = member_text(json_object_get(court->experiment, "x_axis"), "label");
+  snprintf(why, sizeof why, "they need a point with 0 and one with more %s",
+           *what && strlen(what) < 80 ? what : "on the axis");
+  return json_object_set_new(claims, "unjudged", json_string(why)) < 0 ? -ENOMEM : 0;
+}
+
+int claims_judge(json_t *experiment, uint64_t seed) {
+  json_t *claims = json_object_get(experiment, "claims");
+  const json_t *list = json_object_get(claims, "list");
+  struct court court = {
+      .experiment = experiment,
+      .metric = member_text(claims, "metric"),
+      .threshold = member_number(claims, "threshold"),
+      .none = point_at_zero(json_object_get(experiment, "points")),
+      .seed = seed,
+  };
+  bool judged = court.none && farthest(&court, NULL);
+  int error = 0;
+  if (!json_is_object(claims))
+    return 0;
+  json_object_del(claims, "unjudged");
+  if (!judged)
+    error = say_unjudged(claims, &court);
+  for (size_t i = 0; !error && i < json_array_size(list); i++) {
+    json_t *claim = json_array_get(list, i);
+    if (!judged)
+      withdraw(claim);
+    else if (json_is_object(claim))
+      error = judge_claim(&court, claim);
+  }
+  return error;
+}

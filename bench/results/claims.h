@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * claims.h - what others have found, beside what a run has measured: does it still hold?
+ *
+ * An experiment states its claims; what is made of them is the member "claims" of its JSON object
+ * (docs/bench-schema.md), judged from its figures alone. So a merge, which has more rounds, can
+ * judge again, and every report shows the same verdict.
+ */
+#ifndef BENCH_CLAIMS_H
+#define BENCH_CLAIMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+enum {
+  CLAIM_NAMES = 4,
+  CLAIM_ROUNDS = 3 /* with fewer, an interval says nothing */
+};
+
+/* What is to be seen if a claim holds. */
+#define CLAIM_RISES     "rises"     /* from the point at 0 of the axis to the farthest */
+#define CLAIM_FLAT      "flat"      /* does not rise */
+#define CLAIM_NO_FASTER "no faster" /* than those beside it, at 0 */
+
+struct claim {
+  const char *by;                  /* "Provos & Lever 2000"; "" where it is the project's own */
+  const char *found;               /* "poll() pays for connections that are inactive" */
+  const char *expected;            /* CLAIM_RISES ... */
+  const char *about[CLAIM_NAMES];  /* contestants; it holds where it does for all who took part */
+  const char *beside[CLAIM_NAMES]; /* CLAIM_NO_FASTER: than these */
+};
+
+struct claims {
+  const char *metric; /* its id; a cost: less is better */
+  double threshold;   /* "rises": the whole interval of the ratio is above, "flat": below */
+  const struct claim *at;
+  size_t count;
+};
+
+/* For the member "claims", without verdicts. A new reference; NULL: no memory. */
+json_t *claims_to_json(const struct claims *claims);
+
+/* Judge an experiment's claims, if it has any, from its figures; earlier verdicts are replaced. 0,
+ * -ENOMEM. */
+int claims_judge(json_t *experiment, uint64_t seed);
+
+#endif

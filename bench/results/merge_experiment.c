@@ -163,6 +163,10 @@ int merge_experiment(json_t *to, const json_t *from, const char **why) {
     error = append_failures(list(to, "failures"), json_object_get(from, "failures"), before);
   if (!error)
     error = add_histograms(list(to, "histograms"), json_object_get(from, "histograms"), why);
+  const json_t *claims = json_object_get(from, "claims");
+  if (!error && claims && !json_object_get(to, "claims") &&
+      json_object_set_new(to, "claims", json_deep_copy(claims)) < 0)
+    error = -ENOMEM;
   json_t *parameters = json_object_get(to, "parameters");
   if (!error && parameters &&
       json_object_set_new(parameters, "rounds", json_integer((json_int_t)rounds)) < 0)

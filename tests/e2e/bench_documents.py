@@ -160,7 +160,35 @@ def idle(rng):
         "Ten connections are active among idle ones. Processor time is of the server's process, user "
         "and system, over the requests it answered.",
         points, [P50, CPU], {"label": "idle connections", "log": True})
-    return one.measure(typical).json
+    one.measure(typical)
+    one.json["claims"] = claims(one.json)
+    return one.json
+
+
+def claims(experiment):
+    """Of each kind, judged and not: the verdicts are imagined like the figures."""
+    def judged(contestant, point, seen, verdict, beside=None):
+        values = [next(f["values"] for f in experiment["figures"] if f["metric"] == "cpu"
+                       and (f["contestant"], f["point"]) == one)
+                  for one in ((beside or contestant, point), (contestant, "idle-0"))]
+        return {"contestant": contestant, "beside": beside, "point": point, "seen": seen,
+                "verdict": verdict, "ratio": ratio(*values)}
+
+    def claim(by, found, expected, about, verdict, entries, beside=()):
+        return {"by": by, "found": found, "expected": expected, "about": about,
+                "beside": list(beside), "verdict": verdict, "judged": entries}
+
+    return {"metric": "cpu", "threshold": 1.15, "list": [
+        claim("Provos & Lever 2000", "poll() pays for connections that are inactive", "rises",
+              ["poll", "libevent:poll"], "holds",
+              [judged(name, "idle-15000", "rises", "holds") for name in ("poll", "libevent:poll")]),
+        claim("Gammo et al. 2004", "without idle connections epoll is no faster than select",
+              "no faster", ["epoll"], "not resolved",
+              [judged("epoll", "idle-0", "not resolved", "not resolved", "select")], ["select"]),
+        claim("", "rtsig is expected to rise here, which it does not", "rises", ["rtsig"],
+              "does not hold", [judged("rtsig", "idle-15000", "flat", "does not hold")]),
+        claim("Nobody 1999", "what was not measured stays", "flat", ["kqueue"], "not resolved", []),
+    ]}
 
 
 def load(rng):
@@ -244,6 +272,9 @@ def hostile_document():
     one["points"][0]["label"], one["points"][1]["group"] = HOSTILE[0], HOSTILE[4]
     one["metrics"][0]["label"], one["metrics"][0]["unit"] = HOSTILE[3], HOSTILE[0]
     changed["experiments"][1]["x_axis"]["label"] = HOSTILE[4]
+    one = changed["experiments"][1]["claims"]["list"][0]
+    one["by"], one["found"], one["verdict"] = HOSTILE[3], HOSTILE[0], HOSTILE[7]
+    one["judged"][0]["seen"] = HOSTILE[7] + HOSTILE[6]
     changed["environment"]["cpu"] = HOSTILE[0]
     changed["environment"]["mitigations"] = {HOSTILE[0]: HOSTILE[1]}
     changed["command"] = ["bench", HOSTILE[0], HOSTILE[4]]

@@ -140,6 +140,40 @@ def _():
         equal(attribute(found[key], "data-ratio"), (again["ratio"] or {}).get("median"), "ratio of %r" % (key,))
 
 
+@case("page: claims stand beside the plot, with the ratios and verdicts of the document")
+def _():
+    page = page_of()[1]
+    claims = DOCUMENT["experiments"][1]["claims"]["list"]
+    cells = page.find("td", "data-claim")
+    equal([attribute(cell, "data-claim") for cell in cells], [c["verdict"] for c in claims], "verdicts")
+    for cell, claim in zip(cells, claims):
+        for wanted in (claim["by"], claim["found"], claim["verdict"]):
+            check(wanted in cell["text"], "%r is not in %r" % (wanted, cell["text"]))
+    found = [tuple(attribute(cell, "data-" + name) for name in
+                   ("claimed", "beside", "verdict", "ratio", "ratio-low", "ratio-high"))
+             for cell in page.find("td", "data-claimed")]
+    expected = [(j["contestant"], j["beside"], j["verdict"], j["ratio"]["median"], j["ratio"]["low"],
+                 j["ratio"]["high"]) for claim in claims for j in claim["judged"]]
+    equal(found, expected, "the figures beside them")
+    section = cells[0]["inside"][-5]
+    equal(section["attrs"]["id"], "experiment-1", "where they stand")
+    if shutil.which("gnuplot"):
+        labels = [e["text"] for e in page.elements if e["tag"] == "text" and section in e["inside"]]
+        check("idle connections" in [label.strip() for label in labels], "no plot beside them")
+
+
+@case("page: claims that could not be judged say why")
+def _():
+    document = json.loads(json.dumps(DOCUMENT))
+    claims = document["experiments"][1]["claims"]
+    claims["unjudged"] = "they need a point with 0"
+    for claim in claims["list"]:
+        del claim["verdict"], claim["judged"]
+    text, page = page_of(document, "unjudged")
+    check("Not judged: they need a point with 0." in text, "it is not said")
+    equal((page.disorder, page.find("td", "data-claimed")), ([], []), "the table")
+
+
 @case("page: the heat map has each ratio of each experiment's first primary metric")
 def _():
     expected = []

@@ -106,6 +106,27 @@ def _():
         check(wanted in text, "%r is not there" % wanted)
 
 
+@case("table: claims with their verdicts, and the ratios that these were taken from")
+def _():
+    text = table_of(dict(DOCUMENT, experiments=[DOCUMENT["experiments"][1]]), "claims").decode()
+    words = " ".join(text.split())
+    for claim in DOCUMENT["experiments"][1]["claims"]["list"]:
+        check("%s: %s" % (claim["found"], claim["verdict"]) in words, "%r is not there" % claim["found"])
+        for one in claim["judged"]:
+            name = "%s / %s" % (one["beside"], one["contestant"]) if one["beside"] else one["contestant"]
+            row = re.search(r"(?m)^    %s  +([\d,]+ idle) +([\d.,]+) \[([\d.,]+), ([\d.,]+)\]  (.*)$"
+                            % re.escape(name), text[text.index(claim["found"][:30]):])
+            check(row, "no row of %s" % name)
+            equal(row[1], one["point"][5:] + " idle", "the point")
+            for shown, key in zip(row.groups()[1:4], ("median", "low", "high")):
+                check(math.isclose(shown_number(shown), one["ratio"][key], rel_tol=0.00501),
+                      "%s for %r" % (shown, one["ratio"][key]))
+            equal(row[5], one["seen"] if one["seen"] == one["verdict"]
+                  else one["seen"] + ": " + one["verdict"], "the verdict")
+    check("none that it is about was measured" in text, "a claim about nobody")
+    check("above 1.15" in words, "the threshold is not said")
+
+
 def check_harmless(text):
     for steering in (ESCAPE, b"\x07", "\u202e".encode()):
         check(steering not in text, "%r reaches the terminal" % steering)

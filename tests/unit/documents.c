@@ -303,6 +303,25 @@ TEST(4, "merging step by step is merging at once") {
   forget();
 }
 
+TEST(1, "a merge judges claims anew, with the rounds of both") {
+  two_documents();
+  for (size_t i = 0; i < 2; i++) {
+    json_t *experiment = experiment_of(documents[i]);
+    set(experiment, "points/0", "x", "0");
+    set(experiment, "", "claims",
+        "{'metric': 'p50', 'threshold': 1.15, 'list': [{'by': 'A', 'found': 'B', 'about': "
+        "['epoll'],"
+        " 'expected': 'no faster', 'beside': ['poll'], 'verdict': 'holds'}]}");
+    json_array_append_new(member(experiment, "points"),
+                          parsed("{'id': 'x', 'x': 9, 'group': 'TCP'}"));
+  }
+  CHECK_IS(captured(STDERR_FILENO, merge_two), ==, EXIT_OK);
+  json_t *claim = member(experiment_of(saved), "claims/list/0");
+  CHECK(is(claim, "verdict", "'does not hold'"));
+  CHECK(is(claim, "judged/0/ratio/median", "2.0"));
+  forget();
+}
+
 /* ---- compare
  * --------------------------------------------------------------------------------------- */
 

@@ -11,7 +11,7 @@
 
 enum {
   LINE_COLUMNS = 80,
-  NAME_COLUMNS = 24,
+  NAME_COLUMNS = 20,
   POINT_COLUMNS = 12,
   TEXT_SIZE = 128
 };

@@ -3,8 +3,9 @@
  * ending.c - SIGINT and SIGTERM: an end that loses nothing and does not take for ever.
  *
  *   at once         no new connections, but those in the backlog are served
- *   every 25 ms     UDP queues are drained; a connection that has nothing left to be read is
- *                   closed when its echo is sent; threads are told that no input follows
+ *   every 25 ms     UDP queues are drained; when nothing has come over TCP since the last look, a
+ *                   connection that has nothing left to be read is closed when its echo is sent;
+ *                   threads are told that no input follows
  *   when all is     no connection, no datagram, nothing waiting for stdout: summary, exit 0
  *   after 3 s       what is left is cut off. Records that stdout did not take are counted, and
  *                   the exit status is 1 then
@@ -30,6 +31,14 @@ enum {
   FORCED_MS = 200, /* for threads that were cut off to come home */
   DRAIN_BATCH = 1024,
 };
+
+/* The peer of a connection whose queues were full sends the rest when we have read, which is a
+ * moment after we have. */
+static bool nothing_came(struct server *server) {
+  uint64_t before = server->records_at_look;
+  server->records_at_look = counts_get(server->counts, COUNT_TCP_RECORDS);
+  return server->records_at_look == before;
+}
 
 static void close_if_read(struct iostream *stream, void *arg) {
   (void)arg;
@@ -78,7 +87,7 @@ static void on_look(struct ioloop *loop, void *arg) {
   output_flush(server->output);
   if (server->threads)
     threads_finish(server->threads);
-  else if (server->tcp)
+  else if (server->tcp && nothing_came(server))
     tcpserver_each(server->tcp, close_if_read, NULL);
   server_check_end(server);
 }
@@ -103,6 +112,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
 void server_begin_end(struct server *server, int signo) {
   struct ioloop *loop = server->loop;
   server->ending_signal = signo;
+  (void)nothing_came(server); /* since now */
   if (server->control < 0)
     say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
         PATIENCE_MS / 1000);

@@ -66,6 +66,7 @@ struct server {
   uint64_t began_ns;
   _Atomic uint64_t complained_ns; /* when somebody last said that a connection cannot be had */
   int ending_signal;              /* 0: serving */
+  uint64_t records_at_look;       /* over TCP, when connections were last to be closed */
   bool check_queued;              /* whether the end has come will be looked at */
   bool forced;                    /* the end's time is over */
   int status;                     /* to exit with */

@@ -183,13 +183,22 @@ static void put_rows(struct table *table, const struct view *view, size_t metric
   }
 }
 
+/* Some points are about one metric, some about another. */
+static bool anyone_took_part(const struct view *view, size_t metric, size_t first, size_t last) {
+  for (size_t contestant = 0; contestant < view->contestants; contestant++)
+    if (took_part(view, contestant, metric, first, last))
+      return true;
+  return false;
+}
+
 static void put_metric(struct table *table, const struct view *view, size_t metric) {
   size_t beside = (table->width - table->name) / column_width(table);
   if (beside < 1)
     beside = 1;
   for (size_t first = 0, count; first < view->points; first += count) {
     count = view_run(view, first, beside < POINTS_BESIDE ? beside : POINTS_BESIDE);
-    put_rows(table, view, metric, first, first + count);
+    if (anyone_took_part(view, metric, first, first + count))
+      put_rows(table, view, metric, first, first + count);
   }
 }
 

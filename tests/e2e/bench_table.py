@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The table that `bench report` makes of an imagined result, and that of `bench compare`."""
+import copy
 import fcntl
 import json
 import math
@@ -60,6 +61,18 @@ def _():
     check(re.search(r"(?m)^io_uring .*0\.9\d \[0\.\d\d, 0\.\d\d\]", text), "no intervals of ratios")
     check(re.search(r"(?m)^epoll-et .* no difference resolved", text), "the words are not there")
     check(max(len(line) for line in text.split("\r\n")) > 100, "it is not used")
+
+
+@case("table: a metric that some points have nothing of stands over the others only")
+def _():
+    document = copy.deepcopy(DOCUMENT)
+    latency = document["experiments"][0]
+    bare = [point["id"] for point in latency["points"][:3]]
+    latency["figures"] = [f for f in latency["figures"] if f["metric"] != "p50" or f["point"] not in bare]
+    whole, rest = (len(re.findall(rb"(?m)^Median round trip", table_of(d))) for d in (DOCUMENT, document))
+    check(0 < rest < whole, "%d tables of the median, %d before" % (rest, whole))
+    for block in re.split(r"\n\n+", table_of(document).decode()):
+        check(not re.search(r"is better\)$", block.split("\n")[0]) or "±" in block, "no figure: %r" % block)
 
 
 @case("table: each median of a primary metric is there, rounded; what is missing is a dash")

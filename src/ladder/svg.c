@@ -102,8 +102,8 @@ static int most_down(const struct rows *rows) {
 static int step_down(const struct rows *rows, size_t i) {
   const struct row *row = &rows->at[i];
   double down = (row[1].at_us - row->at_us) * PER_US;
-  int most = most_down(rows);
-  int least = row->waits && row->direction == TO_KERNEL ? most : ROW_LEAST;
+  bool says_how_long = row->waits && row->direction == TO_KERNEL; /* in a line of its own */
+  int most = says_how_long ? ROW_MOST : most_down(rows), least = says_how_long ? most : ROW_LEAST;
   return down < least ? least : down > most ? most : (int)down;
 }
 

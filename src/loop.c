@@ -105,26 +105,40 @@ static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watc
   return n;
 }
 
+static inline const struct ioloop__fd *entry_of(const struct ioloop *loop, uint64_t token) {
+  return &loop->table.fds[(uint32_t)token];
+}
+
 /* A report whose generation is old, or that nobody wants, is sorted out elsewhere. */
-static inline void dispatch(struct ioloop *loop, int count, bool watched) {
-  for (const struct ioloop_ready *ready = loop->ready, *end = ready + count; ready < end; ready++) {
-    int fd = (int)(uint32_t)ready->token;
-    uint32_t generation = (uint32_t)(ready->token >> 32);
-    const struct ioloop__fd *entry = &loop->table.fds[fd];
-    unsigned events = ready->events & entry->wanted;
-    if (entry->generation != generation || !events) {
-      loop->uncounted++;
-      ioloop__fdtable_unwanted(loop, fd, generation);
-      continue;
-    }
-    if (events & IOLOOP_ERROR)
-      events |= entry->wanted & (IOLOOP_READ | IOLOOP_WRITE);
-    if (watched && loop->observer.ready)
-      loop->observer.ready(loop->observer_arg, fd, events);
-    uint64_t begun = call_begin(loop, watched, 'h', fd, events);
-    entry->handler(loop, fd, events, entry->arg);
-    call_end(loop, watched, 'h', fd, begun);
+static inline __attribute__((always_inline)) void
+dispatch_one(struct ioloop *loop, const struct ioloop_ready *ready, bool watched) {
+  int fd = (int)(uint32_t)ready->token;
+  uint32_t generation = (uint32_t)(ready->token >> 32);
+  const struct ioloop__fd *entry = entry_of(loop, ready->token);
+  unsigned events = ready->events & entry->wanted;
+  if (entry->generation != generation || !events) {
+    loop->uncounted++;
+    ioloop__fdtable_unwanted(loop, fd, generation);
+    return;
   }
+  if (events & IOLOOP_ERROR)
+    events |= entry->wanted & (IOLOOP_READ | IOLOOP_WRITE);
+  if (watched && loop->observer.ready)
+    loop->observer.ready(loop->observer_arg, fd, events);
+  uint64_t begun = call_begin(loop, watched, 'h', fd, events);
+  entry->handler(loop, fd, events, entry->arg);
+  call_end(loop, watched, 'h', fd, begun);
+}
+
+/* Among thousands of descriptors a registration is seldom in the cache: the next one is on its way
+ * while the handler before it runs. */
+static inline void dispatch(struct ioloop *loop, int count, bool watched) {
+  const struct ioloop_ready *ready = loop->ready;
+  for (const struct ioloop_ready *last = ready + count - 1; ready < last; ready++) {
+    __builtin_prefetch(entry_of(loop, ready[1].token));
+    dispatch_one(loop, ready, watched);
+  }
+  dispatch_one(loop, ready, watched);
 }
 
 /* A handler may have closed its descriptor and stayed registered while a dup of it lives on: where

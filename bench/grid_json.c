@@ -38,7 +38,7 @@ static json_t *ratio(const struct grid *grid, size_t point, size_t slot, size_t 
                                             values_of(grid, point, grid->baseline, metric),
                                             grid->begun, grid->bench->seed);
   /* The baseline has no value, or is 0 (datagrams lost). */
-  if (!isfinite(estimate.median) || !isfinite(estimate.low) || !isfinite(estimate.high))
+  if (!isfinite(estimate.median))
     return json_null();
   return json_pack("{s:o, s:o, s:o, s:b}", "median", number(estimate.median), "low",
                    number(estimate.low), "high", number(estimate.high), "resolved",

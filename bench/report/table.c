@@ -16,6 +16,7 @@
 
 #include "../bench.h"
 #include "claims_table.h"
+#include "failures_table.h"
 #include "line.h"
 #include "view.h"
 
@@ -32,6 +33,7 @@ enum {
 };
 
 static const char UNRESOLVED[] = "no difference resolved";
+static const char RED[] = "\x1b[31m", PLAIN[] = "\x1b[0m";
 
 struct table {
   struct text_line line;
@@ -158,7 +160,7 @@ static void put_again(struct table *table, const struct view *view, size_t metri
   for (size_t point = first; point < last; point++) {
     const json_t *ratio = json_object_get(view_again(view, point, metric), "ratio");
     char low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[CELL_SIZE] = "-";
-    if (isfinite(member_number(ratio, "median")))
+    if (isfinite(member_number(ratio, "low")))
       snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, member_number(ratio, "low")),
                ratio_text(high, member_number(ratio, "high")));
     line_right(&table->line, text, column_width(table));
@@ -213,41 +215,6 @@ static void put_absent(struct table *table, const json_t *experiment) {
     fputs(": ", table->line.to);
     line_put(&table->line, member_text(one, "reason"));
     fputc('\n', table->line.to);
-  }
-}
-
-static void put_said(struct table *table, const char *said) {
-  while (*said) {
-    size_t length = strcspn(said, "\n");
-    char *line = strndup(said, length);
-    if (line && *line) {
-      fputs("    | ", table->line.to);
-      line_put(&table->line, line);
-      fputc('\n', table->line.to);
-    }
-    free(line);
-    said += length + (said[length] == '\n');
-  }
-}
-
-static void put_failures(struct table *table, const json_t *experiment) {
-  size_t i;
-  json_t *one;
-  json_array_foreach(json_object_get(experiment, "failures"), i, one) {
-    bool invalid = json_is_true(json_object_get(one, "invalid"));
-    if (i == 0)
-      fputs("\nfailed or invalid\n", table->line.to);
-    fputs("  ", table->line.to);
-    style(table, "31");
-    line_put(&table->line, member_text(one, "contestant"));
-    style(table, "0");
-    fputs(", ", table->line.to);
-    line_put(&table->line, member_text(one, "point"));
-    fprintf(table->line.to, ", round %" JSON_INTEGER_FORMAT ", %s: ",
-            json_integer_value(json_object_get(one, "round")), invalid ? "invalid" : "failed");
-    line_put(&table->line, member_text(one, "reason"));
-    fputc('\n', table->line.to);
-    put_said(table, member_text(one, "said"));
   }
 }
 
@@ -313,7 +280,7 @@ static void put_experiment(struct table *table, const json_t *document, const js
   }
   claims_table(&table->line, experiment);
   put_absent(table, experiment);
-  put_failures(table, experiment);
+  failures_table(&table->line, experiment, table->colours ? RED : "", table->colours ? PLAIN : "");
   put_resolution(table, document, experiment);
   view_close(&view);
 }

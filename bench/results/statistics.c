@@ -14,7 +14,7 @@
 enum {
   RESAMPLES = 2000,
   TAIL = RESAMPLES / 40, /* 2.5 % on either side */
-  FEWEST = 3             /* values that are worth resampling */
+  FEWEST = 3             /* values that have an interval */
 };
 
 /* Of larger ones the sum of two is no number, and they are of no measurement. */
@@ -114,17 +114,13 @@ static int bootstrap_median(const struct sorted *sorted, uint64_t seed, struct e
 }
 
 double estimate_coverage(size_t count) {
-  return count == 0 ? 0 : fmin(0.95, 1 - 2 * pow(0.5, (double)count));
+  return count < FEWEST ? 0 : fmin(0.95, 1 - 2 * pow(0.5, (double)count));
 }
 
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed) {
   struct sorted sorted = sorted_new(values, count);
   struct estimate estimate = nothing;
-  if (sorted.count > 0) {
-    estimate.median = sorted_median(&sorted);
-    estimate.low = sorted.at[0];
-    estimate.high = sorted.at[sorted.count - 1];
-  }
+  estimate.median = sorted_median(&sorted);
   if (sorted.count >= FEWEST && bootstrap_median(&sorted, seed, &estimate) < 0)
     estimate = nothing;
   free(sorted.at);
@@ -170,8 +166,6 @@ struct estimate estimate_ratio_of_medians(const double *values, size_t count,
   struct estimate estimate = nothing;
   if (above.count > 0 && below.count > 0 && above.at[0] >= 0 && below.at[0] > 0) {
     estimate.median = sorted_median(&above) / sorted_median(&below);
-    estimate.low = above.at[0] / below.at[below.count - 1];
-    estimate.high = above.at[above.count - 1] / below.at[0];
     if (above.count >= FEWEST && below.count >= FEWEST &&
         bootstrap_ratio(&above, &below, seed, &estimate) < 0)
       estimate = nothing;

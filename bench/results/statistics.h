@@ -42,11 +42,12 @@ struct estimate {
 };
 
 /* NaN values (a round that failed), and any beyond 1e300, are left out; all three are NaN where
- * none is left (or no memory). Up to 5 values, the interval is from the smallest to the largest. */
+ * none is left (or no memory), `low` and `high` where fewer than 3 are. Up to 5 values, the
+ * interval is from the smallest to the largest. */
 struct estimate estimate_median(const double *values, size_t count, uint64_t seed);
 
-/* How often such an interval of so many values has the true median in it, 0 to 0.95: up to 5 values
- * the whole range misses it only where all are on one side of it. */
+/* How often such an interval of so many values (3 or more) has the true median in it, up to 0.95:
+ * up to 5 values the whole range misses it only where all are on one side of it. */
 double estimate_coverage(size_t count);
 
 /* The estimate of values[i] / baseline[i], round by round; pairs whose ratio is no finite number (a
@@ -57,15 +58,15 @@ struct estimate estimate_ratio(const double *values, const double *baseline, siz
 /*
  * Of runs that were not interleaved, as those of two documents: the median of `values` over that
  * of `baseline`, each resampled by itself. Two runs of the same are told apart in 9 % of cases with
- * 3 values a side, 3 to 4 % from 5 on (measured as above). With fewer than 3 values on a side, the
- * interval is from the smallest quotient to the largest. NaN where a side has no values, where one
- * is below 0, or one of the baseline 0.
+ * 3 values a side, 3 to 4 % from 5 on (measured as above). With fewer than 3 values on a side there
+ * is no interval (NaN); nothing where a side has no values, where one is below 0, or one of the
+ * baseline 0.
  */
 struct estimate estimate_ratio_of_medians(const double *values, size_t count,
                                           const double *baseline, size_t baseline_count,
                                           uint64_t seed);
 
-/* Does the interval leave 1 out? False: "no difference resolved". */
+/* Does the interval leave 1 out? False, also where there is none: "no difference resolved". */
 bool estimate_resolved(struct estimate ratio);
 
 double median_of(const double *values, size_t count); /* NaN values left out; NaN: none is left */

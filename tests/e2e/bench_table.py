@@ -119,6 +119,44 @@ def _():
         check(wanted in text, "%r is not there" % wanted)
 
 
+@case("table: invalid runs are counted where they are many, and have a line each where they are few")
+def _():
+    def late(contestant, point, number):
+        return {"contestant": contestant, "point": point, "round": number, "invalid": True,
+                "reason": "late by %d ms" % number, "said": ""}
+    document = copy.deepcopy(DOCUMENT)
+    latency = document["experiments"][0]
+    rounds = max(len(figure["values"]) for figure in latency["figures"])
+    latency["failures"] = [late("epoll", "tcp-50", 0), late("rtsig", "tcp-50", 1), late("epoll", "udp-50", 1),
+                           late("epoll", "tcp-50", 2), late("epoll", "tcp-50", 3), late("poll", "udp-50", 4)]
+    text = table_of(document, "late").decode()
+    text = text[text.index("failed or invalid"):text.index("A/A: ")]
+    equal(text.split("\n"), [
+        "failed or invalid",
+        "  tcp-50, 4 runs invalid: epoll 3, rtsig 1 of %d rounds" % rounds,
+        "    the first, epoll in round 0: late by 0 ms",
+        "  epoll, udp-50, round 1, invalid: late by 1 ms",
+        "  poll, udp-50, round 4, invalid: late by 4 ms", "", ""], "the list")
+
+
+@case("table: where one round is left there is neither an interval nor a difference")
+def _():
+    document = copy.deepcopy(DOCUMENT)
+    for figure in document["experiments"][0]["figures"]:
+        if figure["contestant"] == "rtsig":
+            figure.update(low=None, high=None)
+            if figure["ratio"]:
+                figure["ratio"].update(low=None, high=None, resolved=False)
+    for again in document["experiments"][0]["resolution"]:
+        again["ratio"].update(low=None, high=None, resolved=False)
+    text = table_of(document, "bare").decode().split("\nidle: ")[0]
+    row = re.search(r"(?m)^rtsig +(.*)", text)[1]
+    check(re.fullmatch(r"([\d.,]+ +=\s*)+", row), "%r" % row)
+    check(re.search(r"(?m)^  again \(A/A\)( +-)+$", text), "the A/A row")
+    check("A/A: not measured" in text, "the resolution")
+    check("nan" not in text.lower(), "nan")
+
+
 @case("table: claims with their verdicts, and the ratios that these were taken from")
 def _():
     text = table_of(dict(DOCUMENT, experiments=[DOCUMENT["experiments"][1]]), "claims").decode()

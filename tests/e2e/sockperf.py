@@ -68,9 +68,9 @@ def ping_pong(target, *options):
     check("percentile 50.000" in text, "no percentiles in %r" % text[-600:])
 
 
-@each_variant("sockperf measures it over TCP")
-def _(options):
-    with server("--print=none", *options) as target:
+@case("sockperf measures it over TCP")
+def _():
+    with server("--print=none") as target:
         ping_pong(target, "--tcp", "-m", "64")
 
 

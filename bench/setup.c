@@ -81,7 +81,7 @@ static const struct {
   uint64_t duration_ns, warmup_ns;
 } defaults[] = {
     [SIZE_QUICK] = {3, 150 * MS_NS, 40 * MS_NS},
-    [SIZE_NORMAL] = {5, 400 * MS_NS, 100 * MS_NS},
+    [SIZE_NORMAL] = {5, 350 * MS_NS, 100 * MS_NS},
     [SIZE_FULL] = {5, 1000 * MS_NS, 200 * MS_NS},
 };
 

@@ -69,7 +69,7 @@ static double capacity(struct bench *bench, bool udp) {
 
 /* ---- points ------------------------------------------------------------------------ */
 
-static const struct number_list quick = {{10, 50, 90}, 3}, normal = {{10, 50, 75, 90}, 4},
+static const struct number_list quick = {{10, 50, 90}, 3}, normal = {{10, 50, 90}, 3},
                                 full = {{10, 25, 50, 75, 85, 95}, 6};
 
 static struct point *add_point(struct bench *bench, bool udp, struct point *ret) {

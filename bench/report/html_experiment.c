@@ -11,6 +11,10 @@
 
 #include "plots.h"
 
+enum {
+  FAILURES_SHOWN = 8 /* more are folded */
+};
+
 static void put_resolution(struct page *page, const json_t *experiment) {
   struct resolution resolution;
   char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
@@ -111,13 +115,14 @@ static void put_failures(struct page *page, const json_t *experiment) {
   if (json_array_size(failures) == 0)
     return;
   fputs("<h3>Failed or invalid</h3>\n<p>These runs are left out of the figures; the others went "
-        "on. A run is invalid where the load generator could not keep its schedule.</p>\n"
-        "<ul class=\"failures\">\n",
+        "on. A run is invalid where the load generator could not keep its schedule.</p>\n",
         page->to);
+  fprintf(page->to, "<details%s><summary>%zu of them</summary>\n<ul class=\"failures\">\n",
+          json_array_size(failures) <= FAILURES_SHOWN ? " open" : "", json_array_size(failures));
   json_array_foreach(failures, i, one) {
     put_failure(page, one);
   }
-  fputs("</ul>\n", page->to);
+  fputs("</ul>\n</details>\n", page->to);
 }
 
 /* The whole command alone makes the same figures again: what an experiment does by itself (its

@@ -269,6 +269,19 @@ def _():
         check(wanted in said, "%s is not in the page" % wanted)
 
 
+@case("page: many failed or invalid runs are counted and folded, a few are open to see")
+def _():
+    document = json.loads(json.dumps(DOCUMENT))
+    late = {"contestant": "epoll", "point": "tcp-50", "round": 0, "invalid": True, "reason": "late", "said": ""}
+    document["experiments"][0]["failures"] = [dict(late, round=number) for number in range(30)]
+    for made, wanted, is_open in ((page_of(document, "many"), "30 of them", False),
+                                  (page_of(), "2 of them", True)):
+        folds = [e for e in made[1].find("details") if "of them" in e["text"]]
+        equal([(e["text"].split("\n")[0], "open" in e["attrs"]) for e in folds], [(wanted, is_open)], "folds")
+    items = [e for e in page_of(document, "many")[1].find("li") if "late" in e["text"]]
+    equal(len(items), 30, "runs in the list")
+
+
 @case("page: names and stderr of contestants cannot pass for markup, nor for a script of gnuplot")
 def _():
     text, page = page_of(hostile_document(), "hostile")

@@ -230,7 +230,7 @@ def beside_workloads():
 def _():
     bench = beside_workloads()
     for name in ("ring", "cascade", "handlers"):
-        document, _, _ = measured(name, "--contestants=poll,peer:epoll", "--rounds=2",
+        document, _, _ = measured(name, "--contestants=poll,peer:epoll", "--rounds=3",
                                   program=bench)
         experiment, = document["experiments"]
         check_experiment(experiment)

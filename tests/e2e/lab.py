@@ -66,9 +66,10 @@ TYPES = {
     "point": {"id": str, "label": str, "group": str, "x": (float, int, None)},
     "metric": {"id": str, "label": str, "unit": str, "better": str, "primary": bool},
     "figure": {"contestant": str, "point": str, "metric": str, "values": list,
-               "median": (float, int), "low": (float, int), "high": (float, int),
+               "median": (float, int), "low": (float, int, None), "high": (float, int, None),
                "ratio": (dict, None)},
-    "ratio": {"median": (float, int), "low": (float, int), "high": (float, int), "resolved": bool},
+    "ratio": {"median": (float, int), "low": (float, int, None), "high": (float, int, None),
+              "resolved": bool},
     "resolution": {"point": str, "metric": str, "values": list, "ratio": (dict, None)},
     "failure": {"contestant": str, "point": str, "round": int, "reason": str, "said": str,
                 "invalid": bool},
@@ -102,7 +103,11 @@ def check_experiment(experiment):
         check_types("figure", figure)
         check(figure["contestant"] in experiment["contestants"], "a contestant that took part")
         check(figure["point"] in points and figure["metric"] in metrics, "a point and a metric")
-        check(figure["low"] <= figure["median"] <= figure["high"], "%r is in order" % figure)
+        had = len([value for value in figure["values"] if value is not None])
+        equal(figure["low"] is None, had < 3, "fewer than 3 rounds, no interval: %r" % figure)
+        equal(figure["high"] is None, had < 3, "fewer than 3 rounds, no interval: %r" % figure)
+        if had >= 3:
+            check(figure["low"] <= figure["median"] <= figure["high"], "%r is in order" % figure)
         equal(len(figure["values"]), experiment["parameters"]["rounds"], "values")
         base = baseline.get((figure["point"], figure["metric"]), [])
         if figure["contestant"] == experiment["baseline"] or not any(base):

@@ -161,7 +161,7 @@ def _():
 def _():
     need_descriptors(400)
     document, _, _ = measured("idle", "--contestants=poll", "--idle=0,200", "--rounds=1",
-                              "--duration=0.05")
+                              "--duration=0.5")
     experiment, = document["experiments"]
     equal([point["x"] for point in experiment["points"]], [0, 200], "points")
     equal(experiment["failures"], [], "failures")
@@ -172,7 +172,7 @@ def _():
     need_descriptors(400)
     for numbers, judged in (("0,200", True), ("200", False), ("0", False)):
         document, _, _ = measured("idle", "--contestants=poll", "--idle=" + numbers, "--rounds=1",
-                                  "--duration=0.05")
+                                  "--duration=0.5")
         claims = document["experiments"][0]["claims"]
         equal("unjudged" not in claims, judged, "judged with %s" % numbers)
         check(len(claims["list"]) > 5, "claims")

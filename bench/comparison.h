@@ -36,6 +36,7 @@ struct metric {
   const char *unit;   /* "ns", "1/s", "calls", "instructions", "" */
   const char *better; /* "lower", "higher" or "" (neither: it describes) */
   bool primary;       /* shown in tables and plots; the first primary one makes the heat map */
+  bool counted;       /* hardly varies: one round says all, and there is no interval */
 };
 
 struct point {

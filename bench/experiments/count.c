@@ -24,8 +24,9 @@ enum {
 #define SECOND_NS UINT64_C(1000000000)
 
 static const struct metric metrics[METRICS] = {
-    [CALLS] = {"calls", "system calls, each", "calls", "lower", true},
-    [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true},
+    [CALLS] = {"calls", "system calls, each", "calls", "lower", true, true},
+    [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true,
+                      true},
 };
 
 /* ---- points: what is counted, with what -------------------------------------------- */
@@ -97,7 +98,7 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
     return contestant->kind == CONTESTANT_WORKLOAD ? "is no server" : NULL;
   if (strchr(contestant->name, '+') || strcmp(contestant->name, "blocking") == 0)
     return "has no loop of its own";
-  if (contestant->kind == CONTESTANT_PEER && strcmp(contestant->name, WORKLOAD_BASELINE) != 0)
+  if (contestant->kind == CONTESTANT_PEER && !workload_of_peer(contestant->name))
     return "is a server, and its library's loop goes by another name";
   return workload_command(contestant, "ring", &command) ? "its workload is not built" : NULL;
 }

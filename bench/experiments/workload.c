@@ -120,6 +120,10 @@ int workload_libraries(struct bench *bench, struct contestants *ret) {
   return add(bench, LIBRARIES_ONLY, ret);
 }
 
+bool workload_of_peer(const char *name) {
+  return find_peer(name) != NULL;
+}
+
 int workload_command(const struct contestant *contestant, const char *kind, struct command *ret) {
   const struct peer *peer = find_peer(contestant->name);
   char program[64];

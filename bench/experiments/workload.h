@@ -34,6 +34,9 @@ enum workload_methods {
 int workload_contestants(struct bench *bench, struct contestants *ret);
 int workload_libraries(struct bench *bench, struct contestants *ret);
 
+/* Has the peer of that name, a server, its library's loop as a workload of the same name? */
+bool workload_of_peer(const char *name);
+
 /* Its program and the first words of its command line: "bench-workload-ioloop ring epoll". 0 or
  * -errno as contestant_command. */
 int workload_command(const struct contestant *contestant, const char *kind, struct command *ret);

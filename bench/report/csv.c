@@ -61,8 +61,7 @@ static void put_numbers(FILE *to, const double *numbers, size_t count) {
 static void put_figure(FILE *to, const json_t *experiment, const json_t *figure) {
   const json_t *point =
       find_named(json_object_get(experiment, "points"), "id", member_text(figure, "point"));
-  const json_t *metric =
-      find_named(json_object_get(experiment, "metrics"), "id", member_text(figure, "metric"));
+  const json_t *metric = metric_of(experiment, figure);
   const json_t *ratio = json_object_get(figure, "ratio");
   const json_t *resolved = json_object_get(ratio, "resolved");
 

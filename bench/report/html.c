@@ -47,7 +47,15 @@ static size_t rounds_said(const json_t *document) {
 
 static void put_resolution(struct page *page) {
   struct resolution all;
-  if (resolution_of(page->document, NULL, &all) || all.count == 0) {
+  int error = resolution_of(page->document, NULL, &all);
+  if (!error && all.count == 0 && all.counted > 0) {
+    html_print(page->to,
+               "<p>All figures were counted, not timed, and hardly depend on the machine. "
+               "What the baseline's second count (A/A) differs by stands in its "
+               "row.</p>\n");
+    return;
+  }
+  if (error || all.count == 0) {
     html_print(page->to, "<p>The same contestant was not measured twice (A/A), so it is not known "
                          "which differences this machine can resolve.</p>\n");
     return;

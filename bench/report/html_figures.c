@@ -50,8 +50,9 @@ static void put_square(struct page *page, const json_t *figure, const json_t *ra
              : figure        ? "–"
                              : "");
   put_ratio(page, ratio, metric);
-  put_interval(page, figure, factor, quantity_text);
-  put_interval(page, ratio, 1, ratio_text);
+  bool counted = metric_counted(metric); /* then it is known, not estimated */
+  put_interval(page, counted ? NULL : figure, factor, quantity_text);
+  put_interval(page, counted ? NULL : ratio, 1, ratio_text);
   fputs("</div>", page->to);
 }
 

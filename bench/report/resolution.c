@@ -6,25 +6,18 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../results/statistics.h"
 #include "view.h"
 
 struct distances {
   double *at;
-  size_t count, spanning;
+  size_t count, spanning, counted;
   double expected;
 };
 
-static bool is_primary(const json_t *experiment, const char *id) {
-  size_t i;
-  json_t *metric;
-  json_array_foreach(json_object_get(experiment, "metrics"), i, metric) {
-    if (strcmp(member_text(metric, "id"), id) == 0)
-      return json_is_true(json_object_get(metric, "primary"));
-  }
-  return false;
+static bool is_primary(const json_t *metric) {
+  return json_is_true(json_object_get(metric, "primary"));
 }
 
 static int add_experiment(struct distances *distances, const json_t *experiment) {
@@ -40,8 +33,13 @@ static int add_experiment(struct distances *distances, const json_t *experiment)
   json_array_foreach(all, i, again) {
     const json_t *ratio = json_object_get(again, "ratio");
     double low = member_number(ratio, "low"), high = member_number(ratio, "high");
-    if (!isfinite(low) || !isfinite(high) || !is_primary(experiment, member_text(again, "metric")))
+    const json_t *metric = metric_of(experiment, again);
+    if (!isfinite(low) || !isfinite(high) || !is_primary(metric))
       continue;
+    if (metric_counted(metric)) { /* its interval is a point, on any machine */
+      distances->counted++;
+      continue;
+    }
     at[distances->count++] = fmax(fabs(1 - low), fabs(high - 1));
     distances->spanning += low <= 1 && high >= 1;
     distances->expected += estimate_coverage(values_present(again));
@@ -62,7 +60,11 @@ int resolution_of(const json_t *document, const json_t *experiment, struct resol
   }
   if (r == 0) {
     *ret = (struct resolution){
-        .count = distances.count, .spanning = distances.spanning, .expected = distances.expected};
+        .count = distances.count,
+        .spanning = distances.spanning,
+        .counted = distances.counted,
+        .expected = distances.expected,
+    };
     ret->typical = median_of(distances.at, distances.count);
     ret->worst = distances.count ? 0 : NAN;
     for (size_t k = 0; k < distances.count; k++)

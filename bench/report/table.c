@@ -72,35 +72,39 @@ static size_t column_width(struct table *table) {
   return VALUE_COLUMNS + SPREAD_COLUMNS + ratio_columns(table);
 }
 
-static void put_spread(struct table *table, const json_t *figure) {
+/* What was counted is known, not estimated. */
+static void put_spread(struct table *table, const json_t *figure, const json_t *metric) {
   double median = member_number(figure, "median");
   double half = fmax(member_number(figure, "high") - median, median - member_number(figure, "low"));
   double percent = 100 * half / fabs(median);
   char text[CELL_SIZE] = "";
-  if (isfinite(percent) && percent > 999)
+  if (metric_counted(metric))
+    text[0] = '\0';
+  else if (isfinite(percent) && percent > 999)
     snprintf(text, sizeof text, "±>999%%");
   else if (isfinite(percent))
     snprintf(text, sizeof text, percent < 9.95 ? "±%.1f%%" : "±%.0f%%", percent);
   line_right(&table->line, text, SPREAD_COLUMNS);
 }
 
-static void ratio_words(struct table *table, const json_t *ratio, enum verdict verdict,
+static void ratio_words(struct table *table, const json_t *ratio, const json_t *metric,
                         char text[CELL_SIZE]) {
   char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
   ratio_text(median, member_number(ratio, "median"));
-  if (verdict == VERDICT_UNRESOLVED)
+  if (verdict_of(ratio, metric) == VERDICT_UNRESOLVED)
     snprintf(text, CELL_SIZE, "%s", table->roomy ? UNRESOLVED : "=");
-  else if (table->roomy)
+  else if (table->roomy && !metric_counted(metric))
     snprintf(text, CELL_SIZE, "%s [%s, %s]", median, ratio_text(low, member_number(ratio, "low")),
              ratio_text(high, member_number(ratio, "high")));
   else
     snprintf(text, CELL_SIZE, "%s", median);
 }
 
-static void put_ratio(struct table *table, const json_t *ratio, enum verdict verdict) {
+static void put_ratio(struct table *table, const json_t *ratio, const json_t *metric) {
+  enum verdict verdict = verdict_of(ratio, metric);
   char text[CELL_SIZE] = "";
   if (verdict != VERDICT_NONE)
-    ratio_words(table, ratio, verdict, text);
+    ratio_words(table, ratio, metric, text);
   bool coloured = verdict == VERDICT_BETTER || verdict == VERDICT_WORSE;
   if (coloured)
     style(table, verdict == VERDICT_BETTER ? "32" : "33");
@@ -114,9 +118,8 @@ static void put_cell(struct table *table, const json_t *figure, const json_t *me
   char value[QUANTITY_SIZE];
   line_right(&table->line, quantity_text(value, member_number(figure, "median") * factor),
              VALUE_COLUMNS);
-  put_spread(table, figure);
-  const json_t *ratio = json_object_get(figure, "ratio");
-  put_ratio(table, ratio, verdict_of(ratio, metric));
+  put_spread(table, figure, metric);
+  put_ratio(table, json_object_get(figure, "ratio"), metric);
 }
 
 /* ---- one table: a metric at some points ------------------------------------------------- */
@@ -160,7 +163,9 @@ static void put_again(struct table *table, const struct view *view, size_t metri
   for (size_t point = first; point < last; point++) {
     const json_t *ratio = json_object_get(view_again(view, point, metric), "ratio");
     char low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[CELL_SIZE] = "-";
-    if (isfinite(member_number(ratio, "low")))
+    if (metric_counted(view_metric(view, metric)) && isfinite(member_number(ratio, "median")))
+      ratio_text(text, member_number(ratio, "median"));
+    else if (isfinite(member_number(ratio, "low")))
       snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, member_number(ratio, "low")),
                ratio_text(high, member_number(ratio, "high")));
     line_right(&table->line, text, column_width(table));
@@ -220,7 +225,13 @@ static void put_absent(struct table *table, const json_t *experiment) {
 
 static void put_resolution(struct table *table, const json_t *document, const json_t *experiment) {
   struct resolution resolution;
-  if (resolution_of(document, experiment, &resolution) || resolution.count == 0) {
+  int error = resolution_of(document, experiment, &resolution);
+  if (!error && resolution.count == 0 && resolution.counted > 0) {
+    fputs("\nA/A: counted, not timed; what the second count differs by stands in its row\n",
+          table->line.to);
+    return;
+  }
+  if (error || resolution.count == 0) {
     fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->line.to);
     return;
   }

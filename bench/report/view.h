@@ -76,6 +76,7 @@ enum verdict verdict_of(const json_t *ratio, const json_t *metric);
  */
 struct resolution {
   size_t count, spanning; /* A/A ratios; those whose interval spans 1 */
+  size_t counted;         /* further ones, of metrics that are counted: they have no interval */
   double expected;        /* so many should, by the number of their rounds */
   double typical, worst;  /* NaN where count is 0 */
 };

@@ -119,7 +119,7 @@ static int weigh(const struct court *court, const json_t *cost, const json_t *ag
     return -ENOMEM;
   }
   size_t count = costs.count < bases.count ? costs.count : bases.count;
-  struct estimate ratio = estimate_ratio(costs.at, bases.at, count, court->seed);
+  struct estimate ratio = estimate_ratio(costs.at, bases.at, count, FEWEST_TIMED, court->seed);
   const char *seen = seen_in(court, ratio, pairs_of(&costs, &bases, count), expected);
   free(costs.at);
   free(bases.at);

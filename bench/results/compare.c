@@ -68,8 +68,8 @@ static int compare_figure(struct comparison *comparison, const json_t *before,
     return 0;
   }
   struct judged judged;
-  int error = judge(before, now, resolution_of(comparison, before), member_text(metric, "better"),
-                    comparison->seed, &judged);
+  int error =
+      judge(before, now, resolution_of(comparison, before), metric, comparison->seed, &judged);
   if (!error) {
     comparison->judged[judged.judgement]++;
     compare_put_row(&comparison->table, before, metric, &judged);
@@ -79,8 +79,7 @@ static int compare_figure(struct comparison *comparison, const json_t *before,
 
 /* Metrics that only describe have no better and no worse. */
 static const json_t *judged_metric(const json_t *experiment, const json_t *figure) {
-  const json_t *metric =
-      find_named(json_object_get(experiment, "metrics"), "id", member_text(figure, "metric"));
+  const json_t *metric = metric_of(experiment, figure);
   return json_is_true(json_object_get(metric, "primary")) && *member_text(metric, "better") ? metric
                                                                                             : NULL;
 }

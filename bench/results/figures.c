@@ -71,6 +71,18 @@ size_t numbers_present(const struct numbers *numbers) {
   return present;
 }
 
+const json_t *metric_of(const json_t *experiment, const json_t *entry) {
+  return find_named(json_object_get(experiment, "metrics"), "id", member_text(entry, "metric"));
+}
+
+bool metric_counted(const json_t *metric) {
+  return json_is_true(json_object_get(metric, "counted"));
+}
+
+size_t metric_fewest(const json_t *metric) {
+  return metric_counted(metric) ? FEWEST_COUNTED : FEWEST_TIMED;
+}
+
 static size_t longest(const json_t *list) {
   size_t most = 0;
   for (size_t i = 0; i < json_array_size(list); i++) {

@@ -38,6 +38,12 @@ struct numbers {
 int numbers_of(const json_t *values, struct numbers *ret);
 size_t numbers_present(const struct numbers *numbers); /* how many are not NaN */
 
+/* The metric that a figure, or an entry of "resolution", is of; NULL: the experiment has none such.
+ */
+const json_t *metric_of(const json_t *experiment, const json_t *entry);
+bool metric_counted(const json_t *metric);
+size_t metric_fewest(const json_t *metric); /* values that make an interval: statistics.h */
+
 /* How many rounds the longest entry of an experiment has. */
 size_t rounds_of(const json_t *experiment);
 

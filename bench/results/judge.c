@@ -16,10 +16,6 @@
 
 #include "figures.h"
 
-enum {
-  FEWEST = 3 /* rounds a side without which ranges that do not touch say nothing */
-};
-
 static double as_factor(double ratio) {
   return ratio < 1 ? 1 / ratio : ratio;
 }
@@ -40,38 +36,41 @@ static enum judgement direction(bool is_more, const char *better) {
 }
 
 /* All rounds were 0 and none is now: what was free has a price, though it has no ratio. */
-static bool rose_from_zero(const struct numbers *before, const struct numbers *now) {
+static bool rose_from_zero(const struct numbers *before, const struct numbers *now, size_t fewest) {
   for (size_t i = 0; i < before->count; i++)
     if (before->at[i] != 0 && !isnan(before->at[i]))
       return false;
   for (size_t i = 0; i < now->count; i++)
     if (now->at[i] <= 0)
       return false;
-  return numbers_present(before) >= FEWEST && numbers_present(now) >= FEWEST;
+  return numbers_present(before) >= fewest && numbers_present(now) >= fewest;
 }
 
 static enum judgement judgement_of(const struct judged *judged, const struct numbers *before,
-                                   const struct numbers *now, const char *better) {
+                                   const struct numbers *now, const json_t *metric) {
+  const char *better = member_text(metric, "better");
   if (isnan(judged->ratio.median))
-    return rose_from_zero(before, now) ? direction(true, better) : JUDGED_SAME;
+    return rose_from_zero(before, now, metric_fewest(metric)) ? direction(true, better)
+                                                              : JUDGED_SAME;
   if (!estimate_resolved(judged->ratio) || !(as_factor(judged->ratio.median) > judged->resolution))
     return JUDGED_SAME;
   return direction(judged->ratio.median > 1, better);
 }
 
 static struct judged judged_of(const struct numbers *before, const struct numbers *now,
-                               double resolution, const char *better, uint64_t seed) {
+                               double resolution, const json_t *metric, uint64_t seed) {
   struct judged judged = {
       .before = median_of(before->at, before->count),
       .now = median_of(now->at, now->count),
-      .ratio = estimate_ratio_of_medians(now->at, now->count, before->at, before->count, seed),
+      .ratio = estimate_ratio_of_medians(now->at, now->count, before->at, before->count,
+                                         metric_fewest(metric), seed),
       .resolution = resolution,
   };
-  judged.judgement = judgement_of(&judged, before, now, better);
+  judged.judgement = judgement_of(&judged, before, now, metric);
   return judged;
 }
 
-int judge(const json_t *before, const json_t *now, double resolution, const char *better,
+int judge(const json_t *before, const json_t *now, double resolution, const json_t *metric,
           uint64_t seed, struct judged *ret) {
   struct numbers old_values, new_values;
   if (numbers_of(json_object_get(before, "values"), &old_values) < 0)
@@ -80,7 +79,7 @@ int judge(const json_t *before, const json_t *now, double resolution, const char
     free(old_values.at);
     return -ENOMEM;
   }
-  *ret = judged_of(&old_values, &new_values, resolution, better, seed);
+  *ret = judged_of(&old_values, &new_values, resolution, metric, seed);
   free(old_values.at);
   free(new_values.at);
   return 0;

@@ -30,8 +30,8 @@ struct judged {
  */
 double judge_resolution(const json_t *experiment, const json_t *figure);
 
-/* `better`: the metric's, "lower" or "higher". 0, -ENOMEM. */
-int judge(const json_t *before, const json_t *now, double resolution, const char *better,
+/* `metric`: theirs, whose `better` is "lower" or "higher". 0, -ENOMEM. */
+int judge(const json_t *before, const json_t *now, double resolution, const json_t *metric,
           uint64_t seed, struct judged *ret);
 
 #endif

@@ -177,18 +177,18 @@ int merge_experiment(json_t *to, const json_t *from, const char **why) {
 /* ---- estimates ------------------------------------------------------------------------------ */
 
 static int set_ratio(json_t *entry, const struct numbers *values, const json_t *baseline,
-                     uint64_t seed) {
+                     size_t fewest, uint64_t seed) {
   struct numbers against;
   if (numbers_of(json_object_get(baseline, "values"), &against) < 0)
     return -ENOMEM;
   size_t count = values->count < against.count ? values->count : against.count;
-  struct estimate ratio = estimate_ratio(values->at, against.at, count, seed);
+  struct estimate ratio = estimate_ratio(values->at, against.at, count, fewest, seed);
   free(against.at);
   return json_object_set_new(entry, "ratio", ratio_to_json(ratio)) < 0 ? -ENOMEM : 0;
 }
 
-static int set_median(json_t *figure, const struct numbers *values, uint64_t seed) {
-  struct estimate estimate = estimate_median(values->at, values->count, seed);
+static int set_median(json_t *figure, const struct numbers *values, size_t fewest, uint64_t seed) {
+  struct estimate estimate = estimate_median(values->at, values->count, fewest, seed);
   int error = json_object_set_new(figure, "median", number_to_json(estimate.median));
   error |= json_object_set_new(figure, "low", number_to_json(estimate.low));
   error |= json_object_set_new(figure, "high", number_to_json(estimate.high));
@@ -207,14 +207,15 @@ static const json_t *baseline_of(const json_t *experiment, const json_t *entry) 
 
 static int estimate_entry(const json_t *experiment, json_t *entry, bool is_figure, uint64_t seed) {
   const json_t *baseline = baseline_of(experiment, entry);
+  size_t fewest = metric_fewest(metric_of(experiment, entry));
   struct numbers values;
   if (numbers_of(json_object_get(entry, "values"), &values) < 0)
     return -ENOMEM;
-  int error = is_figure ? set_median(entry, &values, seed) : 0;
+  int error = is_figure ? set_median(entry, &values, fewest, seed) : 0;
   if (!error && (!baseline || baseline == entry))
     error = json_object_set_new(entry, "ratio", json_null()) < 0 ? -ENOMEM : 0;
   else if (!error)
-    error = set_ratio(entry, &values, baseline, seed);
+    error = set_ratio(entry, &values, baseline, fewest, seed);
   free(values.at);
   return error;
 }

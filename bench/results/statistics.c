@@ -13,8 +13,7 @@
 
 enum {
   RESAMPLES = 2000,
-  TAIL = RESAMPLES / 40, /* 2.5 % on either side */
-  FEWEST = 3             /* values that have an interval */
+  TAIL = RESAMPLES / 40 /* 2.5 % on either side */
 };
 
 /* Of larger ones the sum of two is no number, and they are of no measurement. */
@@ -114,21 +113,21 @@ static int bootstrap_median(const struct sorted *sorted, uint64_t seed, struct e
 }
 
 double estimate_coverage(size_t count) {
-  return count < FEWEST ? 0 : fmin(0.95, 1 - 2 * pow(0.5, (double)count));
+  return count < FEWEST_TIMED ? 0 : fmin(0.95, 1 - 2 * pow(0.5, (double)count));
 }
 
-struct estimate estimate_median(const double *values, size_t count, uint64_t seed) {
+struct estimate estimate_median(const double *values, size_t count, size_t fewest, uint64_t seed) {
   struct sorted sorted = sorted_new(values, count);
   struct estimate estimate = nothing;
   estimate.median = sorted_median(&sorted);
-  if (sorted.count >= FEWEST && bootstrap_median(&sorted, seed, &estimate) < 0)
+  if (sorted.count >= fewest && sorted.count > 0 && bootstrap_median(&sorted, seed, &estimate) < 0)
     estimate = nothing;
   free(sorted.at);
   return estimate;
 }
 
 struct estimate estimate_ratio(const double *values, const double *baseline, size_t count,
-                               uint64_t seed) {
+                               size_t fewest, uint64_t seed) {
   double *ratios = malloc((count ? count : 1) * sizeof *ratios);
   if (!ratios)
     return nothing;
@@ -136,7 +135,7 @@ struct estimate estimate_ratio(const double *values, const double *baseline, siz
     double ratio = values[i] / baseline[i];
     ratios[i] = isfinite(ratio) ? ratio : NAN;
   }
-  struct estimate estimate = estimate_median(ratios, count, seed);
+  struct estimate estimate = estimate_median(ratios, count, fewest, seed);
   free(ratios);
   return estimate;
 }
@@ -161,12 +160,12 @@ static int bootstrap_ratio(const struct sorted *values, const struct sorted *bas
 
 struct estimate estimate_ratio_of_medians(const double *values, size_t count,
                                           const double *baseline, size_t baseline_count,
-                                          uint64_t seed) {
+                                          size_t fewest, uint64_t seed) {
   struct sorted above = sorted_new(values, count), below = sorted_new(baseline, baseline_count);
   struct estimate estimate = nothing;
   if (above.count > 0 && below.count > 0 && above.at[0] >= 0 && below.at[0] > 0) {
     estimate.median = sorted_median(&above) / sorted_median(&below);
-    if (above.count >= FEWEST && below.count >= FEWEST &&
+    if (above.count >= fewest && below.count >= fewest &&
         bootstrap_ratio(&above, &below, seed, &estimate) < 0)
       estimate = nothing;
   }

@@ -41,10 +41,17 @@ struct estimate {
   double median, low, high; /* low and high: its 95 % interval, as said above */
 };
 
+/* How many values make an interval. Of what varies two say nothing; what is counted (system calls,
+ * instructions) hardly does, so one says all, and the interval is that value. */
+enum {
+  FEWEST_COUNTED = 1,
+  FEWEST_TIMED = 3
+};
+
 /* NaN values (a round that failed), and any beyond 1e300, are left out; all three are NaN where
- * none is left (or no memory), `low` and `high` where fewer than 3 are. Up to 5 values, the
+ * none is left (or no memory), `low` and `high` where fewer than `fewest` are. Up to 5 values, the
  * interval is from the smallest to the largest. */
-struct estimate estimate_median(const double *values, size_t count, uint64_t seed);
+struct estimate estimate_median(const double *values, size_t count, size_t fewest, uint64_t seed);
 
 /* How often such an interval of so many values (3 or more) has the true median in it, up to 0.95:
  * up to 5 values the whole range misses it only where all are on one side of it. */
@@ -53,18 +60,18 @@ double estimate_coverage(size_t count);
 /* The estimate of values[i] / baseline[i], round by round; pairs whose ratio is no finite number (a
  * NaN, a baseline of 0) are left out. */
 struct estimate estimate_ratio(const double *values, const double *baseline, size_t count,
-                               uint64_t seed);
+                               size_t fewest, uint64_t seed);
 
 /*
  * Of runs that were not interleaved, as those of two documents: the median of `values` over that
  * of `baseline`, each resampled by itself. Two runs of the same are told apart in 9 % of cases with
- * 3 values a side, 3 to 4 % from 5 on (measured as above). With fewer than 3 values on a side there
+ * 3 values a side, 3 to 4 % from 5 on (measured as above). With fewer than `fewest` on a side there
  * is no interval (NaN); nothing where a side has no values, where one is below 0, or one of the
  * baseline 0.
  */
 struct estimate estimate_ratio_of_medians(const double *values, size_t count,
                                           const double *baseline, size_t baseline_count,
-                                          uint64_t seed);
+                                          size_t fewest, uint64_t seed);
 
 /* Does the interval leave 1 out? False, also where there is none: "no difference resolved". */
 bool estimate_resolved(struct estimate ratio);

@@ -310,6 +310,18 @@ def _():
 # ---- counting ------------------------------------------------------------------------------------
 
 
+def check_counted_once(experiment, out):
+    """One round says all: each figure has its ratio, the peer's loop under the peer's own name too."""
+    others = {(f["point"], f["metric"]): f for f in experiment["figures"] if f["contestant"] == "peer:libuv"}
+    if "peer:libuv" not in experiment["contestants"]:
+        return
+    equal({point.split("-")[1] for point, _ in others}, {"request", "event"}, "what was counted of libuv")
+    for (point, metric), figure in others.items():
+        equal(len(figure["values"]), 1, "rounds")
+        equal(figure["ratio"]["resolved"], figure["ratio"]["median"] != 1, "%s at %s" % (metric, point))
+    check("A/A: counted, not timed" in out and "±" not in out.split("interval", 1)[1], "the table: %s" % out)
+
+
 @case("system calls are counted with strace, instructions with valgrind, or said to be missing")
 def _():
     if sanitized():
@@ -319,7 +331,7 @@ def _():
                            absent["reason"]), "the reason: %r" % absent)
         check(absent["reason"] in out, "the table has it too")
         return
-    document, _, _ = measured("count", "--contestants=poll")
+    document, out, _ = measured("count", "--contestants=poll,peer:libuv")
     experiment, = document["experiments"]
     labels = {point["id"]: point["label"] for point in experiment["points"]}
     for metric, tool in (("calls", "strace"), ("instructions", "valgrind")):
@@ -336,6 +348,7 @@ def _():
             check(3 <= count <= 4, "system calls a request: %r" % count)
         else:
             check(100 < count < 5000, "instructions a request: %r" % count)
+    check_counted_once(experiment, out)
 
 
 @case("one processor is said, and nobody is pinned")

@@ -157,6 +157,20 @@ def _():
     check("nan" not in text.lower(), "nan")
 
 
+@case("table: what was counted once has its ratio, and nothing that is estimated")
+def _():
+    one = copy.deepcopy(DOCUMENT["experiments"][3])
+    for metric in one["metrics"]:
+        metric["counted"] = True
+    for figure in one["figures"] + one["resolution"]:
+        figure["values"] = figure["values"][:1]
+    text = table_of(dict(DOCUMENT, experiments=[one]), "counted").decode()
+    check(re.search(r"(?m)^peer:libev( +604 +2\.85){3}$", text), "a contestant: %s" % text)
+    check(re.search(r"(?m)^  again \(A/A\)( +1\.00){3}$", text), "the A/A row: %s" % text)
+    check("±" not in text.split("interval", 1)[1], "a spread of what is known")
+    check("A/A: counted, not timed" in text and "span 1" not in text, "the resolution: %s" % text)
+
+
 @case("table: claims with their verdicts, and the ratios that these were taken from")
 def _():
     text = table_of(dict(DOCUMENT, experiments=[DOCUMENT["experiments"][1]]), "claims").decode()

@@ -64,7 +64,7 @@ TYPES = {
                    "points": list, "metrics": list, "figures": list, "resolution": list,
                    "histograms": list, "failures": list},
     "point": {"id": str, "label": str, "group": str, "x": (float, int, None)},
-    "metric": {"id": str, "label": str, "unit": str, "better": str, "primary": bool},
+    "metric": {"id": str, "label": str, "unit": str, "better": str, "primary": bool, "counted": bool},
     "figure": {"contestant": str, "point": str, "metric": str, "values": list,
                "median": (float, int), "low": (float, int, None), "high": (float, int, None),
                "ratio": (dict, None)},
@@ -97,6 +97,7 @@ def check_experiment(experiment):
     for metric in experiment["metrics"]:
         check_types("metric", metric)
         check(metric["better"] in ("lower", "higher", ""), "better is %r" % metric["better"])
+    fewest = {metric["id"]: 1 if metric["counted"] else 3 for metric in experiment["metrics"]}
     baseline = {(f["point"], f["metric"]): f["values"] for f in experiment["figures"]
                 if f["contestant"] == experiment["baseline"]}
     for figure in experiment["figures"]:
@@ -104,9 +105,10 @@ def check_experiment(experiment):
         check(figure["contestant"] in experiment["contestants"], "a contestant that took part")
         check(figure["point"] in points and figure["metric"] in metrics, "a point and a metric")
         had = len([value for value in figure["values"] if value is not None])
-        equal(figure["low"] is None, had < 3, "fewer than 3 rounds, no interval: %r" % figure)
-        equal(figure["high"] is None, had < 3, "fewer than 3 rounds, no interval: %r" % figure)
-        if had >= 3:
+        bare = had < fewest[figure["metric"]]
+        equal(figure["low"] is None, bare, "so few rounds, no interval: %r" % figure)
+        equal(figure["high"] is None, bare, "so few rounds, no interval: %r" % figure)
+        if not bare:
             check(figure["low"] <= figure["median"] <= figure["high"], "%r is in order" % figure)
         equal(len(figure["values"]), experiment["parameters"]["rounds"], "values")
         base = baseline.get((figure["point"], figure["metric"]), [])

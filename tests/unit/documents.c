@@ -350,6 +350,22 @@ TEST(5, "a regression beyond the A/A resolution is one, and the exit code says s
   forget();
 }
 
+TEST(5, "of what is counted one round is enough to tell a regression") {
+  two_documents();
+  for (size_t i = 0; i < 2; i++) {
+    set(documents[i], "experiments/0/metrics/0", "counted", "true");
+    set(documents[i], "experiments/0/figures/0", "values", "[100]");
+    set(documents[i], "experiments/0/figures/1", "values", i ? "[220]" : "[200]");
+  }
+  CHECK_IS(compared(), ==, EXIT_TROUBLE);
+  CHECK(strstr(said, "1 regression, 0 improvements, 1 without"));
+  for (size_t i = 0; i < 2; i++)
+    set(documents[i], "experiments/0/metrics/0", "counted", "false");
+  CHECK_IS(compared(), ==, EXIT_OK);
+  CHECK(strstr(said, "0 regressions, 0 improvements, 2 without"));
+  forget();
+}
+
 TEST(5, "what is faster is an improvement") {
   two_documents();
   set(documents[1], "experiments/0/figures/1", "values", "[180, 182, 184]");

@@ -33,7 +33,7 @@ TEST(1, "the median of odd and even numbers of values, NaN left out") {
 }
 
 TEST(1, "no number: no estimate") {
-  struct estimate estimate = estimate_median((double[]){NAN, NAN, NAN}, 3, 1);
+  struct estimate estimate = estimate_median((double[]){NAN, NAN, NAN}, 3, FEWEST_TIMED, 1);
   CHECK(isnan(estimate.median) && isnan(estimate.low) && isnan(estimate.high));
   CHECK(!estimate_resolved(estimate));
 }
@@ -41,7 +41,7 @@ TEST(1, "no number: no estimate") {
 TEST(1, "three to five values: the interval is from the smallest to the largest") {
   const double values[] = {5, 1, 4, 2, 3};
   for (size_t count = 3; count <= 5; count++) {
-    struct estimate estimate = estimate_median(values, count, 1);
+    struct estimate estimate = estimate_median(values, count, FEWEST_TIMED, 1);
     double low = INFINITY, high = -INFINITY;
     for (size_t i = 0; i < count; i++) {
       low = fmin(low, values[i]);
@@ -56,25 +56,35 @@ TEST(1, "three to five values: the interval is from the smallest to the largest"
 TEST(1, "one or two values have a median and no interval, and resolve nothing") {
   const double values[] = {5, NAN, NAN, 1, NAN}, ones[] = {1, 1, 1, 1, 1};
   for (size_t count = 1; count <= 4; count += 3) {
-    struct estimate estimate = estimate_median(values, count, 1);
+    struct estimate estimate = estimate_median(values, count, FEWEST_TIMED, 1);
     CHECK(estimate.median == median_of(values, count));
     CHECK(isnan(estimate.low) && isnan(estimate.high));
-    CHECK(estimate_ratio(values, ones, count, 1).median == estimate.median);
-    CHECK(!estimate_resolved(estimate_ratio(values, ones, count, 1)));
+    CHECK(estimate_ratio(values, ones, count, FEWEST_TIMED, 1).median == estimate.median);
+    CHECK(!estimate_resolved(estimate_ratio(values, ones, count, FEWEST_TIMED, 1)));
   }
+}
+
+TEST(1, "what is counted needs one value, which is the interval") {
+  const double values[] = {5, NAN}, baseline[] = {2, NAN};
+  struct estimate estimate = estimate_median(values, 2, FEWEST_COUNTED, 1);
+  CHECK(estimate.median == 5 && estimate.low == 5 && estimate.high == 5);
+  estimate = estimate_ratio(values, baseline, 2, FEWEST_COUNTED, 1);
+  CHECK(estimate.median == 2.5 && estimate_resolved(estimate));
+  CHECK(isnan(estimate_median(values + 1, 1, FEWEST_COUNTED, 1).median));
+  CHECK(isnan(estimate_median(values, 0, FEWEST_COUNTED, 1).low));
 }
 
 /* One round that another guest of the host ruined. */
 TEST(1, "an outlier among nine values does not reach the interval") {
   const double values[] = {10, 11, 12, 13, 14, 15, 16, 17, 100000};
-  struct estimate estimate = estimate_median(values, 9, 1);
+  struct estimate estimate = estimate_median(values, 9, FEWEST_TIMED, 1);
   CHECK(estimate.median == 14);
   CHECK(estimate.low == 11 && estimate.high == 17);
 }
 
 TEST(1, "a round that failed counts as none") {
   const double all[] = {3, NAN, 1, 4, NAN, 1, 5, 9, 2}, rest[] = {3, 1, 4, 1, 5, 9, 2};
-  CHECK(same(estimate_median(all, 9, 7), estimate_median(rest, 7, 7)));
+  CHECK(same(estimate_median(all, 9, FEWEST_TIMED, 7), estimate_median(rest, 7, FEWEST_TIMED, 7)));
 }
 
 static struct estimate with_seed(uint64_t seed) {
@@ -83,7 +93,7 @@ static struct estimate with_seed(uint64_t seed) {
   random_seed(&random, 99);
   for (size_t i = 0; i < ROUNDS_MAX; i++)
     values[i] = random_unit(&random);
-  return estimate_median(values, ROUNDS_MAX, seed);
+  return estimate_median(values, ROUNDS_MAX, FEWEST_TIMED, seed);
 }
 
 TEST(2, "the same values and seed give the same interval") {
@@ -99,7 +109,7 @@ static unsigned per_mille_covered(size_t rounds, size_t repetitions) {
     double values[ROUNDS_MAX];
     for (size_t k = 0; k < rounds; k++)
       values[k] = random_exponential(&random, 1);
-    struct estimate estimate = estimate_median(values, rounds, i);
+    struct estimate estimate = estimate_median(values, rounds, FEWEST_TIMED, i);
     CHECK(estimate.low <= estimate.median && estimate.median <= estimate.high);
     covered += estimate.low <= log(2) && log(2) <= estimate.high;
   }
@@ -142,7 +152,7 @@ TEST(3, "three rounds have the true median in their interval three times in four
 
 TEST(4, "a ratio is taken round by round, so that a slow round slows both") {
   const double values[] = {2, 20, 2.2, 200, 2.1}, baseline[] = {1, 10, 1.1, 100, 1.05};
-  struct estimate estimate = estimate_ratio(values, baseline, 5, 1);
+  struct estimate estimate = estimate_ratio(values, baseline, 5, FEWEST_TIMED, 1);
   CHECK(near(estimate.median, 2, 1e-9));
   CHECK(near(estimate.low, 2, 1e-9) && near(estimate.high, 2, 1e-9));
   CHECK(estimate_resolved(estimate));
@@ -150,9 +160,9 @@ TEST(4, "a ratio is taken round by round, so that a slow round slows both") {
 
 TEST(4, "pairs without a number or with a baseline of 0 are left out") {
   const double values[] = {NAN, 3, 3, 0, 3, 6, 9}, baseline[] = {1, NAN, 2, 0, 0, 4, 6};
-  struct estimate estimate = estimate_ratio(values, baseline, 7, 1);
+  struct estimate estimate = estimate_ratio(values, baseline, 7, FEWEST_TIMED, 1);
   CHECK(estimate.median == 1.5 && estimate.low == 1.5 && estimate.high == 1.5);
-  CHECK(isnan(estimate_ratio(values, baseline, 2, 1).median));
+  CHECK(isnan(estimate_ratio(values, baseline, 2, FEWEST_TIMED, 1).median));
 }
 
 TEST(4, "an interval that has 1 in it or at its end is not resolved") {
@@ -165,21 +175,21 @@ TEST(4, "an interval that has 1 in it or at its end is not resolved") {
 
 TEST(5, "runs of different lengths are compared by their medians") {
   const double now[] = {20, 21, 22, 19, 20}, before[] = {10, 10, 11, 9, 10, 10, 10};
-  struct estimate estimate = estimate_ratio_of_medians(now, 5, before, 7, 1);
+  struct estimate estimate = estimate_ratio_of_medians(now, 5, before, 7, FEWEST_TIMED, 1);
   CHECK(near(estimate.median, 2, 1e-9));
   CHECK(estimate.low > 1.6 && estimate.high < 2.5);
-  CHECK(same(estimate, estimate_ratio_of_medians(now, 5, before, 7, 1)));
+  CHECK(same(estimate, estimate_ratio_of_medians(now, 5, before, 7, FEWEST_TIMED, 1)));
 }
 
 TEST(5, "with fewer than three values on a side a quotient has no interval; none has no estimate") {
   const double fours[] = {4, 4, 4}, twos[] = {2, 2, 2}, zero = 0;
-  struct estimate estimate = estimate_ratio_of_medians(fours, 3, twos, 2, 1);
+  struct estimate estimate = estimate_ratio_of_medians(fours, 3, twos, 2, FEWEST_TIMED, 1);
   CHECK(estimate.median == 2 && isnan(estimate.low) && isnan(estimate.high));
   CHECK(!estimate_resolved(estimate));
-  estimate = estimate_ratio_of_medians(fours, 3, twos, 3, 1);
+  estimate = estimate_ratio_of_medians(fours, 3, twos, 3, FEWEST_TIMED, 1);
   CHECK(estimate.low == 2 && estimate.high == 2);
-  CHECK(isnan(estimate_ratio_of_medians(fours, 1, twos, 0, 1).median));
-  CHECK(isnan(estimate_ratio_of_medians(fours, 1, &zero, 1, 1).median));
+  CHECK(isnan(estimate_ratio_of_medians(fours, 1, twos, 0, FEWEST_TIMED, 1).median));
+  CHECK(isnan(estimate_ratio_of_medians(fours, 1, &zero, 1, FEWEST_TIMED, 1).median));
 }
 
 TEST(5, "two runs of the same are told apart in no more than 7 % of repetitions") {
@@ -194,8 +204,8 @@ TEST(5, "two runs of the same are told apart in no more than 7 % of repetitions"
         now[round] = 1 + random_exponential(&random, 1);
         before[round] = 1 + random_exponential(&random, 1);
       }
-      resolved +=
-          estimate_resolved(estimate_ratio_of_medians(now, rounds[i], before, rounds[i], k));
+      resolved += estimate_resolved(
+          estimate_ratio_of_medians(now, rounds[i], before, rounds[i], FEWEST_TIMED, k));
     }
     NOTE("%zu of %zu", resolved, repetitions);
     CHECK_IS(resolved, >, 0); /* an interval that always spans 1 would say nothing */

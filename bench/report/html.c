@@ -88,7 +88,8 @@ static void put_summary(struct page *page) {
                        "round each is measured once at each setting, in an order that is shuffled "
                        "anew. ");
   if (rounds > 0)
-    html_print(page->to, "A figure is the median over %zu rounds", rounds);
+    html_print(page->to, "A figure is the median over %zu %s", rounds,
+               rounds == 1 ? "round" : "rounds");
   else
     html_print(page->to, "A figure is the median over the rounds");
   html_print(

@@ -53,13 +53,15 @@ static void put_plots(struct page *page, const struct view *view) {
         plot_ratios(page, view, metric, first); /* one point makes no line */
     }
   }
-  size_t metric = view_first_primary(view);
-  if (!axis && metric < view->metrics && view->points > 0) {
-    fputs("<div class=\"multiples\">\n", page->to);
-    for (size_t point = 0; point < view->points; point++)
+  if (axis || view->points == 0)
+    return;
+  fputs("<div class=\"multiples\">\n", page->to);
+  for (size_t point = 0; point < view->points; point++) {
+    size_t metric = view_primary_at(view, point);
+    if (metric < view->metrics)
       plot_ratios(page, view, metric, point);
-    fputs("</div>\n", page->to);
   }
+  fputs("</div>\n", page->to);
 }
 
 static void put_curves(struct page *page, const struct view *view) {

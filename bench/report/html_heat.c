@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_heat.c - the heat map: every ratio of every experiment's first primary metric, in one look.
+ * html_heat.c - the heat map: every ratio of every experiment's first primary metric, in one look;
+ * where a setting is not about that metric, of the next.
  *
  * Contestants are columns and settings are rows, so that the map grows downwards, where there is
  * room, and settings can be named in full. A colour says better or worse, not less or more: it
@@ -87,10 +88,14 @@ static void put_experiment(struct page *page, const struct view *view, size_t nu
              member_text(view->experiment, "baseline"));
   for (size_t point = 0; point < view->points; point++) {
     char label[LABEL_SIZE];
-    html_print(page->to, "<tr><th scope=\"row\">%s</th>", view_label(view, point, label));
+    size_t here = view_primary_at(view, point);
+    bool another = here != metric && here < view->metrics;
+    html_print(page->to, "<tr><th scope=\"row\">%s%s<small>%s</small></th>",
+               view_label(view, point, label), another ? " " : "",
+               another ? member_text(view_metric(view, here), "label") : "");
     for (size_t i = 0; i < columns; i++)
       put_cell(page, view, index_in(view, json_string_value(json_array_get(page->contestants, i))),
-               point, metric);
+               point, here);
     fputs("</tr>\n", page->to);
   }
   fputs("</tbody>\n", page->to);

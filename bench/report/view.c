@@ -137,6 +137,20 @@ size_t view_first_primary(const struct view *view) {
   return metric;
 }
 
+static bool any_figure(const struct view *view, size_t point, size_t metric) {
+  for (size_t contestant = 0; contestant < view->contestants; contestant++)
+    if (view_figure(view, contestant, point, metric))
+      return true;
+  return false;
+}
+
+size_t view_primary_at(const struct view *view, size_t point) {
+  size_t metric = 0;
+  while (metric < view->metrics && !(view_primary(view, metric) && any_figure(view, point, metric)))
+    metric++;
+  return metric;
+}
+
 /* Around the middle figure: a few slow contestants shall not turn the others into 0.00. */
 struct scale view_scale(const struct view *view, size_t metric, size_t first, size_t last) {
   const char *unit = member_text(view_metric(view, metric), "unit");

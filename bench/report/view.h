@@ -49,6 +49,8 @@ const char *view_label(const struct view *view, size_t point, char to[LABEL_SIZE
 bool view_primary(const struct view *view, size_t metric);
 /* The first primary metric, or `metrics`: there is none. */
 size_t view_first_primary(const struct view *view);
+/* The same of those that have a figure at the point: some points are about another metric. */
+size_t view_primary_at(const struct view *view, size_t point);
 
 /* One scale for all figures of a metric at points[first] to points[last - 1]. */
 struct scale view_scale(const struct view *view, size_t metric, size_t first, size_t last);

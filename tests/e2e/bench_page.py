@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The page that `bench report --html` makes of an imagined result: its figures, its markup, its plots,
 and what Chromium makes of it."""
+import copy
 import html.parser
 import json
 import math
@@ -184,6 +185,24 @@ def _():
     found = [(attribute(c, "data-contestant"), attribute(c, "data-heat"))
              for c in page_of()[1].find("td", "data-heat")]
     equal(sorted(found), sorted(expected), "the cells of the heat map")
+
+
+@case("page: a setting that is not about the first primary metric has the next in heat map and plots")
+def _():
+    one = copy.deepcopy(DOCUMENT["experiments"][3])
+    first, second = [m for m in one["metrics"] if m["primary"]][:2]
+    last = one["points"][-1]["id"]
+    one["figures"] = [f for f in one["figures"] if (f["point"], f["metric"]) != (last, first["id"])]
+    text, page = page_of(dict(DOCUMENT, experiments=[one]), "another-metric")
+    shown = {point["id"]: second if point["id"] == last else first for point in one["points"]}
+    expected = [(f["contestant"], f["ratio"]["median"]) for f in one["figures"]
+                if f["metric"] == shown[f["point"]]["id"] and f["ratio"]]
+    equal(sorted((attribute(c, "data-contestant"), attribute(c, "data-heat")) for c in page.find("td", "data-heat")),
+          sorted(expected), "the cells of the heat map")
+    rows = [e["text"] for e in page.find("th") if e["text"].startswith(one["points"][-1]["label"])]
+    check(any(row.endswith(second["label"]) for row in rows), "a row names its metric: %r" % rows)
+    if shutil.which("gnuplot"):
+        equal(len(page.find("svg")), len(one["points"]), "plots")
 
 
 @case("page: the heat map's colours say better and worse, and grey where no difference is resolved")

@@ -10,6 +10,7 @@
 #include "../src/programs/say.h"
 #include "catalogue.h"
 #include "contestants/programs.h"
+#include "hiccups.h"
 #include "interrupt.h"
 #include "ioloop.h"
 #include "load/against.h"
@@ -76,6 +77,7 @@ static int run_all(struct bench *bench, const struct options *options,
     return code;
   }
   interrupt_watch(&bench->interrupted);
+  json_object_set_new(document, "hiccups", hiccups_watch(bench));
   for (size_t i = 0; experiments[i] && !bench->interrupted; i++)
     code = first_of(code, run_one(bench, experiments[i], document));
   json_object_set_new(document, "interrupted", json_boolean(bench->interrupted));

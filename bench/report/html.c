@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,34 @@ static void put_resolution(struct page *page) {
              all.count, all.spanning, all.expected);
 }
 
+static void put_hiccups_of(struct page *page, const json_t *one) {
+  const char *role = member_text(one, "role");
+  char whose[32], late[QUANTITY_SIZE], later[QUANTITY_SIZE], largest[QUANTITY_SIZE];
+  bool any = strcmp(role, "any") == 0;
+  snprintf(whose, sizeof whose, "%s%.16s%s", any ? "Any" : "The ", any ? "" : role,
+           any ? "" : "'s");
+  html_print(page->to,
+             "%s processor would have kept %s&nbsp;%% of messages at a steady rate waiting "
+             "longer than 0.1&nbsp;ms and %s&nbsp;%% longer than 1&nbsp;ms (the longest pause was "
+             "%s&nbsp;ms). ",
+             whose, quantity_text(late, 100 * member_number(one, "late_100us")),
+             quantity_text(later, 100 * member_number(one, "late_1ms")),
+             quantity_text(largest, member_number(one, "largest_ns") / 1e6));
+}
+
+/* Before anyone is blamed for a tail. */
+static void put_hiccups(struct page *page) {
+  const json_t *all = json_object_get(page->document, "hiccups");
+  if (json_array_size(all) == 0)
+    return;
+  html_print(page->to, "<p><strong>What the machine adds by itself.</strong> Before the "
+                       "measurements, processors did nothing but look at the clock. ");
+  for (size_t i = 0; i < json_array_size(all); i++)
+    put_hiccups_of(page, json_array_get(all, i));
+  html_print(page->to, "A tail beyond that says more about the machine than about who is "
+                       "measured on it.</p>\n");
+}
+
 static void put_summary(struct page *page) {
   const json_t *document = page->document, *machine = json_object_get(document, "environment");
   size_t experiments = json_array_size(json_object_get(document, "experiments"));
@@ -98,6 +127,7 @@ static void put_summary(struct page *page) {
       "against the baseline; where its interval spans 1, <em>no difference is resolved</em>, "
       "which is written&nbsp;≈.</p>\n");
   put_resolution(page);
+  put_hiccups(page);
   if (json_is_true(json_object_get(document, "interrupted")))
     html_print(page->to, "<p class=\"note\"><strong>Interrupted.</strong> The run was ended early: "
                          "what is here is complete in itself, the rest was not measured.</p>\n");

@@ -17,6 +17,7 @@
 #include "../bench.h"
 #include "claims_table.h"
 #include "failures_table.h"
+#include "hiccups_table.h"
 #include "line.h"
 #include "view.h"
 
@@ -305,6 +306,7 @@ void report_table(const json_t *document, FILE *to) {
   }
   if (json_is_true(json_object_get(document, "interrupted")))
     fputs("\ninterrupted: what is above is complete in itself, the rest was not measured\n", to);
+  hiccups_table(&table.line, document);
   char *command = command_of(document);
   fputs("\nagain: ", to);
   line_put(&table.line, command ? command : "?");

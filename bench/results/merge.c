@@ -24,7 +24,8 @@ static int no_memory(void) {
 
 /* What a document says of its own origin, or of those that it was merged from. */
 static int append_origins(json_t *origins, const json_t *document) {
-  static const char *const keys[] = {"created", "command", "seed", "interrupted", "environment"};
+  static const char *const keys[] = {"created",     "command",     "seed",
+                                     "interrupted", "environment", "hiccups"};
   const json_t *earlier = json_object_get(document, "merged");
   if (json_is_array(earlier)) {
     json_t *copy = json_deep_copy(earlier);
@@ -131,6 +132,7 @@ static int describe(json_t *merged, json_t *origins, json_t *command) {
   json_t *differences = differences_of(origins);
   int error = json_object_set(merged, "merged", origins);
   error |= json_object_set_new(merged, "command", command);
+  json_object_del(merged, "hiccups"); /* of the first run only: each has its own in "merged" */
   error |= json_object_set(merged, "differences", differences);
   if (!error)
     say_differences(differences);

@@ -15,8 +15,9 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 
-from harness import (DEADLINE, SERVER, Output, case, check, equal, main, need_descriptors, run,
+from harness import (DEADLINE, SERVER, Output, Process, case, check, equal, main, need_descriptors, run,
                      sanitized, skip, wait_until)
 from lab import BENCH, TINY, beside_a_fake, check_experiment, check_types, file, measured, medians
 
@@ -77,6 +78,8 @@ def _():
                                   *TINY)
     check_types("document", document)
     check_types("environment", document["environment"])
+    for hiccup in document["hiccups"]:
+        check_types("hiccup", hiccup)
     equal((document["format"], document["version"]), ("ioloop-bench", 1), "format and version")
     equal((document["seed"], document["interrupted"]), (7, False), "seed and interrupted")
     equal(document["command"][0], BENCH, "the command")
@@ -361,8 +364,48 @@ def _():
     equal(code, 0, "exit code")
     check(b"one processor only" in err, "it is said: %r" % err)
     with open(path) as source:
-        equal(json.load(source)["environment"]["pinning"], {"server": None, "generator": None},
-              "pinning")
+        document = json.load(source)
+    equal(document["environment"]["pinning"], {"server": None, "generator": None}, "pinning")
+    equal([(h["role"], h["processor"]) for h in document["hiccups"]], [("any", None)], "who was watched")
+
+
+def busy_threads(pid):
+    """Threads but the first that have run for two ticks of the kernel's clock."""
+    busy = 0
+    for thread in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/stat" % (pid, thread)) as source:
+            user, system = source.read().rsplit(")", 1)[1].split()[11:13]
+        busy += thread != str(pid) and int(user) + int(system) >= 2
+    return busy
+
+
+@case("pauses of the machine are seen before anything is measured")
+def _():
+    path = file("paused.json")
+    process = Process([BENCH, "latency", "--contestants=poll", "--json=" + path, "--duration=0.25",
+                       "--warmup=0", "--rounds=1", "--connections=1", "--protocol=tcp"])
+    if not os.path.isdir("/proc/%d/task" % process.pid):
+        process.kill()
+        skip("threads of a process are not listed here")
+    watchers = min(2, len(os.sched_getaffinity(0)))
+    wait_until(lambda: busy_threads(process.pid) == watchers, "all processors are watched")
+    process.signal(signal.SIGSTOP)
+    time.sleep(0.2)  # the pause itself
+    process.signal(signal.SIGCONT)
+    equal(process.wait(), 0, "exit code")
+    with open(path) as source:
+        document = json.load(source)
+    pinning = document["environment"]["pinning"]
+    roles = [("any", None)] if pinning["server"] is None else [(r, pinning[r]) for r in ("server", "generator")]
+    equal([(h["role"], h["processor"]) for h in document["hiccups"]], roles, "who was watched")
+    for hiccup in document["hiccups"]:
+        check(hiccup["largest_ns"] >= 200e6, "the pause is not in %r" % hiccup)
+        at_least = (hiccup["largest_ns"] - 1e6) / hiccup["watched_ns"]
+        check(at_least * 0.999 <= hiccup["late_1ms"] <= hiccup["late_100us"] < 1, "the shares in %r" % hiccup)
+        check(hiccup["watched_ns"] >= 1e9, "a second: %r" % hiccup)
+    code, out, err = run(BENCH, "report", path)
+    equal((code, err), (0, b""), "exit code and stderr of report")
+    check(b"the machine by itself" in out, "the table: %r" % out)
 
 
 # ---- the order -------------------------------------------------------------------------------------

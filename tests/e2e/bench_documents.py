@@ -241,6 +241,11 @@ def document(seed=20261124):
             "pinning": {"server": 1, "generator": 0}, "ioloop": "0.1.0", "compiler": "gcc 12.2.0",
             "flags": "-O3", "libraries": {"libevent": "2.1.12", "liburing": "2.3", "libuv": "1.44.2"},
             "limits": {"descriptors": 20000, "sigpending": 31000}},
+        "hiccups": [
+            {"role": "server", "processor": 1, "watched_ns": 1000000000, "largest_ns": 3165000,
+             "late_100us": 0.00412, "late_1ms": 0.00087},
+            {"role": "generator", "processor": 0, "watched_ns": 1000000000, "largest_ns": 51400,
+             "late_100us": 0.0, "late_1ms": 0.0}],
         "experiments": [latency(rng), idle(rng), load(rng), count(rng)],
     }
 

@@ -119,6 +119,19 @@ def _():
         check(wanted in text, "%r is not there" % wanted)
 
 
+@case("table: what the machine adds by itself, of each processor that was watched")
+def _():
+    text = table_of(DOCUMENT).decode()
+    for row in (r"  server's processor +0\.412 % +0\.0870 % +3\.17 ms",
+                r"  generator's processor +0 % +0 % +0\.0514 ms"):
+        check(re.search("(?m)^%s$" % row, text), "%s is not there" % row)
+    anywhere = dict(DOCUMENT["hiccups"][0], role="any", processor=None)
+    text = table_of(dict(DOCUMENT, hiccups=[anywhere]), "anywhere").decode()
+    check(re.search(r"(?m)^  any processor +0\.412 % ", text), "one processor")
+    text = table_of({key: value for key, value in DOCUMENT.items() if key != "hiccups"}, "older").decode()
+    check("machine by itself" not in text, "an older document")
+
+
 @case("table: invalid runs are counted where they are many, and have a line each where they are few")
 def _():
     def late(contestant, point, number):

@@ -54,7 +54,9 @@ def medians(experiment, metric):
 
 TYPES = {
     "document": {"format": str, "version": int, "created": str, "command": list, "seed": int,
-                 "interrupted": bool, "environment": dict, "experiments": list},
+                 "interrupted": bool, "environment": dict, "hiccups": list, "experiments": list},
+    "hiccup": {"role": str, "processor": (int, None), "watched_ns": int, "largest_ns": int,
+               "late_100us": float, "late_1ms": float},
     "environment": {"kernel": str, "machine": str, "cpu": (str, None), "mitigations": dict,
                     "governor": (str, None), "hypervisor": bool, "cores": int,
                     "memory_bytes": int, "pinning": dict, "ioloop": str, "compiler": str,

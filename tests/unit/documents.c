@@ -187,6 +187,17 @@ TEST(1, "merging puts rounds side by side and computes all estimates anew") {
   forget();
 }
 
+TEST(1, "each run keeps its own machine's hiccups, and all together have none") {
+  two_documents();
+  set(documents[0], "", "hiccups", "[{'role': 'any', 'largest_ns': 1}]");
+  set(documents[1], "", "hiccups", "[{'role': 'any', 'largest_ns': 2}]");
+  CHECK_IS(merge_two(), ==, EXIT_OK);
+  CHECK(!json_object_get(saved, "hiccups"));
+  CHECK(is(saved, "merged/0/hiccups/0/largest_ns", "1"));
+  CHECK(is(saved, "merged/1/hiccups/0/largest_ns", "2"));
+  forget();
+}
+
 TEST(1, "merging adds histograms without loss") {
   two_documents();
   CHECK_IS(merge_two(), ==, EXIT_OK);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hiccups.c - see hiccups.h.
+ *
+ * A pause's length alone says little. What counts is how many messages at a steady rate it would
+ * have kept waiting: those of its first (length - limit) wait longer than the limit, so that pauses
+ * add up to a share of time, which is the share of arrivals. That is what an open loop sees, before
+ * any server has done anything.
+ */
+#include "hiccups.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "../src/programs/cpus.h"
+
+#define MILLISECOND_NS UINT64_C(1000000)
+
+enum {
+  WATCHED_MS = 1000,
+  LIMITS = 2
+};
+
+static const uint64_t limits_ns[LIMITS] = {MILLISECOND_NS / 10, MILLISECOND_NS};
+
+struct watch {
+  pthread_t thread;
+  const char *role;
+  const volatile sig_atomic_t *interrupted;
+  int cpu; /* -1: anywhere */
+  uint64_t wanted_ns, watched_ns, largest_ns, late_ns[LIMITS];
+};
+
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static void note(struct watch *watch, uint64_t pause) {
+  if (pause > watch->largest_ns)
+    watch->largest_ns = pause;
+  for (size_t i = 0; i < LIMITS; i++)
+    watch->late_ns[i] += pause > limits_ns[i] ? pause - limits_ns[i] : 0;
+}
+
+static void *look_at_the_clock(void *argument) {
+  struct watch *watch = argument;
+  unsigned short cpu = (unsigned short)watch->cpu;
+  if (watch->cpu >= 0 && cpus_pin(&cpu, 1) != 0)
+    return NULL;
+  uint64_t began = now_ns(), last = began, now = began;
+  while (now - began < watch->wanted_ns && !*watch->interrupted) {
+    now = now_ns();
+    note(watch, now - last);
+    last = now;
+  }
+  watch->watched_ns = now - began;
+  return NULL;
+}
+
+static json_t *to_json(const struct watch *watch) {
+  double watched = (double)watch->watched_ns;
+  return json_pack("{s:s, s:o, s:I, s:I, s:f, s:f}", "role", watch->role, "processor",
+                   watch->cpu < 0 ? json_null() : json_integer(watch->cpu), "watched_ns",
+                   (json_int_t)watch->watched_ns, "largest_ns", (json_int_t)watch->largest_ns,
+                   "late_100us", (double)watch->late_ns[0] / watched, "late_1ms",
+                   (double)watch->late_ns[1] / watched);
+}
+
+/* A second, or less where a whole measurement is much shorter. */
+static uint64_t time_to_watch(const struct bench *bench) {
+  uint64_t most = WATCHED_MS * MILLISECOND_NS, wanted = 4 * bench->duration_ns;
+  return wanted < most ? wanted : most;
+}
+
+json_t *hiccups_watch(const struct bench *bench) {
+  const struct watch watch = {.interrupted = &bench->interrupted,
+                              .wanted_ns = time_to_watch(bench)};
+  struct watch watches[2] = {watch, watch};
+  size_t wanted = bench->server_cpu < 0 ? 1 : 2, started = 0;
+  watches[0].role = wanted == 1 ? "any" : "server";
+  watches[0].cpu = bench->server_cpu;
+  watches[1].role = "generator";
+  watches[1].cpu = bench->generator_cpu;
+  while (started < wanted &&
+         pthread_create(&watches[started].thread, NULL, look_at_the_clock, &watches[started]) == 0)
+    started++;
+  for (size_t i = 0; i < started; i++)
+    pthread_join(watches[i].thread, NULL);
+
+  json_t *array = json_array();
+  for (size_t i = 0; array && i < started && !bench->interrupted; i++)
+    if (watches[i].watched_ns > 0 && json_array_append_new(array, to_json(&watches[i])) < 0) {
+      json_decref(array);
+      array = NULL;
+    }
+  return array;
+}

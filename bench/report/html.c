@@ -61,15 +61,16 @@ static void put_resolution(struct page *page) {
                          "which differences this machine can resolve.</p>\n");
     return;
   }
-  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
+  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE], expected[QUANTITY_SIZE];
+  snprintf(expected, sizeof expected, "%.0f", all.expected);
   html_print(page->to,
              "<p><strong>What this machine can resolve.</strong> In every comparison the baseline "
              "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
              "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
              "primary figures); smaller differences are noise here. Of %zu such intervals %zu span "
-             "1; with so many rounds about %.0f should.</p>\n",
+             "1; with so many rounds about %s should.</p>\n",
              quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst),
-             all.count, all.spanning, all.expected);
+             all.count, all.spanning, expected);
 }
 
 static void put_hiccups_of(struct page *page, const json_t *one) {

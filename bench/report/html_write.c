@@ -58,8 +58,10 @@ void html_print(FILE *to, const char *format, ...) {
       fprintf(to, "%d", va_arg(more, int));
     else if (*format == 'z' && *++format == 'u')
       fprintf(to, "%zu", va_arg(more, size_t));
-    else
+    else if (*format == '%')
       fputc('%', to);
+    else
+      abort(); /* a format that html_write.h does not name */
   }
   va_end(more);
 }

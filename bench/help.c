@@ -42,7 +42,7 @@ const char help_after_experiments[] =
     "  taken round by round against the baseline, and where the interval spans 1, no difference\n"
     "  is resolved. The baseline runs twice at each point (A/A): the ratio of the two is what\n"
     "  this machine can resolve, and every other ratio is to be read against it. Before all that,\n"
-    "  both processors are watched for a second without work: their pauses are in every tail.\n"
+    "  both processors are watched without work, up to a second: their pauses are in all tails.\n"
     "\n"
     "OUTPUT\n"
     "  The table goes to stdout, progress and complaints to stderr. A contestant that fails is\n"

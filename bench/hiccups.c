@@ -69,9 +69,9 @@ static json_t *to_json(const struct watch *watch) {
                    (double)watch->late_ns[1] / watched);
 }
 
-/* A second, or less where a whole measurement is much shorter. */
+/* A second, or as long as a contestant is measured at a point, all rounds together. */
 static uint64_t time_to_watch(const struct bench *bench) {
-  uint64_t most = WATCHED_MS * MILLISECOND_NS, wanted = 4 * bench->duration_ns;
+  uint64_t most = WATCHED_MS * MILLISECOND_NS, wanted = bench->rounds * bench->duration_ns;
   return wanted < most ? wanted : most;
 }
 

@@ -383,7 +383,7 @@ def busy_threads(pid):
 def _():
     path = file("paused.json")
     process = Process([BENCH, "latency", "--contestants=poll", "--json=" + path, "--duration=0.25",
-                       "--warmup=0", "--rounds=1", "--connections=1", "--protocol=tcp"])
+                       "--warmup=0", "--rounds=4", "--connections=1", "--protocol=tcp"])
     if not os.path.isdir("/proc/%d/task" % process.pid):
         process.kill()
         skip("threads of a process are not listed here")

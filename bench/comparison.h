@@ -36,7 +36,6 @@ struct metric {
   const char *unit;   /* "ns", "1/s", "calls", "instructions", "" */
   const char *better; /* "lower", "higher" or "" (neither: it describes) */
   bool primary;       /* shown in tables and plots; the first primary one makes the heat map */
-  bool counted;       /* hardly varies: one round says all, and there is no interval */
 };
 
 struct point {
@@ -71,6 +70,7 @@ struct experiment {
   bool x_log;
   const struct metric *metrics;
   size_t metric_count;
+  bool counted; /* its metrics hardly vary: one round says all, and there is no interval */
   /* Fill in points (at most POINTS_MAX) for bench->size (quick, normal, full). Returns their
    * number. */
   size_t (*points)(struct bench *bench, struct point *points);

@@ -33,14 +33,14 @@ static bool any(const double *values, size_t count) {
   return false;
 }
 
-static size_t fewest(const struct grid *grid, size_t metric) {
-  return grid->experiment->metrics[metric].counted ? FEWEST_COUNTED : FEWEST_TIMED;
+static size_t fewest(const struct grid *grid) {
+  return grid->experiment->counted ? FEWEST_COUNTED : FEWEST_TIMED;
 }
 
 static json_t *ratio(const struct grid *grid, size_t point, size_t slot, size_t metric) {
   struct estimate estimate = estimate_ratio(values_of(grid, point, slot, metric),
                                             values_of(grid, point, grid->baseline, metric),
-                                            grid->begun, fewest(grid, metric), grid->bench->seed);
+                                            grid->begun, fewest(grid), grid->bench->seed);
   /* The baseline has no value, or is 0 (datagrams lost). */
   if (!isfinite(estimate.median))
     return json_null();
@@ -51,8 +51,7 @@ static json_t *ratio(const struct grid *grid, size_t point, size_t slot, size_t 
 
 static json_t *figure(const struct grid *grid, size_t point, size_t slot, size_t metric) {
   const double *values = values_of(grid, point, slot, metric);
-  struct estimate estimate =
-      estimate_median(values, grid->begun, fewest(grid, metric), grid->bench->seed);
+  struct estimate estimate = estimate_median(values, grid->begun, fewest(grid), grid->bench->seed);
   return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "contestant",
                    grid->slots[slot]->name, "point", grid->points[point].id, "metric",
                    grid->experiment->metrics[metric].id, "values", numbers(values, grid->begun),
@@ -118,7 +117,7 @@ static json_t *metrics(const struct experiment *experiment) {
     json_array_append_new(array,
                           json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "id", metric->id, "label",
                                     metric->label, "unit", metric->unit, "better", metric->better,
-                                    "primary", metric->primary, "counted", metric->counted));
+                                    "primary", metric->primary, "counted", experiment->counted));
   }
   return array;
 }

@@ -24,9 +24,8 @@ enum {
 #define SECOND_NS UINT64_C(1000000000)
 
 static const struct metric metrics[METRICS] = {
-    [CALLS] = {"calls", "system calls, each", "calls", "lower", true, true},
-    [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true,
-                      true},
+    [CALLS] = {"calls", "system calls, each", "calls", "lower", true},
+    [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true},
 };
 
 /* ---- points: what is counted, with what -------------------------------------------- */
@@ -204,6 +203,7 @@ const struct experiment experiment_count = {
         "io_uring's kernel threads.",
     .metrics = metrics,
     .metric_count = METRICS,
+    .counted = true,
     .points = points,
     .refuses = refuses,
     .measure = measure,

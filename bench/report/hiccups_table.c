@@ -41,7 +41,7 @@ void hiccups_table(struct text_line *line, const json_t *document) {
   if (json_array_size(all) == 0)
     return;
   fputs("\nthe machine by itself: messages at a steady rate that would wait for a processor\n"
-        "that did nothing but look at the clock; no tail here is shorter than that\n",
+        "that did nothing but look at the clock; this is in all tails\n",
         line->to);
   line_left(line, "", ROLE_COLUMNS);
   line_right(line, "longer than 0.1 ms", SHARE_COLUMNS);

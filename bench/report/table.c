@@ -77,11 +77,9 @@ static size_t column_width(struct table *table) {
 static void put_spread(struct table *table, const json_t *figure, const json_t *metric) {
   double median = member_number(figure, "median");
   double half = fmax(member_number(figure, "high") - median, median - member_number(figure, "low"));
-  double percent = 100 * half / fabs(median);
+  double percent = metric_counted(metric) ? NAN : 100 * half / fabs(median);
   char text[CELL_SIZE] = "";
-  if (metric_counted(metric))
-    text[0] = '\0';
-  else if (isfinite(percent) && percent > 999)
+  if (isfinite(percent) && percent > 999)
     snprintf(text, sizeof text, "±>999%%");
   else if (isfinite(percent))
     snprintf(text, sizeof text, percent < 9.95 ? "±%.1f%%" : "±%.0f%%", percent);

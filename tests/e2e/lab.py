@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from harness import BUILD, SERVER, check, equal, run
+from harness import BUILD, DEADLINE, SERVER, check, equal, run
 
 BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
 TINY = ["--rounds=2", "--duration=0.2", "--warmup=0.02", "--connections=1", "--protocol=tcp"]
@@ -22,12 +22,12 @@ def written(name, text):
     return file(name)
 
 
-def measured(*options, code=0, program=BENCH):
+def measured(*options, code=0, program=BENCH, seconds=DEADLINE):
     """Run it with --json; the document and what was printed."""
     path = file("result.json")
     if os.path.exists(path):
         os.unlink(path)
-    got, out, err = run(program, *options, "--json=" + path)
+    got, out, err = run(program, *options, "--json=" + path, seconds=seconds)
     equal(got, code, "exit code; it said %r" % err[-400:])
     with open(path) as source:
         return json.load(source), out.decode(), err.decode()

@@ -5,11 +5,12 @@
     ladders.py SERVER IOLADDER FOLDER [MODEL...]
 
 Writes into FOLDER, for each model: MODEL.json (the trace), MODEL.svg and MODEL.txt (its third
-request). For the models that are compared: ONE-OTHER.svg, the two side by side. And models.svg, the
-whole set on one sheet, which is for print; the others fit a slide. What cannot be had here is left
-out, and said so. `meson compile ladders` does this in the build folder.
+request). For a model that is taught with datagrams first: MODEL-udp.svg and so on, the same over UDP.
+For the models that are compared: ONE-OTHER.svg, the two side by side. And models.svg, the whole set
+on one sheet, which is for print; the others fit a slide. What cannot be had here is left out, and
+said so. `meson compile ladders` does this in the build folder.
 
-One client on one connection sends ten requests of the same size, and thinks for a few milliseconds
+One client on one socket sends ten requests of the same size, and thinks for a few milliseconds
 before each, so that the server is seen waiting.
 """
 import os
@@ -22,6 +23,7 @@ import time
 
 MODELS = ["blocking", "nonblocking", "poll", "sigio", "rtsig", "epoll", "io_uring"]
 MORE = ["epoll-et", "libevent"]  # which have no model of their own: not on the sheet of the models
+UDP = ["sigio"]  # which are drawn with datagrams as well
 PAIRS = [("blocking", "nonblocking"), ("poll", "epoll"), ("sigio", "rtsig"), ("epoll", "epoll-et"),
          ("epoll", "libevent"), ("epoll", "io_uring")]
 REQUESTS = 10
@@ -48,33 +50,43 @@ def available(server, model):
     return None if "no-such-host" in tried else tried.strip()
 
 
-def start(server, model, trace):
-    process = subprocess.Popen([server, "--backend=" + model, "--tcp", "--host=127.0.0.1", "--port=0",
-                                "--print=none", "--trace=" + trace],
+def start(server, model, protocol, trace):
+    process = subprocess.Popen([server, "--backend=" + model, "--" + protocol, "--host=127.0.0.1",
+                                "--port=0", "--print=none", "--trace=" + trace],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, universal_newlines=True)
     line = process.stderr.readline()
-    found = re.match(r"listening tcp 127\.0\.0\.1:(\d+) ", line)
+    found = re.match(r"listening %s 127\.0\.0\.1:(\d+) " % protocol, line)
     if not found:
         fail("the server did not start under %s: %s" % (model, line.strip()))
     return process, int(found.group(1))
 
 
-def ask(port):
-    with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(REQUESTS):
-            time.sleep(THINKS_S)
-            sock.sendall(REQUEST)
-            left = len(REQUEST)
-            while left:
-                left -= len(sock.recv(left)) or fail("the server closed the connection")
+def ask(sock):
+    sock.settimeout(DEADLINE_S)
+    for _ in range(REQUESTS):
+        time.sleep(THINKS_S)
+        sock.sendall(REQUEST)
+        left = len(REQUEST)
+        while left:
+            left -= len(sock.recv(left)) or fail("the server closed the connection")
 
 
-def record(server, model, trace):
-    process, port = start(server, model, trace)
+def ask_over(protocol, port):
+    if protocol == "tcp":
+        with socket.create_connection(("127.0.0.1", port), DEADLINE_S) as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ask(sock)
+    else:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", port))
+            ask(sock)
+
+
+def record(server, model, protocol, trace):
+    process, port = start(server, model, protocol, trace)
     try:
-        ask(port)
+        ask_over(protocol, port)
     finally:
         process.send_signal(signal.SIGINT)
         rest = process.communicate(timeout=DEADLINE_S)[1]
@@ -93,6 +105,14 @@ def draw_together(ioladder, folder, name, models, *options):
     print(path)
 
 
+def record_and_draw(server, ioladder, model, protocol, base):
+    whose = "--connection=%d" % (protocol == "tcp")  # a datagram is of none
+    record(server, model, protocol, base + ".json")
+    draw(ioladder, base + ".json", whose, "-o", base + ".svg")
+    draw(ioladder, base + ".json", whose, "--text", "-o", base + ".txt")
+    print("%s.svg" % base)
+
+
 def main():
     if len(sys.argv) < 4:
         fail(__doc__.split("\n\n")[1].strip())
@@ -105,11 +125,10 @@ def main():
             print("%s is left out: %s" % (model, why_not))
             continue
         base = os.path.join(folder, model)
-        record(server, model, base + ".json")
-        draw(ioladder, base + ".json", "-o", base + ".svg")
-        draw(ioladder, base + ".json", "--text", "-o", base + ".txt")
+        record_and_draw(server, ioladder, model, "tcp", base)
+        if model in UDP:
+            record_and_draw(server, ioladder, model, "udp", base + "-udp")
         drawn.append(model)
-        print("%s.svg" % base)
     if not drawn:
         fail("no model is available")
     for pair in PAIRS:

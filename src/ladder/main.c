@@ -139,15 +139,15 @@ static int check(const struct options *options, size_t traces) {
     return refuse("where to? give -o FIGURE.svg, or --text for the terminal");
   if (options->from_us > options->to_us)
     return refuse("--from: is later than --to; exchange them");
-  if (options->excerpt.request && !options->excerpt.connection)
-    return refuse("--request: is one of a connection; give --connection=N above 0");
   return 0;
 }
 
 const char *figure_caption(const struct figure *figure, char *to, size_t size) {
   const struct excerpt *excerpt = figure->excerpt;
-  if (!excerpt->connection)
+  if (!excerpt->connection && !excerpt->request)
     snprintf(to, size, "all that the thread does");
+  else if (!excerpt->connection)
+    snprintf(to, size, "request %" PRIu64, excerpt->request);
   else if (!excerpt->request)
     snprintf(to, size, "connection %" PRIu64, excerpt->connection);
   else

@@ -125,7 +125,8 @@ def _():
     document, out, _ = measured("latency", "--contestants=poll", *TINY)
     code, again, err = run(BENCH, "report", file("result.json"))
     equal((code, again.decode(), err), (0, out, b""), "report of the file")
-    code, text, err = run(BENCH, "latency", "--contestants=poll", "--json=-", "--quiet", *TINY)
+    code, text, err = run(BENCH, "latency", "--contestants=poll", "--json=-", "--quiet", *TINY,
+                          "--duration=0.5")
     equal((code, err), (0, b""), "exit code and stderr with --quiet")
     equal(json.loads(text)["format"], document["format"], "JSON on stdout")
 
@@ -133,7 +134,7 @@ def _():
 @case("every contestant there is takes part in a round trip over TCP and UDP")
 def _():
     document, _, _ = measured("latency", "--rounds=1", "--duration=0.05", "--warmup=0",
-                              "--connections=2")
+                              "--connections=2", attempts=1)
     experiment, = document["experiments"]
     check_experiment(experiment)
     _, listed, _ = run(BENCH, "list")
@@ -358,13 +359,8 @@ def _():
 def _():
     if not shutil.which("taskset"):
         skip("there is no taskset here")
-    path = file("one.json")
-    code, _, err = run(BENCH, "latency", "--contestants=poll", "--json=" + path, *TINY,
-                       wrapper=["taskset", "-c", "0"])
-    equal(code, 0, "exit code")
-    check(b"one processor only" in err, "it is said: %r" % err)
-    with open(path) as source:
-        document = json.load(source)
+    document, _, err = measured("latency", "--contestants=poll", *TINY, wrapper=["taskset", "-c", "0"])
+    check("one processor only" in err, "it is said: %r" % err)
     equal(document["environment"]["pinning"], {"server": None, "generator": None}, "pinning")
     equal([(h["role"], h["processor"]) for h in document["hiccups"]], [("any", None)], "who was watched")
 
@@ -458,7 +454,7 @@ def _():
     experiment, = document["experiments"]
     check_experiment(experiment)
     equal({f["contestant"] for f in experiment["figures"]}, {"poll"}, "those with figures")
-    failures = experiment["failures"]
+    failures = [failure for failure in experiment["failures"] if not failure["invalid"]]
     equal([f["round"] for f in failures], [1, 2], "rounds that failed, then it was left out")
     for failure in failures:
         equal(failure["contestant"], "peer:epoll", "who failed")

@@ -204,7 +204,8 @@ def ladders():
 @case("the lectures: each that teaches a model shows its ladder, and all they show is drawn, and described")
 def _():
     drawer = ladders()
-    drawn = set(drawer.MODELS + drawer.MORE + ["-".join(pair) for pair in drawer.PAIRS] + ["models"])
+    drawn = set(drawer.MODELS + drawer.MORE + [model + "-udp" for model in drawer.UDP] +
+                ["-".join(pair) for pair in drawer.PAIRS] + ["models"])
     shown, folder = {}, os.path.join(SOURCE, "docs", "lectures")
     for name in sorted(n for n in os.listdir(folder) if re.match(r"\d\d-.*\.md$", n)):
         for description, link in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", read(os.path.join(folder, name))):

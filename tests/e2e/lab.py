@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from harness import BUILD, DEADLINE, SERVER, check, equal, run
+from harness import BUILD, SERVER, check, equal, run
 
 BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
 TINY = ["--rounds=2", "--duration=0.2", "--warmup=0.02", "--connections=1", "--protocol=tcp"]
@@ -22,15 +22,21 @@ def written(name, text):
     return file(name)
 
 
-def measured(*options, code=0, program=BENCH, seconds=DEADLINE):
-    """Run it with --json; the document and what was printed."""
+def measured(*options, code=0, program=BENCH, attempts=5, **more):
+    """Run it with --json; the document and what was printed. What the lab itself calls invalid (a busy
+    machine may pause for the whole of a tiny measurement) is measured again, so many times at most."""
     path = file("result.json")
-    if os.path.exists(path):
-        os.unlink(path)
-    got, out, err = run(program, *options, "--json=" + path, seconds=seconds)
+    for _ in range(attempts):
+        if os.path.exists(path):
+            os.unlink(path)
+        got, out, err = run(program, *options, "--json=" + path, **more)
+        check(os.path.exists(path), "no document; exit code %d, it said %r" % (got, err[-400:]))
+        with open(path) as source:
+            document = json.load(source)
+        if not any(failure["invalid"] for one in document["experiments"] for failure in one["failures"]):
+            break
     equal(got, code, "exit code; it said %r" % err[-400:])
-    with open(path) as source:
-        return json.load(source), out.decode(), err.decode()
+    return document, out.decode(), err.decode()
 
 
 def beside_a_fake(name, text):

@@ -16,6 +16,7 @@ SOURCE = os.environ.get("IOLOOP_SOURCE", ".")
 SVG = "{http://www.w3.org/2000/svg}"
 MODELS = ["blocking", "nonblocking", "poll", "sigio", "rtsig", "epoll", "io_uring"]
 MORE = ["epoll-et", "libevent"]
+UDP = ["sigio-udp"]
 PAIRS = ["blocking-nonblocking", "poll-epoll", "sigio-rtsig", "epoll-epoll-et", "epoll-libevent",
          "epoll-io_uring"]
 SLIDE = (1280, 720)
@@ -148,10 +149,11 @@ def _():
                                LADDER, name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, universal_newlines=True, timeout=150)
         equal(made.returncode, 0, "exit of ladders.py, which said: " + made.stdout)
-        models = [m for m in MODELS + MORE if m + ".svg" in os.listdir(name)]
+        models = [m for m in MODELS + MORE + UDP if m + ".svg" in os.listdir(name)]
         for model in set(MODELS + MORE) - set(models):
             check(model + " is left out: " in made.stdout, "why %s is left out" % model)
         check({"blocking", "nonblocking", "poll"} <= set(models), "models: %r" % models)
+        equal("sigio-udp" in models, "sigio" in models, "sigio over UDP as over TCP")
         traces = [Trace(os.path.join(name, m + ".json")) for m in models]
         for model, trace in zip(models, traces):
             arrows = check_picture(os.path.join(name, model + ".svg"), [trace])
@@ -209,6 +211,9 @@ def _():
         one = drawn("--text", "--connection=2", "--request=3", path)
         equal(one.count("32 bytes"), 2, "arrows with 32 bytes of one request")
         check("connection 2, request 3" in one, "the excerpt is named")
+        whoever = drawn("--text", "--connection=0", "--request=13", path)
+        equal(whoever.count("32 bytes"), 2, "arrows with 32 bytes of one request, whoever asked")
+        check(re.search(r"\), request 13$", whoever, re.M), "the excerpt is named: %r" % whoever)
         short = drawn("--text", "--max-steps=3", path)
         check(re.search(r"\d+ more steps", short), "that there are more is said")
         equal(len(times(short)), 6, "rows of three calls")
@@ -355,7 +360,7 @@ def _():
         refused(2, b"which trace?", "--text")
         refused(2, b"where to?", path)
         refused(2, b"--from", "--text", "--from=2", "--to=1", path)
-        refused(2, b"--request", "--text", "--connection=0", "--request=1", path)
+        refused(1, b"nothing to draw", "--text", "--connection=0", "--request=99", path)
         refused(2, b"--columns", path, "-o", os.path.join(name, "a.svg"), "--columns=0")
         refused(2, b"--max-steps", "--text", "--max-steps=0", path)
 

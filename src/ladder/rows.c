@@ -238,7 +238,8 @@ static int complain_of_nothing(const struct excerpt *excerpt, const char *path) 
              "--connection=0, or choose another --connection, --request, --from or --to)",
              path, (unsigned long long)excerpt->connection);
   else
-    complain("%s: nothing to draw in this excerpt (choose another --request, --from or --to)", path);
+    complain("%s: nothing to draw in this excerpt (choose another --request, --from or --to)",
+             path);
   return EXIT_TROUBLE;
 }
 

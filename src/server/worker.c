@@ -6,6 +6,10 @@
  *   parent ----+- line: "I serve"; when it ends, the other side is gone, or writes its trace
  *              +- memory: its counters (counts.h)
  *              +- its sockets, which the parent opened
+ *
+ * The line may outlive the process: the kernel takes the ring of a killed one apart later
+ * (backends/io_uring.c), and until then its pending accept would take connections from the next
+ * worker. But it also watches the line, and so keeps it open: its end says that the ring is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +55,7 @@ static _Noreturn void become(struct slot *slot, int control, int out) {
 
 /* ---- in the parent -------------------------------------------------------------------- */
 
-static void close_control(struct slot *slot) {
+void worker_hang_up(struct slot *slot) {
   if (slot->control < 0)
     return;
   ioloop_remove_handler(slot->workers->loop, slot->control);
@@ -61,11 +65,14 @@ static void close_control(struct slot *slot) {
 
 static void listen_to(struct slot *slot) {
   char byte;
-  ssize_t n = slot->control < 0 ? -1 : read(slot->control, &byte, 1);
-  if (n > 0)
-    slot->serving = true;
-  else if (n == 0)
-    close_control(slot);
+  ssize_t n = 1;
+  while (slot->control >= 0 && n > 0) {
+    n = read(slot->control, &byte, 1);
+    if (n > 0)
+      slot->serving = true;
+    else if (n == 0)
+      worker_hang_up(slot);
+  }
 }
 
 static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) {
@@ -147,5 +154,4 @@ void worker_bury(struct slot *slot) {
   tally_bury(slot);
   relay_free(slot->relay);
   slot->relay = NULL;
-  close_control(slot);
 }

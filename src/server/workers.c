@@ -211,11 +211,16 @@ static void cannot_start(struct slot *slot, int error) {
   begin_end(workers, SIGTERM);
 }
 
+/* Nobody is in that place, nor anything that he left in the kernel: worker.c. */
+static bool is_free(const struct slot *slot) {
+  return slot->pid == 0 && slot->control < 0;
+}
+
 /* At first one at a time. */
 static void start_due(struct workers *workers) {
   for (size_t i = 0; i < workers->count && !workers->ending_signal; i++) {
     struct slot *slot = &workers->slots[i];
-    if (slot->pid == 0 && ioloop_time(workers->loop) >= slot->due_ns) {
+    if (is_free(slot) && ioloop_time(workers->loop) >= slot->due_ns) {
       int error = worker_start(slot);
       if (error)
         cannot_start(slot, error);
@@ -344,6 +349,7 @@ static void free_parts(struct workers *workers) {
       waitpid(slot->pid, NULL, 0);
       worker_bury(slot);
     }
+    worker_hang_up(slot);
     sockets_close(slot->sockets);
   }
   output_free(workers->output);

@@ -28,7 +28,7 @@ struct slot {
   struct workers *workers;
   size_t index;
   pid_t pid;    /* 0: nobody */
-  int control;  /* -1: closed */
+  int control;  /* its line; -1: closed */
   bool serving; /* it has said so */
   uint64_t started_ns, due_ns;
   struct backoff backoff;
@@ -64,8 +64,9 @@ void workers_on_serving(struct workers *workers);
 
 /* worker.c: fork one. -errno: there is none. */
 int worker_start(struct slot *slot);
-/* It is dead: take what it left, and close what led to it. */
+/* It is dead: take what it left, and close what led to it; the line when it ends. */
 void worker_bury(struct slot *slot);
+void worker_hang_up(struct slot *slot);
 
 /* tally.c: the same line as that of a single server, and how many workers there are. */
 void tally_say(const struct workers *workers, const char *title);

@@ -4,6 +4,7 @@
 What may happen to one of them is no concern of the others', and the books balance in the end:
 every record is counted, and every one that is counted is printed, or known to be lost.
 """
+import ctypes
 import hashlib
 import json
 import os
@@ -206,6 +207,42 @@ def _():
             sock.close()
 
 
+def ring_of(pid):
+    """A descriptor of ours for that process's ring, by which it outlives the process."""
+    PIDFD_GETFD = 438  # of all architectures
+    links = {fd: os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)}
+    theirs = [int(fd) for fd, link in links.items() if link == "anon_inode:[io_uring]"]
+    equal(len(theirs), 1, "rings of a worker")
+    process = os.pidfd_open(pid)
+    libc = ctypes.CDLL(None, use_errno=True)
+    ours = libc.syscall(PIDFD_GETFD, process, theirs[0], 0)
+    os.close(process)
+    if ours < 0:
+        skip("pidfd_getfd: " + os.strerror(ctypes.get_errno()))
+    return ours
+
+
+if MODEL == "io_uring":
+    @case("the next begins when the ring of the killed one is gone: it would take connections to the grave")
+    def _():
+        with server("--print=none") as target:
+            old = children(target.pid)
+            rings = [ring_of(pid) for pid in old]
+            for pid in old:
+                os.kill(pid, signal.SIGKILL)
+            target.stderr.wait(lambda data: data.count(b"was ended by signal 9") == 2, "two deaths")
+            new = [target.connect() for _ in range(3)]
+            for sock in new:
+                sock.sendall(b"hello")
+            check(not any(readable(sock, 0.1) for sock in new), "one is served")
+            equal(children(target.pid), [], "workers")
+            for ring in rings:
+                os.close(ring)
+            for sock in new:
+                equal(receive(sock, 5), b"hello", "echo")
+                sock.close()
+
+
 def state(pid, folder=""):
     try:
         with open("/proc/%s%d/stat" % (folder, pid)) as file:
@@ -228,7 +265,7 @@ def _():
     with server("--print=none") as target:
         for count, pause in enumerate((b"0.0", b"0.1", b"0.2", b"0.4"), 1):
             wait_until(lambda: len(children(target.pid)) == 2, "two workers")
-            os.kill(max(children(target.pid)), signal.SIGKILL)  # the youngest: the same place
+            os.kill(children(target.pid)[-1], signal.SIGKILL)  # the youngest: the same place
             target.stderr.wait(lambda data: data.count(b"was ended by signal 9") >= count,
                                "a line about the death")
             line = target.stderr.lines()[-1]

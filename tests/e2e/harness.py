@@ -351,6 +351,11 @@ class Server(Process):
             fields = file.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def sleeps(self):
+        """How often it has gone to sleep: once a request, unless it is busy."""
+        with open("/proc/%d/status" % self.pid) as file:
+            return int(re.search(r"(?m)^voluntary_ctxt_switches:\s*(\d+)", file.read()).group(1))
+
     def check_memory(self, limit_kb=32 * 1024):
         """It keeps less than that in memory; a sanitizer's own memory would not tell."""
         with open("/proc/%d/status" % self.pid) as file:

@@ -1,76 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The load generator against servers that stall, lose, alter, vanish or were never there, and when it
-is late itself."""
-import json
-import os
+"""The load generator against servers that lose, alter, vanish or were never there."""
 import resource
-import signal
 import socket
 
-from against import (AGAINST, PATIENT, Faulty, above, check_in, datagrams, measure, pass_time,
-                     refusal)
+from against import AGAINST, PATIENT, Faulty, check_in, datagrams, measure, refusal
 from harness import (Process, Server, case, check, equal, main, need_descriptors, run,
                      wait_until)
-
-STALLING_SERVER = os.environ["IOLOOP_STALLING_SERVER"]
-
-
-# ---- stalls ------------------------------------------------------------------------------------
-
-
-class Stalling(Process):
-    def __init__(self, stall_ms, period_ms):
-        super().__init__([STALLING_SERVER, 0, stall_ms, period_ms])
-        self.port = int(self.stdout.wait_match(rb"listening (\d+)\n").group(1))
-
-    def stop(self):
-        self.signal(signal.SIGTERM)
-        equal(self.wait(), 0, "exit code")
-        return int(self.stdout.wait_match(rb"stalls (\d+)").group(1))
-
-
-@case("a server that stalls: an open loop sees all who waited, a closed one a single request")
-def _():
-    # Requests that took longer than half a stall. The open loop plans 100 of them into that half;
-    # the closed one has one under way, and asks nothing until it is back.
-    stall_ms, rate = 200, 1000
-    server = Stalling(stall_ms, 1000)
-    options = ["--warmup=0.2", "--duration=2.5", "--drain=5"] + PATIENT
-    opened, _ = measure(server.port, "--rate=%d" % rate, *options)
-    closed, _ = measure(server.port, *options)
-    stalls = server.stop()
-    half_ns = stall_ms * 500000
-    seen_open, seen_closed = (above(r["latency"], half_ns) for r in (opened, closed))
-    print("# of %d stalls of %d ms: requests above %d ms: %d of %d (open loop), %d of %d (closed)"
-          % (stalls, stall_ms, stall_ms / 2, seen_open, opened["sent"], seen_closed,
-             closed["sent"]))
-    check(stalls >= 4, "there were %d stalls" % stalls)
-    check(seen_open >= 150, "the open loop saw %d requests wait, of about 200" % seen_open)
-    check(1 <= seen_closed <= 12, "the closed loop saw %d, of about 3" % seen_closed)
-    check(opened["percentiles"]["p90"] > 0, "no p90")
-    check(opened["percentiles"]["p99"] > half_ns, "the open loop's p99 hides the stall")
-    check(closed["percentiles"]["p99"] < half_ns, "the closed loop's p99 shows the stall")
-
-
-@case("a stall of 1 ms each second, in both loops")
-def _():
-    # To be read; what is checked is what holds on a busy machine as well.
-    server = Stalling(1, 1000)
-    options = ["--warmup=0.2", "--duration=3", "--spin"] + PATIENT
-    opened, _ = measure(server.port, "--rate=20000", *options)
-    closed, _ = measure(server.port, *options)
-    still = Stalling(0, 1000)
-    reference, _ = measure(still.port, "--rate=20000", *options)
-    check(server.stop() >= 6, "too few stalls")
-    still.stop()
-    for name, result in (("open loop", opened), ("closed loop", closed),
-                         ("open loop, no stall", reference)):
-        print("# %-20s p50 %.1f us, p99.9 %.1f us, p99.99 %.1f us, above 0.5 ms %d of %d" % (
-            name, *(result["percentiles"][p] / 1e3 for p in ("p50", "p99.9", "p99.99")),
-            above(result["latency"], 500000), result["latency"]["count"]))
-    equal(opened["sent"], 60000, "sent by the open loop")
-    check(above(opened["latency"], 500000) >= 20, "the open loop saw nothing of three stalls")
-
 
 # ---- echoes that are none ------------------------------------------------------------------------
 
@@ -253,55 +188,6 @@ def _():
                  refusal(":%d" % server.port, "--connections=200", limits=limits))
         equal(run(AGAINST, ":%d" % server.port, "--connections=68", "--requests=68", "--warmup=0",
                   limits=limits)[0], 0, "exit code with as many as it said")
-
-
-# ---- lateness --------------------------------------------------------------------------------
-
-
-@case("a limit that nobody can keep makes the run invalid, and says why")
-def _():
-    with Server("--print=none") as server:
-        result, err = measure(server.port, "--rate=500", "--duration=0.3", "--warmup=0",
-                              "--late=0.000000001", code=1)
-        equal((result["valid"], result["sent"]), (False, 150), "valid, sent")
-        check(result["late"] > 140, "late: %d" % result["late"])
-        check_in("the generator was late", err)
-
-
-@case("a generator that is kept from running knows that it was late; the server is not blamed")
-def _():
-    with Faulty() as server:
-        process = Process([AGAINST, ":%d" % server.port, "--json", "--rate=500", "--warmup=0",
-                           "--duration=2", "--late=0.1"])
-        wait_until(lambda: server.reads > 100, "requests")
-        process.freeze()
-        pass_time(0.4)
-        process.thaw()
-        equal(process.wait(), 1, "exit code")
-        result = json.loads(process.stdout.bytes())
-        equal((result["valid"], result["sent"], result["lost"]), (False, 1000, 0),
-              "valid, sent, lost")
-        check(result["late_max_ns"] > 390000000, "at most %d ns late" % result["late_max_ns"])
-        check(result["late"] >= 140, "%d late, of about 150" % result["late"])
-        waited = above(result["latency"], 100000000)
-        check(waited >= 140, "latency does not count from the plan: %d waited" % waited)
-
-
-@case("a full socket is the server's delay: it is in the latency, and not in the lateness")
-def _():
-    with Server("--print=none") as server:
-        process = Process([AGAINST, ":%d" % server.port, "--json", "--rate=400", "--warmup=0",
-                           "--size=65507", "--duration=2", "--drain=20", "--late=0.3"])
-        wait_until(lambda: server.sleeps() > 20, "requests")
-        server.freeze()  # 26 MB a second fill all buffers in a moment
-        pass_time(0.8)
-        server.thaw()
-        equal(process.wait(), 0, "exit code")
-        result = json.loads(process.stdout.bytes())
-        equal((result["valid"], result["sent"], result["lost"]), (True, 800, 0),
-              "valid, sent, lost")
-        check(above(result["latency"], 400000000) > 100,
-              "only %d requests waited" % above(result["latency"], 400000000))
 
 
 main()

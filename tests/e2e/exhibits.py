@@ -91,8 +91,8 @@ def _():
 @case("accepted sockets that are non-blocking: recv comes before the data")
 def _():
     lossy, counters = burst("--connect-first --tries=3", exhibit("naive_tcp"), "--inherit")
-    check(min(lossy) < CLIENTS, "it printed all in each try: %s" % lossy)
-    check(any(c.get("would-block", 0) for c in counters), "no recv said EAGAIN: %s" % counters)
+    check(max(lossy) <= 1, "it printed some: %s" % lossy)  # 1: the last signal was late
+    check(all(c.get("would-block", 0) > 90 for c in counters), "recv said EAGAIN: %s" % counters)
     whole, _ = burst("--connect-first --tries=3", *REPAIRED_TCP)
     equal(whole, [CLIENTS] * 3, "messages of the repaired one")
 

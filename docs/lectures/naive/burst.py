@@ -11,7 +11,8 @@ nothing more can come.
 
 --freeze stops the server (SIGSTOP) while the clients are served by the kernel alone, and lets it go
 on when they have gone: what a server sees that was busy elsewhere for a moment. It takes the chance
-out of the experiment. --connect-first lets no client send before all have connected.
+out of the experiment. --connect-first has one connect after the other, each when the server has
+done what it does about the one before and sleeps again, and lets none send before all have.
 """
 import argparse
 import json
@@ -63,7 +64,8 @@ def attempt(options):
             if options.udp:
                 send_datagrams(port, options.clients)
             else:
-                send_connections(port, options.clients, options.connect_first)
+                send_connections(port, options.clients, options.connect_first and
+                                 (lambda: wait_for(lambda: asleep(server.pid), server, err)))
             if options.freeze:
                 server.send_signal(signal.SIGCONT)
             printed = lambda: content(out).count('"send_msg"')
@@ -82,13 +84,23 @@ def message(number):
                        "send_msg": "hello"}).encode()
 
 
-def send_connections(port, clients, connect_first):
-    barrier = threading.Barrier(clients)
+def send_connections(port, clients, seen):
+    """All at once; or, with `seen`, which waits until the server has seen the last one: all connect, one
+    at a time, and then send at once."""
+    barrier, turn = threading.Barrier(clients), threading.Lock()
+
+    def connect():
+        if not seen:
+            return socket.create_connection(("127.0.0.1", port), DEADLINE)
+        with turn:
+            sock = socket.create_connection(("127.0.0.1", port), DEADLINE)
+            seen()
+            return sock
 
     def client(number):
         barrier.wait()
-        with socket.create_connection(("127.0.0.1", port), DEADLINE) as sock:
-            if connect_first:
+        with connect() as sock:
+            if seen:
                 barrier.wait()
             sock.sendall(message(number))
 

@@ -8,6 +8,11 @@
  * next try comes when a connection of ours closes, or after a while, for descriptors are not only
  * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog.
  *
+ * An accept that finds nobody is dear: Linux makes a socket and a file for it before it looks
+ * (net/socket.c, do_accept). So one is accepted a wake-up, and no more as long as the listener is
+ * not reported again in the very next turn; if it is, more are waiting, and twice as many are
+ * tried.
+ *
  * Where the backend offers completion (completion.h) one request accepts for as long as nothing
  * fails, and what it has accepted is ours: it cannot wait in the backlog. So with a limit of
  * connections each is asked for singly.
@@ -24,7 +29,7 @@
 #include "tcpserver_internal.h"
 
 enum {
-  ACCEPTS_PER_WAKE = 64,
+  MOST_ACCEPTS = 64, /* a wake-up */
   RETRY_MS = 100
 };
 
@@ -32,6 +37,10 @@ struct listener {
   struct tcpserver *server;
   struct listener *next;
   int fd;
+
+  /* By readiness, of the last wake-up: */
+  uint64_t turn;
+  int tried, found; /* accepts, and those that did not say EAGAIN */
 
   /* By completion: */
   struct ioloop__op accepting;
@@ -213,9 +222,11 @@ static int accept_one(struct tcpserver *server, int listener, struct sockaddr_st
   return fd;
 }
 
-static void accept_some(struct tcpserver *server, int listener, int max) {
+/* Returns how many there were, at most `max`. */
+static int accept_some(struct tcpserver *server, int listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
-  while (max-- > 0 && !(server->flags & no_more) && !is_full(server)) {
+  int found = 0;
+  for (; found < max && !(server->flags & no_more) && !is_full(server); found++) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     int fd = accept_one(server, listener, &peer, &size);
@@ -230,13 +241,30 @@ static void accept_some(struct tcpserver *server, int listener, int max) {
       run_short(server, fd);
     }
   }
+  return found;
+}
+
+static int accepts_to_try(struct listener *listener) {
+  struct ioloop_metrics metrics;
+  ioloop_get_metrics(listener->server->loop, &metrics);
+  bool again = metrics.iterations == listener->turn + 1;
+  listener->turn = metrics.iterations;
+  if (!again || listener->found == 0)
+    return 1;
+  if (listener->found < listener->tried)
+    return listener->found;
+  return listener->tried < MOST_ACCEPTS ? listener->tried * 2 : MOST_ACCEPTS;
 }
 
 static void on_listener_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
-  struct tcpserver *server = ((struct listener *)arg)->server;
+  struct listener *listener = arg;
+  struct tcpserver *server = listener->server;
   (void)loop, (void)events;
   server->depth++;
-  accept_some(server, fd, ACCEPTS_PER_WAKE);
+  listener->tried = accepts_to_try(listener);
+  int found = accept_some(server, fd, listener->tried);
+  if (!(server->flags & SERVER_CLOSED)) /* else the listener is gone */
+    listener->found = found;
   watch(server);
   tcpserver__leave(server);
 }
@@ -468,7 +496,7 @@ static void drain_backlog(struct tcpserver *server) {
     if (server->completer)
       collect_accepted(it);
     if (!(server->flags & SERVER_CLOSED))
-      accept_some(server, it->fd, max);
+      (void)accept_some(server, it->fd, max);
     if (server->flags & SERVER_CLOSED)
       return; /* the listeners are gone */
   }

@@ -128,6 +128,24 @@ TEST(61, "1,000 connects in a burst are all served") {
   test_loop_free(loop);
 }
 
+/* One, and each time that there are more twice as many: 1, 2, 4 ... 64, 64. */
+TEST(61, "a backlog of 200 connections is accepted within a few turns") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int clients[200];
+  need_descriptors(450);
+  echo_open(&echo, loop, NULL);
+  for (int i = 0; i < 200; i++)
+    clients[i] = client_connect(echo.port);
+  run_turns(loop, 12);
+  CHECK_IS(tcpserver_accepted_total(echo.server), ==, 200);
+  for (int i = 0; i < 200; i++)
+    CHECK_SYS(close(clients[i]));
+  RUN_UNTIL(loop, echo.closed == 200);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
 TEST(68, "clients that connect and stay silent delay nobody") {
   struct ioloop *loop = test_loop_new();
   struct echo echo;

@@ -130,10 +130,10 @@ TEST(61, "1,000 connects in a burst are all served") {
 
 /* One, and each time that there are more twice as many: 1, 2, 4 ... 64, 64. */
 TEST(61, "a backlog of 200 connections is accepted within a few turns") {
+  need_descriptors(450);
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   int clients[200];
-  need_descriptors(450);
   echo_open(&echo, loop, NULL);
   for (int i = 0; i < 200; i++)
     clients[i] = client_connect(echo.port);

@@ -9,9 +9,9 @@
  * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog.
  *
  * An accept that finds nobody is dear: Linux makes a socket and a file for it before it looks
- * (net/socket.c, do_accept). So one is accepted a wake-up, and no more as long as the listener is
- * not reported again in the very next turn; if it is, more are waiting, and twice as many are
- * tried.
+ * (net/socket.c, do_accept). Where connections come one by one it would be every second one. So
+ * after a wake-up that found a single one, some take one without asking for more; who waits
+ * meanwhile is reported in the next turn.
  *
  * Where the backend offers completion (completion.h) one request accepts for as long as nothing
  * fails, and what it has accepted is ours: it cannot wait in the backlog. So with a limit of
@@ -30,6 +30,7 @@
 
 enum {
   MOST_ACCEPTS = 64, /* a wake-up */
+  MOST_SINGLES = 7,
   RETRY_MS = 100
 };
 
@@ -38,9 +39,8 @@ struct listener {
   struct listener *next;
   int fd;
 
-  /* By readiness, of the last wake-up: */
-  uint64_t turn;
-  int tried, found; /* accepts, and those that did not say EAGAIN */
+  /* By readiness: wake-ups that shall take one only, at first and still. */
+  int singles, singles_left;
 
   /* By completion: */
   struct ioloop__op accepting;
@@ -244,27 +244,26 @@ static int accept_some(struct tcpserver *server, int listener, int max) {
   return found;
 }
 
-static int accepts_to_try(struct listener *listener) {
-  struct ioloop_metrics metrics;
-  ioloop_get_metrics(listener->server->loop, &metrics);
-  bool again = metrics.iterations == listener->turn + 1;
-  listener->turn = metrics.iterations;
-  if (!again || listener->found == 0)
-    return 1;
-  if (listener->found < listener->tried)
-    return listener->found;
-  return listener->tried < MOST_ACCEPTS ? listener->tried * 2 : MOST_ACCEPTS;
+static void accept_ready(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  if (listener->singles_left > 0) {
+    listener->singles_left--;
+    (void)accept_some(server, listener->fd, 1);
+    return;
+  }
+  bool alone = accept_some(server, listener->fd, MOST_ACCEPTS) <= 1;
+  if (server->flags & SERVER_CLOSED)
+    return; /* the listener is gone */
+  int more = listener->singles < MOST_SINGLES ? listener->singles * 2 + 1 : MOST_SINGLES;
+  listener->singles = listener->singles_left = alone ? more : 0;
 }
 
 static void on_listener_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct listener *listener = arg;
   struct tcpserver *server = listener->server;
-  (void)loop, (void)events;
+  (void)loop, (void)fd, (void)events;
   server->depth++;
-  listener->tried = accepts_to_try(listener);
-  int found = accept_some(server, fd, listener->tried);
-  if (!(server->flags & SERVER_CLOSED)) /* else the listener is gone */
-    listener->found = found;
+  accept_ready(listener);
   watch(server);
   tcpserver__leave(server);
 }

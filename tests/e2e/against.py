@@ -6,9 +6,8 @@ import os
 import selectors
 import socket
 import threading
-import time
 
-from harness import DEADLINE, check, equal, run, wait_until
+from harness import DEADLINE, check, equal, run
 
 AGAINST = os.environ["IOLOOP_AGAINST"]
 
@@ -110,9 +109,3 @@ class Faulty:
 
 def datagrams(answer):
     return Faulty(socket.SOCK_DGRAM, answer)
-
-
-def pass_time(seconds):
-    """For what must not have happened after that long, or must last so long."""
-    until = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= until, "the time to pass")

@@ -6,9 +6,9 @@ import os
 import signal
 import tempfile
 
-from against import AGAINST, PATIENT, Faulty, check_in, measure, pass_time, refusal
-from harness import (Process, Server, case, check, equal, main, need_descriptors, run, sanitized,
-                     skip, wait_until)
+from against import AGAINST, PATIENT, Faulty, check_in, measure, refusal
+from harness import (Process, Server, case, check, equal, main, need_descriptors, pass_time, run,
+                     sanitized, skip, wait_until)
 
 
 # ---- counts ------------------------------------------------------------------------------------

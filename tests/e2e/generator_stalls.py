@@ -5,8 +5,8 @@ import json
 import os
 import signal
 
-from against import AGAINST, PATIENT, Faulty, above, check_in, measure, pass_time
-from harness import Process, Server, case, check, equal, main, wait_until
+from against import AGAINST, PATIENT, Faulty, above, check_in, measure
+from harness import Process, Server, case, check, equal, main, pass_time, wait_until
 
 STALLING_SERVER = os.environ["IOLOOP_STALLING_SERVER"]
 

@@ -437,6 +437,20 @@ def writable(sock, seconds):
     return ready(sock, select.POLLOUT, seconds)
 
 
+def fill(socks, send, seconds):
+    """send(sock) to those that take something, until none of them has for so long."""
+    by_number = {sock.fileno(): sock for sock in socks}
+    poll = select.poll()
+    for number in by_number:
+        poll.register(number, select.POLLOUT)
+    while True:
+        found = poll.poll(seconds * 1000)
+        if not found:
+            return
+        for number, _ in found:
+            send(by_number[number])
+
+
 def ready(sock, events, seconds):
     poll = select.poll()
     poll.register(sock, events)
@@ -454,6 +468,12 @@ def wait_until(condition, what, seconds=DEADLINE):
         if deadline.over():
             raise Failure("waited %g s for %s" % (seconds, what))
         pause.wait(0.005)
+
+
+def pass_time(seconds):
+    """For what must not have happened after that long, or must last so long."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until, "the time to pass")
 
 
 def need_descriptors(count):

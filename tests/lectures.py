@@ -167,12 +167,15 @@ class Shell:
     """A bash that is given one command at a time, and what comes out of it and its jobs."""
 
     def __init__(self, folder, path):
-        self.port = str(free_port())
+        self.folder, self.path, self.port = folder, path, str(free_port())
+        self.start()
+
+    def start(self):
         self.output, self.unfinished = b"", 0
         commands, self.commands = os.pipe()
         self.done, done = os.pipe()
         self.out, out = os.pipe()
-        environment = dict(os.environ, PATH=path, PORT=self.port, TMPDIR=folder, LC_ALL="C.UTF-8",
+        environment = dict(os.environ, PATH=self.path, PORT=self.port, TMPDIR=self.folder, LC_ALL="C.UTF-8",
                            NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1")
         environment.pop("IOLOOP_BACKEND", None)
 
@@ -185,7 +188,7 @@ class Shell:
             os.dup2(28, 8)
 
         self.popen = subprocess.Popen(["bash", "--noprofile", "--norc", "-c", SHELL, "bash"],
-                                      cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                                      cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                                       stdout=out, stderr=out, close_fds=False, preexec_fn=place,
                                       start_new_session=True)
         for fd in (commands, done, out):
@@ -234,7 +237,8 @@ class Shell:
         return False
 
     def end_jobs(self):
-        """Everything that is in the shell's process group, but the shell."""
+        """Everything that is in the shell's process group; the shell as well, and there is another, if it
+        goes on by itself, in a loop that nothing ends."""
         for signo in (signal.SIGTERM, signal.SIGKILL):
             deadline = Deadline(JOB_SECONDS)
             for pid in self.jobs():
@@ -243,15 +247,22 @@ class Shell:
             while self.jobs() and not deadline.over():
                 self.read(0.02)
         self.type(REAP)
-        self.wait(lambda lines: True, Deadline())
+        if not self.wait(lambda lines: True, Deadline(JOB_SECONDS)):
+            self.kill()
+            self.start()
 
     def jobs(self):
         return [pid for pid, group in processes() if group == self.popen.pid != pid]
 
     def end(self):
         self.end_jobs()
+        self.kill()
+
+    def kill(self):
         self.popen.kill()
         self.popen.wait()
+        for pid in self.jobs():
+            send(pid, signal.SIGKILL)
         for fd in (self.commands, self.done, self.out):
             os.close(fd)
 

@@ -98,6 +98,12 @@ def _():
     check(re.search(r"(?m)^not ok 1 ", out) and re.search(r"(?m)^ok 2 ", out), out)
 
 
+@case("a loop of the shell that does not end fails its block, and the next one runs")
+def _():
+    out = fails(console("$ until false; do sleep 0.1; done\n") + console("$ echo here\nhere\n"))
+    check(re.search(r"(?m)^not ok 1 ", out) and re.search(r"(?m)^ok 2 ", out), out)
+
+
 @case("a program that is missing leaves out the block that needs it")
 def _():
     lecture = Lecture(console("$ no-such-program\n", "<!-- needs: no-such-program -->\n"))

@@ -162,9 +162,11 @@ class Process:
     limits   {resource.RLIMIT_...: value}, soft and hard
     stdout   COLLECT, a file descriptor of the test's own, or DISCARD
     stdin    bytes to feed, a file descriptor of the test's own, or DISCARD
+    group    in a process group of its own, as a shell starts what Ctrl-C shall end
     """
 
-    def __init__(self, argv, stdin=DISCARD, stdout=COLLECT, limits=None, env=None, wrapper=()):
+    def __init__(self, argv, stdin=DISCARD, stdout=COLLECT, limits=None, env=None, wrapper=(),
+                 group=False):
         environment = dict(os.environ)
         environment.pop("IOLOOP_BACKEND", None)
         environment.update(env or {})
@@ -176,7 +178,7 @@ class Process:
             stderr=subprocess.PIPE,
             bufsize=0,
             env={k: v for k, v in environment.items() if v is not None},
-            preexec_fn=lambda: set_limits(limits or {}),
+            preexec_fn=lambda: prepare(limits or {}, group),
         )
         self.pid = self.popen.pid
         # The pipes belong to the reading threads from here on.
@@ -249,7 +251,9 @@ class Process:
 running = []
 
 
-def set_limits(limits):
+def prepare(limits, group):
+    if group:
+        os.setpgid(0, 0)
     for which, value in limits.items():
         resource.setrlimit(which, (value, value))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])

@@ -16,13 +16,17 @@ stop() {
   wait "$server"
 }
 
-# A client that thinks for a tenth of a second before each word.
-slowly() {
+# A client that thinks for a tenth of a second before each word, when it has the echo of the last.
+slowly() (
+  coproc client --raw --port="$PORT"
   for word; do
     sleep 0.1
-    echo "$word"
-  done | client --raw --port="$PORT"
-}
+    echo "$word" >&"${COPROC[1]}"
+    read -r echoed <&"${COPROC[0]}" && echo "$echoed"
+  done
+  exec {COPROC[1]}>&-
+  wait "$COPROC_PID"
+)
 
 # The ladder of a trace, without the column of times.
 ladder() {

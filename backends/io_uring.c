@@ -30,11 +30,11 @@
  *     until the program calls anyway. With the latter nothing completes unless it calls.
  *   - What does not fit into the completion ring the kernel keeps, and puts there when there is
  *     room and it is called (5.5). Counted as overflows, nothing is lost.
- *   - A ring outlives its process: the kernel cancels what is pending later, by a worker of its
- * own, when the parent may have been told of the death already. An accept waits exclusively, and
- * the dead one is the first in the queue: it is woken for a connection in the place of the next
- *     process at that listener, which sleeps on. (Seen on Linux 6.18.) Who starts one in the place
- * of a killed one waits until the old ring has let go of some descriptor: src/server/worker.c.
+ *   - A ring outlives its process: the kernel cancels what is pending later, when the parent may
+ *     have been told of the death already. An accept waits exclusively, and the dead one is first
+ *     in the queue: it is woken for a connection, and the next process at that listener sleeps on
+ *     (seen on Linux 6.18). Who starts one in the place of a killed one waits until the old ring
+ *     has let go of some descriptor: src/server/worker.c.
  *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
  *   - No kernel thread polls the submission ring here (SQPOLL): it would burn a core that the
  *     other models do not get.

@@ -64,8 +64,10 @@ void workers_on_serving(struct workers *workers);
 
 /* worker.c: fork one. -errno: there is none. */
 int worker_start(struct slot *slot);
-/* It is dead: take what it left, and close what led to it; the line when it ends. */
+/* It is dead: take what it left, and close what led to it, but for a line that has not ended: until
+ * then the place is not free. */
 void worker_bury(struct slot *slot);
+/* Close the line, ended or not. */
 void worker_hang_up(struct slot *slot);
 
 /* tally.c: the same line as that of a single server, and how many workers there are. */

@@ -99,8 +99,8 @@ TEST(15, "close without remove: no crash, no spin") {
     run_turns(loop, 2);
     put(pair[1], 1);
     close_pair(pair);
-    run_turns(loop,
-              50); /* as many as CHECK_NO_SPIN allows: who calls in vain has noticed by then */
+    /* As many as CHECK_NO_SPIN allows: who calls in vain has noticed by then, on any machine. */
+    run_turns(loop, 50);
     CHECK_NO_SPIN(loop, MS(30));
     put(alive[1], 1);
     RUN_UNTIL(loop, other.bytes == 1);

@@ -348,7 +348,9 @@ def _():
             continue  # this sandbox allows no tracing
         count = medians(experiment, metric).get(("poll", point))
         check(count is not None, "%s a request: %r" % (metric, failed))
-        if metric == "calls":  # poll, recv, send: three, and four where it looks once more
+        # poll, recv, send: three, and four where it looks once more. A wait more in the short one of the
+        # two runs that are subtracted makes it a trifle less than three.
+        if metric == "calls":
             check(2.9 <= count <= 4, "system calls a request: %r" % count)
         else:
             check(100 < count < 5000, "instructions a request: %r" % count)

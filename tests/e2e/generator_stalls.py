@@ -81,17 +81,22 @@ def _():
         check_in("the generator was late", err)
 
 
+def result_with_pause(process, paused, seconds, code):
+    """Of a run in which `paused`, itself or its server, is stopped for so long."""
+    paused.freeze()
+    pass_time(seconds)
+    paused.thaw()
+    equal(process.wait(), code, "exit code")
+    return json.loads(process.stdout.bytes())
+
+
 @case("a generator that is kept from running knows that it was late; the server is not blamed")
 def _():
     with Faulty() as server:
         process = Process([AGAINST, ":%d" % server.port, "--json", "--rate=500", "--warmup=0",
                            "--duration=2", "--late=0.1"])
         wait_until(lambda: server.reads > 100, "requests")
-        process.freeze()
-        pass_time(0.4)
-        process.thaw()
-        equal(process.wait(), 1, "exit code")
-        result = json.loads(process.stdout.bytes())
+        result = result_with_pause(process, process, 0.4, 1)
         equal((result["valid"], result["sent"], result["lost"]), (False, 1000, 0),
               "valid, sent, lost")
         check(result["late_max_ns"] > 390000000, "at most %d ns late" % result["late_max_ns"])
@@ -106,11 +111,8 @@ def _():
         process = Process([AGAINST, ":%d" % server.port, "--json", "--rate=400", "--warmup=0",
                            "--size=65507", "--duration=2", "--drain=20", "--late=0.3"])
         wait_until(lambda: server.sleeps() > 20, "requests")
-        server.freeze()  # 26 MB a second fill all buffers in a moment
-        pass_time(0.8)
-        server.thaw()
-        equal(process.wait(), 0, "exit code")
-        result = json.loads(process.stdout.bytes())
+        # 26 MB a second fill all buffers in a moment.
+        result = result_with_pause(process, server, 0.8, 0)
         equal((result["valid"], result["sent"], result["lost"]), (True, 800, 0),
               "valid, sent, lost")
         check(above(result["latency"], 400000000) > 100,

@@ -51,7 +51,7 @@ def main():
          lambda: per_timer(workload, "cancel", "ioloop_remove_timeout")),
     ]
     print(f"1..{len(gates)}")
-    missing = None if shutil.which("valgrind") else "valgrind is not installed"
+    missing = None if shutil.which("valgrind") else "missing: valgrind, not installed"
     failed = 0
     for number, (what, limit, measure) in enumerate(gates, 1):
         if missing:

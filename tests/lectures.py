@@ -35,7 +35,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
-from harness import Deadline, Failure, case, main as run_cases, skip  # noqa: E402
+from harness import Deadline, Failure, case, main as run_cases, missing, skip  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BLOCK_SECONDS = 60.0  # without --seconds; only a failing block takes so long
@@ -319,9 +319,9 @@ def availability(path):
 
 
 def skip_without(block, path):
-    missing = [name for name in block.needs if not shutil.which(name, path=path)]
-    if missing:
-        skip("needs %s" % ", ".join(missing))
+    absent = [name for name in block.needs if not shutil.which(name, path=path)]
+    if absent:
+        missing(", ".join(absent))
     there = availability(path) if block.backends else {}
     for name in block.backends:
         if name not in there:

@@ -92,7 +92,7 @@ def static(installed):
 def cplusplus(installed):
     compiler = shutil.which("c++")
     if not compiler:
-        return "no C++ compiler here"
+        return "missing: c++, not installed"
     source = os.path.join(installed.stage, "consumer.cc")
     with open(source, "w", encoding="utf-8") as file:
         file.write("#include <iostream.h>\n"

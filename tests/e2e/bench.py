@@ -17,8 +17,8 @@ import sys
 import termios
 import time
 
-from harness import (DEADLINE, SERVER, Output, Process, case, check, equal, main, need_descriptors, run,
-                     sanitized, skip, wait_until)
+from harness import (DEADLINE, SERVER, Output, Process, case, check, equal, main, need_descriptors,
+                     need_program, run, sanitized, skip, wait_until)
 from lab import BENCH, TINY, beside_a_fake, check_experiment, check_types, file, measured, medians
 
 
@@ -359,8 +359,7 @@ def _():
 
 @case("one processor is said, and nobody is pinned")
 def _():
-    if not shutil.which("taskset"):
-        skip("there is no taskset here")
+    need_program("taskset")
     document, _, err = measured("latency", "--contestants=poll", *TINY, wrapper=["taskset", "-c", "0"])
     check("one processor only" in err, "it is said: %r" % err)
     equal(document["environment"]["pinning"], {"server": None, "generator": None}, "pinning")

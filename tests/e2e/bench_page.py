@@ -13,7 +13,7 @@ import tempfile
 
 import bench_documents
 from bench_documents import HOSTILE, hostile_document
-from harness import case, check, equal, main, run, skip
+from harness import case, check, equal, main, need_program, run
 from png import decode
 from reports import BENCH, DOCUMENT, path_of, save, shown_number
 
@@ -349,12 +349,6 @@ def _():
 # ---- plots ---------------------------------------------------------------------------------
 
 
-def need(*programs):
-    for program in programs:
-        if not shutil.which(program):
-            skip("%s is not installed" % program)
-
-
 def expected_plots():
     count = 0
     for one in DOCUMENT["experiments"]:
@@ -367,7 +361,7 @@ def expected_plots():
 
 @case("plots: lines over an axis, dots where there is none, curves where there are histograms; all labelled")
 def _():
-    need("gnuplot")
+    need_program("gnuplot")
     page = page_of()[1]
     equal(len(page.find("svg")), expected_plots(), "plots")
     for plot in page.find("svg"):
@@ -382,7 +376,7 @@ def _():
 
 @case("plots: no colour is fixed, so that they are legible on a dark page too")
 def _():
-    need("gnuplot")
+    need_program("gnuplot")
     for element in page_of()[1].elements:
         if any(e["tag"] == "svg" for e in element["inside"]):
             for name in ("fill", "stroke", "color"):
@@ -445,7 +439,7 @@ def take_screenshot(page, target):
 
 @case("browser: Chromium opens it without a complaint, and each part of it at 1280 px shows something")
 def _():
-    need("chromium", "gnuplot")
+    need_program("chromium", "gnuplot")
     page_of()
     width, height, rows, said = screenshot("imagined")
     equal([line for line in said.splitlines() if "CONSOLE" in line], [], "what the console says")
@@ -461,7 +455,7 @@ def _():
 
 @case("browser: the plots' lines are there, in the colours of the page")
 def _():
-    need("chromium", "gnuplot")
+    need_program("chromium", "gnuplot")
     text, _ = page_of()
     colours = dict(re.findall(r"--(c\d):#([0-9a-f]{6})", text[:text.index("prefers-color-scheme:dark")]))
     equal(len(colours), 8, "colours of series")

@@ -7,8 +7,8 @@ import signal
 import tempfile
 
 from against import AGAINST, PATIENT, Faulty, check_in, measure, refusal
-from harness import (Process, Server, case, check, equal, main, need_descriptors, pass_time, run,
-                     sanitized, skip, wait_until)
+from harness import (Process, Server, case, check, equal, main, need_descriptors, need_program,
+                     pass_time, run, sanitized, skip, wait_until)
 
 
 # ---- counts ------------------------------------------------------------------------------------
@@ -252,14 +252,12 @@ def _():
 def _():
     if sanitized():
         skip("a sanitizer does not work under strace")
+    need_program("strace")
     with tempfile.TemporaryDirectory() as folder, Server("--print=none") as server:
         log = os.path.join(folder, "calls")
         for options in ([], ["--udp"], ["--connections=50"], ["--depth=8"]):
-            try:
-                code, _, err = run("strace", "-f", "-o", log, "-e", "trace=sendto,recvfrom", AGAINST,
-                                   ":%d" % server.port, "--requests=1000", "--warmup=0", *options)
-            except FileNotFoundError:
-                skip("no strace here")
+            code, _, err = run("strace", "-f", "-o", log, "-e", "trace=sendto,recvfrom", AGAINST,
+                               ":%d" % server.port, "--requests=1000", "--warmup=0", *options)
             if b"ptrace" in err:
                 skip("no strace here: %s" % err.decode("utf-8", "replace").strip())
             equal(code, 0, "exit code, %s" % options)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import urllib.parse
 
-from harness import case, check, equal, main, run, skip
+from harness import case, check, equal, main, need_program, run, skip
 
 SOURCE = os.path.abspath(os.environ.get("IOLOOP_SOURCE", "."))
 MAKE = os.path.join(SOURCE, "docs", "handouts.py")
@@ -38,12 +38,6 @@ IMAGINED = {
 }
 
 
-def need(*tools):
-    for tool in tools:
-        if not shutil.which(tool):
-            skip("%s is not installed" % tool)
-
-
 def write(folder, files):
     for name, text in files.items():
         path = os.path.join(folder, name)
@@ -66,7 +60,7 @@ made = {}
 
 def imagined():
     """Their hand-outs, made once."""
-    need("pandoc")
+    need_program("pandoc")
     if "imagined" not in made:
         source, folder = os.path.join(SCRATCH, "imagined"), os.path.join(SCRATCH, "pages")
         write(source, IMAGINED)
@@ -78,7 +72,7 @@ def imagined():
 
 
 def real():
-    need("pandoc")
+    need_program("pandoc")
     lectures = os.path.join(SOURCE, "docs", "lectures")
     if not os.path.isdir(lectures) or not any(re.match(r"\d\d-.*\.md$", n) for n in os.listdir(lectures)):
         skip("there are no lectures here")
@@ -178,7 +172,7 @@ def _():
 
 @case("pictures are drawn before the lectures are read, where a command is given that does it")
 def _():
-    need("pandoc")
+    need_program("pandoc")
     source, folder = os.path.join(SCRATCH, "drawn"), os.path.join(SCRATCH, "drawn-pages")
     lectures, figures = os.path.join(source, "docs/lectures"), os.path.join(source, "figures")
     write(source, {"docs/lectures/01-one.md": "# 1. One\n\n![A ladder](figures/ladder.svg)\n",
@@ -228,7 +222,7 @@ def _():
 
 @case("a link to a file that there is not: exit 1, and a line that says where")
 def _():
-    need("pandoc")
+    need_program("pandoc")
     source = os.path.join(SCRATCH, "wrong")
     for link in ("03-three.md", "labs/no.c", "../../../outside.c"):
         write(SCRATCH, {"outside.c": "not of the repository\n"})
@@ -286,7 +280,7 @@ def browse(folder, name):
 
 
 def open_all(folder):
-    need("chromium")
+    need_program("chromium")
     for name in pages_of(folder):
         said, shown = browse(folder, name)
         equal(said, [], "what the console says of %s" % name)
@@ -300,7 +294,7 @@ def _():
 
 @case("imagined: Chromium's complaints are seen")
 def _():
-    need("chromium")
+    need_program("chromium")
     folder = os.path.join(SCRATCH, "complaint")
     shutil.copytree(imagined(), folder)
     write(folder, {"index.html": read(os.path.join(folder, "index.html")) + "<script>nothing()</script>"})

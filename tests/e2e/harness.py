@@ -24,6 +24,7 @@ import os
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -68,6 +69,18 @@ def equal(got, expected, what):
 
 def skip(reason):
     raise Skip(reason)
+
+
+def missing(what):
+    """Skip because something was not installed or not built. tests/report.py knows these from the
+    skips that a model or a kernel gives a reason for: where all should be there, they are failures."""
+    skip("missing: " + what)
+
+
+def need_program(*names):
+    absent = [name for name in names if not shutil.which(name)]
+    if absent:
+        missing("%s, not installed" % ", ".join(absent))
 
 
 def short(value, limit=300):

@@ -3,12 +3,11 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-from harness import BUILD, SERVER, Server, case, check, equal, main, run, skip
+from harness import BUILD, SERVER, Server, case, check, equal, main, need_program, run
 from traces import RECEIVES, SENDS, Trace, file_in, folder
 
 LADDER = os.environ.get("IOLOOP_LADDER", os.path.join(BUILD, "ioladder"))
@@ -320,8 +319,7 @@ def _():
         drawn(path, "-o", svg)
         with open(svg, encoding="utf-8") as file:
             check("prefers-color-scheme:dark" in file.read(), "dark colours")
-        if not shutil.which("rsvg-convert"):
-            skip("rsvg-convert is not installed")
+        need_program("rsvg-convert")
         rendered = subprocess.run(["rsvg-convert", svg, "-o", png], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, timeout=60)
         equal((rendered.returncode, rendered.stdout), (0, b""), "rsvg-convert")

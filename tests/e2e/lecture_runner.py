@@ -108,7 +108,7 @@ def _():
 def _():
     lecture = Lecture(console("$ no-such-program\n", "<!-- needs: no-such-program -->\n"))
     equal(lecture.code, 0, "exit code")
-    check("# SKIP needs no-such-program" in lecture.out, lecture.out)
+    check("# SKIP missing: no-such-program" in lecture.out, lecture.out)
 
 
 LISTING = """#!/bin/sh

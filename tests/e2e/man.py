@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 
-from harness import BUILD, CLIENT, SERVER, Server, case, check, equal, main, run, skip
+from harness import BUILD, CLIENT, SERVER, Server, case, check, equal, main, missing, need_program, run, skip
 
 SOURCE = os.environ.get("IOLOOP_SOURCE", ".")
 PAGES = os.path.join(SOURCE, "docs", "man")
@@ -92,7 +92,7 @@ def defaults(text):
 
 def help_text(program, words=()):
     if not os.path.exists(program):
-        skip("%s is not built" % os.path.basename(program))
+        missing("%s, not built" % os.path.basename(program))
     code, out, err = run(program, *words, "--help")
     equal((code, err), (0, b""), "exit code and stderr of --help")
     return out.decode()
@@ -272,7 +272,7 @@ for page_name, header_name in HEADERS.items():
 @case("ioloop.3: its example, compiled, does what it is for")
 def _():
     if not os.path.exists(EXAMPLE):
-        skip("the example is not built")
+        missing("the example, not built")
     code, out, err = run(EXAMPLE, stdin=b"hello\n", env={"IOLOOP_BACKEND": "poll"})
     equal((code, out, err), (0, b"6 bytes\n", b""), "exit code, stdout and stderr")
 
@@ -342,9 +342,8 @@ def complaints(command):
 
 @case("man renders them without a warning")
 def _():
+    need_program("man", "groff")
     man = shutil.which("man")
-    if not man or not shutil.which("groff"):
-        skip("man-db and groff are not installed")
     version = subprocess.run([man, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              stdin=subprocess.DEVNULL, timeout=60)
     if not re.match(rb"man \d", version.stdout):
@@ -358,8 +357,7 @@ def _():
 
 @case("mandoc -Tlint finds nothing")
 def _():
-    if not shutil.which("mandoc"):
-        skip("mandoc is not installed")
+    need_program("mandoc")
     for file, code, out, _ in complaints(["mandoc", "-Tlint", "-Wwarning"]):
         equal((code, out), (0, ""), "exit code and complaints for %s" % file)
 

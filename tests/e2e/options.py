@@ -9,7 +9,7 @@ import socket
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
-                     main, need_ipv6, numbers, readable, receive, receive_all, run, skip, wait_until, writable)
+                     main, missing, need_ipv6, numbers, readable, receive, receive_all, run, skip, wait_until, writable)
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--reply", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",
@@ -136,7 +136,7 @@ def _():
         process = Process([SERVER, "--list-backends"])
         process.wait()
         if not re.search(rb"(?m)^libevent\s.*\bavailable\b", process.stdout.bytes()):
-            skip("libevent is not built in")
+            missing("libevent, not built in")
         with Server("--backend=" + name) as server:
             equal(server.backend, name, "backend")
             server.echo(b"hello\n")

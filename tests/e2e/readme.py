@@ -24,7 +24,7 @@ def listed():
 @case("the program is short, and runs under every model but nonblocking")
 def _():
     block = re.search(r"```c\n(.*?)```", README, re.DOTALL).group(1)
-    check(len(block.strip().split("\n")) <= 30, "it has more than 30 lines")
+    check(len(block.strip().split("\n")) <= 40, "it has more than 40 lines")
     for name, available in listed():
         # EAGAIN is too much for the program under nonblocking, as the README says; blocking is the server's.
         if not available or name in ("nonblocking", "blocking"):
@@ -40,6 +40,16 @@ def _():
         screen.wait_match(rb"\n6 bytes after [1-9]\d* ticks, events 0x1\r\n")
         os.close(typing)
         equal(process.wait(), 0, "exit code under " + name)
+
+
+@case("the program says why it cannot start")
+def _():
+    code, out, err = run(PROGRAM, env={"IOLOOP_BACKEND": "sigoi"})
+    equal((code, out), (1, b""), "exit code and stdout with an unknown backend")
+    check(re.fullmatch(rb"cannot start: Invalid argument\. .*\bsigio\b.*\n", err), "stderr: %r" % err)
+    with open(os.path.join(SOURCE, "README.md")) as regular:
+        code, _, err = run(PROGRAM, stdin=regular, env={"IOLOOP_BACKEND": "poll"})
+    equal((code, err), (1, b"cannot start: Operation not permitted. \n"), "exit code and stderr with a file")
 
 
 @case("--list-backends prints what is shown")

@@ -3,13 +3,12 @@
 messages that it would not send. Usage: sockperf.py BACKEND
 """
 import re
-import shutil
 import socket
 import struct
 import sys
 
-from harness import (SERVER, Server, case, check, equal, main, receive,
-                     receive_all, run, skip)
+from harness import (SERVER, Server, case, check, equal, main, need_program,
+                     receive, receive_all, run)
 
 BACKEND = sys.argv[1]
 CLIENT, PONG, WARM_UP = 1, 2, 4
@@ -52,10 +51,8 @@ def each_variant(name):
 def ping_pong(target, *options):
     """Run it for a second: all that it sent was answered, once each and in order. It may go without
     having read the last answer, and its connection then ends by a reset, which is no fault."""
-    program = shutil.which("sockperf")
-    if not program:
-        skip("sockperf is not installed")
-    code, out, err = run(program, "ping-pong", "-i", "127.0.0.1", "-p", str(target.port), "-t", "1",
+    need_program("sockperf")
+    code, out, err = run("sockperf", "ping-pong", "-i", "127.0.0.1", "-p", str(target.port), "-t", "1",
                          *options)
     text = (out + err).decode("utf-8", "replace")
     equal(code, 0, "exit code of sockperf: " + text[-600:])

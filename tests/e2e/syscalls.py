@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 
-from harness import DEADLINE, Server, case, check, equal, main, skip, wait_until
+from harness import DEADLINE, Server, case, check, equal, main, missing, need_program, skip, wait_until
 
 BACKEND = sys.argv[1]
 REQUEST = b"a request of thirty-two bytes..."
@@ -43,12 +43,10 @@ LIMITS = {
 
 
 def need_strace():
-    try:
-        tried = subprocess.run(["strace", "-f", "-c", "-o", os.devnull, "true"],
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
-    except FileNotFoundError:
-        skip("strace is not installed")
+    need_program("strace")
+    tried = subprocess.run(["strace", "-f", "-c", "-o", os.devnull, "true"],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
     if tried.returncode:
         lines = tried.stdout.decode("utf-8", "replace").strip().split("\n")
         skip("strace may not trace here (%s)" % lines[0].replace("#", ""))
@@ -71,7 +69,7 @@ def load(kind, server, connections, requests):
 
 def load_slowly(kind, server, connections, requests):
     if kind != "tcp" or BACKEND == "io_uring":  # clients in Python are the slower side
-        skip("the load generator was not built (-Dbench=false, or no jansson)")
+        missing("the load generator, not built (-Dbench=false, or no jansson)")
     poll = select.epoll()
     socks = {}
     for _ in range(connections):

@@ -8,8 +8,8 @@ import struct
 import subprocess
 import sys
 
-from harness import (CLIENT, SERVER, Process, Server, case, check, equal, main, receive_all, run, sanitized,
-                     skip, wait_until)
+from harness import (CLIENT, SERVER, Process, Server, case, check, equal, main, need_program, receive_all,
+                     run, sanitized, skip, wait_until)
 from traces import RECEIVES, SENDS, Trace, file_in, folder, wait_for_trace
 
 BACKEND = sys.argv[1]
@@ -220,11 +220,9 @@ if ONE_IS_ENOUGH:
     def _():
         if sanitized():
             skip("a leak sanitizer does not run under strace")
-        try:
-            tried = subprocess.run(["strace", "-o", os.devnull, "true"], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        except FileNotFoundError:
-            skip("strace is not installed")
+        need_program("strace")
+        tried = subprocess.run(["strace", "-o", os.devnull, "true"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if tried.returncode:
             skip("strace may not trace here")
         with folder() as name:

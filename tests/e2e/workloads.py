@@ -7,12 +7,11 @@ where it is there, and by figures that must grow with the work.
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 
-from harness import case, check, equal, main, run, skip
+from harness import case, check, equal, main, need_program, run, skip
 
 PROGRAM = sys.argv[1]
 NAME = os.path.basename(PROGRAM)[len("bench-workload-"):]
@@ -65,8 +64,7 @@ def calls(*words):
 
 @case("an event of a ring is one read and one write")
 def _():
-    if not shutil.which("strace"):
-        skip("strace is not installed")
+    need_program("strace")
     method = "epoll" if NAME == "ioloop" else METHODS[0]
     if NAME == "ioloop" and run(PROGRAM, "ring", method, "1", "1", "1", "1")[0]:
         skip("no epoll here")

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../src/programs/signals.h"
+
 static volatile sig_atomic_t seen;
 static volatile sig_atomic_t *wanted;
 
@@ -22,7 +24,8 @@ void interrupt_watch(volatile sig_atomic_t *flag) {
   action.sa_flags = (int)SA_RESETHAND;
   sigemptyset(&action.sa_mask);
   wanted = flag;
-  sigaction(SIGINT, &action, NULL);
+  if (!signals_ignored(SIGINT))
+    sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
 }
 

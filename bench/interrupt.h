@@ -9,7 +9,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* From now on SIGINT and SIGTERM set *flag, and calls that wait return with EINTR. */
+/* From now on SIGINT, unless the parent left it ignored, and SIGTERM set *flag, and calls that wait
+ * return with EINTR. */
 void interrupt_watch(volatile sig_atomic_t *flag);
 
 /* Did one come? */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../src/programs/cli.h"
+#include "../src/programs/program.h"
 #include "../src/programs/say.h"
 #include "catalogue.h"
 #include "contestants/programs.h"
@@ -201,7 +202,7 @@ static void spell_out(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   programs_begin(argv[0]);
   if (argc > 1 && strcmp(argv[1], "against") == 0) {
     say_begin("bench against"); /* in its complaints and its --help */

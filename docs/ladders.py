@@ -88,7 +88,7 @@ def record(server, model, protocol, trace):
     try:
         ask_over(protocol, port)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         rest = process.communicate(timeout=DEADLINE_S)[1]
     if process.returncode:
         fail("the server failed under %s: %s" % (model, rest.strip()))

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../src/programs/cpus.h"
+#include "../../src/programs/signals.h"
 #include "generator_internal.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -82,9 +83,7 @@ static int make_loop(struct generator *generator) {
   if (!error)
     error = ioloop_new(name, &generator->loop);
   if (!error)
-    error = ioloop_add_signal(generator->loop, SIGINT, on_signal, generator);
-  if (!error)
-    error = ioloop_add_signal(generator->loop, SIGTERM, on_signal, generator);
+    error = signals_watch_end(generator->loop, on_signal, generator);
   if (error)
     generator__fail(generator, error, "the generator cannot have a loop on %s: %s",
                     name ? name : "the default backend",

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../src/programs/signals.h"
 #include "../parent.h"
 #include "generator_internal.h"
 
@@ -109,7 +110,8 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   const struct generator_hooks hooks = {
       .watching = on_watching, .begin = on_begin, .end = on_end, .alive = on_alive, .arg = &child};
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGINT, on_nothing);
+  if (!signals_ignored(SIGINT))
+    signal(SIGINT, on_nothing);
   signal(SIGTERM, on_nothing);
   if (!latency || !lateness)
     _exit(EXIT_FAILURE);
@@ -147,7 +149,9 @@ struct dispositions {
 static void take_signals(struct dispositions *before) {
   struct sigaction ours = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
   sigemptyset(&ours.sa_mask);
-  sigaction(SIGINT, &ours, &before->interrupt);
+  sigaction(SIGINT, NULL, &before->interrupt);
+  if (!signals_ignored(SIGINT))
+    sigaction(SIGINT, &ours, NULL);
   sigaction(SIGTERM, &ours, &before->terminate);
 }
 

@@ -16,7 +16,9 @@
 
 #include "../../src/programs/cli.h"
 #include "../../src/programs/descriptors.h"
+#include "../../src/programs/program.h"
 #include "../../src/programs/say.h"
+#include "../../src/programs/signals.h"
 
 static const char help_text[] = "Usage: @ tcp|udp PORT\n"
                                 "\n"
@@ -102,11 +104,12 @@ static void open_reserve(void) {
 }
 
 struct peer peer_begin(int argc, char **argv) {
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   struct peer peer = parse(argc, argv);
   struct sigaction ending = {.sa_handler = end}, ignoring = {.sa_handler = SIG_IGN};
   sigaction(SIGTERM, &ending, NULL);
-  sigaction(SIGINT, &ending, NULL);
+  if (!signals_ignored(SIGINT))
+    sigaction(SIGINT, &ending, NULL);
   sigaction(SIGPIPE, &ignoring, NULL);
   descriptors_raise_limit();
   open_reserve();

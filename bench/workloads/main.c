@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../src/programs/cli.h"
+#include "../../src/programs/program.h"
 #include "../../src/programs/say.h"
 #include "workload.h"
 
@@ -147,7 +148,7 @@ int main(int argc, char **argv) {
       {.name = "help", .help = "print this", .kind = CLI_FLAG, .target = &help}};
   const char *arguments[MOST_ARGUMENTS + 2];
   struct cli cli = {options, 1, "WORKLOAD METHOD ...", arguments, 0};
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   signal(SIGPIPE, SIG_IGN);
   if (argc > MOST_ARGUMENTS + 2) {
     complain("too many arguments (--help says which)");

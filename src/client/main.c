@@ -14,7 +14,9 @@
 #include "../programs/backends.h"
 #include "../programs/cli.h"
 #include "../programs/descriptors.h"
+#include "../programs/program.h"
 #include "../programs/say.h"
+#include "../programs/signals.h"
 #include "client.h"
 
 /* ---- what stdin and stdout do to the rest --------------------------------------------- */
@@ -113,9 +115,7 @@ static int make_parts(struct client *client) {
   if (!error)
     error = make_output(client);
   if (!error)
-    error = ioloop_add_signal(client->loop, SIGINT, on_signal, client);
-  if (!error)
-    error = ioloop_add_signal(client->loop, SIGTERM, on_signal, client);
+    error = signals_watch_end(client->loop, on_signal, client);
   if (error)
     client_trouble(client, "cannot start: %s", strerror(-error));
   return client->status;
@@ -162,7 +162,7 @@ static int talk(const struct options *options) {
       .user = user_name(options),
       .transport = options->udp ? &transport_udp : &transport_tcp,
   };
-  signal(SIGPIPE, SIG_IGN);
+  signals_survive_writes();
   (void)descriptors_raise_limit();
   int status = resolve(&client);
   if (!status)
@@ -190,7 +190,7 @@ static int start(int argc, char **argv, const char **messages) {
 }
 
 int main(int argc, char **argv) {
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   const char **messages = calloc((size_t)argc + 1, sizeof *messages);
   if (!messages) {
     complain("cannot start: %s", strerror(ENOMEM));

@@ -7,6 +7,7 @@
 
 #include "../ioloop.h"
 #include "../programs/cli.h"
+#include "../programs/program.h"
 #include "../programs/say.h"
 #include "ladder.h"
 
@@ -230,7 +231,7 @@ int main(int argc, char **argv) {
   struct options options = {.excerpt = {.connection = 1, .max_steps = DEFAULT_STEPS},
                             .to_us = LATEST_US,
                             .columns = DEFAULT_COLUMNS};
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   if (!paths)
     return EXIT_TROUBLE;

@@ -17,12 +17,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "descriptors.h"
 
 enum {
   KEEP_SIZE = 512 * 1024,      /* a buffer that a burst made larger is let go when empty */
@@ -32,9 +33,9 @@ enum {
 struct output {
   struct ioloop *loop;
   struct output_events events;
-  int fd;        /* what is written to */
-  int given_fd;  /* what we were given */
-  int old_flags; /* of given_fd, to be put back; -1: untouched */
+  int fd;                /* what is written to */
+  int given_fd;          /* what we were given */
+  bool made_nonblocking; /* given_fd, by us: to be put back */
   bool is_socket;
   bool watchable;
   bool flush_queued; /* a callback will flush */
@@ -47,15 +48,8 @@ struct output {
 
 /* ---- the descriptor ------------------------------------------------------------------- */
 
-/* O_NOCTTY: a terminal must not become ours because we opened it. */
-static int reopen(int fd) {
-  char path[32];
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  return open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-}
-
 static void make_nonblocking(struct output *output) {
-  int own = reopen(output->given_fd);
+  int own = descriptors_reopen(output->given_fd);
   if (own >= 0) {
     output->fd = own;
     return;
@@ -63,7 +57,7 @@ static void make_nonblocking(struct output *output) {
   int flags = fcntl(output->given_fd, F_GETFL);
   if (flags >= 0 && !(flags & O_NONBLOCK) &&
       fcntl(output->given_fd, F_SETFL, flags | O_NONBLOCK) == 0)
-    output->old_flags = flags;
+    output->made_nonblocking = true;
 }
 
 static void prepare(struct output *output) {
@@ -77,9 +71,10 @@ static void prepare(struct output *output) {
 }
 
 void output_restore(struct output *output) {
-  if (output->old_flags >= 0)
-    fcntl(output->given_fd, F_SETFL, output->old_flags);
-  output->old_flags = -1;
+  int flags = output->made_nonblocking ? fcntl(output->given_fd, F_GETFL) : -1;
+  if (flags >= 0)
+    fcntl(output->given_fd, F_SETFL, flags & ~O_NONBLOCK);
+  output->made_nonblocking = false;
 }
 
 /* ---- writing -------------------------------------------------------------------------- */
@@ -270,7 +265,7 @@ int output_new(struct ioloop *loop, int fd, const struct output_events *events,
   struct output *output = calloc(1, sizeof *output);
   if (!output)
     return -ENOMEM;
-  *output = (struct output){.loop = loop, .events = *events, .given_fd = fd, .old_flags = -1};
+  *output = (struct output){.loop = loop, .events = *events, .given_fd = fd};
   prepare(output);
   /* -EPERM: always ready. -EBADF: stdout is closed, which the first write will say. */
   int error = ioloop_add_handler(loop, output->fd, 0, on_writable, output);

@@ -5,7 +5,6 @@
 #include "say.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,20 +20,7 @@ enum {
 
 static const char *program = "ioloop";
 
-/* /dev/null is opened the wrong way round: reading from the stand-in of stdin, or writing to that
- * of stdout, fails with EBADF exactly as the closed descriptor would have. */
-static void ensure_open(int fd, int flags) {
-  if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
-    return;
-  int opened = open("/dev/null", flags);
-  if (opened > fd)
-    close(opened);
-}
-
 void say_begin(const char *argv0) {
-  ensure_open(STDIN_FILENO, O_WRONLY);
-  ensure_open(STDOUT_FILENO, O_RDONLY);
-  ensure_open(STDERR_FILENO, O_RDWR);
   if (!argv0 || !*argv0)
     return;
   const char *slash = strrchr(argv0, '/');

@@ -15,8 +15,7 @@ enum {
   EXIT_USAGE = 2,   /* the command line is wrong: it was said what is allowed */
 };
 
-/* First of all in main: the name that complaints begin with (the last part of argv[0]), and
- * descriptors 0 to 2 open, so that no socket ever takes the number of a closed stdout. */
+/* The name that complaints begin with: the last part of argv[0]. */
 void say_begin(const char *argv0);
 
 const char *say_program(void);

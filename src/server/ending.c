@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../programs/say.h"
+#include "../programs/signals.h"
 #include "server.h"
 #include "threads.h"
 #include "tracing.h"
@@ -143,6 +144,5 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
 }
 
 int server_watch_signals(struct server *server) {
-  int error = ioloop_add_signal(server->loop, SIGINT, on_signal, server);
-  return error ? error : ioloop_add_signal(server->loop, SIGTERM, on_signal, server);
+  return signals_watch_end(server->loop, on_signal, server);
 }

@@ -8,6 +8,7 @@
 #include "../ioloop.h"
 #include "../programs/backends.h"
 #include "../programs/cli.h"
+#include "../programs/program.h"
 #include "../programs/say.h"
 #include "blocking.h"
 #include "options.h"
@@ -36,7 +37,7 @@ static int serve(const struct options *options) {
 
 int main(int argc, char **argv) {
   struct options options;
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   int error = options_parse(argc, argv, &options);
   if (error)
     return error;

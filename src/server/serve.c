@@ -14,6 +14,7 @@
 #include "../programs/backends.h"
 #include "../programs/descriptors.h"
 #include "../programs/say.h"
+#include "../programs/signals.h"
 #include "blocking.h"
 #include "lines.h"
 #include "server.h"
@@ -214,7 +215,7 @@ int server_run(const struct options *options, const struct worker *worker) {
       .control = worker ? worker->control : -1,
       .descriptor_limit = descriptors_raise_limit(),
   };
-  signal(SIGPIPE, SIG_IGN);
+  signals_survive_writes();
   server.status = make_loop(&server, choice);
   if (server.status)
     return server.status;

@@ -30,6 +30,7 @@
 #include "../programs/descriptors.h"
 #include "../programs/output.h"
 #include "../programs/say.h"
+#include "../programs/signals.h"
 #include "server.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
@@ -287,12 +288,8 @@ static int watch_signals(struct workers *workers) {
   static const struct {
     int signo;
     ioloop_signal_handler *handler;
-  } watched[] = {{SIGINT, on_end_signal},
-                 {SIGTERM, on_end_signal},
-                 {SIGUSR1, on_other_signal},
-                 {SIGUSR2, on_other_signal},
-                 {SIGCHLD, on_child}};
-  int error = 0;
+  } watched[] = {{SIGUSR1, on_other_signal}, {SIGUSR2, on_other_signal}, {SIGCHLD, on_child}};
+  int error = signals_watch_end(workers->loop, on_end_signal, workers);
   for (size_t i = 0; i < sizeof watched / sizeof watched[0] && !error; i++)
     error = ioloop_add_signal(workers->loop, watched[i].signo, watched[i].handler, workers);
   return error;
@@ -392,7 +389,7 @@ int workers_run(const struct options *options) {
   struct workers workers = {.options = options,
                             .backend = backends_choose(options->backend).name,
                             .count = (size_t)options->workers};
-  signal(SIGPIPE, SIG_IGN);
+  signals_survive_writes();
   (void)descriptors_raise_limit();
   workers.status = make_parts(&workers);
   if (!workers.status)

@@ -176,10 +176,11 @@ class Process:
     stdout   COLLECT, a file descriptor of the test's own, or DISCARD
     stdin    bytes to feed, a file descriptor of the test's own, or DISCARD
     group    in a process group of its own, as a shell starts what Ctrl-C shall end
+    before   called in the child, last of all before the program begins
     """
 
     def __init__(self, argv, stdin=DISCARD, stdout=COLLECT, limits=None, env=None, wrapper=(),
-                 group=False):
+                 group=False, before=None):
         environment = dict(os.environ)
         environment.pop("IOLOOP_BACKEND", None)
         environment.update(env or {})
@@ -191,7 +192,7 @@ class Process:
             stderr=subprocess.PIPE,
             bufsize=0,
             env={k: v for k, v in environment.items() if v is not None},
-            preexec_fn=lambda: prepare(limits or {}, group),
+            preexec_fn=lambda: prepare(limits or {}, group, before),
         )
         self.pid = self.popen.pid
         # The pipes belong to the reading threads from here on.
@@ -264,12 +265,15 @@ class Process:
 running = []
 
 
-def prepare(limits, group):
+def prepare(limits, group, before):
     if group:
         os.setpgid(0, 0)
     for which, value in limits.items():
         resource.setrlimit(which, (value, value))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests that run in the background inherit SIG_IGN
+    if before:
+        before()
 
 
 def stacks(pid):

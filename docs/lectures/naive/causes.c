@@ -14,6 +14,7 @@
 
 #include "cli.h"
 #include "decode.h"
+#include "program.h"
 #include "say.h"
 #include "scenarios.h"
 
@@ -105,7 +106,7 @@ int main(int argc, char **argv) {
   const struct cli_option options[] = {
       {.name = "help", .kind = CLI_FLAG, .target = &asked, .help = "print this"}};
   struct cli cli = {.options = options, .option_count = 1};
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   int error = cli_parse(&cli, argc, argv);
   if (error)
     return error;

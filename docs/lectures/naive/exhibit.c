@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "program.h"
 #include "say.h"
 
 enum {
@@ -151,7 +152,7 @@ void exhibit_take(struct exhibit *exhibit, const char *data, long size) {
 
 int exhibit_main(struct exhibit *exhibit, int argc, char **argv) {
   uint16_t port;
-  say_begin(argv[0]);
+  program_begin(argv[0]);
   int error = take_options(exhibit, argc, argv, &port);
   if (error)
     return error;

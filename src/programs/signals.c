@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* signals.c - see signals.h. */
+#include "signals.h"
+
+#include <signal.h>
+
+enum {
+  LAST_SIGNAL = 128, /* of FreeBSD; where there are fewer, sigaction refuses the others */
+};
+
+/* Asks a program to end, or to stop: what the parent says of these is meant for us. */
+static bool is_request(int signo) {
+  return signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP ||
+         signo == SIGTTIN || signo == SIGTTOU;
+}
+
+/* Ignoring a signal also drops one that waits because it is blocked. */
+static void restore(int signo, const sigset_t *pending) {
+  struct sigaction now;
+  if (sigaction(signo, NULL, &now) < 0 || is_request(signo))
+    return;
+  bool stale = signo != SIGTERM && sigismember(pending, signo) == 1;
+  if (stale)
+    signal(signo, SIG_IGN);
+  if (stale || now.sa_handler == SIG_IGN)
+    signal(signo, SIG_DFL);
+}
+
+void signals_begin(void) {
+  sigset_t pending, none;
+  sigpending(&pending);
+  for (int signo = 1; signo <= LAST_SIGNAL; signo++)
+    restore(signo, &pending);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void signals_survive_writes(void) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+bool signals_ignored(int signo) {
+  struct sigaction now;
+  return sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}

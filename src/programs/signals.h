@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * signals.h - the signals of a program, whatever its parent left blocked or ignored.
+ *
+ * The mask and ignored signals survive exec. A runtime that blocks everything in its threads, or a
+ * supervisor that ignores SIGCHLD, would otherwise start a program that SIGTERM cannot end and
+ * that is not informed of the end of its workers.
+ */
+#ifndef PROGRAMS_SIGNALS_H
+#define PROGRAMS_SIGNALS_H
+
+#include <stdbool.h>
+
+struct ioloop;
+
+/*
+ * Nothing is blocked, and what was ignored has its default action again, except where ignoring is
+ * a request by convention: SIGHUP (nohup), SIGINT and SIGQUIT (a background job of a shell
+ * without job control), and the three signals of job control stay ignored. So SIGTERM always ends
+ * the program. Signals that were sent before exec to the program that was there then are dropped,
+ * except those that ask a program to end.
+ */
+void signals_begin(void);
+
+/* A write that cannot be done fails with EPIPE or EFBIG; it does not end the program. */
+void signals_survive_writes(void);
+
+/* Is this one of those that stay ignored? Before anything else changes its disposition. */
+bool signals_ignored(int signo);
+
+/* Watch SIGINT, unless it is ignored, and SIGTERM. 0 or -errno of ioloop_add_signal. */
+int signals_watch_end(struct ioloop *loop,
+                      void (*on_end)(struct ioloop *loop, int signo, void *arg), void *arg);
+
+#endif

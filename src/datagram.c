@@ -32,6 +32,7 @@ enum {
   DRAIN_BATCH = 16,
   PROBE_EVERY = 8, /* wake-ups that brought the one asked for, before two are asked for */
   PATIENCE = 16,   /* wake-ups that brought less than was asked for, before half is asked for */
+  LOOK_EVERY = 32, /* wake-ups that brought nothing, into the error queue: not all models tell */
   REST_MS = 10
 };
 
@@ -170,8 +171,21 @@ static int receive(struct datagram *it, char *buffer, int count) {
   return n;
 }
 
+int datagram__report_queued_errors(struct datagram *it) {
+  int error, count = ioloop__empty_error_queue(it->fd, &error);
+  if (count) {
+    it->metrics.errors += (uint64_t)count - 1;
+    datagram__note_error(it, error);
+  }
+  return count;
+}
+
+/* An error that the queue holds too is one error. */
 void datagram__receive_failed(struct datagram *it, int error) {
-  if (error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR)
+  bool nothing = error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR;
+  if (nothing && ++it->vain % LOOK_EVERY)
+    return;
+  if (datagram__report_queued_errors(it) || nothing)
     return;
   if (error == -ENOMEM || error == -ENOBUFS)
     datagram__rest(it, DATAGRAM_REST_READ);
@@ -223,6 +237,8 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct datagram *it = arg;
   (void)loop, (void)fd;
   datagram__enter(it);
+  if (events & IOLOOP_ERROR)
+    datagram__report_queued_errors(it);
   if (events & IOLOOP_WRITE)
     datagram__ready_to_write(it);
   if (events & it->mask & IOLOOP_READ)

@@ -30,6 +30,7 @@ struct datagram {
   uint8_t flags;   /* DATAGRAM_* */
   uint8_t mask;    /* events asked of the loop */
   uint8_t batch;   /* how many datagrams to ask for */
+  uint8_t vain;    /* wake-ups that found nothing */
   uint8_t streak;  /* wake-ups since it changed that speak for another number */
   unsigned depth;  /* callbacks under way: the memory must stay */
   unsigned futile; /* wake-ups in a row in which nothing could be sent */
@@ -72,6 +73,10 @@ void datagram__leave(struct datagram *it);
 
 /* Hand one to the program, or count it if that is not what was sent. */
 void datagram__deliver(struct datagram *it, const struct ioloop__message *message);
+
+/* A call has failed with an error that is the network's, or what woke us is not there to be
+ * received: report what the socket's error queue holds. How many errors were there. */
+int datagram__report_queued_errors(struct datagram *it);
 
 /* Receiving failed. */
 void datagram__receive_failed(struct datagram *it, int error);

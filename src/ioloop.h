@@ -52,6 +52,9 @@ extern "C" {
  * or an error to collect; WRITE the same of a write. When a descriptor fails or hangs up,
  * every event asked for is reported, so that the next read or write says what happened.
  * ERROR is a hint on top of that; some models cannot give it (select), and nobody needs it.
+ * Linux reports a socket as failed as long as its error queue holds anything (IP_RECVERR,
+ * SO_TIMESTAMPING, MSG_ZEROCOPY): a handler that asks for these must fetch it (recvmsg with
+ * MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
  */
 enum {
   IOLOOP_READ = 0x01,

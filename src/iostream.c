@@ -175,8 +175,10 @@ static int leave_readiness(struct iostream *stream) {
 
 static void ready_to_connect(struct iostream *stream) {
   int r = iostream__connect_result(stream->fd);
-  if (r == -EINPROGRESS)
+  if (r == -EINPROGRESS) {
+    iostream__woken_in_vain(stream);
     return;
+  }
   stream->flags &= (uint16_t)~STREAM_CONNECTING;
   iostream_callback *on_connect = stream->on_connect;
   void *arg = stream->connect_arg;
@@ -204,6 +206,9 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   }
   if (events & stream->mask & IOLOOP_READ)
     iostream__ready_to_read(stream);
+  /* After the calls that take the socket's own error: emptying the queue may clear it. */
+  if (events & IOLOOP_ERROR && !(stream->flags & (STREAM_CLOSED | STREAM_CONNECTING)))
+    iostream__empty_error_queue(stream);
   iostream__leave(stream);
 }
 

@@ -6,6 +6,10 @@
  * fork, times) as in ioloop.h. These objects own the descriptor they are given: they make it
  * non-blocking and close-on-exec and close it in the end. All calls from the loop's thread.
  *
+ * What Linux puts into a socket's error queue is fetched, or readiness would be reported without
+ * end: of a datagram socket errors (IP_RECVERR) come through the error callback; timestamps of
+ * what was sent and the notifications of MSG_ZEROCOPY are thrown away.
+ *
  * An object may be closed in any of its callbacks; memory is released when the callback has
  * returned. After its close callback (streams) or *_close (servers, datagram sockets) the
  * object must not be used.

@@ -29,8 +29,10 @@ enum {
 
 /* 0: the peer has finished. Else an error, which may be none. */
 static void input_ended(struct iostream *stream, ptrdiff_t result) {
-  if (iostream__would_block(result))
+  if (iostream__would_block(result)) {
+    iostream__woken_in_vain(stream);
     return;
+  }
   if (result < 0) {
     iostream__fail(stream, (int)result);
     return;

@@ -79,8 +79,10 @@ void iostream__ready_to_write(struct iostream *stream) {
   }
   size_t size = ioloop__fifo_size(stream->queue);
   ptrdiff_t sent = iostream__send(stream, ioloop__fifo_data(stream->queue), size);
-  if (iostream__would_block(sent))
+  if (iostream__would_block(sent)) {
+    iostream__woken_in_vain(stream);
     return;
+  }
   if (sent < 0) {
     iostream__broken(stream, (int)sent);
     return;

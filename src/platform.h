@@ -59,6 +59,12 @@ int ioloop__send_messages(int fd, const struct ioloop__message *messages, int co
 const char *ioloop__receive_name(int count);
 const char *ioloop__send_name(int count);
 
+/* Empty the socket's error queue (Linux: IP_RECVERR, IPV6_RECVERR, timestamps of what was sent,
+ * MSG_ZEROCOPY), 64 entries at most: until they are fetched the socket is reported as failed, and
+ * they take the room of input. Returns how many of them were errors, the last in *error (-errno);
+ * 0 where there is no such queue. */
+int ioloop__empty_error_queue(int fd, int *error);
+
 /* Datagrams that the kernel dropped on this socket since it was made because its queue was full;
  * 0 where the system does not tell. */
 uint64_t ioloop__kernel_drops(int fd);

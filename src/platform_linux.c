@@ -5,12 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <linux/errqueue.h> /* after struct timespec */
 
 #include "platform_posix.h"
 
@@ -130,6 +135,49 @@ const char *ioloop__receive_name(int count) {
 
 const char *ioloop__send_name(int count) {
   return count == 1 ? "sendto" : "sendmmsg";
+}
+
+/* Other families take MSG_ERRQUEUE for a plain receive, and would lose data. */
+static bool has_error_queue(int fd) {
+  int family = 0;
+  socklen_t size = sizeof family;
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 &&
+         (family == AF_INET || family == AF_INET6);
+}
+
+/* An entry's errno. 0: it is no error, but news of what was sent: a timestamp, or that memory is
+ * free again (MSG_ZEROCOPY). */
+static int error_of(struct msghdr *header) {
+  for (struct cmsghdr *it = CMSG_FIRSTHDR(header); it; it = CMSG_NXTHDR(header, it)) {
+    struct sock_extended_err error;
+    bool is_error = (it->cmsg_level == IPPROTO_IP && it->cmsg_type == IP_RECVERR) ||
+                    (it->cmsg_level == IPPROTO_IPV6 && it->cmsg_type == IPV6_RECVERR);
+    if (!is_error)
+      continue;
+    memcpy(&error, CMSG_DATA(it), sizeof error);
+    bool is_news =
+        error.ee_origin == SO_EE_ORIGIN_TIMESTAMPING || error.ee_origin == SO_EE_ORIGIN_ZEROCOPY;
+    return is_news ? 0 : (int)error.ee_errno;
+  }
+  return 0;
+}
+
+int ioloop__empty_error_queue(int fd, int *error) {
+  int errors = 0;
+  if (!has_error_queue(fd))
+    return 0;
+  for (int i = 0; i < MAX_MESSAGES; i++) {
+    alignas(struct cmsghdr) char control[512];
+    struct msghdr header = {.msg_control = control, .msg_controllen = sizeof control};
+    if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+      break;
+    int found = error_of(&header);
+    if (found) {
+      *error = -found;
+      errors++;
+    }
+  }
+  return errors;
 }
 
 /* SO_MEMINFO (Linux 4.12) is the same counter as SO_RXQ_OVFL's, but can be asked for at any time:

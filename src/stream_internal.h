@@ -93,7 +93,8 @@ struct iostream {
   /* iostream_completion.c */
   int16_t input_error;       /* of receiving, behind what was received */
   uint8_t operations;        /* what is under way */
-  bool not_socket;           /* transport.c: pipe or pty, read and write instead of recv and send */
+  bool not_socket : 1;       /* transport.c: pipe or pty, read and write instead of recv and send */
+  uint8_t vain : 5;          /* wake-ups that found nothing; wraps */
   struct ioloop__fifo *next; /* written while the queue is being sent; NULL or not empty */
 };
 
@@ -177,6 +178,12 @@ ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
 ptrdiff_t iostream__peek(struct iostream *stream, char *byte);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
 void iostream__send_fin(struct iostream *stream);
+/* A wake-up found nothing to receive, or no room to send. Where a model does not say that the
+ * socket has failed, every 32nd of them looks into its error queue. */
+void iostream__woken_in_vain(struct iostream *stream);
+/* Readiness was reported with an error: it may be the socket's error queue, which no receive or
+ * send empties. What it holds is no end of a connection (that is a call's result): thrown away. */
+void iostream__empty_error_queue(struct iostream *stream);
 /* Has the connection been made? 0, -EINPROGRESS, or why not. */
 int iostream__connect_result(int fd);
 

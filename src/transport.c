@@ -101,6 +101,17 @@ ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size)
   return ioloop__send(stream->fd, data, size);
 }
 
+void iostream__empty_error_queue(struct iostream *stream) {
+  int error;
+  if (!stream->not_socket)
+    (void)ioloop__empty_error_queue(stream->fd, &error);
+}
+
+void iostream__woken_in_vain(struct iostream *stream) {
+  if (++stream->vain == 0)
+    iostream__empty_error_queue(stream);
+}
+
 void iostream__send_fin(struct iostream *stream) {
   /* ENOTCONN: the peer was faster; the next read tells. */
   shutdown(stream->fd, SHUT_WR);

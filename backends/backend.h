@@ -2,21 +2,21 @@
 /*
  * backend.h - the contract between the loop and an I/O model.
  *
- * A backend only translates. The core hands it changes of interest one at a time, asks it to
- * wait, and gets an array of what is ready; it is the core alone that calls user code. So a
- * handler can do anything without upsetting a backend's iteration, every model shares one
- * dispatch path (the fairness condition of a comparison), and a backend stays a lecture page.
+ * A backend only translates. The core hands it changes of interest one at a time, asks it to wait,
+ * and gets an array of what is ready; only the core calls user code. So a handler can do anything
+ * without upsetting a backend's iteration, every model shares one dispatch path (the fairness
+ * condition of a comparison), and a backend stays a lecture page.
  *
- * A backend knows this file and the system, nothing above it. It never prints, never calls
- * user code, keeps all it knows in the memory the core gives it, and reports failures as
- * -errno. All calls come from the thread that made the loop.
+ * A backend knows this file and the system, nothing above it. It never prints, never calls user
+ * code, keeps all it knows in the memory the core gives it, and reports failures as -errno. All
+ * calls come from the thread that made the loop.
  *
  * To add one: one file here, one line in src/registry.c, one in meson.build.
  *
- * Tokens. `token` is generation << 32 | fd. The generation changes whenever the number is
- * armed for a new owner, so that the core recognises a report meant for an earlier one. Where
- * the kernel carries 64 bits with an event, put the token there (IOLOOP_F_TAGGED); elsewhere
- * rebuild it from the fd with ioloop__token().
+ * Tokens. `token` is generation << 32 | fd. The generation changes whenever the number is added for
+ * a new owner, so that the core recognises a report meant for an earlier one. Where the kernel
+ * carries 64 bits with an event, put the token there; elsewhere rebuild it from the fd with
+ * ioloop__token().
  *
  * Masks are of IOLOOP_READ and IOLOOP_WRITE. A report uses them too, and IOLOOP_ERROR for a
  * descriptor that failed or hung up, which the core turns into every event that was asked for.
@@ -52,37 +52,29 @@ struct ioloop_backend {
   size_t state_size;   /* the core allocates both, zeroed: per loop ... */
   size_t slot_size;    /* ... and per descriptor; a slot may move between calls */
 
-  /* Can it run here? 0, or -errno with the reason in words: which call was refused, and by
-   * what. `variant` is what follows the colon of "libevent:poll", or NULL. May be NULL: always
-   * and without variants. */
-  int (*probe)(const char *variant, char *reason, size_t reason_size);
+  /* ---- the five that every backend has ------------------------------------------------- */
 
-  /* 0 or -errno. On failure nothing is left behind and fini is not called. Before fini an untagged
-   * backend is told to remove everything. */
+  /* 0 or -errno; on failure nothing is left behind and fini is not called. Before fini the core
+   * removes every descriptor. `variant` is what follows the colon of "libevent:poll", or NULL. */
   int (*init)(struct ioloop *loop, void *state, const char *variant);
   void (*fini)(struct ioloop *loop, void *state);
 
   /*
-   * One verb for every change of interest: `old` is what the backend watches, `now` what it
-   * shall watch. old == 0 adds, now == 0 removes, old == now asks to look again (signal-driven
-   * backends only: the program did something the kernel does not announce).
+   * One verb for every change of interest: `old` is what the backend watches, `now` what it must
+   * watch. old == now asks to look again (signal-driven backends only: the program did something
+   * the kernel does not announce).
    *
-   * add      fails at once where the descriptor cannot be watched: -EBADF, -EPERM, -ENOMEM ...
-   * change   -ENOENT: the kernel's entry is gone, the number is another file's now; the core
-   *          adds it anew. -EBADF: closed; the core drops the registration.
-   * remove   cannot fail, but where TAGGED returns -ENOENT or -EBADF if the kernel no longer
-   *          knows the entry under this number. Untagged backends are called before
-   *          ioloop_remove_handler returns, so the descriptor is still open unless the program
-   *          broke the rule; it may be closed and its number reused right after.
-   *
-   * TAGGED backends are not told of a removal at all until a report for it shows up (most
-   * descriptors are closed next, which removes them for nothing). If the number is added again
-   * before that, modify gets old != 0 and a new token although it may be a new file: the backend
-   * then returns 1 if the kernel still holds this very file, mask and *old* token (so the core
-   * keeps the old generation), or 0 once the kernel has the new token. `readd` says so.
+   * add     old == 0. Fails at once where the descriptor cannot be watched: -EBADF, -EPERM,
+   *         -ENOSPC, -ENOMEM ...
+   * change  -ENOENT: the kernel's entry is gone, the number is another file's now; the core adds it
+   *         again. -ENOMEM, -ENOSPC: the core tries again later. Any other: it gives the
+   *         registration up.
+   * remove  now == 0. Comes before ioloop_remove_handler returns: the descriptor is still open,
+   *         unless the program broke the rule, and may be closed and its number reused right after.
+   *         Cannot fail: the result is ignored.
    */
   int (*modify)(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                bool readd, void *slot);
+                void *slot);
 
   /*
    * Wait up to timeout_ns (0: do not block; IOLOOP_FOREVER), rounded UP to what the call can do,
@@ -92,23 +84,29 @@ struct ioloop_backend {
    */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
 
-  /* The same, and tells of each system call by ioloop__note_call: for a loop that is observed. NULL
+  /* In a forked child, instead of fini: release our copies (close descriptors, free memory) and
+   * touch nothing that is shared with the parent. */
+  void (*after_fork)(struct ioloop *loop, void *state);
+
+  /* ---- the rest may be NULL ------------------------------------------------------------- */
+
+  /* Can it run here? 0, or -errno with the reason in words: which call was refused, and by what.
+   * -EINVAL: there is no such variant. Without a probe: always, and without variants. */
+  int (*probe)(const char *variant, char *reason, size_t reason_size);
+
+  /* wait, with each system call reported by ioloop__note_call: for a loop that is observed. NULL
    * where a wait makes none. */
   int (*wait_observed)(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready);
 
-  /* TAGGED only. A descriptor was closed while a dup or a child keeps its file alive: the kernel
-   * reports it for ever and it can no longer be named. Replace the kernel object by an empty one;
-   * the core adds every registration again. 0, or -errno with the old one intact. */
-  int (*rebuild)(struct ioloop *loop, void *state);
+  /* For kernels that keep a set: `token` was reported, and is not watched. In the iteration in
+   * which it was removed that is normal; later the kernel has an entry that no number can remove.
+   */
+  void (*stale)(struct ioloop *loop, void *state, uint64_t token);
 
-  /* In a forked child, instead of fini: let go of our copies (close descriptors, free memory)
-   * and touch nothing that is shared with the parent. */
-  void (*after_fork)(struct ioloop *loop, void *state);
-
-  /* IOLOOP_F_COMPLETION only, else NULL: the model's other face, which the streams use. News of
-   * operations are one entry of a wait's report, with the token of the descriptor that
-   * completion->fd names; the core then calls completion->dispatch. */
+  /* IOLOOP_F_COMPLETION: the model's other face, which the streams use. News of operations are one
+   * entry of a wait's report, with the token of the descriptor that completion->fd names; the core
+   * then calls completion->dispatch. */
   const struct ioloop_completion *completion;
 };
 
@@ -124,23 +122,26 @@ void *ioloop__slot(const struct ioloop *loop, int fd);
  * it, and calls modify(now = 0) from inside. Allowed in wait only. */
 void ioloop__fd_gone(struct ioloop *loop, int fd);
 
-/* A signal was taken. fd and band as in siginfo, or -1 and 0 where the kernel does not tell; the
- * last of the parameters as the observer's. */
+/* The kernel's set was replaced by an empty one: calls modify(old = 0) for each descriptor that is
+ * watched, with the token it has. Those that are refused are given up or tried again, as changes
+ * are. Allowed in wait and stale. */
+void ioloop__add_again(struct ioloop *loop);
+
+/* 0 if a descriptor can be waited for; -EBADF; -EPERM for the kinds that are always ready
+ * (regular files, directories, devices without poll), so that every model says the same. */
+int ioloop__check_fd(int fd);
+
+/* A signal was taken. fd and band as in siginfo, or -1 and 0 where the kernel does not name them;
+ * the last of the parameters as the observer's. */
 void ioloop__note_signal(struct ioloop *loop, int signo, int fd, int band, unsigned queued);
 
-/* Count it, and tell an observer: something had no room; so many descriptors were found by the
- * safety scan. */
+/* Count and report: the queue of signals or completions was full; `count` descriptors that only
+ * the safety scan found. */
 void ioloop__note_overflow(struct ioloop *loop);
 void ioloop__note_rescue(struct ioloop *loop, uint64_t count);
 
 /* The other counters. */
 struct ioloop_metrics *ioloop__metrics(struct ioloop *loop);
-
-/* ---- what every backend of untagged descriptors needs --------------------------------- */
-
-/* 0 if a descriptor can be waited for; -EBADF; -EPERM for the kinds that are always ready
- * (regular files, directories, devices without poll), so that every model says the same. */
-int ioloop__check_fd(int fd);
 
 extern const struct ioloop_backend ioloop__select, ioloop__poll, ioloop__epoll, ioloop__sigio,
     ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking, ioloop__kqueue,

@@ -12,14 +12,11 @@
  *   - The set's key is not the descriptor but (open file, number). Closing the number removes the
  *     entry only if it was the file's last reference. With a dup, or a child that inherited it, the
  *     entry lives on as a ghost: it is reported, but EPOLL_CTL_DEL wants the number, which is
- *     closed (EBADF) or another file's (ENOENT). The core knows a ghost by its token's generation
- *     and asks for a new set (rebuild). A handler that closes its descriptor and stays registered
- *     leaves a ghost with the right generation: the core looks at one report in 256 wake-ups.
- *   - The converse is useful: a number that is closed is usually gone from the set for nothing. So
- *     the core does not report removals (backend.h), and when the number is added again, one
- *     EPOLL_CTL_ADD tells: it works on a new file, and says EEXIST if it is the old one still. (No
- *     call at all would be possible only if we knew that the number was not closed in between.
- *     kcmp(2) with KCMP_EPOLL_TFD answers that exactly, but costs four times the failing add.)
+ *     closed (EBADF) or another file's (ENOENT). A program that removes its handler before it
+ *     closes never leaves one. If it closes first, the slot keeps the generation that could not be
+ *     removed; only if that is reported again a ghost is there, and all else moves to a new set.
+ *   - A program that closes a descriptor and stays registered leaves a ghost with the current
+ *     generation: one report in 256 wake-ups is checked for being open.
  *   - EPOLLERR and EPOLLHUP are reported whether asked for or not: a member without interest is
  *     taken out of the set, or a dead peer would spin the loop.
  *   - Regular files and directories are refused (EPERM), as they are always ready.
@@ -27,6 +24,7 @@
  *     the last fraction of a millisecond would be spent in calls that return at once.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -45,11 +43,13 @@ _Static_assert(sizeof(struct ioloop_ready) == sizeof(struct epoll_event) &&
 
 struct state {
   int set;
-  bool milliseconds; /* the kernel has no epoll_pwait2 */
+  bool milliseconds;   /* the kernel has no epoll_pwait2 */
+  uint8_t until_check; /* wake-ups, counted round and round, until a report is checked */
+  uint64_t lost_at;    /* the iteration in which an entry was last found gone from its number */
 };
 
 struct slot {
-  bool maybe_ghost; /* an earlier file of this number may have left its entry behind */
+  uint32_t lost; /* the newest generation of this number that was, 0: none */
 };
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
@@ -70,28 +70,31 @@ static int control(struct state *s, int operation, uint64_t token, unsigned mask
   return epoll_ctl(s->set, operation, (int)(uint32_t)token, &event) < 0 ? -errno : 0;
 }
 
-static int add(struct state *s, uint64_t token, unsigned old, unsigned now, bool readd,
-               struct slot *slot) {
-  int r = control(s, EPOLL_CTL_ADD, token, now);
-  if (r == 0 && readd)
-    slot->maybe_ghost = true;
-  if (r != -EEXIST)
-    return r;
-  /* The same file under the same number, whose entry nobody else can have made or changed. */
-  if (readd && !slot->maybe_ghost && old == now)
-    return 1;
-  return control(s, EPOLL_CTL_MOD, token, now);
+static uint32_t generation_of(uint64_t token) {
+  return (uint32_t)(token >> 32);
+}
+
+static int add(struct state *s, uint64_t token, unsigned mask) {
+  int r = control(s, EPOLL_CTL_ADD, token, mask);
+  /* EEXIST: a ghost's file has come back to its number. */
+  return r == -EEXIST ? control(s, EPOLL_CTL_MOD, token, mask) : r;
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)loop;
-  if (!now)
-    return control(state, EPOLL_CTL_DEL, token, 0);
-  if (old && !readd)
-    return control(state, EPOLL_CTL_MOD, token, now);
-  return add(state, token, old, now, readd, slot);
+                  void *slot_memory) {
+  struct state *s = state;
+  struct slot *slot = slot_memory;
+  if (!old)
+    return add(s, token, now);
+  int r = control(s, now ? EPOLL_CTL_MOD : EPOLL_CTL_DEL, token, now);
+  if (r == -ENOENT || r == -EBADF) {
+    slot->lost = generation_of(token);
+    s->lost_at = ioloop__metrics(loop)->iterations;
+  }
+  return r;
 }
+
+/* ---- waiting ---------------------------------------------------------------------------- */
 
 /* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t. */
 static int wait_ns(struct state *s, uint64_t timeout_ns, struct epoll_event *events) {
@@ -128,13 +131,26 @@ static inline int wait_once(struct state *s, uint64_t timeout_ns, struct ioloop_
              : epoll_wait(s->set, events, IOLOOP__MAX_READY, timeout_ns == 0 ? 0 : -1);
 }
 
+/* A different one each time. */
+__attribute__((noinline)) static void check_open(struct ioloop *loop,
+                                                 const struct ioloop_ready *ready, int count) {
+  uint64_t turn = ioloop__metrics(loop)->wakeups / 256;
+  int fd = (int)(uint32_t)ready[turn % (unsigned)count].token;
+  if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+    ioloop__fd_gone(loop, fd);
+}
+
+static inline int result_of(struct ioloop *loop, struct state *s, const struct ioloop_ready *ready,
+                            int n) {
+  if (n > 0 && --s->until_check == 0)
+    check_open(loop, ready, n);
+  return n == -EINTR ? 0 : n;
+}
+
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready) {
-  (void)loop;
   int n = wait_once(state, timeout_ns, ready);
-  if (n >= 0)
-    return n;
-  return errno == EINTR ? 0 : -errno;
+  return result_of(loop, state, ready, n < 0 ? -errno : n);
 }
 
 static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
@@ -146,25 +162,43 @@ static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
     n = -errno;
   bool timed = is_timed(timeout_ns) && !s->milliseconds;
   ioloop__note_call(loop, timed ? "epoll_pwait2" : "epoll_wait", s->set, n, begun);
-  return n == -EINTR ? 0 : n;
+  return result_of(loop, s, ready, n);
 }
 
-static int rebuild(struct ioloop *loop, void *state) {
-  (void)loop;
-  struct state *s = state;
+/* ---- ghosts ------------------------------------------------------------------------------ */
+
+/* Without a descriptor for the new set the ghost stays, and is reported by every wait: not more
+ * often than this, until there is one. */
+static void pause_shortly(void) {
+  const struct timespec pause = {.tv_nsec = 10000000};
+  nanosleep(&pause, NULL);
+}
+
+static void rebuild(struct ioloop *loop, struct state *s) {
   int set = epoll_create1(EPOLL_CLOEXEC);
-  if (set < 0)
-    return -errno;
+  if (set < 0) {
+    pause_shortly();
+    return;
+  }
   close(s->set);
   s->set = set;
-  return 0;
+  ioloop__add_again(loop);
+}
+
+/* Reports of the iteration in which an entry was lost were taken before. */
+static void stale(struct ioloop *loop, void *state, uint64_t token) {
+  struct state *s = state;
+  const struct slot *slot = ioloop__slot(loop, (int)(uint32_t)token);
+  bool lost = slot->lost && (int32_t)(slot->lost - generation_of(token)) >= 0;
+  if (lost && s->lost_at != ioloop__metrics(loop)->iterations)
+    rebuild(loop, s);
 }
 
 const struct ioloop_backend ioloop__epoll = {
     .name = "epoll",
     .model = "multiplexing",
     .summary = "epoll_wait: the kernel keeps the set and a list of what is ready",
-    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_TAGGED,
+    .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),
     .init = init,
@@ -172,6 +206,6 @@ const struct ioloop_backend ioloop__epoll = {
     .modify = modify,
     .wait = wait_events,
     .wait_observed = wait_observed,
-    .rebuild = rebuild,
     .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
+    .stale = stale,
 };

@@ -37,10 +37,8 @@
  *     read for a while would wake us with every packet.
  *   - The set's key is (open file, number), as in epoll.c: an entry whose number was closed while a
  *     dup lives on is a ghost. But here it cannot spin the loop, as its edges are only hints, nor
- * be mistaken, as poll asks by number. So the kernel's entries are removed at once, by number
- *     (untagged, EPOLL_CTL_DEL before the number can change hands), and the token in the event is
- *     only there to notice a ghost: then the set is built anew, or we would be woken for each of
- *     its packets for ever.
+ * be mistaken, as poll asks by number. The token in the event is only there to notice one: then the
+ *     set is built again, or we would be woken for each of its packets for ever.
  *   - Nor does poll care who has closed what without removing it: he is cold and silent. The
  * program that uses the number again gets EEXIST, or ENOENT from EPOLL_CTL_MOD.
  */
@@ -110,8 +108,8 @@ static int change(struct state *s, uint64_t token, unsigned mask, struct ioloop_
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)loop, (void)readd;
+                  void *slot) {
+  (void)loop;
   struct ioloop__place *place = slot;
   if (!old)
     return add(state, token, now, place);

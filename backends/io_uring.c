@@ -187,8 +187,8 @@ static bool take_back(struct ioloop__ring *ring, int fd, struct slot *slot) {
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot_memory) {
-  (void)loop, (void)readd;
+                  void *slot_memory) {
+  (void)loop;
   struct ioloop__ring *ring = state;
   struct slot *slot = slot_memory;
   int fd = (int)(uint32_t)token;

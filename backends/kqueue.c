@@ -16,7 +16,7 @@
  *   - A knote belongs to the descriptor and not, as in epoll, to the open file: close() removes it
  *     whatever dups there are, and there are no ghosts. So nothing need be told who is closed; but
  *     he may stay open, and libkqueue, which emulates all this with epoll, hears nothing of closes.
- *     Removals are therefore made at once (untagged), together with what was collected before.
+ *     Removals are therefore made at once, together with what was collected before.
  *   - Only filters that change are named. Adding one that exists is fine on the BSDs, and an error
  *     under libkqueue.
  *
@@ -188,8 +188,7 @@ static int add(struct ioloop *loop, struct state *s, int fd, unsigned mask) {
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)readd;
+                  void *slot) {
   int fd = (int)(uint32_t)token;
   struct slot *own = slot;
   own->mask = (uint8_t)now;

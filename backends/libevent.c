@@ -281,8 +281,8 @@ static int change(struct state *s, int fd, unsigned mask, struct slot *slot) {
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)loop, (void)readd;
+                  void *slot) {
+  (void)loop;
   struct state *s = state;
   int fd = (int)(uint32_t)token;
   if (!old)

@@ -80,8 +80,8 @@ static void fini(struct ioloop *loop, void *state) {
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)loop, (void)readd;
+                  void *slot) {
+  (void)loop;
   struct state *s = state;
   int fd = (int)(uint32_t)token;
   if (!now) {

@@ -148,8 +148,8 @@ static void lower_top(struct state *s) {
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)loop, (void)readd, (void)slot;
+                  void *slot) {
+  (void)loop, (void)slot;
   struct state *s = state;
   int fd = (int)(uint32_t)token;
   if (!old) {

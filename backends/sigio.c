@@ -139,8 +139,8 @@ static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
-  (void)loop, (void)readd;
+                  void *slot) {
+  (void)loop;
   struct state *s = state;
   struct ioloop__watch *watch = slot;
   int fd = (int)(uint32_t)token;

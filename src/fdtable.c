@@ -7,15 +7,12 @@
  * that cannot be watched fails in the caller's hands. Changing a mask only puts the number on a
  * list that is flushed before the next wait, so that changes which cancel out cost nothing.
  *
- * Removing is where models differ. Where the kernel knows descriptors by number (untagged), the
- * backend is told at once, before the number can change hands. Where it carries our token with
- * each event (epoll), it is not told at all: the owner will nearly always close the descriptor
- * next, which removes it for nothing. The entry is then a zombie, with three ways to end:
- *   - the number is added again: the backend finds out whether it is still the same file;
- *   - a report for it arrives: it is removed then;
- *   - that fails, because a dup or a child keeps the file open behind a closed number: a ghost,
- *     which would be reported for ever. The set is rebuilt without it.
- * Tokens carry a generation so that none of this ever reaches a later owner of the number.
+ * Removing goes to the backend at once too, while the descriptor is still open: once it is closed,
+ * a kernel that keeps a set cannot find the entry by its number, and has lost it by itself only if
+ * no dup and no child keeps the file open. (Leaving the removal to close() would save a system call
+ * per connection, and cost a new set for each that another process holds.) A report of the batch
+ * under way may still name a descriptor that was removed: tokens carry a generation, so that it
+ * never reaches a later owner of the number.
  */
 #include "fdtable.h"
 
@@ -33,10 +30,6 @@ static uint64_t make_token(uint32_t generation, int fd) {
 
 static uint8_t with_error(unsigned events) {
   return (uint8_t)(events ? events | IOLOOP_ERROR : 0);
-}
-
-static bool tagged(const struct ioloop *loop) {
-  return loop->backend->features & IOLOOP_F_TAGGED;
 }
 
 static struct ioloop__fd *find(const struct ioloop *loop, int fd) {
@@ -78,28 +71,22 @@ static int grow(struct ioloop *loop, int fd) {
   return 0;
 }
 
-static int modify(struct ioloop *loop, int fd, uint32_t generation, unsigned now, bool readd) {
+static int modify(struct ioloop *loop, int fd, unsigned now) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
   loop->metrics.modifies++;
-  return loop->backend->modify(loop, loop->state, make_token(generation, fd), entry->armed, now,
-                               readd, ioloop__slot(loop, fd));
+  int r = loop->backend->modify(loop, loop->state, ioloop__token(loop, fd), entry->armed, now,
+                                ioloop__slot(loop, fd));
+  if (r == 0)
+    entry->armed = (uint8_t)now;
+  return r;
 }
 
-/* Have the backend watch a descriptor that it does not watch for this owner yet. */
+/* Make the backend watch a descriptor for an owner for which it does not watch it yet. */
 static int arm(struct ioloop *loop, int fd, unsigned events) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
-  bool readd = entry->flags & IOLOOP__ZOMBIE;
   /* First, for backends that rebuild tokens: what they report is what is current. */
-  uint32_t before = entry->generation++;
-  int r = modify(loop, fd, entry->generation, events, readd);
-  if (r != 0)
-    entry->generation = before;
-  if (r < 0)
-    return r;
-  entry->armed = (uint8_t)events;
-  entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
-  loop->armed_at = loop->metrics.iterations;
-  return 0;
+  entry->generation++;
+  return modify(loop, fd, events);
 }
 
 static void mark_dirty(struct ioloop *loop, int fd) {
@@ -155,7 +142,7 @@ int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_
   if (!entry)
     return -ENOENT;
 
-  bool unarmed = !entry->armed || entry->flags & IOLOOP__ZOMBIE;
+  bool unarmed = !entry->armed;
   if (unarmed && events) {
     int r = arm(loop, fd, events);
     if (r)
@@ -177,16 +164,12 @@ int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events) {
   return ioloop_replace_handler(loop, fd, events, entry->handler, entry->arg);
 }
 
-/* Have the backend let go of a descriptor. Where the kernel carries tokens it may no longer know
- * the entry under this number although it has it: a ghost. */
+/* Make the backend let go of a descriptor. */
 static void disarm(struct ioloop *loop, int fd) {
-  struct ioloop__fd *entry = &loop->table.fds[fd];
-  if (!entry->armed)
+  if (!loop->table.fds[fd].armed)
     return;
-  if (modify(loop, fd, entry->generation, 0, false) < 0 && tagged(loop))
-    ioloop__set(loop, IOLOOP__GHOST, true);
-  entry->armed = 0;
-  entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
+  modify(loop, fd, 0);
+  loop->table.fds[fd].armed = 0;
 }
 
 static void forget(struct ioloop *loop, struct ioloop__fd *entry) {
@@ -202,10 +185,7 @@ int ioloop_remove_handler(struct ioloop *loop, int fd) {
   if (!entry)
     return -ENOENT;
   forget(loop, entry);
-  if (entry->armed && tagged(loop))
-    entry->flags |= IOLOOP__ZOMBIE;
-  else
-    disarm(loop, fd);
+  disarm(loop, fd);
   return 0;
 }
 
@@ -218,23 +198,21 @@ void ioloop__fd_gone(struct ioloop *loop, int fd) {
   disarm(loop, fd);
 }
 
-static void flush_one(struct ioloop *loop, int fd) {
+/* Make the backend watch what is wanted. */
+static void apply(struct ioloop *loop, int fd) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
-  entry->flags &= (uint8_t)~IOLOOP__DIRTY;
   unsigned now = entry->wanted & valid_events;
   bool look_again = now && loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN;
-  if (!entry->handler || entry->flags & IOLOOP__ZOMBIE || (now == entry->armed && !look_again))
+  if (!entry->handler || (now == entry->armed && !look_again))
     return;
   if (!now) {
     disarm(loop, fd);
     return;
   }
-  int r = modify(loop, fd, entry->generation, now, false);
+  int r = modify(loop, fd, now);
   if (r == -ENOENT) { /* closed without remove, and the number is another file's by now */
     entry->armed = 0;
     r = arm(loop, fd, now);
-  } else if (r == 0) {
-    entry->armed = (uint8_t)now;
   }
   if (r == -EBADF)
     ioloop__fd_gone(loop, fd);
@@ -248,56 +226,37 @@ void ioloop__fdtable_flush(struct ioloop *loop) {
   loop->table.dirty = 0; /* what fails is put on a new list */
   while (count-- > 0) {
     int next = loop->table.fds[fd].next_dirty;
-    flush_one(loop, fd);
+    loop->table.fds[fd].flags &= (uint8_t)~IOLOOP__DIRTY;
+    apply(loop, fd);
     fd = next;
   }
 }
 
-void ioloop__fdtable_unwanted(struct ioloop *loop, int fd, uint32_t generation) {
-  struct ioloop__fd *entry = &loop->table.fds[fd];
-  if (entry->generation != generation) {
+void ioloop__fdtable_unwanted(struct ioloop *loop, uint64_t token) {
+  int fd = (int)(uint32_t)token;
+  const struct ioloop__fd *entry = &loop->table.fds[fd];
+  bool current = token == ioloop__token(loop, fd);
+  if (current && entry->handler)
+    loop->metrics.spurious++;
+  else
     loop->metrics.stale++;
-    /* Within the batch in which a number changed hands that is normal; later it is a ghost. */
-    if (tagged(loop) && loop->armed_at != loop->metrics.iterations)
-      ioloop__set(loop, IOLOOP__GHOST, true);
-    return;
-  }
-  if (entry->flags & IOLOOP__ZOMBIE) {
-    loop->metrics.stale++;
-    disarm(loop, fd);
-    return;
-  }
-  loop->metrics.spurious++;
-  if (tagged(loop) && !entry->armed)
-    ioloop__set(loop, IOLOOP__GHOST, true);
+  if (loop->backend->stale && !(current && entry->armed))
+    loop->backend->stale(loop, loop->state, token);
 }
 
-void ioloop__fdtable_rebuild(struct ioloop *loop) {
-  struct ioloop__fdtable *table = &loop->table;
-  if (loop->backend->rebuild(loop, loop->state) < 0)
-    return; /* no descriptor to be had: the ghost shows up again, and so do we */
-  ioloop__set(loop, IOLOOP__GHOST, false);
+void ioloop__add_again(struct ioloop *loop) {
   loop->metrics.rebuilds++;
-  if (table->slots)
-    memset(table->slots, 0, (size_t)table->size * loop->backend->slot_size);
-
-  for (int fd = 0; fd < table->size; fd++) {
-    struct ioloop__fd *entry = &table->fds[fd];
-    unsigned wanted = entry->wanted & valid_events;
-    entry->armed = 0;
-    entry->flags &= (uint8_t)~IOLOOP__ZOMBIE;
-    if (!wanted)
+  for (int fd = 0; fd < loop->table.size; fd++) {
+    struct ioloop__fd *entry = &loop->table.fds[fd];
+    if (!entry->armed)
       continue;
-    int r = arm(loop, fd, wanted);
-    if (r == -ENOMEM || r == -ENOSPC)
-      ioloop__set(loop, IOLOOP__GHOST, true); /* once more from the start, when there is memory */
-    else if (r < 0)
-      ioloop__fd_gone(loop, fd);
+    entry->armed = 0;
+    apply(loop, fd);
   }
 }
 
 void ioloop__fdtable_disarm(struct ioloop *loop) {
-  for (int fd = 0; fd < loop->table.size && !tagged(loop); fd++)
+  for (int fd = 0; fd < loop->table.size; fd++)
     disarm(loop, fd);
 }
 

@@ -6,8 +6,7 @@
 #include "ioloop.h"
 
 enum {
-  IOLOOP__DIRTY = 1 << 0,  /* on the list of changes to flush before the wait */
-  IOLOOP__ZOMBIE = 1 << 1, /* removed, but a tagged backend was not told: see backend.h */
+  IOLOOP__DIRTY = 1 << 0, /* on the list of changes to flush before the wait */
 };
 
 /* One registration; 32 bytes, so that finding one is a shift. */
@@ -36,14 +35,10 @@ int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler *han
 /* Take changed masks to the backend. */
 void ioloop__fdtable_flush(struct ioloop *loop);
 
-/* A report that no one asked for. `generation` is that of its token. Returns with nothing done
- * but counting, or with the kernel's left-over entry removed, or with a rebuild noted. */
-void ioloop__fdtable_unwanted(struct ioloop *loop, int fd, uint32_t generation);
+/* A report for which there is no handler: counted, and passed to a backend that wants to know. */
+void ioloop__fdtable_unwanted(struct ioloop *loop, uint64_t token);
 
-/* Empty the kernel's set and fill it again. */
-void ioloop__fdtable_rebuild(struct ioloop *loop);
-
-/* Have an untagged backend let go of every descriptor, before its fini. */
+/* Make the backend let go of every descriptor, before its fini. */
 void ioloop__fdtable_disarm(struct ioloop *loop);
 
 void ioloop__fdtable_free(struct ioloop *loop);

@@ -24,7 +24,6 @@ enum {
 enum {
   IOLOOP__STOP = 1 << 0,
   IOLOOP__WATCHED = 1 << 1, /* observer or timing: take the instrumented path */
-  IOLOOP__GHOST = 1 << 2,   /* a report named a registration that is gone for good: rebuild */
 };
 
 struct ioloop__signals {
@@ -49,11 +48,8 @@ struct ioloop {
   struct ioloop_metrics metrics;
 
   atomic_uint attention; /* what keeps the loop from simply waiting again; set by anyone */
-  uint8_t until_check;   /* wake-ups, counted round and round, until a report is looked at */
   bool running;
   bool timing;
-  uint64_t armed_at;  /* the iteration in which something was last added: stale reports are to be
-                       * expected in it */
   unsigned uncounted; /* calls of our own among those of this iteration */
   bool found_work;    /* the last wait did; kept while spinning is on */
   uint64_t spin_ns;   /* 0: off */

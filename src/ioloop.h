@@ -160,8 +160,8 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
  */
 int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events);
 
-/* Change events, handler and argument without giving the descriptor up: unlike remove and
- * add it need not ask the kernel whether the number is still the same file. As update. */
+/* Change events, handler and argument without giving the descriptor up: cheaper than remove and
+ * add, which are a system call each under some models. As update. */
 int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
                            void *arg);
 
@@ -231,7 +231,6 @@ enum {
   IOLOOP_F_NS_TIMEOUT = 1 << 1,    /* waits to the nanosecond; else rounded up to 1 us or 1 ms */
   IOLOOP_F_SIGNAL_DRIVEN = 1 << 2, /* the kernel announces readiness by a signal */
   IOLOOP_F_COMPLETION = 1 << 3,    /* streams are served by completion, not readiness */
-  IOLOOP_F_TAGGED = 1 << 4,        /* the kernel carries our token with each event */
 };
 
 struct ioloop_backend_info {

@@ -7,7 +7,6 @@
  * for them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,8 +78,6 @@ static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
     uint64_t next_ns = run_timeouts(loop);
     limit_ns = next_ns < limit_ns ? next_ns : limit_ns;
   }
-  if (ioloop__has(loop, IOLOOP__GHOST))
-    ioloop__fdtable_rebuild(loop);
   ioloop__fdtable_flush(loop);
   /* A change that could not be made yet (out of memory) must not be waited upon. */
   bool do_not_block = loop->callbacks.ready.count || loop->table.dirty ||
@@ -113,12 +110,11 @@ static inline const struct ioloop__fd *entry_of(const struct ioloop *loop, uint6
 static inline __attribute__((always_inline)) void
 dispatch_one(struct ioloop *loop, const struct ioloop_ready *ready, bool watched) {
   int fd = (int)(uint32_t)ready->token;
-  uint32_t generation = (uint32_t)(ready->token >> 32);
   const struct ioloop__fd *entry = entry_of(loop, ready->token);
   unsigned events = ready->events & entry->wanted;
-  if (entry->generation != generation || !events) {
+  if (entry->generation != (uint32_t)(ready->token >> 32) || !events) {
     loop->uncounted++;
-    ioloop__fdtable_unwanted(loop, fd, generation);
+    ioloop__fdtable_unwanted(loop, ready->token);
     return;
   }
   if (events & IOLOOP_ERROR)
@@ -141,16 +137,6 @@ static inline void dispatch(struct ioloop *loop, int count, bool watched) {
   dispatch_one(loop, ready, watched);
 }
 
-/* A handler may have closed its descriptor and stayed registered while a dup of it lives on: where
- * the kernel keeps the set it goes on reporting, and nothing else tells. One of those reported is
- * looked at, a different one each time. */
-__attribute__((noinline)) static void check_open(struct ioloop *loop, int count) {
-  uint64_t turn = loop->metrics.wakeups / 256;
-  int fd = (int)(uint32_t)loop->ready[turn % (unsigned)count].token;
-  if (loop->backend->features & IOLOOP_F_TAGGED && fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-    ioloop__fd_gone(loop, fd);
-}
-
 /* The phases from the wait on. Returns what the backend's wait returned. */
 static inline __attribute__((always_inline)) int
 wait_and_dispatch(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
@@ -158,8 +144,6 @@ wait_and_dispatch(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
   int n = wait_ready(loop, timeout_ns, watched);
   if (n > 0) {
     loop->metrics.wakeups++;
-    if (--loop->until_check == 0)
-      check_open(loop, n);
     loop->metrics.events += (unsigned)n;
     dispatch(loop, n, watched);
   }

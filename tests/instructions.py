@@ -42,7 +42,7 @@ def per_timer(workload, operation, function):
 def main():
     workload, = sys.argv[1:]
     gates = [
-        ("an event in a ring of 100 pipes, 1 active", 120, lambda: per_event(workload, 1)),
+        ("an event in a ring of 100 pipes, 1 active", 140, lambda: per_event(workload, 1)),
         ("an event in a ring of 100 pipes, 100 active", 80, lambda: per_event(workload, 100)),
         ("a timeout added to 100,000", 100, lambda: per_timer(workload, "add", "ioloop__timers_add")),
         ("a timeout re-armed among 100,000", 100,

@@ -33,7 +33,6 @@ static const struct {
     {IOLOOP_F_NS_TIMEOUT, "ns-timeouts"},
     {IOLOOP_F_SIGNAL_DRIVEN, "signal-driven"},
     {IOLOOP_F_COMPLETION, "completion"},
-    {IOLOOP_F_TAGGED, "tagged"},
 };
 
 static void add_words(char *to, size_t room, const char *word) {

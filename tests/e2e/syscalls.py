@@ -168,10 +168,12 @@ if alone:
         gate("tcp", 1, 200, 1700, alone)
 
 if BACKEND == "epoll":
-    # accept, epoll_ctl, epoll_wait, recv, send, epoll_wait, recv, close; one of eight accepts once more.
-    @case("system calls per connection that asks once: at most 8.20")
+    # accept, epoll_ctl, epoll_wait, recv, send, epoll_wait, recv, epoll_ctl, close; one of eight accepts
+    # once more. (The second epoll_ctl is what keeps entries of files that another process holds out of the
+    # set: see src/fdtable.c.)
+    @case("system calls per connection that asks once: at most 9.20")
     def _():
-        gate("churn", 1, 100, 1100, 8.2)
+        gate("churn", 1, 100, 1100, 9.2)
 
 if datagrams:
     @case("system calls per datagram, 50 busy clients: at most %.2f" % datagrams)

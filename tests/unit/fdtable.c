@@ -15,7 +15,6 @@ struct change {
   int fd;
   uint32_t generation;
   unsigned old, now;
-  bool readd;
 };
 
 struct slot {
@@ -23,10 +22,11 @@ struct slot {
 };
 
 static struct change changes[64];
-static int change_count, answer, rebuilds;
+static int change_count, answer;
+static uint64_t last_stale;
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  bool readd, void *slot) {
+                  void *slot) {
   (void)state;
   struct slot *own = slot;
   int fd = (int)(uint32_t)token;
@@ -35,19 +35,18 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   CHECK_IS(own->marks[1], ==, own->marks[0]);
   own->marks[0] = own->marks[1] = (uint64_t)fd + 1;
   CHECK_IS(change_count, <, 64);
-  changes[change_count++] = (struct change){
-      .fd = fd, .generation = (uint32_t)(token >> 32), .old = old, .now = now, .readd = readd};
+  changes[change_count++] =
+      (struct change){.fd = fd, .generation = (uint32_t)(token >> 32), .old = old, .now = now};
   return answer;
 }
 
-static int rebuild(struct ioloop *loop, void *state) {
+static void stale(struct ioloop *loop, void *state, uint64_t token) {
   (void)loop, (void)state;
-  rebuilds++;
-  return 0;
+  last_stale = token;
 }
 
 static struct ioloop_backend recorder = {
-    .name = "recorder", .slot_size = sizeof(struct slot), .modify = modify, .rebuild = rebuild};
+    .name = "recorder", .slot_size = sizeof(struct slot), .modify = modify, .stale = stale};
 
 static int fds[4]; /* descriptors to register: the ends of two pipes */
 
@@ -163,79 +162,73 @@ TEST(5, "what the backend refuses at add is not registered") {
   free_table(loop);
 }
 
-TEST(6, "a tagged backend is not told of a removal until a report for it shows up") {
-  struct ioloop *loop = new_table(IOLOOP_F_TAGGED);
+TEST(6, "a report for a removed descriptor is stale, and passed to the backend") {
+  struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
-  uint32_t generation = generation_of(loop, fds[0]);
-  change_count = 0;
+  uint64_t token = ioloop__token(loop, fds[0]);
   CHECK_OK(ioloop_remove_handler(loop, fds[0]));
-  ioloop__fdtable_flush(loop);
-  CHECK_IS(change_count, ==, 0);
-  ioloop__fdtable_unwanted(loop, fds[0], generation);
-  check_change(fds[0], R, 0);
+  ioloop__fdtable_unwanted(loop, token);
   CHECK_IS(loop->metrics.stale, ==, 1);
-  CHECK(!ioloop__has(loop, IOLOOP__GHOST));
+  CHECK(last_stale == token);
+  last_stale = 0;
+  change_count = 0;
   free_table(loop);
 }
 
-TEST(7, "a removed entry that the kernel cannot remove is a ghost: everything is built anew") {
-  struct ioloop *loop = new_table(IOLOOP_F_TAGGED);
+TEST(7, "into a new set goes what is watched, with the tokens that it had") {
+  struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   CHECK_OK(ioloop_add_handler(loop, fds[1], R | W, never, NULL));
   CHECK_OK(ioloop_add_handler(loop, fds[2], 0, never, NULL));
+  CHECK_OK(ioloop_remove_handler(loop, fds[0]));
   uint32_t generation = generation_of(loop, fds[1]);
-  CHECK_OK(ioloop_remove_handler(loop, fds[0]));
-  answer = -EBADF;
-  ioloop__fdtable_unwanted(loop, fds[0], generation_of(loop, fds[0]));
-  CHECK(ioloop__has(loop, IOLOOP__GHOST));
-  answer = change_count = 0;
-  ioloop__fdtable_rebuild(loop);
-  CHECK_IS(rebuilds, ==, 1);
-  check_change(fds[1], 0, R | W); /* who wants something is added again, as somebody new */
-  CHECK(generation_of(loop, fds[1]) != generation);
-  CHECK(!ioloop__has(loop, IOLOOP__GHOST));
-  free_table(loop);
-}
-
-TEST(8, "remove and add between two waits: the backend says whether it is the same file") {
-  struct ioloop *loop = new_table(IOLOOP_F_TAGGED);
-  CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
-  uint32_t generation = generation_of(loop, fds[0]);
   change_count = 0;
-  CHECK_OK(ioloop_remove_handler(loop, fds[0]));
-  answer = 1; /* the kernel still has file, mask and token */
-  CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
-  CHECK(changes[0].readd);
-  check_change(fds[0], R, R);
-  CHECK_IS(generation_of(loop, fds[0]), ==, generation);
-
-  CHECK_OK(ioloop_remove_handler(loop, fds[0]));
-  answer = 0; /* it has the new token */
-  CHECK_OK(ioloop_add_handler(loop, fds[0], W, never, NULL));
-  CHECK(changes[0].readd);
-  CHECK_IS(changes[0].generation, ==, generation_of(loop, fds[0]));
-  check_change(fds[0], R, W);
-  CHECK(generation_of(loop, fds[0]) != generation);
+  ioloop__add_again(loop);
+  CHECK_IS(changes[0].generation, ==, generation);
+  check_change(fds[1], 0, R | W);
+  CHECK_IS(loop->metrics.rebuilds, ==, 1);
   free_table(loop);
 }
 
-TEST(9, "a report for an earlier owner of the number is stale, and later a ghost") {
-  struct ioloop *loop = new_table(IOLOOP_F_TAGGED);
+TEST(8, "a new set takes a change that waits for the flush, and what is refused is tried again") {
+  struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
-  uint32_t old = generation_of(loop, fds[0]);
+  CHECK_OK(ioloop_add_handler(loop, fds[1], R, never, NULL));
+  CHECK_OK(ioloop_update_handler(loop, fds[0], W));
+  CHECK_OK(ioloop_update_handler(loop, fds[1], 0));
+  change_count = 0;
+  answer = -ENOMEM;
+  ioloop__add_again(loop);
+  check_change(fds[0], 0, W);
+  answer = 0;
+  ioloop__fdtable_flush(loop);
+  check_change(fds[0], 0, W);
+  ioloop__fdtable_flush(loop);
+  CHECK_IS(change_count, ==, 0);
+  CHECK_IS(loop->table.dirty, ==, 0);
+  free_table(loop);
+}
+
+TEST(9, "a report for an earlier owner of the number is stale; one for an unwanted event is not") {
+  struct ioloop *loop = new_table(0);
+  CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
+  uint64_t old = ioloop__token(loop, fds[0]);
   CHECK_OK(ioloop_remove_handler(loop, fds[0]));
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
-  ioloop__fdtable_unwanted(loop, fds[0], old); /* in the batch in which the number changed hands */
+  ioloop__fdtable_unwanted(loop, old);
   CHECK_IS(loop->metrics.stale, ==, 1);
-  CHECK(!ioloop__has(loop, IOLOOP__GHOST));
-  loop->metrics.iterations++; /* the next wait */
-  ioloop__fdtable_unwanted(loop, fds[0], old);
-  CHECK(ioloop__has(loop, IOLOOP__GHOST));
+  CHECK(last_stale == old);
+  last_stale = 0;
+  change_count = 0;
+  ioloop__fdtable_unwanted(loop, ioloop__token(loop, fds[0]));
+  CHECK_IS(loop->metrics.stale, ==, 1);
+  CHECK_IS(loop->metrics.spurious, ==, 1);
+  CHECK(last_stale == 0);
   free_table(loop);
 }
 
 TEST(10, "an entry that the kernel has lost is added anew by the flush") {
-  struct ioloop *loop = new_table(IOLOOP_F_TAGGED);
+  struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   CHECK_OK(ioloop_update_handler(loop, fds[0], W));
   change_count = 0;

@@ -90,10 +90,6 @@ int iostream_read_until(struct iostream *stream, const char *delimiter, size_t d
 /* Stop calling the read callback. What was buffered is kept for the next read. */
 void iostream_read_stop(struct iostream *stream);
 
-/* Has anything arrived (data, the end, an error) that no read callback was given? Asks the kernel;
- * for an orderly end. */
-bool iostream_has_input(struct iostream *stream);
-
 /*
  * Send `data`: at once what the socket takes, the rest is copied and sent when it can (all of it
  * with the loop's next wait where the backend completes: IOLOOP_F_COMPLETION). Bytes

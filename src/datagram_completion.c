@@ -14,6 +14,7 @@
  * send to is full, and a kernel that waits for writability would turn in circles.
  */
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,6 +43,7 @@ struct send {
   struct msghdr message;
   struct iovec vector;
   struct sockaddr_storage peer;
+  alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   char data[];
 };
 
@@ -106,11 +108,15 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     return;
   datagram__enter(it);
   if (datagram) {
+    union ioloop__local local;
+    if (it->flags & DATAGRAM_ANY)
+      ioloop__read_local(datagram->control, datagram->control_size, &local);
     struct ioloop__message message = {
         .data = (char *)(uintptr_t)datagram->data,
         .size = datagram->size,
         .peer = (struct sockaddr_storage *)(uintptr_t)datagram->peer,
         .peer_size = datagram->peer_size,
+        .local = it->flags & DATAGRAM_ANY ? &local : NULL,
         .truncated = datagram->truncated,
     };
     receive_one(it, &message);
@@ -233,6 +239,8 @@ static void fill(struct send *send, const struct ioloop__message *message) {
   send->message = (struct msghdr){.msg_iov = &send->vector, .msg_iovlen = 1};
   if (message->size)
     memcpy(send->data, message->data, message->size);
+  if (message->local)
+    ioloop__put_local(&send->message, send->control, message->local);
   if (!message->peer)
     return;
   memcpy(&send->peer, message->peer, message->peer_size);

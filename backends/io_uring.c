@@ -114,6 +114,12 @@ static int switched_off(void) {
   return size > 0 ? atoi(text) : -1;
 }
 
+/* What this file asks for is right: a kernel that calls it wrong does not know it yet. SUBMIT_ALL
+ * came in 5.18. (-EINVAL of a backend is a wrong name.) */
+static int too_old(int error) {
+  return error == -EINVAL ? -ENOSYS : error;
+}
+
 static void explain(int error, char *reason, size_t size) {
   int off = error == -EPERM ? switched_off() : 0;
   if (error == -EPERM && off > 0)
@@ -123,18 +129,29 @@ static void explain(int error, char *reason, size_t size) {
              off < 0 ? "kernel.io_uring_disabled or " : "");
   else if (error == -ENOSYS)
     snprintf(reason, size, "not in this kernel, or hidden by a seccomp filter (ENOSYS)");
+  else if (error == -EINVAL)
+    snprintf(reason, size, "this kernel's is too old: needs Linux 6.0 (multishot receive)");
   else if (error == -ENOMEM)
     snprintf(reason, size, "no memory for its rings (ENOMEM; RLIMIT_MEMLOCK)");
   else
     snprintf(reason, size, "io_uring_setup: %s", strerror(-error));
 }
 
-/* Multishot receive has no opcode to ask for; it came with zero-copy send, in 6.0. */
-static bool is_recent(struct io_uring *uring) {
-  struct io_uring_probe *probe = io_uring_get_probe_ring(uring);
-  bool recent = probe && io_uring_opcode_supported(probe, IORING_OP_SEND_ZC);
-  io_uring_free_probe(probe);
-  return recent;
+/* Multishot receive has no opcode to ask for; it came with zero-copy send, in 6.0. 0, or -EINVAL as
+ * a kernel that knows none of it. */
+static int check_recent(struct io_uring *uring) {
+  enum {
+    OPERATIONS = IORING_OP_SEND_ZC + 1
+  };
+  struct io_uring_probe *known =
+      calloc(1, sizeof *known + OPERATIONS * sizeof(struct io_uring_probe_op));
+  if (!known)
+    return -ENOMEM;
+  int r = io_uring_register_probe(uring, known, OPERATIONS);
+  if (!r && !io_uring_opcode_supported(known, IORING_OP_SEND_ZC))
+    r = -EINVAL;
+  free(known);
+  return r;
 }
 
 static int probe(const char *variant, char *reason, size_t size) {
@@ -144,16 +161,13 @@ static int probe(const char *variant, char *reason, size_t size) {
   }
   struct io_uring uring;
   int r = open_ring(1, 2, &uring);
-  if (r) {
+  if (!r) {
+    r = check_recent(&uring);
+    io_uring_queue_exit(&uring);
+  }
+  if (r)
     explain(r, reason, size);
-    return r;
-  }
-  if (!is_recent(&uring)) {
-    snprintf(reason, size, "this kernel's is too old: needs Linux 6.0 (multishot receive)");
-    r = -ENOSYS;
-  }
-  io_uring_queue_exit(&uring);
-  return r;
+  return too_old(r);
 }
 
 /* ---- polls -------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ WITHOUT = os.environ["IOLOOP_WITHOUT_IO_URING"]
 REASONS = {
     "EPERM": rb"not permitted here \(EPERM; (kernel\.io_uring_disabled or )?a seccomp filter\)",
     "ENOSYS": rb"not in this kernel, or hidden by a seccomp filter \(ENOSYS\)",
+    "EINVAL": rb"too old: needs Linux 6\.0",
 }
 
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * without_io_uring.c - run a program where the kernel refuses io_uring_setup, as in a container: by
- * a seccomp filter (seccomp(2)) that answers it with an error of our choice.
+ * without_io_uring.c - run a program where the kernel refuses io_uring_setup, as in a container or
+ * (EINVAL) on a kernel that is too old: by a seccomp filter (seccomp(2)) that answers it with an
+ * error of our choice.
  *
- *   without_io_uring EPERM|ENOSYS PROGRAM [ARGUMENT]...
+ *   without_io_uring EPERM|ENOSYS|EINVAL PROGRAM [ARGUMENT]...
  *
  * Exits 77 where no filter can be set, 127 where the program cannot be run.
  */
@@ -30,10 +31,16 @@ static int refuse(unsigned error) {
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 
+static unsigned number_of(const char *name) {
+  if (strcmp(name, "ENOSYS") == 0)
+    return ENOSYS;
+  return strcmp(name, "EINVAL") == 0 ? EINVAL : EPERM;
+}
+
 int main(int argc, char **argv) {
   if (argc < 3)
     return 2;
-  if (refuse(strcmp(argv[1], "ENOSYS") == 0 ? ENOSYS : EPERM) < 0) {
+  if (refuse(number_of(argv[1])) < 0) {
     perror("seccomp");
     return 77;
   }

@@ -56,16 +56,18 @@ _Static_assert((int)IOLOOP_READ == POLLIN && (int)IOLOOP_WRITE == POLLOUT &&
 enum {
   SUBMISSIONS = 1024,
   COMPLETIONS = 8192,
+  RETRY_NS = 1000000,
 };
 
 enum arming {
   UNARMED,
   ARMED,
-  FIRED /* on the list of those to arm before the next wait */
+  WATCHED, /* by a multishot poll: ready for nothing that is wanted, until it changes */
+  FIRED    /* on the list of those to arm before the next wait */
 };
 
 struct slot {
-  uint32_t number; /* of the poll that is pending, if ARMED */
+  uint32_t number; /* of the poll that is pending, if ARMED or WATCHED */
   uint8_t mask;    /* what the core wants watched */
   uint8_t arming;
 };
@@ -176,23 +178,28 @@ static uint64_t poll_data(int fd, uint32_t number) {
   return IOLOOP__RING_POLL | (uint64_t)number << 32 | (uint32_t)fd;
 }
 
-static int arm(struct ioloop__ring *ring, int fd, struct slot *slot) {
+static int arm(struct ioloop__ring *ring, int fd, struct slot *slot, enum arming how) {
   struct io_uring_sqe *entry = ioloop__ring_entry(ring);
   if (!entry)
     return -ENOMEM;
   ring->poll_number = (ring->poll_number + 1) & INT32_MAX;
   slot->number = ring->poll_number;
-  slot->arming = ARMED;
+  slot->arming = (uint8_t)how;
   io_uring_prep_poll_add(entry, fd, slot->mask);
+  entry->len = how == WATCHED ? IORING_POLL_ADD_MULTI : 0;
   entry->user_data = poll_data(fd, slot->number);
   return 0;
 }
 
+static bool is_pending(const struct slot *slot) {
+  return slot->arming == ARMED || slot->arming == WATCHED;
+}
+
 static bool take_back(struct ioloop__ring *ring, int fd, struct slot *slot) {
-  bool was_armed = slot->arming == ARMED;
+  bool was_armed = is_pending(slot);
   struct io_uring_sqe *entry = was_armed ? ioloop__ring_entry(ring) : NULL;
   if (entry) {
-    io_uring_prep_poll_remove(entry, poll_data(fd, slot->number));
+    io_uring_prep_cancel64(entry, poll_data(fd, slot->number), 0);
     entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
     entry->user_data = IOLOOP__RING_NOTHING;
   }
@@ -214,7 +221,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
     return 0; /* what is wanted now is asked for when it is armed again */
   bool was_armed = take_back(ring, fd, slot);
   if (now)
-    return arm(ring, fd, slot);
+    return arm(ring, fd, slot, ARMED);
   if (was_armed)
     ioloop__ring_submit(ring);
   return 0;
@@ -226,27 +233,41 @@ static void arm_again(struct ioloop *loop, struct ioloop__ring *ring) {
   for (int i = 0; i < count; i++) {
     int fd = ring->rearm[i];
     struct slot *slot = ioloop__slot(loop, fd);
-    if (slot->arming == FIRED && arm(ring, fd, slot) < 0)
+    if (slot->arming == FIRED && arm(ring, fd, slot, ARMED) < 0)
       ring->rearm[ring->rearm_count++] = fd;
   }
 }
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
+/* It is armed again when the handler has run. */
+static void fire(struct ioloop__ring *ring, int fd, struct slot *slot) {
+  slot->arming = FIRED;
+  ring->rearm[ring->rearm_count++] = fd;
+}
+
 /* A poll's completion becomes a report, unless it was taken back. Returns how many. */
 static int report(struct ioloop *loop, struct ioloop__ring *ring, const struct ioloop__completed *c,
                   struct ioloop_ready *ready) {
   int fd = (int)(uint32_t)c->user_data;
   struct slot *slot = ioloop__slot(loop, fd);
-  if (slot->arming != ARMED || poll_data(fd, slot->number) != c->user_data)
+  if (!is_pending(slot) || poll_data(fd, slot->number) != c->user_data)
     return 0;
-  slot->arming = FIRED;
+  bool goes_on = c->flags & IORING_CQE_F_MORE;
   if (c->result == -EBADF) {
+    slot->arming = UNARMED;
     ioloop__fd_gone(loop, fd);
     return 0;
   }
-  ring->rearm[ring->rearm_count++] = fd;
   unsigned events = c->result < 0 ? POLLERR : (unsigned)c->result;
+  if (!(events & (slot->mask | IOLOOP_ERROR))) { /* POLLRDHUP alone */
+    if (!goes_on && arm(ring, fd, slot, WATCHED) < 0)
+      fire(ring, fd, slot);
+    return 0;
+  }
+  if (goes_on)
+    take_back(ring, fd, slot);
+  fire(ring, fd, slot);
   if (events & (POLLERR | POLLHUP))
     events |= IOLOOP_READ | IOLOOP_WRITE;
   *ready = (struct ioloop_ready){.token = ioloop__token(loop, fd), .events = events};
@@ -363,6 +384,8 @@ static int wait_completed(struct ioloop *loop, void *state, uint64_t timeout_ns,
   struct ioloop__ring *ring = state;
   arm_again(loop, ring);
   uint64_t limit_ns = ring->hurry ? 0 : timeout_ns;
+  if (ring->rearm_count && limit_ns > RETRY_NS)
+    limit_ns = RETRY_NS; /* the kernel had no memory for some */
   int r = ring->observed ? enter_observed(loop, ring, limit_ns) : enter(ring, limit_ns);
   ring->begun = false;
   mark_quiet(ring);

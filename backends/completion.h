@@ -43,8 +43,6 @@ struct ioloop__datagram {
   size_t size;
   const struct sockaddr *peer; /* NULL: none */
   socklen_t peer_size;
-  const void *control; /* as msg_control of recvmsg(2) */
-  size_t control_size;
   bool truncated; /* it was longer than a buffer */
 };
 
@@ -58,18 +56,18 @@ struct ioloop_completion {
   /* Receive on and on: `result` bytes at `data`. 0: end of input, and the end. -ENOBUFS: what
    * has come waits for a buffer; start it again. */
   int (*receive)(void *state, struct ioloop__op *op, int fd);
-  /* `data` must stay as it is until it is over; `result` may be less than `size`. `quiet`: that it
-   * is over is no reason to end a wait, so it may be told late, but before anything else that a
-   * wait has to tell; and it is tried once only (-EAGAIN). */
+  /* Tried once: `result` may be less than `size`, and is -EAGAIN if there is no room at all; its
+   * owner then waits for writability, and starts it again. `data` must stay as it is until it is
+   * over. `quiet`: that it is over is no reason to end a wait, so it may be told late, but before
+   * anything else that a wait has to tell. */
   int (*send)(void *state, struct ioloop__op *op, int fd, const void *data, size_t size,
               bool quiet);
   /* Someone waits for a quiet one after all: the next wait tells. */
   void (*hurry)(void *state);
   /* Receive on and on: `data` is a struct ioloop__datagram. */
   int (*receive_datagrams)(void *state, struct ioloop__op *op, int fd);
-  /* `message` must stay too. It has one vector. */
-  int (*send_datagram)(void *state, struct ioloop__op *op, int fd, const struct msghdr *message,
-                       bool quiet);
+  /* Quietly. `message` must stay too. It has one vector. */
+  int (*send_datagram)(void *state, struct ioloop__op *op, int fd, const struct msghdr *message);
 
   /* Have it end soon, by a `done` without `more`; what it did before that is told first. */
   void (*stop)(void *state, struct ioloop__op *op);

@@ -41,6 +41,8 @@
  */
 #include "io_uring.h"
 
+#include "platform.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -92,7 +94,13 @@ static int open_ring(unsigned submissions, unsigned completions, struct io_uring
   return r;
 }
 
+bool ioloop__ring_is_foreign(const struct ioloop__ring *ring) {
+  return ring->fork_count != ioloop__fork_count() || !pthread_equal(ring->thread, pthread_self());
+}
+
 struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring) {
+  if (ioloop__ring_is_foreign(ring))
+    return NULL;
   struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
   if (entry || io_uring_submit(&ring->uring) < 0)
     return entry;
@@ -100,7 +108,14 @@ struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring) {
 }
 
 int ioloop__ring_submit(struct ioloop__ring *ring) {
-  return io_uring_submit_and_get_events(&ring->uring);
+  return ioloop__ring_is_foreign(ring) ? -EPERM : io_uring_submit_and_get_events(&ring->uring);
+}
+
+int ioloop__ring_wait_for_another(struct ioloop__ring *ring) {
+  struct __kernel_timespec pause = {.tv_nsec = RETRY_NS};
+  struct io_uring_cqe *first;
+  return io_uring_submit_and_wait_timeout(&ring->uring, &first, io_uring_cq_ready(&ring->uring) + 1,
+                                          &pause, NULL);
 }
 
 /* ---- may we? ------------------------------------------------------------------------------ */
@@ -329,7 +344,7 @@ static int collect(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop
          next_completed(ring, &c)) {
     if (c.user_data & IOLOOP__RING_POLL)
       n += report(loop, ring, &c, &ready[n]);
-    else if (c.user_data != IOLOOP__RING_NOTHING)
+    else if (c.user_data > IOLOOP__RING_REFUSED)
       ring->completed[ring->completed_count++] = c;
     if (c.user_data & IOLOOP__RING_QUIET && !(c.user_data & IOLOOP__RING_POLL))
       ioloop__ring_note_quiet(ring, c.user_data);
@@ -411,12 +426,21 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)loop, (void)variant;
   struct ioloop__ring *ring = state;
   int r = open_ring(SUBMISSIONS, COMPLETIONS, &ring->uring);
-  if (!r)
-    io_uring_register_ring_fd(&ring->uring); /* saves looking it up; no harm if it fails */
-  return r;
+  if (r)
+    return too_old(r);
+  ring->stash = malloc(COMPLETIONS * sizeof *ring->stash);
+  if (!ring->stash) {
+    io_uring_queue_exit(&ring->uring);
+    return -ENOMEM;
+  }
+  ring->stash_capacity = COMPLETIONS;
+  ring->thread = pthread_self();
+  ring->fork_count = ioloop__fork_count();
+  io_uring_register_ring_fd(&ring->uring); /* saves looking it up; no harm if it fails */
+  return 0;
 }
 
-/* In a forked child too: the rings are its own mappings, and the descriptor its own copy. */
+/* In a forked child too: it unmaps and closes its copies, and nothing is written to the rings. */
 static void fini(struct ioloop *loop, void *state) {
   (void)loop;
   struct ioloop__ring *ring = state;

@@ -4,16 +4,18 @@
 #define IOLOOP_IO_URING_H
 
 #include <liburing.h>
+#include <pthread.h>
 
 #include "backend.h"
 
 /* user_data tells whose a completion is: a poll has bit 63, 31 bits of number and the descriptor;
- * an operation is a pointer, which has no such bit, with bit 0 for a quiet send that failed; and of
- * some nobody wants to hear. */
+ * an operation is a pointer, which has no such bit, with bit 0 for a quiet send that failed; of a
+ * request to cancel only a refusal is reported, and nothing at all of some. */
 #define IOLOOP__RING_POLL  (UINT64_C(1) << 63)
 #define IOLOOP__RING_QUIET UINT64_C(1)
 enum {
   IOLOOP__RING_NOTHING = 0,
+  IOLOOP__RING_REFUSED = 2, /* no pointer either */
   IOLOOP__RING_QUIET_MAX = 512,
 };
 
@@ -35,6 +37,8 @@ struct ioloop__ring_buffers {
 
 struct ioloop__ring {
   struct io_uring uring;
+  pthread_t thread; /* that made it: the kernel takes requests of no other */
+  unsigned fork_count;
   uint32_t poll_number; /* of the last poll that was armed */
 
   /* Polls that have fired and are armed again when the handlers have run: before the next wait. */
@@ -45,7 +49,7 @@ struct ioloop__ring {
   struct ioloop__completed completed[IOLOOP__MAX_READY];
   int completed_count, told_count;
 
-  /* Taken out of turn, by a cancel that looked for its own: the next waits begin with these. */
+  /* Taken out of turn, by a cancel that made room for its own: the next waits begin with these. */
   struct ioloop__completed *stash;
   size_t stash_count, stash_at, stash_capacity;
 
@@ -66,12 +70,19 @@ struct ioloop__ring {
   struct ioloop__ring_buffers bytes, datagrams;
 };
 
+/* Not ours to use: a forked child's copy, which is the parent's ring all the same, or another
+ * thread's. Then there is no entry, and nothing is submitted. */
+bool ioloop__ring_is_foreign(const struct ioloop__ring *ring);
+
 /* A free entry of the submission ring; what is queued is submitted if there is none. NULL: the
  * kernel takes no more. */
 struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring);
 
 /* Submit what is queued, and have the kernel finish what it left for when we call. */
 int ioloop__ring_submit(struct ioloop__ring *ring);
+
+/* The same, and wait until one more completion is there than now; -ETIME: none came in 1 ms. */
+int ioloop__ring_wait_for_another(struct ioloop__ring *ring);
 
 /* A completion of a quiet send: it has failed. Of others nothing happens. */
 void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data);

@@ -37,18 +37,16 @@ enum {
 enum {
   BYTES_COUNT = 256,
   BYTES_SIZE = 8 * 1024,
-  CONTROL_SIZE = 128, /* our own address, and a timestamp that the program asked for */
-  /* The largest datagram, its addresses and io_uring's header. Places a power of two apart would
+  /* The largest datagram, its address and io_uring's header. Places a power of two apart would
    * compete for the same few lines of the cache. What no datagram reaches is never touched. */
   DATAGRAMS_COUNT = 64,
-  DATAGRAMS_SIZE = 64 * 1024 + 384,
+  DATAGRAMS_SIZE = 64 * 1024 + 256,
   DATAGRAMS_STRIDE = 64 * 1024 + 512,
   PAGE = 4096, /* at least: where pages are larger mmap rounds up */
 };
 
 /* What a received datagram brings beside its bytes. The kernel reads it when the receive begins. */
-static const struct msghdr datagram_shape = {.msg_namelen = sizeof(struct sockaddr_storage),
-                                             .msg_controllen = CONTROL_SIZE};
+static const struct msghdr datagram_shape = {.msg_namelen = sizeof(struct sockaddr_storage)};
 
 /* ---- buffers ------------------------------------------------------------------------------ */
 
@@ -161,7 +159,6 @@ static void make_quiet(struct ioloop__ring *ring, struct io_uring_sqe *entry, st
     return;
   ring->quiet[ring->quiet_count].op = op;
   ring->quiet[ring->quiet_count++].size = size;
-  entry->msg_flags |= MSG_DONTWAIT;
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   entry->user_data |= IOLOOP__RING_QUIET;
 }
@@ -174,7 +171,7 @@ static int send_bytes(void *state, struct ioloop__op *op, int fd, const void *da
     return -ENOMEM;
   /* A length has 32 bits here, and a result 31. */
   io_uring_prep_send(entry, fd, data, size < INT32_MAX ? size : INT32_MAX,
-                     quiet ? MSG_NOSIGNAL | MSG_WAITALL : MSG_NOSIGNAL);
+                     MSG_NOSIGNAL | MSG_DONTWAIT | (quiet ? MSG_WAITALL : 0));
   begin(state, entry, op);
   if (quiet)
     make_quiet(state, entry, op, size);
@@ -205,15 +202,13 @@ static int receive_datagrams(void *state, struct ioloop__op *op, int fd) {
   return 0;
 }
 
-static int send_datagram(void *state, struct ioloop__op *op, int fd, const struct msghdr *message,
-                         bool quiet) {
+static int send_datagram(void *state, struct ioloop__op *op, int fd, const struct msghdr *message) {
   struct io_uring_sqe *entry = ioloop__ring_entry(state);
   if (!entry)
     return -ENOMEM;
-  io_uring_prep_sendmsg(entry, fd, message, MSG_NOSIGNAL);
+  io_uring_prep_sendmsg(entry, fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
   begin(state, entry, op);
-  if (quiet)
-    make_quiet(state, entry, op, message->msg_iov->iov_len);
+  make_quiet(state, entry, op, message->msg_iov->iov_len);
   return 0;
 }
 
@@ -223,15 +218,12 @@ static void tell_datagram(struct ioloop *loop, struct ioloop__op *op, char *buff
                           bool more) {
   struct io_uring_recvmsg_out *out = (struct io_uring_recvmsg_out *)(void *)buffer;
   char *peer = buffer + sizeof *out;
-  char *control = peer + datagram_shape.msg_namelen;
-  char *data = control + CONTROL_SIZE;
+  char *data = peer + datagram_shape.msg_namelen;
   struct ioloop__datagram datagram = {
       .data = data,
       .size = (size_t)(buffer + size - data),
       .peer = out->namelen ? (struct sockaddr *)(void *)peer : NULL,
       .peer_size = (socklen_t)out->namelen,
-      .control = control,
-      .control_size = out->controllen,
       .truncated = out->flags & MSG_TRUNC,
   };
   op->done(loop, op, (int)datagram.size, &datagram, more);
@@ -313,7 +305,7 @@ static void stop(void *state, struct ioloop__op *op) {
     return;
   io_uring_prep_cancel(entry, op, 0);
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  entry->user_data = IOLOOP__RING_NOTHING;
+  entry->user_data = IOLOOP__RING_REFUSED;
 }
 
 static bool take_from(struct ioloop__completed *list, size_t begin, size_t end, uint64_t user_data,
@@ -327,33 +319,39 @@ static bool take_from(struct ioloop__completed *list, size_t begin, size_t end, 
   return false;
 }
 
-static bool stash(struct ioloop__ring *ring, const struct ioloop__completed *completed) {
+static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
   if (ring->stash_count == ring->stash_capacity) {
-    size_t capacity = ring->stash_capacity * 2 + IOLOOP__MAX_READY;
+    size_t capacity = ring->stash_capacity * 2;
     struct ioloop__completed *larger = realloc(ring->stash, capacity * sizeof *larger);
     if (!larger)
       return false;
     ring->stash = larger;
     ring->stash_capacity = capacity;
   }
-  ring->stash[ring->stash_count++] = *completed;
+  ring->stash[ring->stash_count++] =
+      (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
   return true;
 }
 
-/* Look through the ring; what is not ours is kept for the next wait. */
+/* Put aside for the next wait what is in the ring, so that the kernel can put there what it keeps
+ * because the ring is full. There is memory for a whole ring from the start. */
+static void make_room(struct ioloop__ring *ring) {
+  struct io_uring_cqe *entry;
+  while (io_uring_peek_cqe(&ring->uring, &entry) == 0 && stash(ring, entry))
+    io_uring_cqe_seen(&ring->uring, entry);
+}
+
+/* What is not ours stays in the ring. */
 static bool take_from_ring(struct ioloop__ring *ring, uint64_t user_data,
                            struct ioloop__completed *ret) {
   struct io_uring_cqe *entry;
-  while (io_uring_peek_cqe(&ring->uring, &entry) == 0) {
-    struct ioloop__completed completed = {entry->user_data, entry->res, entry->flags};
-    bool found = (completed.user_data & ~IOLOOP__RING_QUIET) == user_data;
-    if (!found && completed.user_data != IOLOOP__RING_NOTHING && !stash(ring, &completed))
-      return false;
-    io_uring_cqe_seen(&ring->uring, entry);
-    if (found) {
-      *ret = completed;
-      return true;
-    }
+  unsigned head;
+  io_uring_for_each_cqe(&ring->uring, head, entry) {
+    if ((entry->user_data & ~IOLOOP__RING_QUIET) != user_data)
+      continue;
+    *ret = (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
+    entry->user_data = IOLOOP__RING_NOTHING;
+    return true;
   }
   return false;
 }
@@ -368,12 +366,12 @@ static bool take(struct ioloop__ring *ring, const struct ioloop__op *op,
          take_from_ring(ring, user_data, ret);
 }
 
-/* A quiet send is over when it has been submitted; it is this that takes a moment to find out. */
+/* A quiet send of which nothing has been found is over when it has been submitted. */
 static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
                              struct ioloop__op *op) {
   int index = find_quiet(ring, op);
-  bool over = index >= 0 && !io_uring_sq_ready(&ring->uring) && !io_uring_cq_ready(&ring->uring) &&
-              !io_uring_cq_has_overflow(&ring->uring);
+  bool over =
+      index >= 0 && !io_uring_sq_ready(&ring->uring) && !io_uring_cq_has_overflow(&ring->uring);
   if (over) {
     ring->quiet[index].op = NULL;
     op->done(loop, op, (int)ring->quiet[index].size, NULL, false);
@@ -381,18 +379,37 @@ static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
   return over;
 }
 
+/* A refusal means that the operation is in none of the kernel's lists just now: on its way from one
+ * to another, or in the hands of a worker thread, which is interrupted. */
+static void wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op) {
+  struct ioloop__completed refusal;
+  bool refused = take_from_ring(ring, IOLOOP__RING_REFUSED, &refusal);
+  if (io_uring_cq_has_overflow(&ring->uring))
+    make_room(ring);
+  if (ioloop__ring_wait_for_another(ring) == -ETIME || refused)
+    stop(ring, op);
+}
+
 static void cancel(struct ioloop *loop, void *state, struct ioloop__op *op) {
   struct ioloop__ring *ring = state;
   struct ioloop__completed completed = {.flags = IORING_CQE_F_MORE};
-  stop(ring, op);
+  if (ioloop__ring_is_foreign(ring)) { /* what the kernel does with it is its owner's affair */
+    op->done(loop, op, -ECANCELED, NULL, false);
+    return;
+  }
+  bool quiet = find_quiet(ring, op) >= 0;
+  if (!quiet)
+    stop(ring, op);
   while (completed.flags & IORING_CQE_F_MORE) {
     if (take(ring, op, &completed)) {
       ioloop__ring_note_quiet(ring, completed.user_data);
       tell(loop, ring, &completed);
-    } else if (is_silently_over(loop, ring, op))
+    } else if (!quiet)
+      wait_and_stop_again(ring, op);
+    else if (is_silently_over(loop, ring, op))
       return;
-    else if (ioloop__ring_submit(ring) < 0)
-      stop(ring, op); /* it may not have got in */
+    else
+      ioloop__ring_submit(ring);
   }
 }
 

@@ -6,15 +6,15 @@
  * Receiving goes on by itself, a datagram a buffer of the kernel's ring. Once received, a datagram
  * is delivered, as ever: closing a gate stops receiving, and what came before that took effect
  * still arrives. A send is an operation of its own, with its message and a copy of its data in a
- * block that is used again; nothing is called for it, it leaves with the next wait. Errors of a
- * send are treated as in datagram_send.c: the first may be an earlier datagram's, reported by the
- * network, so it is sent once more.
+ * block that is used again; nothing is called for it, it leaves with the next wait. One for which
+ * the kernel has no room waits for readiness, as it does without completion. Errors of a send are
+ * treated as in datagram_send.c: the first may be an earlier datagram's, reported by the network,
+ * so it is sent once more.
  *
  * AF_UNIX sockets stay with readiness: they are writable while the queue of the peer they want to
  * send to is full, and a kernel that waits for writability would turn in circles.
  */
 #include <errno.h>
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,7 +43,6 @@ struct send {
   struct msghdr message;
   struct iovec vector;
   struct sockaddr_storage peer;
-  alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   char data[];
 };
 
@@ -108,15 +107,11 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     return;
   datagram__enter(it);
   if (datagram) {
-    union ioloop__local local;
-    if (it->flags & DATAGRAM_ANY)
-      ioloop__read_local(datagram->control, datagram->control_size, &local);
     struct ioloop__message message = {
         .data = (char *)(uintptr_t)datagram->data,
         .size = datagram->size,
         .peer = (struct sockaddr_storage *)(uintptr_t)datagram->peer,
         .peer_size = datagram->peer_size,
-        .local = it->flags & DATAGRAM_ANY ? &local : NULL,
         .truncated = datagram->truncated,
     };
     receive_one(it, &message);
@@ -186,11 +181,10 @@ static void count_sent(struct datagram *it, struct send *send, bool sent) {
 }
 
 /* That a quiet one is over is told late, but it is sent as good as surely as it is started. */
-static int start(struct datagram *it, struct send *send, bool quiet) {
+static int start(struct datagram *it, struct send *send) {
   const struct ioloop__completer *completer = it->completer;
-  int r =
-      completer->table->send_datagram(completer->state, &send->op, it->fd, &send->message, quiet);
-  count_sent(it, send, !r && quiet);
+  int r = completer->table->send_datagram(completer->state, &send->op, it->fd, &send->message);
+  count_sent(it, send, !r);
   if (!completer->running)
     completer->table->submit(completer->state);
   return r;
@@ -203,14 +197,30 @@ static void give_up(struct datagram *it, struct send *send, int error) {
   recycle(it, send);
 }
 
-/* true: it has not been sent and is tried again. The kernel's queue being full is waited for. */
+/* The kernel is full: it goes to those that wait for readiness. */
+static int wait_for_room(struct datagram *it, struct send *send) {
+  struct ioloop__message message = {.data = send->data,
+                                    .size = send->vector.iov_len,
+                                    .peer = send->message.msg_name,
+                                    .peer_size = send->message.msg_namelen};
+  int r = datagram__append(&it->queue, &message);
+  if (r)
+    return r;
+  recycle(it, send);
+  datagram__update_interest(it);
+  return 0;
+}
+
+/* true: it has not been sent and is tried again. */
 static bool try_again(struct datagram *it, struct send *send, int error) {
-  bool full = error == -EAGAIN || error == -EINTR;
-  if (it->flags & DATAGRAM_CLOSED || (!full && send->error))
+  if (it->flags & DATAGRAM_CLOSED)
     return false;
-  if (!full)
-    send->error = error;
-  return start(it, send, !full) == 0;
+  if (error == -EAGAIN || error == -EINTR)
+    return wait_for_room(it, send) == 0;
+  if (send->error)
+    return false;
+  send->error = error;
+  return start(it, send) == 0;
 }
 
 static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
@@ -239,8 +249,6 @@ static void fill(struct send *send, const struct ioloop__message *message) {
   send->message = (struct msghdr){.msg_iov = &send->vector, .msg_iovlen = 1};
   if (message->size)
     memcpy(send->data, message->data, message->size);
-  if (message->local)
-    ioloop__put_local(&send->message, send->control, message->local);
   if (!message->peer)
     return;
   memcpy(&send->peer, message->peer, message->peer_size);
@@ -259,21 +267,11 @@ int datagram__start_send(struct datagram *it, const struct ioloop__message *mess
   fill(send, message);
   ioloop__list_insert(it->sends.prev, &send->link);
   it->sending += message->size;
-  if (start(it, send, true) == 0)
+  if (start(it, send) == 0)
     return 0;
   it->metrics.send_dropped++;
   recycle(it, send);
   return -ENOMEM;
-}
-
-void datagram__hand_over(struct datagram *it) {
-  while (ioloop__fifo_size(it->queue)) {
-    struct ioloop__message message;
-    size_t size;
-    datagram__front(it->queue, &message, 1, &size);
-    (void)datagram__start_send(it, &message);
-    ioloop__fifo_consume(it->queue, size);
-  }
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */

@@ -17,8 +17,7 @@ enum {
   DATAGRAM_COLLECTING = 1 << 3, /* a batch is being delivered: replies leave at its end */
   DATAGRAM_CLOSED = 1 << 4,     /* only its memory is left */
   DATAGRAM_DRAINING = 1 << 5,   /* sends at once, and not by completion */
-  DATAGRAM_OBSERVED = 1 << 6,   /* an observer is told of its system calls */
-  DATAGRAM_ANY = 1 << 7         /* of all addresses: each datagram says which it was sent to */
+  DATAGRAM_OBSERVED = 1 << 6    /* an observer is told of its system calls */
 };
 
 enum {
@@ -39,7 +38,6 @@ struct datagram {
   datagram_callback *on_datagram;
   datagram_error *on_error;
   void *arg;
-  const struct ioloop__message *delivering; /* NULL: none */
   struct ioloop__gate_member gate;
   struct ioloop__fifo *queue; /* of records, see datagram_send.c */
   ioloop_timeout timeout;
@@ -97,8 +95,7 @@ void datagram__ready_to_write(struct datagram *it);
 /* Append a datagram to a queue of records. -ENOMEM. */
 int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message);
 
-/* Describe the first records of a queue, in place, `max` at most. Returns how many; *size is their
- * room. */
+/* Describe the first records of a queue, `max` at most. Returns how many; *size is their room. */
 int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
                     size_t *size);
 
@@ -126,9 +123,6 @@ size_t datagram__deliver_kept(struct datagram *it, size_t max);
 
 /* Send one; a copy waits. 0, -ENOBUFS, -ENOMEM. */
 int datagram__start_send(struct datagram *it, const struct ioloop__message *message);
-
-/* What datagram_drain could not send is sent by completion. */
-void datagram__hand_over(struct datagram *it);
 
 /* For close: nothing is under way when this returns. */
 void datagram__cancel_operations(struct datagram *it);

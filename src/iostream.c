@@ -50,12 +50,13 @@ static int set_mask(struct iostream *stream, unsigned mask) {
   return r;
 }
 
+static unsigned start_operations(struct iostream *stream) {
+  iostream__update_receiving(stream);
+  return iostream__waits_for_room(stream) ? IOLOOP_WRITE : 0;
+}
+
 void iostream__update_interest(struct iostream *stream) {
-  if (stream->completer) {
-    iostream__update_receiving(stream);
-    return;
-  }
-  unsigned mask = interest(stream);
+  unsigned mask = stream->completer ? start_operations(stream) : interest(stream);
   if (mask == stream->mask)
     return;
   int r = set_mask(stream, mask);
@@ -111,18 +112,12 @@ bool iostream__is_over(const struct iostream *stream) {
   if (flags & STREAM_CLOSING)
     return !stream->queue;
   if (flags & STREAM_BROKEN)
-    return !stream->on_read;
+    return !stream->on_read || flags & STREAM_END;
   bool unread = stream->framing && stream->framing->bytes;
   return flags & STREAM_FIN_SENT && flags & STREAM_END_TOLD && !stream->on_read && !unread;
 }
 
 /* ---- deferred work ----------------------------------------------------------------------- */
-
-/* EPIPE only says that sending is over; receiving may know why. */
-static int end_reason(const struct iostream *stream) {
-  bool vague = stream->error == -EPIPE && stream->input_error;
-  return vague ? stream->input_error : stream->error;
-}
 
 void iostream__settle(struct iostream *stream) {
   cancel_timeout(stream);
@@ -131,7 +126,7 @@ void iostream__settle(struct iostream *stream) {
   if (stream->flags & STREAM_CLOSED)
     release(stream);
   else if (iostream__is_over(stream))
-    iostream__finish(stream, end_reason(stream));
+    iostream__finish(stream, stream->error);
   else if (more)
     iostream__defer(stream);
   else

@@ -8,12 +8,13 @@
  * Sending: one at a time, or order would not be kept. What is being sent must stay where it is, so
  * what is written meanwhile collects in a second queue, and takes the first one's place when that
  * is done. A write is copied therefore, and costs no system call: it leaves with the next wait.
- * Queues come from a list of used ones.
+ * Queues come from a list of used ones. Where the socket is full a send ends, and it is readiness
+ * that says when there is room for the rest.
  *
  * Whoever stops reading (a gate, a full queue, the program) is not obeyed at once: receiving is
  * stopped when more comes than is wanted, so that most pauses, which are short, cost nothing. What
  * has come by then, and what still comes before the stop takes effect, is kept for the next read.
- * The end, or an error, can be known while input before it is unread; it is reported after that.
+ * So an error can be learned of while what came before it is unread; it waits its turn.
  *
  * The operations hold the file, so close() alone would neither free it nor tell the peer: they are
  * cancelled first, which ends them before it returns.
@@ -29,7 +30,9 @@ enum {
   RECEIVING = 1 << 0,
   STOPPING = 1 << 1, /* told to stop receiving, and has not yet */
   SENDING = 1 << 2,  /* the first queue */
-  QUIETLY = 1 << 3   /* ... and nothing waits for it to be over */
+  QUIETLY = 1 << 4,  /* ... and nobody waits to hear that it is over */
+  WAITING = 1 << 5,  /* for room in the socket, to send the rest of it */
+  LISTENING = 1 << 3 /* iostream_has_input: whatever comes is kept */
 };
 
 static struct iostream *from_receiving(struct ioloop__op *op) {
@@ -50,8 +53,11 @@ static bool wants_input(const struct iostream *stream) {
 void iostream__update_receiving(struct iostream *stream) {
   if (!wants_input(stream) || stream->operations & RECEIVING)
     return;
-  int r =
-      stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
+  int r = stream->input_error;
+  if (r && iostream__buffered(stream))
+    return;
+  if (!r)
+    r = stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
   if (r)
     iostream__fail(stream, r);
   else
@@ -72,15 +78,20 @@ static void received(struct iostream *stream, const char *data, size_t size) {
   if (stream->flags & (STREAM_CLOSING | STREAM_FAILED))
     stop_receiving(stream); /* nobody will ever read it */
   else if (!stream->on_read || stream->flags & (STREAM_FRAMED | STREAM_CHOKED) ||
-           iostream__buffered(stream) || iostream__held_by_gate(stream))
+           stream->operations & LISTENING || iostream__buffered(stream) ||
+           iostream__held_by_gate(stream))
     iostream__keep(stream, data, size);
   else
     stream->on_read(stream, data, size, stream->read_arg);
 }
 
-/* Errors that are none of the connection's: it was stopped, or is to be started again. */
-static bool goes_on(int result) {
-  return result == -ECANCELED || result == -ENOBUFS || result == -EINTR;
+static void input_ended(struct iostream *stream, int result) {
+  if (result == 0) {
+    stream->flags |= STREAM_END;
+    iostream__defer(stream);
+  } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR) {
+    stream->input_error = (int16_t)result; /* told when what came before has been read */
+  }
 }
 
 static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
@@ -94,13 +105,25 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
   iostream__enter(stream);
   if (result > 0)
     received(stream, data, (size_t)result);
-  else if (!goes_on(result))
-    iostream__input_ended(stream, result);
+  else
+    input_ended(stream, result);
   if (!more)
     iostream__update_receiving(stream);
   else if (!wants_input(stream))
     stop_receiving(stream);
   iostream__leave(stream);
+}
+
+void iostream__collect_input(struct iostream *stream) {
+  if (!(stream->operations & RECEIVING))
+    return;
+  stream->depth++; /* nobody is called from here */
+  stream->operations |= LISTENING;
+  stream->completer->table->cancel(stream->loop, stream->completer->state, &stream->receiving);
+  stream->operations &= (uint8_t)~LISTENING;
+  iostream__update_receiving(stream);
+  if (--stream->depth == 0 && stream->flags & STREAM_DEFERRED)
+    iostream__defer(stream);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */
@@ -124,6 +147,7 @@ static void send_queue(struct iostream *stream, bool quiet) {
     iostream__broken(stream, r);
     return;
   }
+  stream->operations &= (uint8_t)~WAITING;
   stream->operations |= quiet ? SENDING | QUIETLY : SENDING;
   if (!completer->running)
     completer->table->submit(completer->state);
@@ -136,19 +160,31 @@ void iostream__await_sent(struct iostream *stream) {
     stream->completer->table->hurry(stream->completer->state);
 }
 
-/* Some of the first queue is gone. What a quiet send did not take must be waited for. */
+bool iostream__waits_for_room(const struct iostream *stream) {
+  return stream->operations & WAITING && stream->queue &&
+         !(stream->flags & (STREAM_FAILED | STREAM_CLOSED));
+}
+
+static void wait_for_room(struct iostream *stream) {
+  stream->operations |= WAITING;
+  iostream__update_interest(stream);
+}
+
+/* Some of the first queue is gone, or, the socket being full, none. */
 static void sent(struct iostream *stream, size_t size, bool quietly) {
   if (stream->flags & STREAM_TIMED && !quietly)
     stream->owner->traffic(stream->owner, stream);
   ioloop__fifo_consume(stream->queue, size);
   bool all = !ioloop__fifo_size(stream->queue);
-  if (!ioloop__fifo_size(stream->queue) && stream->next) {
+  if (all && stream->next) {
     ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
     stream->queue = stream->next;
     stream->next = NULL;
   }
-  if (ioloop__fifo_size(stream->queue))
-    send_queue(stream, all);
+  if (!all)
+    wait_for_room(stream);
+  else if (ioloop__fifo_size(stream->queue))
+    send_queue(stream, true);
   else
     iostream__drained(stream);
   if (stream->flags & STREAM_CHOKED && !(stream->flags & STREAM_CLOSED))
@@ -178,7 +214,8 @@ static void drop_if_empty(struct ioloop__fifo **queue) {
 }
 
 int iostream__queue_write(struct iostream *stream, const void *data, size_t size) {
-  struct ioloop__fifo **queue = stream->operations & SENDING ? &stream->next : &stream->queue;
+  bool busy = stream->operations & (SENDING | WAITING);
+  struct ioloop__fifo **queue = busy ? &stream->next : &stream->queue;
   if (!size)
     return 0;
   if (!*queue)
@@ -187,7 +224,7 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
     drop_if_empty(queue);
     return -ENOMEM;
   }
-  if (!(stream->operations & SENDING) && !(stream->flags & STREAM_CONNECTING))
+  if (!busy && !(stream->flags & STREAM_CONNECTING))
     send_queue(stream, true);
   if (iostream_pending(stream) > stream->high)
     iostream__apply_watermarks(stream);

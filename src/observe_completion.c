@@ -137,11 +137,11 @@ static int receive_datagrams_observed(void *state, struct ioloop__op *op, int fd
 }
 
 static int send_datagram_observed(void *state, struct ioloop__op *op, int fd,
-                                  const struct msghdr *message, bool quiet) {
+                                  const struct msghdr *message) {
   struct ioloop *loop = state;
   bool told = remember(loop, op, "sendmsg", fd);
   return begun(loop, op, message->msg_iov->iov_len, told,
-               table_of(loop)->send_datagram(loop->state, op, fd, message, quiet));
+               table_of(loop)->send_datagram(loop->state, op, fd, message));
 }
 
 static void hurry_observed(void *state) {

@@ -3,7 +3,6 @@
  * listen.c - the sockets are given to who serves them: the loop, or threads.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../programs/say.h"
@@ -26,8 +25,7 @@ static int make_tcpserver(struct server *server) {
 }
 
 static int serve_on_loop(struct server *server, struct sockets *set) {
-  server->udp = calloc(set->count, sizeof *server->udp);
-  int error = server->udp ? make_tcpserver(server) : -ENOMEM;
+  int error = make_tcpserver(server);
   for (size_t i = 0; i < set->count && !error; i++) {
     struct bound_socket *bound = &set->at[i];
     error = bound->tcp ? tcpserver_add_socket(server->tcp, bound->fd)

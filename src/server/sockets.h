@@ -17,9 +17,8 @@ struct bound_socket {
   struct address address;
 };
 
-/* Zero at first. */
 struct sockets {
-  struct bound_socket *at;
+  struct bound_socket at[2 * ADDRESS_LIST_SIZE];
   size_t count;
 };
 
@@ -30,7 +29,7 @@ struct sockets {
  */
 int sockets_open(const struct options *options, struct sockets *sets, size_t count);
 
-/* Close those that nobody has taken, and free the list. */
+/* Close those that nobody has taken. */
 void sockets_close(struct sockets *set);
 
 /* "listening tcp 127.0.0.1:8888 backend=epoll" for each. */

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring.c - when io_uring's rings are too small for what comes at once: it takes longer, is
- * counted, and nothing is lost.
+ * io_uring.c - io_uring where something is short: its rings, for what comes at once; room in the
+ * sockets; memory; the kernel's age. It takes longer or is refused with the reason, and nothing is
+ * lost.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ioloop.h"
@@ -121,6 +129,112 @@ TEST(2, "more to receive than there are buffers: receives wait their turn, every
     close(peers[i]);
   }
   CHECK_OK(ioloop_free(loop));
+}
+
+/* ---- room ---------------------------------------------------------------------------------- */
+
+/* The kernel's workers are threads of the process that they work for. */
+static int count_threads(void) {
+  int count = 0;
+  DIR *threads = opendir("/proc/self/task");
+  CHECK(threads);
+  for (struct dirent *one; (one = readdir(threads));)
+    count += one->d_name[0] != '.';
+  CHECK_SYS(closedir(threads));
+  return count;
+}
+
+TEST(3,
+     "clients that have half-closed and do not read: no send of theirs occupies a kernel thread") {
+  enum {
+    CLIENTS = 20,
+    SIZE = 1000000
+  };
+  static char text[SIZE];
+  struct ioloop *loop = open_loop();
+  struct iostream *streams[CLIENTS];
+  int peers[CLIENTS];
+  int before = count_threads();
+  for (int i = 0; i < CLIENTS; i++) {
+    int pair[2];
+    CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+    CHECK_SYS(shutdown(pair[1], SHUT_WR));
+    peers[i] = pair[1];
+    CHECK_OK(iostream_new(loop, pair[0], &streams[i]));
+    CHECK_OK(iostream_write(streams[i], text, SIZE));
+  }
+  for (int turn = 0; turn < 50; turn++)
+    CHECK_OK(ioloop_run_once(loop, 1000000));
+  CHECK_IS(count_threads(), ==, before);
+  for (int i = 0; i < CLIENTS; i++) {
+    CHECK_IS(iostream_pending(streams[i]), >, 0);
+    iostream_close(streams[i]);
+    close(peers[i]);
+  }
+  CHECK_OK(ioloop_free(loop));
+}
+
+static void ignore_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+  (void)stream, (void)data, (void)size, (void)arg;
+}
+
+TEST(4,
+     "a stream is closed while the completion ring is full of others' completions: none is lost") {
+  enum {
+    OTHERS = POLLS - 400
+  };
+  struct ioloop *loop = open_loop();
+  static int pairs[OTHERS / 2][2];
+  int pair[2], served = 0;
+  struct iostream *stream;
+  CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  CHECK_OK(iostream_read(stream, ignore_input, NULL));
+  for (int i = 0; i < OTHERS / 2; i++) {
+    CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]));
+    for (int side = 0; side < 2; side++) {
+      CHECK_IS(write(pairs[i][!side], "x", 1), ==, 1);
+      CHECK_OK(ioloop_add_handler(loop, pairs[i][side], IOLOOP_READ, take_one, &served));
+    }
+  }
+  iostream_close(stream);
+  CHECK_IS(read(pair[1], &(char){0}, 1), ==, 0);
+  CHECK_IS(served, ==, 0);
+  while (served < OTHERS && ioloop_run_once(loop, UINT64_C(5000000000)) > 0)
+    ;
+  CHECK_IS(served, ==, OTHERS);
+  CHECK_OK(ioloop_free(loop));
+  close(pair[1]);
+  for (int i = 0; i < OTHERS / 2; i++) {
+    close(pairs[i][0]);
+    close(pairs[i][1]);
+  }
+}
+
+/* ---- an old kernel -------------------------------------------------------------------------- */
+
+/* io_uring_setup before 5.18, which does not know IORING_SETUP_SUBMIT_ALL. */
+static void become_old(void) {
+  struct sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {.len = sizeof steps / sizeof steps[0], .filter = steps};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+    SKIP("no seccomp filter can be set here (%s)", strerror(errno));
+}
+
+TEST(5, "a kernel that does not know what is asked of it is too old; its name is no wrong name") {
+  struct ioloop_backend_info info;
+  struct ioloop *loop;
+  become_old();
+  CHECK_OK(ioloop_backend_probe("io_uring", &info));
+  CHECK_IS(info.error, ==, -ENOSYS);
+  CHECK(strstr(info.reason, "too old: needs Linux 6.0"));
+  CHECK_ERROR(ioloop_new("io_uring", &loop), ENOSYS);
 }
 
 int main(int argc, char **argv) {

@@ -21,6 +21,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -43,19 +45,40 @@ static bool would_sleep(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
+/* The machine's lack, of which the peer must not notice more than a delay? */
+static bool lacks_something(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* A call failed for lack of something: true to try it again, which is after a pause. */
+static bool may_retry(struct thread *thread, int error) {
+  return lacks_something(error) && threads_wait_for_room(thread->server->threads, PAUSE_MS);
+}
+
+/* -ECANCELED: the end has come, and stdout takes no more. */
+static int put_record(struct thread *thread, struct record_clock *clock, const char *protocol,
+                      const struct address *peer, const char *data, size_t size) {
+  struct lines *lines = threads_lines(thread->server->threads);
+  int error;
+  do
+    error = lines_put(lines, clock, protocol, peer, data, size);
+  while (error && may_retry(thread, -error));
+  return error;
+}
+
 /* ---- a connection --------------------------------------------------------------------- */
 
 static ssize_t result_of(ssize_t n) {
   return n < 0 ? -errno : n;
 }
 
-static int send_all(struct trace_track *track, int fd, const char *data, size_t size) {
+static int send_all(struct thread *thread, const char *data, size_t size) {
   while (size > 0) {
-    trace_call_begin(track, "send", fd);
-    ssize_t n = send(fd, data, size, 0); /* SIGPIPE is ignored in this program */
-    trace_call_end(track, "send", fd, result_of(n));
-    if (n < 0 && errno != EINTR)
-      return -errno;
+    trace_call_begin(thread->track, "send", thread->fd);
+    ssize_t n = result_of(send(thread->fd, data, size, 0)); /* SIGPIPE is ignored here */
+    trace_call_end(thread->track, "send", thread->fd, n);
+    if (n < 0 && n != -EINTR && !may_retry(thread, (int)-n))
+      return (int)n;
     data += n > 0 ? n : 0;
     size -= n > 0 ? (size_t)n : 0;
   }
@@ -64,7 +87,7 @@ static int send_all(struct trace_track *track, int fd, const char *data, size_t 
 
 static int send_reply(void *to, const char *data, size_t size) {
   struct thread *thread = to;
-  int error = send_all(thread->track, thread->fd, data, size);
+  int error = send_all(thread, data, size);
   if (!error)
     counts_add_shared(thread->server->counts, COUNT_ECHOED, size);
   return error;
@@ -78,19 +101,18 @@ static int reply(struct thread *thread, struct framing *framing, const char *dat
 }
 
 static int serve_connection(struct thread *thread) {
-  struct lines *lines = threads_lines(thread->server->threads);
   struct record_clock clock = {.second = 0};
   struct framing framing = {.have = 0};
   char data[READ_SIZE];
   for (;;) {
     trace_call_begin(thread->track, "recv", thread->fd);
-    ssize_t n = recv(thread->fd, data, sizeof data, 0);
-    trace_call_end(thread->track, "recv", thread->fd, result_of(n));
-    if (n < 0 && errno == EINTR)
+    ssize_t n = result_of(recv(thread->fd, data, sizeof data, 0));
+    trace_call_end(thread->track, "recv", thread->fd, n);
+    if (n == -EINTR || (n < 0 && may_retry(thread, (int)-n)))
       continue;
     if (n <= 0)
-      return n == 0 || would_sleep(errno) ? 0 : -errno;
-    int error = lines_put(lines, &clock, "tcp", &thread->peer, data, (size_t)n);
+      return would_sleep((int)-n) ? 0 : (int)n;
+    int error = put_record(thread, &clock, "tcp", &thread->peer, data, (size_t)n);
     if (!error)
       error = reply(thread, &framing, data, (size_t)n);
     if (error)
@@ -103,6 +125,13 @@ static void set_timeout(int fd, int option, uint64_t ns) {
   uint64_t us = ns / 1000 + (ns % 1000 != 0);
   struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
   (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
+}
+
+/* An answer may be written in parts, and none of them may wait for the other side's delayed
+ * acknowledgement. */
+static void send_at_once(int fd) {
+  const int on = 1;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 /* What the loop accepted does not sleep, nor does what a BSD accepts from a listener that does
@@ -127,6 +156,7 @@ static int admit(struct server *server, int fd, const struct address *peer) {
   uint64_t idle_ns = server->options.idle_timeout_ns;
   counts_add_shared(server->counts, COUNT_ACCEPTED, 1);
   int error = make_blocking(fd);
+  send_at_once(fd);
   if (!error && idle_ns > 0) {
     set_timeout(fd, SO_RCVTIMEO, idle_ns);
     set_timeout(fd, SO_SNDTIMEO, idle_ns);
@@ -150,10 +180,6 @@ void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *
 }
 
 /* ---- a listener ----------------------------------------------------------------------- */
-
-static bool lacks_something(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
 
 /* What failed: true to go on. Other errors concern one connection that has failed before it was
  * accepted (accept(2)). */
@@ -237,7 +263,7 @@ static int serve_datagrams(struct thread *thread) {
     if (n < 0)
       continue;
     struct address from = address_from((struct sockaddr *)&peer, size);
-    error = lines_put(threads_lines(threads), &clock, "udp", &from, buffers->data, (size_t)n);
+    error = put_record(thread, &clock, "udp", &from, buffers->data, (size_t)n);
     if (!error)
       answer(thread, buffers, (size_t)n, &peer, size);
   }

@@ -9,7 +9,8 @@ import socket
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
-                     main, missing, need_ipv6, numbers, readable, receive, receive_all, run, skip, wait_until, writable)
+                     main, missing, need_ipv6, need_program, numbers, readable, receive, receive_all, run,
+                     sanitized, skip, wait_until, writable)
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--reply", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",
@@ -581,6 +582,23 @@ def _():
         equal((summary["iterations"], summary["events"]), (0, 0), "turns of a loop")
     with Server(env={"IOLOOP_BACKEND": "blocking"}) as server:
         equal(server.backend, "blocking", "backend of the environment")
+
+
+@case("blocking: a call that fails for lack of memory is tried again, and nobody is sent away")
+def _():
+    if sanitized():
+        skip("a sanitizer does not work under strace")
+    need_program("strace")
+    for call, error in (("sendto", "ENOBUFS"), ("recvfrom", "ENOMEM"), ("accept,accept4", "ENOMEM")):
+        inject = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e",
+                  "inject=%s:error=%s:when=1" % (call, error)]
+        with Server("--backend=blocking", wrapper=inject) as server:
+            with server.connect() as sock:
+                for message in (b"one\n", b"two\n"):
+                    server.echo(message, sock)
+            if call == "recvfrom":
+                with server.datagram_socket() as sock:
+                    server.echo(b"three\n", sock)
 
 
 @case("trouble: IOLOOP_BACKEND names no backend")

@@ -43,6 +43,8 @@ struct ioloop__datagram {
   size_t size;
   const struct sockaddr *peer; /* NULL: none */
   socklen_t peer_size;
+  const void *control; /* as msg_control of recvmsg(2) */
+  size_t control_size;
   bool truncated; /* it was longer than a buffer */
 };
 

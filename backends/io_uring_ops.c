@@ -37,16 +37,18 @@ enum {
 enum {
   BYTES_COUNT = 256,
   BYTES_SIZE = 8 * 1024,
-  /* The largest datagram, its address and io_uring's header. Places a power of two apart would
+  CONTROL_SIZE = 128, /* our own address, and a timestamp that the program asked for */
+  /* The largest datagram, its addresses and io_uring's header. Places a power of two apart would
    * compete for the same few lines of the cache. What no datagram reaches is never touched. */
   DATAGRAMS_COUNT = 64,
-  DATAGRAMS_SIZE = 64 * 1024 + 256,
+  DATAGRAMS_SIZE = 64 * 1024 + 384,
   DATAGRAMS_STRIDE = 64 * 1024 + 512,
   PAGE = 4096, /* at least: where pages are larger mmap rounds up */
 };
 
 /* What a received datagram brings beside its bytes. The kernel reads it when the receive begins. */
-static const struct msghdr datagram_shape = {.msg_namelen = sizeof(struct sockaddr_storage)};
+static const struct msghdr datagram_shape = {.msg_namelen = sizeof(struct sockaddr_storage),
+                                             .msg_controllen = CONTROL_SIZE};
 
 /* ---- buffers ------------------------------------------------------------------------------ */
 
@@ -218,12 +220,15 @@ static void tell_datagram(struct ioloop *loop, struct ioloop__op *op, char *buff
                           bool more) {
   struct io_uring_recvmsg_out *out = (struct io_uring_recvmsg_out *)(void *)buffer;
   char *peer = buffer + sizeof *out;
-  char *data = peer + datagram_shape.msg_namelen;
+  char *control = peer + datagram_shape.msg_namelen;
+  char *data = control + CONTROL_SIZE;
   struct ioloop__datagram datagram = {
       .data = data,
       .size = (size_t)(buffer + size - data),
       .peer = out->namelen ? (struct sockaddr *)(void *)peer : NULL,
       .peer_size = (socklen_t)out->namelen,
+      .control = control,
+      .control_size = out->controllen,
       .truncated = out->flags & MSG_TRUNC,
   };
   op->done(loop, op, (int)datagram.size, &datagram, more);

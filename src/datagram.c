@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -131,7 +132,10 @@ void datagram__deliver(struct datagram *it, const struct ioloop__message *messag
   it->metrics.received++;
   it->metrics.received_bytes += message->size;
   const struct sockaddr *peer = message->peer_size ? (const struct sockaddr *)message->peer : NULL;
+  const struct ioloop__message *outer = it->delivering; /* of a callback that drains */
+  it->delivering = message;
   it->on_datagram(it, message->data, message->size, peer, message->peer_size, it->arg);
+  it->delivering = outer;
 }
 
 /* Replies are collected until the last datagram's turn: its reply leaves at once if nothing is
@@ -152,7 +156,7 @@ __attribute__((cold, noinline)) static int
 receive_observed(struct datagram *it, struct ioloop__message *messages, int count) {
   uint64_t begun = ioloop__call_clock();
   int n = ioloop__receive_messages(it->fd, messages, count);
-  ioloop__note_call(it->loop, ioloop__receive_name(count), it->fd,
+  ioloop__note_call(it->loop, ioloop__receive_name(messages, count), it->fd,
                     count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
   return n;
 }
@@ -161,9 +165,12 @@ receive_observed(struct datagram *it, struct ioloop__message *messages, int coun
 static int receive(struct datagram *it, char *buffer, int count) {
   struct ioloop__message messages[DATAGRAM_BATCH];
   struct sockaddr_storage peers[DATAGRAM_BATCH];
+  union ioloop__local locals[DATAGRAM_BATCH];
   for (int i = 0; i < count; i++)
-    messages[i] = (struct ioloop__message){
-        .data = buffer + (size_t)i * SLOT_STRIDE, .size = SLOT_SIZE, .peer = &peers[i]};
+    messages[i] = (struct ioloop__message){.data = buffer + (size_t)i * SLOT_STRIDE,
+                                           .size = SLOT_SIZE,
+                                           .peer = &peers[i],
+                                           .local = it->flags & DATAGRAM_ANY ? &locals[i] : NULL};
   int n = it->flags & DATAGRAM_OBSERVED ? receive_observed(it, messages, count)
                                         : ioloop__receive_messages(it->fd, messages, count);
   if (n > 0)
@@ -305,6 +312,8 @@ int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_er
                           .on_datagram = fn,
                           .on_error = on_error,
                           .arg = arg};
+  if (ioloop__ask_local(fd))
+    it->flags |= DATAGRAM_ANY;
   ioloop__list_init(&it->sends);
   ioloop__list_init(&it->spares);
   r = datagram__use_completion(it);
@@ -345,6 +354,31 @@ void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate) {
 void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret) {
   *ret = socket->metrics;
   ret->kernel_drops = ioloop__kernel_drops(socket->fd);
+}
+
+int datagram_local_address(const struct datagram *socket, struct sockaddr_storage *ret,
+                           socklen_t *ret_size) {
+  const struct ioloop__message *message = socket->delivering;
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  if (!message || socket->flags & DATAGRAM_CLOSED)
+    return -ENOENT;
+  if (getsockname(socket->fd, (struct sockaddr *)&address, &size) < 0)
+    return -errno;
+  if (socket->flags & DATAGRAM_ANY) {
+    union ioloop__local bound, local = *message->local;
+    memcpy(&bound, &address, sizeof bound);
+    if (local.any.sa_family != bound.any.sa_family)
+      return -ENOENT;
+    if (local.any.sa_family == AF_INET)
+      local.v4.sin_port = bound.v4.sin_port;
+    else
+      local.v6.sin6_port = bound.v6.sin6_port;
+    memcpy(&address, &local, sizeof local);
+  }
+  *ret = address;
+  *ret_size = size;
+  return 0;
 }
 
 int datagram_fd(const struct datagram *socket) {

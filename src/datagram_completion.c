@@ -15,6 +15,7 @@
  * send to is full, and a kernel that waits for writability would turn in circles.
  */
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +44,7 @@ struct send {
   struct msghdr message;
   struct iovec vector;
   struct sockaddr_storage peer;
+  alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   char data[];
 };
 
@@ -107,11 +109,15 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     return;
   datagram__enter(it);
   if (datagram) {
+    union ioloop__local local;
+    if (it->flags & DATAGRAM_ANY)
+      ioloop__read_local(datagram->control, datagram->control_size, &local);
     struct ioloop__message message = {
         .data = (char *)(uintptr_t)datagram->data,
         .size = datagram->size,
         .peer = (struct sockaddr_storage *)(uintptr_t)datagram->peer,
         .peer_size = datagram->peer_size,
+        .local = it->flags & DATAGRAM_ANY ? &local : NULL,
         .truncated = datagram->truncated,
     };
     receive_one(it, &message);
@@ -199,10 +205,13 @@ static void give_up(struct datagram *it, struct send *send, int error) {
 
 /* The kernel is full: it goes to those that wait for readiness. */
 static int wait_for_room(struct datagram *it, struct send *send) {
+  union ioloop__local local;
+  ioloop__read_local(send->message.msg_control, send->message.msg_controllen, &local);
   struct ioloop__message message = {.data = send->data,
                                     .size = send->vector.iov_len,
                                     .peer = send->message.msg_name,
-                                    .peer_size = send->message.msg_namelen};
+                                    .peer_size = send->message.msg_namelen,
+                                    .local = local.any.sa_family == AF_UNSPEC ? NULL : &local};
   int r = datagram__append(&it->queue, &message);
   if (r)
     return r;
@@ -249,6 +258,8 @@ static void fill(struct send *send, const struct ioloop__message *message) {
   send->message = (struct msghdr){.msg_iov = &send->vector, .msg_iovlen = 1};
   if (message->size)
     memcpy(send->data, message->data, message->size);
+  if (message->local)
+    ioloop__put_local(&send->message, send->control, message->local);
   if (!message->peer)
     return;
   memcpy(&send->peer, message->peer, message->peer_size);

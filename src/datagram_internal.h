@@ -17,7 +17,8 @@ enum {
   DATAGRAM_COLLECTING = 1 << 3, /* a batch is being delivered: replies leave at its end */
   DATAGRAM_CLOSED = 1 << 4,     /* only its memory is left */
   DATAGRAM_DRAINING = 1 << 5,   /* sends at once, and not by completion */
-  DATAGRAM_OBSERVED = 1 << 6    /* an observer is told of its system calls */
+  DATAGRAM_OBSERVED = 1 << 6,   /* an observer is told of its system calls */
+  DATAGRAM_ANY = 1 << 7         /* of all addresses: each datagram says which it was sent to */
 };
 
 enum {
@@ -38,6 +39,7 @@ struct datagram {
   datagram_callback *on_datagram;
   datagram_error *on_error;
   void *arg;
+  const struct ioloop__message *delivering; /* NULL: none */
   struct ioloop__gate_member gate;
   struct ioloop__fifo *queue; /* of records, see datagram_send.c */
   ioloop_timeout timeout;
@@ -95,7 +97,8 @@ void datagram__ready_to_write(struct datagram *it);
 /* Append a datagram to a queue of records. -ENOMEM. */
 int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message);
 
-/* Describe the first records of a queue, `max` at most. Returns how many; *size is their room. */
+/* Describe the first records of a queue, in place, `max` at most. Returns how many; *size is their
+ * room. */
 int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
                     size_t *size);
 

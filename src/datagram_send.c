@@ -23,35 +23,51 @@
 #include "platform.h"
 
 enum {
-  LARGEST = 65507, /* 65,535 less the headers of IPv4 and UDP */
+  LARGEST = 65535,
+  LARGEST_UDP6 = LARGEST - 8,       /* less UDP's header */
+  LARGEST_UDP4 = LARGEST_UDP6 - 20, /* ... and IPv4's, which IPv6's length does not count */
   FUTILE_MAX = 2
 };
 
-/* ---- the queue: records of a header, the peer's address and the data, each padded to 8 ---- */
+/* ---- the queue: records of a header, both addresses and the data, each padded to 8 -------- */
 
 struct record {
   uint32_t size;
   uint16_t peer_size; /* 0: none */
   bool truncated;
+  bool has_local;
 };
 
 static size_t padded(size_t size) {
   return (size + 7) & ~(size_t)7;
 }
 
-static size_t record_size(size_t size, size_t peer_size) {
-  return sizeof(struct record) + padded(peer_size) + padded(size);
+static size_t local_size(bool has_local) {
+  return has_local ? padded(sizeof(union ioloop__local)) : 0;
+}
+
+static size_t record_size(const struct record *record) {
+  return sizeof *record + local_size(record->has_local) + padded(record->peer_size) +
+         padded(record->size);
+}
+
+static struct record record_of(const struct ioloop__message *message) {
+  return (struct record){.size = (uint32_t)message->size,
+                         .peer_size = message->peer ? (uint16_t)message->peer_size : 0,
+                         .truncated = message->truncated,
+                         .has_local = message->local};
 }
 
 int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message) {
-  struct record record = {.size = (uint32_t)message->size,
-                          .peer_size = message->peer ? (uint16_t)message->peer_size : 0,
-                          .truncated = message->truncated};
-  char *room = ioloop__fifo_extend(queue, record_size(record.size, record.peer_size));
+  struct record record = record_of(message);
+  char *room = ioloop__fifo_extend(queue, record_size(&record));
   if (!room)
     return -ENOMEM;
   memcpy(room, &record, sizeof record);
   room += sizeof record;
+  if (record.has_local)
+    memcpy(room, message->local, sizeof *message->local);
+  room += local_size(record.has_local);
   if (record.peer_size)
     memcpy(room, message->peer, record.peer_size);
   if (record.size)
@@ -67,15 +83,16 @@ int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages
   while (at < end && count < max) {
     struct record record;
     memcpy(&record, at, sizeof record);
-    char *peer = at + sizeof record;
+    char *local = at + sizeof record, *peer = local + local_size(record.has_local);
     messages[count++] = (struct ioloop__message){
         .data = peer + padded(record.peer_size),
         .size = record.size,
         .peer = record.peer_size ? (struct sockaddr_storage *)(void *)peer : NULL,
         .peer_size = record.peer_size,
+        .local = record.has_local ? (union ioloop__local *)(void *)local : NULL,
         .truncated = record.truncated,
     };
-    at += record_size(record.size, record.peer_size);
+    at += record_size(&record);
   }
   *size = (size_t)(at - begin);
   return count;
@@ -87,7 +104,7 @@ __attribute__((cold, noinline)) static int
 send_observed(struct datagram *it, const struct ioloop__message *messages, int count) {
   uint64_t begun = ioloop__call_clock();
   int n = ioloop__send_messages(it->fd, messages, count);
-  ioloop__note_call(it->loop, ioloop__send_name(count), it->fd,
+  ioloop__note_call(it->loop, ioloop__send_name(messages, count), it->fd,
                     count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
   return n;
 }
@@ -174,8 +191,8 @@ void datagram__drop_queue(struct datagram *it) {
 /* ---- from the program --------------------------------------------------------------------- */
 
 static bool fits(const struct datagram *it, const struct ioloop__message *message) {
-  size_t peer_size = message->peer ? message->peer_size : 0;
-  return ioloop__fifo_size(it->queue) + record_size(message->size, peer_size) <= DATAGRAM_QUEUE_MAX;
+  struct record record = record_of(message);
+  return ioloop__fifo_size(it->queue) + record_size(&record) <= DATAGRAM_QUEUE_MAX;
 }
 
 static int enqueue(struct datagram *it, const struct ioloop__message *message) {
@@ -189,24 +206,64 @@ static int enqueue(struct datagram *it, const struct ioloop__message *message) {
   return r;
 }
 
-int datagram_send(struct datagram *socket, const void *data, size_t size,
-                  const struct sockaddr *peer, socklen_t peer_size) {
-  if (size > LARGEST)
-    return -EMSGSIZE;
+static size_t largest(const struct sockaddr *peer, socklen_t peer_size) {
+  if (!peer_size || (peer->sa_family != AF_INET && peer->sa_family != AF_INET6))
+    return LARGEST; /* the kernel knows */
+  return peer->sa_family == AF_INET ? LARGEST_UDP4 : LARGEST_UDP6;
+}
+
+static int send_message(struct datagram *it, const struct ioloop__message *message) {
+  bool waits = ioloop__fifo_size(it->queue) || it->flags & DATAGRAM_COLLECTING;
+  if (it->completer && !waits && !(it->flags & DATAGRAM_DRAINING))
+    return datagram__start_send(it, message);
+  if (!waits && transmit(it, message, 1) == 1)
+    return 0;
+  return enqueue(it, message);
+}
+
+/* `local` NULL: the kernel chooses. */
+static int send_from(struct datagram *it, const void *data, size_t size,
+                     const struct sockaddr *peer, socklen_t peer_size, union ioloop__local *local) {
   if (peer_size > sizeof(struct sockaddr_storage))
     return -EINVAL;
-  if (socket->flags & DATAGRAM_CLOSED)
+  if (size > largest(peer, peer_size))
+    return -EMSGSIZE;
+  if (it->flags & DATAGRAM_CLOSED)
     return -EPIPE;
   struct ioloop__message message = {
       .data = (void *)(uintptr_t)data, /* the kernel only reads it */
       .size = size,
       .peer = peer_size ? (struct sockaddr_storage *)(uintptr_t)peer : NULL,
       .peer_size = peer_size,
+      .local = local,
   };
-  bool waits = ioloop__fifo_size(socket->queue) || socket->flags & DATAGRAM_COLLECTING;
-  if (socket->completer && !waits && !(socket->flags & DATAGRAM_DRAINING))
-    return datagram__start_send(socket, &message);
-  if (!waits && transmit(socket, &message, 1) == 1)
-    return 0;
-  return enqueue(socket, &message);
+  return send_message(it, &message);
+}
+
+/* Where the datagram that is being delivered was sent to, if this is an answer to it. */
+static union ioloop__local *source_of_answer(const struct datagram *it, const struct sockaddr *peer,
+                                             socklen_t peer_size) {
+  const struct ioloop__message *asked = it->delivering;
+  if (!asked || !asked->local || asked->local->any.sa_family == AF_UNSPEC)
+    return NULL;
+  bool answer = asked->peer_size == peer_size && memcmp(asked->peer, peer, peer_size) == 0;
+  return answer ? asked->local : NULL;
+}
+
+int datagram_send(struct datagram *socket, const void *data, size_t size,
+                  const struct sockaddr *peer, socklen_t peer_size) {
+  union ioloop__local *local = source_of_answer(socket, peer, peer_size);
+  return send_from(socket, data, size, peer, peer_size, local);
+}
+
+int datagram_send_from(struct datagram *socket, const void *data, size_t size,
+                       const struct sockaddr *peer, socklen_t peer_size,
+                       const struct sockaddr *local, socklen_t local_size) {
+  union ioloop__local copy;
+  bool v4 = local->sa_family == AF_INET && local_size == sizeof copy.v4;
+  bool v6 = local->sa_family == AF_INET6 && local_size == sizeof copy.v6;
+  if (!v4 && !v6)
+    return -EINVAL;
+  memcpy(&copy, local, local_size);
+  return send_from(socket, data, size, peer, peer_size, &copy);
 }

@@ -112,12 +112,18 @@ bool iostream__is_over(const struct iostream *stream) {
   if (flags & STREAM_CLOSING)
     return !stream->queue;
   if (flags & STREAM_BROKEN)
-    return !stream->on_read || flags & STREAM_END;
+    return !stream->on_read;
   bool unread = stream->framing && stream->framing->bytes;
   return flags & STREAM_FIN_SENT && flags & STREAM_END_TOLD && !stream->on_read && !unread;
 }
 
 /* ---- deferred work ----------------------------------------------------------------------- */
+
+/* EPIPE only says that sending is over; receiving may know why. */
+static int end_reason(const struct iostream *stream) {
+  bool vague = stream->error == -EPIPE && stream->input_error;
+  return vague ? stream->input_error : stream->error;
+}
 
 void iostream__settle(struct iostream *stream) {
   cancel_timeout(stream);
@@ -126,7 +132,7 @@ void iostream__settle(struct iostream *stream) {
   if (stream->flags & STREAM_CLOSED)
     release(stream);
   else if (iostream__is_over(stream))
-    iostream__finish(stream, stream->error);
+    iostream__finish(stream, end_reason(stream));
   else if (more)
     iostream__defer(stream);
   else

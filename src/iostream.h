@@ -90,10 +90,6 @@ int iostream_read_until(struct iostream *stream, const char *delimiter, size_t d
 /* Stop calling the read callback. What was buffered is kept for the next read. */
 void iostream_read_stop(struct iostream *stream);
 
-/* Has anything arrived (data, the end, an error) that no read callback was given? Asks the kernel;
- * for an orderly end. */
-bool iostream_has_input(struct iostream *stream);
-
 /*
  * Send `data`: at once what the socket takes, the rest is copied and sent when it can (all of it
  * with the loop's next wait where the backend completes: IOLOOP_F_COMPLETION). Bytes
@@ -218,8 +214,9 @@ struct datagram_metrics {
   uint64_t kernel_drops; /* thrown away by the kernel because its queue was full */
 };
 
-/* Take over a bound or connected datagram socket. on_error may be NULL. On failure fd remains
- * the caller's. Errors as ioloop_add_handler. */
+/* Take over a bound or connected datagram socket. One that is bound to all addresses is set to
+ * report which was used (datagram_local_address). on_error may be NULL. On failure fd remains the
+ * caller's. Errors as ioloop_add_handler. */
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret);
 
@@ -229,15 +226,37 @@ int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t
                   struct datagram **ret);
 
 /*
+ * In the datagram callback: the address that the datagram was sent to, with the socket's port. Of
+ * a socket bound to one address, that; of one bound to all (0.0.0.0, ::), the one of them that the
+ * peer used, with the interface of a link-local one (IP_PKTINFO, IPV6_PKTINFO, IP_RECVDSTADDR). An
+ * IPv6 socket that receives IPv4 too has it mapped. -ENOENT: outside the callback; it was sent to a
+ * group or a broadcast (but for IPv4's broadcasts on Linux: the address that answers them); or
+ * the system does not report it.
+ */
+int datagram_local_address(const struct datagram *socket, struct sockaddr_storage *ret,
+                           socklen_t *ret_size);
+
+/*
  * Send one datagram to `peer` (size 0 on a connected socket). `data` need not stay. What is sent
  * while a batch is delivered goes to the kernel in as few calls as it has for that (sendmmsg).
  * Where the kernel's queue is full up to 256 KiB wait, and then datagrams are dropped and counted,
  * as UDP does. 0: sent, queued, or refused by the kernel, which on_error tells.
- * -EMSGSIZE: over 65,507 bytes. -ENOBUFS: dropped. -ENOMEM. -EINVAL: no address has that size.
- * -EPIPE: closed in this callback.
+ * In the datagram callback what goes to the peer of that datagram is an answer, and leaves from
+ * datagram_local_address: a connected peer takes no other. All else leaves from the address that
+ * the kernel chooses.
+ * -EMSGSIZE: over 65,507 bytes to an IPv4 address, 65,527 to an IPv6 one, 65,535 at all. -ENOBUFS:
+ * dropped. -ENOMEM. -EINVAL: no address has that size. -EPIPE: closed in this callback.
  */
 int datagram_send(struct datagram *socket, const void *data, size_t size,
                   const struct sockaddr *peer, socklen_t peer_size);
+
+/* The same, from `local`, one of this machine's addresses and of the socket's family; its port does
+ * not count, and its scope only where it is link-local. For answers that leave later: keep what
+ * datagram_local_address says. An address that is not this machine's is refused by the kernel.
+ * -EINVAL also: `local` is neither IPv4 nor IPv6. */
+int datagram_send_from(struct datagram *socket, const void *data, size_t size,
+                       const struct sockaddr *peer, socklen_t peer_size,
+                       const struct sockaddr *local, socklen_t local_size);
 
 void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate);
 /* Reads the kernel's drop counter (a system call). */

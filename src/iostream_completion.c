@@ -14,7 +14,7 @@
  * Whoever stops reading (a gate, a full queue, the program) is not obeyed at once: receiving is
  * stopped when more comes than is wanted, so that most pauses, which are short, cost nothing. What
  * has come by then, and what still comes before the stop takes effect, is kept for the next read.
- * So an error can be learned of while what came before it is unread; it waits its turn.
+ * The end, or an error, can be known while input before it is unread; it is reported after that.
  *
  * The operations hold the file, so close() alone would neither free it nor tell the peer: they are
  * cancelled first, which ends them before it returns.
@@ -30,9 +30,8 @@ enum {
   RECEIVING = 1 << 0,
   STOPPING = 1 << 1, /* told to stop receiving, and has not yet */
   SENDING = 1 << 2,  /* the first queue */
-  QUIETLY = 1 << 4,  /* ... and nobody waits to hear that it is over */
-  WAITING = 1 << 5,  /* for room in the socket, to send the rest of it */
-  LISTENING = 1 << 3 /* iostream_has_input: whatever comes is kept */
+  QUIETLY = 1 << 3,  /* ... and nothing waits for it to be over */
+  WAITING = 1 << 4   /* for room in the socket, to send the rest of it */
 };
 
 static struct iostream *from_receiving(struct ioloop__op *op) {
@@ -53,11 +52,8 @@ static bool wants_input(const struct iostream *stream) {
 void iostream__update_receiving(struct iostream *stream) {
   if (!wants_input(stream) || stream->operations & RECEIVING)
     return;
-  int r = stream->input_error;
-  if (r && iostream__buffered(stream))
-    return;
-  if (!r)
-    r = stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
+  int r =
+      stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
   if (r)
     iostream__fail(stream, r);
   else
@@ -78,20 +74,15 @@ static void received(struct iostream *stream, const char *data, size_t size) {
   if (stream->flags & (STREAM_CLOSING | STREAM_FAILED))
     stop_receiving(stream); /* nobody will ever read it */
   else if (!stream->on_read || stream->flags & (STREAM_FRAMED | STREAM_CHOKED) ||
-           stream->operations & LISTENING || iostream__buffered(stream) ||
-           iostream__held_by_gate(stream))
+           iostream__buffered(stream) || iostream__held_by_gate(stream))
     iostream__keep(stream, data, size);
   else
     stream->on_read(stream, data, size, stream->read_arg);
 }
 
-static void input_ended(struct iostream *stream, int result) {
-  if (result == 0) {
-    stream->flags |= STREAM_END;
-    iostream__defer(stream);
-  } else if (result != -ECANCELED && result != -ENOBUFS && result != -EINTR) {
-    stream->input_error = (int16_t)result; /* told when what came before has been read */
-  }
+/* Errors that are none of the connection's: it was stopped, or is to be started again. */
+static bool goes_on(int result) {
+  return result == -ECANCELED || result == -ENOBUFS || result == -EINTR;
 }
 
 static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
@@ -105,25 +96,13 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
   iostream__enter(stream);
   if (result > 0)
     received(stream, data, (size_t)result);
-  else
-    input_ended(stream, result);
+  else if (!goes_on(result))
+    iostream__input_ended(stream, result);
   if (!more)
     iostream__update_receiving(stream);
   else if (!wants_input(stream))
     stop_receiving(stream);
   iostream__leave(stream);
-}
-
-void iostream__collect_input(struct iostream *stream) {
-  if (!(stream->operations & RECEIVING))
-    return;
-  stream->depth++; /* nobody is called from here */
-  stream->operations |= LISTENING;
-  stream->completer->table->cancel(stream->loop, stream->completer->state, &stream->receiving);
-  stream->operations &= (uint8_t)~LISTENING;
-  iostream__update_receiving(stream);
-  if (--stream->depth == 0 && stream->flags & STREAM_DEFERRED)
-    iostream__defer(stream);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */

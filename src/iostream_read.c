@@ -27,17 +27,9 @@ enum {
 
 /* ---- from the descriptor ----------------------------------------------------------------- */
 
-/* 0: the peer has finished. Else an error, which may be none. */
-static void input_ended(struct iostream *stream, ptrdiff_t result) {
-  if (iostream__would_block(result)) {
-    iostream__woken_in_vain(stream);
-    return;
-  }
-  if (result < 0) {
-    iostream__fail(stream, (int)result);
-    return;
-  }
+void iostream__input_ended(struct iostream *stream, int error) {
   stream->flags |= STREAM_END;
+  stream->input_error = (int16_t)error;
   iostream__defer(stream);
 }
 
@@ -103,8 +95,12 @@ void iostream__ready_to_read(struct iostream *stream) {
   }
   char *buffer = ioloop__scratch(stream->loop, READ_SIZE);
   ptrdiff_t size = buffer ? receive(stream, buffer) : -ENOMEM;
+  if (iostream__would_block(size)) {
+    iostream__woken_in_vain(stream);
+    return;
+  }
   if (size <= 0) {
-    input_ended(stream, size);
+    iostream__input_ended(stream, (int)size);
     return;
   }
   if (stream->flags & STREAM_TIMED)
@@ -158,7 +154,7 @@ static void take(struct iostream *stream, size_t size) {
   framing->bytes = NULL;
 }
 
-/* size 0 is the end of input. All reads but iostream_read are over with this. */
+/* size 0 is the end of input in order. All reads but iostream_read are over with this. */
 static void hand_over(struct iostream *stream, size_t size) {
   iostream_read_callback *fn = stream->on_read;
   const char *data = size ? ioloop__fifo_data(stream->framing->bytes) : "";
@@ -177,13 +173,17 @@ bool iostream__deliver(struct iostream *stream) {
   bool end_told = false;
   while (stream->on_read && !(stream->flags & (STREAM_CHOKED | STREAM_FAILED))) {
     ptrdiff_t size = frame_size(stream);
-    bool end = size == 0 && stream->flags & STREAM_END && !(stream->flags & STREAM_BROKEN);
+    bool end = size == 0 && stream->flags & STREAM_END;
     if (size < 0)
       iostream__fail(stream, (int)size);
     if (end && end_told)
       return true; /* to a program that goes on asking, once an iteration */
     if ((size <= 0 && !end) || iostream__held_by_gate(stream))
       return false;
+    if (end && (stream->input_error || stream->flags & STREAM_BROKEN)) {
+      iostream__fail(stream, stream->input_error);
+      return false;
+    }
     if (end) {
       end_told = true;
       stream->flags |= STREAM_END_TOLD;
@@ -264,17 +264,4 @@ void iostream_read_stop(struct iostream *stream) {
   if (stream->flags & STREAM_BROKEN)
     iostream__defer(stream);
   iostream__update_interest(stream);
-}
-
-bool iostream_has_input(struct iostream *stream) {
-  char byte;
-  if (stream->flags & STREAM_CLOSED)
-    return false;
-  if (stream->completer)
-    iostream__collect_input(stream);
-  if (iostream__buffered(stream) || stream->input_error)
-    return true;
-  if (stream->flags & STREAM_END)
-    return !(stream->flags & STREAM_END_TOLD);
-  return !iostream__would_block(iostream__peek(stream, &byte));
 }

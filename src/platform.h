@@ -8,6 +8,7 @@
 #ifndef IOLOOP_PLATFORM_H
 #define IOLOOP_PLATFORM_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,20 +45,41 @@ int ioloop__set_blocking(int fd, bool on);
 /* send() and writev-like sends on a socket that raise no SIGPIPE. As send(2), but -errno. */
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size);
 
+/* An address of this machine, without a port. AF_UNSPEC: unknown, or left to the system. */
+union ioloop__local {
+  struct sockaddr any;
+  struct sockaddr_in v4;
+  struct sockaddr_in6 v6;
+};
+
 /* Datagrams, several a call where the system has recvmmsg and sendmmsg, one elsewhere. */
 struct ioloop__message {
   void *data;
   size_t size;                   /* in: room, or bytes to send; out: bytes received */
   struct sockaddr_storage *peer; /* NULL: none (a connected socket) */
   socklen_t peer_size;           /* in for send, out for receive */
+  union ioloop__local *local;    /* in for send, out for receive: our address; NULL: none */
   bool truncated;                /* out: it was longer than `size` */
 };
 /* How many were received or sent (>= 1), or -errno if the first one failed. count is 1 to 64. */
 int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count);
 int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count);
-/* The system call that this is for so many. Static. */
-const char *ioloop__receive_name(int count);
-const char *ioloop__send_name(int count);
+/* The system call that this is for these. Static. */
+const char *ioloop__receive_name(const struct ioloop__message *messages, int count);
+const char *ioloop__send_name(const struct ioloop__message *messages, int count);
+
+/* Where a UDP socket is bound to all addresses, make each datagram report which of them it was sent
+ * to. false: it is not, or the system cannot report it. */
+bool ioloop__ask_local(int fd);
+/* Find it in the control data of a receive. AF_UNSPEC: it is not there, or no source of an answer:
+ * a group or a broadcast (IPv4 on Linux: the address that answers a broadcast instead). */
+enum {
+  IOLOOP__CONTROL_SIZE = 128 /* with room for a timestamp that the program asked for */
+};
+void ioloop__read_local(const void *control, size_t size, union ioloop__local *ret);
+/* Send from there: fill the control data of `header`, which is in `room` (IOLOOP__CONTROL_SIZE,
+ * aligned for a struct cmsghdr). */
+void ioloop__put_local(struct msghdr *header, void *room, const union ioloop__local *local);
 
 /* Empty the socket's error queue (Linux: IP_RECVERR, IPV6_RECVERR, timestamps of what was sent,
  * MSG_ZEROCOPY), 64 entries at most: until they are fetched the socket is reported as failed, and

@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdalign.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -70,35 +73,68 @@ static struct msghdr describe(const struct ioloop__message *message, struct iove
 int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count) {
   (void)count; /* one a call: macOS has no recvmmsg */
   struct iovec vector;
+  alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   struct msghdr header = describe(messages, &vector);
   if (messages->peer)
     header.msg_namelen = sizeof *messages->peer;
+  header.msg_control = messages->local ? control : NULL;
+  header.msg_controllen = messages->local ? sizeof control : 0;
   ssize_t n = recvmsg(fd, &header, MSG_DONTWAIT);
   if (n < 0)
     return -errno;
   messages->size = (size_t)n;
   messages->peer_size = header.msg_namelen;
   messages->truncated = header.msg_flags & MSG_TRUNC;
+  if (messages->local)
+    ioloop__read_local(control, header.msg_controllen, messages->local);
   return 1;
 }
 
 int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count) {
   (void)count;
   struct iovec vector;
+  alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   struct msghdr header = describe(messages, &vector);
   header.msg_namelen = messages->peer ? messages->peer_size : 0;
+  if (messages->local)
+    ioloop__put_local(&header, control, messages->local);
   return sendmsg(fd, &header, MSG_DONTWAIT) < 0 ? -errno : 1;
 }
 
-const char *ioloop__receive_name(int count) {
-  (void)count;
+const char *ioloop__receive_name(const struct ioloop__message *messages, int count) {
+  (void)messages, (void)count;
   return "recvmsg";
 }
 
-const char *ioloop__send_name(int count) {
-  (void)count;
+const char *ioloop__send_name(const struct ioloop__message *messages, int count) {
+  (void)messages, (void)count;
   return "sendmsg";
 }
+
+int ioloop__ask_v4_local(int fd) {
+  int one = 1;
+  return setsockopt(fd, IPPROTO_IP, IP_RECVDSTADDR, &one, sizeof one) < 0 ? -errno : 0;
+}
+
+/* The destination as it was in the packet: a network's own broadcast address looks like any other,
+ * and an answer from it is refused (EADDRNOTAVAIL). */
+bool ioloop__read_v4_local(const struct cmsghdr *control, struct in_addr *ret) {
+  if (control->cmsg_level != IPPROTO_IP || control->cmsg_type != IP_RECVDSTADDR)
+    return false;
+  memcpy(ret, CMSG_DATA(control), sizeof *ret);
+  return true;
+}
+
+#ifdef IP_SENDSRCADDR /* FreeBSD */
+void ioloop__put_v4_local(struct msghdr *header, struct in_addr local) {
+  ioloop__put_control(header, IPPROTO_IP, IP_SENDSRCADDR, &local, sizeof local);
+}
+#else /* macOS */
+void ioloop__put_v4_local(struct msghdr *header, struct in_addr local) {
+  struct in_pktinfo info = {.ipi_spec_dst = local};
+  ioloop__put_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+}
+#endif
 
 int ioloop__empty_error_queue(int fd, int *error) {
   (void)fd, (void)error; /* errors come as results of calls only */

@@ -68,6 +68,9 @@ enum {
 struct batch {
   struct mmsghdr headers[MAX_MESSAGES];
   struct iovec vectors[MAX_MESSAGES];
+  struct {
+    alignas(struct cmsghdr) char bytes[IOLOOP__CONTROL_SIZE];
+  } controls[MAX_MESSAGES];
 };
 
 static void describe(struct batch *batch, const struct ioloop__message *messages, int count) {
@@ -100,41 +103,89 @@ static int send_one(int fd, const struct ioloop__message *message) {
   return n < 0 ? -errno : 1;
 }
 
+static void take_over(struct ioloop__message *message, const struct msghdr *header, size_t size) {
+  message->size = size;
+  message->peer_size = header->msg_namelen;
+  message->truncated = header->msg_flags & MSG_TRUNC;
+  if (message->local)
+    ioloop__read_local(header->msg_control, header->msg_controllen, message->local);
+}
+
+static int receive_batch(int fd, struct batch *batch, int count) {
+  if (count > 1)
+    return recvmmsg(fd, batch->headers, (unsigned)count, MSG_DONTWAIT, NULL);
+  ssize_t n = recvmsg(fd, &batch->headers[0].msg_hdr, MSG_DONTWAIT);
+  batch->headers[0].msg_len = (unsigned)n;
+  return n < 0 ? -1 : 1;
+}
+
 int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count) {
-  if (count == 1)
+  if (count == 1 && !messages->local)
     return receive_one(fd, messages);
   struct batch batch;
   describe(&batch, messages, count);
-  for (int i = 0; i < count; i++)
-    if (messages[i].peer)
-      batch.headers[i].msg_hdr.msg_namelen = sizeof *messages[i].peer;
-
-  int n = recvmmsg(fd, batch.headers, (unsigned)count, MSG_DONTWAIT, NULL);
-  for (int i = 0; i < n; i++) {
-    messages[i].size = batch.headers[i].msg_len;
-    messages[i].peer_size = batch.headers[i].msg_hdr.msg_namelen;
-    messages[i].truncated = batch.headers[i].msg_hdr.msg_flags & MSG_TRUNC;
+  for (int i = 0; i < count; i++) {
+    struct msghdr *header = &batch.headers[i].msg_hdr;
+    header->msg_namelen = messages[i].peer ? sizeof *messages[i].peer : 0;
+    header->msg_control = messages[i].local ? batch.controls[i].bytes : NULL;
+    header->msg_controllen = messages[i].local ? sizeof batch.controls[i] : 0;
   }
+  int n = receive_batch(fd, &batch, count);
+  for (int i = 0; i < n; i++)
+    take_over(&messages[i], &batch.headers[i].msg_hdr, batch.headers[i].msg_len);
   return n < 0 ? -errno : n;
+}
+
+static int send_batch(int fd, struct batch *batch, int count) {
+  const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  if (count > 1)
+    return sendmmsg(fd, batch->headers, (unsigned)count, flags);
+  return sendmsg(fd, &batch->headers[0].msg_hdr, flags) < 0 ? -1 : 1;
 }
 
 int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count) {
-  if (count == 1)
+  if (count == 1 && !messages->local)
     return send_one(fd, messages);
   struct batch batch;
   describe(&batch, messages, count);
-  for (int i = 0; i < count; i++)
-    batch.headers[i].msg_hdr.msg_namelen = messages[i].peer ? messages[i].peer_size : 0;
-  int n = sendmmsg(fd, batch.headers, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
+  for (int i = 0; i < count; i++) {
+    struct msghdr *header = &batch.headers[i].msg_hdr;
+    header->msg_namelen = messages[i].peer ? messages[i].peer_size : 0;
+    if (messages[i].local)
+      ioloop__put_local(header, batch.controls[i].bytes, messages[i].local);
+  }
+  int n = send_batch(fd, &batch, count);
   return n < 0 ? -errno : n;
 }
 
-const char *ioloop__receive_name(int count) {
-  return count == 1 ? "recvfrom" : "recvmmsg";
+const char *ioloop__receive_name(const struct ioloop__message *messages, int count) {
+  const char *one = messages->local ? "recvmsg" : "recvfrom";
+  return count == 1 ? one : "recvmmsg";
 }
 
-const char *ioloop__send_name(int count) {
-  return count == 1 ? "sendto" : "sendmmsg";
+const char *ioloop__send_name(const struct ioloop__message *messages, int count) {
+  const char *one = messages->local ? "sendmsg" : "sendto";
+  return count == 1 ? one : "sendmmsg";
+}
+
+int ioloop__ask_v4_local(int fd) {
+  int one = 1;
+  return setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one) < 0 ? -errno : 0;
+}
+
+/* The address to answer from: of a broadcast the one that this machine has in that network. */
+bool ioloop__read_v4_local(const struct cmsghdr *control, struct in_addr *ret) {
+  struct in_pktinfo info;
+  if (control->cmsg_level != IPPROTO_IP || control->cmsg_type != IP_PKTINFO)
+    return false;
+  memcpy(&info, CMSG_DATA(control), sizeof info);
+  *ret = info.ipi_spec_dst;
+  return true;
+}
+
+void ioloop__put_v4_local(struct msghdr *header, struct in_addr local) {
+  struct in_pktinfo info = {.ipi_spec_dst = local}; /* whichever interface leads to the peer */
+  ioloop__put_control(header, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 }
 
 /* Other families take MSG_ERRQUEUE for a plain receive, and would lose data. */

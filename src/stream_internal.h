@@ -29,16 +29,16 @@ struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 enum {
   STREAM_REGISTERED = 1 << 0, /* the loop knows the descriptor */
   STREAM_CONNECTING = 1 << 1,
-  STREAM_FRAMED = 1 << 2,    /* the read under way is read_bytes or read_until */
-  STREAM_END = 1 << 3,       /* the peer has finished sending ... */
-  STREAM_END_TOLD = 1 << 4,  /* ... and a read callback knows it */
-  STREAM_CHOKED = 1 << 5,    /* went over the high watermark: does not read */
-  STREAM_HELD = 1 << 6,      /* stopped by its gate: does not read */
-  STREAM_SHUT = 1 << 7,      /* takes no more writes: iostream_shutdown */
-  STREAM_FIN_SENT = 1 << 8,  /* ... and the queue was empty: the peer knows */
-  STREAM_CLOSING = 1 << 9,   /* iostream_close_when_sent */
-  STREAM_BROKEN = 1 << 10,   /* sending failed: what still arrives is read, then it ends */
-  STREAM_FAILED = 1 << 11,   /* ends as soon as no callback is under way */
+  STREAM_FRAMED = 1 << 2,   /* the read under way is read_bytes or read_until */
+  STREAM_END = 1 << 3,      /* no more input will come: the peer has finished, or input_error ... */
+  STREAM_END_TOLD = 1 << 4, /* ... and a read callback was given the end */
+  STREAM_CHOKED = 1 << 5,   /* went over the high watermark: does not read */
+  STREAM_HELD = 1 << 6,     /* stopped by its gate: does not read */
+  STREAM_SHUT = 1 << 7,     /* takes no more writes: iostream_shutdown */
+  STREAM_FIN_SENT = 1 << 8, /* ... and the queue was empty: the peer knows */
+  STREAM_CLOSING = 1 << 9,  /* iostream_close_when_sent */
+  STREAM_BROKEN = 1 << 10,  /* sending failed: what still arrives is read, then it ends */
+  STREAM_FAILED = 1 << 11,  /* ends as soon as no callback is under way */
   STREAM_DEFERRED = 1 << 12, /* iostream__settle is due, for one of the reasons above */
   STREAM_CLOSED = 1 << 13,   /* only its memory is left */
   STREAM_TIMED = 1 << 14,    /* its owner wants to hear of traffic */
@@ -88,10 +88,10 @@ struct iostream {
   uint32_t low, high; /* watermarks */
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
-  int error;              /* what the close callback will be told */
+  int error;              /* the close callback's: see end_reason */
+  int16_t input_error;    /* with STREAM_END: why, behind all that was received; 0: in order */
 
   /* iostream_completion.c */
-  int16_t input_error;       /* of receiving, behind what was received */
   uint8_t operations;        /* what is under way */
   bool not_socket : 1;       /* transport.c: pipe or pty, read and write instead of recv and send */
   uint8_t vain : 5;          /* wake-ups that found nothing; wraps */
@@ -149,6 +149,10 @@ static inline size_t iostream__buffered(const struct iostream *stream) {
   return stream->framing ? ioloop__fifo_size(stream->framing->bytes) : 0;
 }
 
+/* No more will come: the peer has finished (0), or the connection failed. To be reported when what
+ * came before has been read. */
+void iostream__input_ended(struct iostream *stream, int error);
+
 /* Put it there. */
 void iostream__keep(struct iostream *stream, const char *data, size_t size);
 
@@ -174,8 +178,6 @@ bool iostream__is_socket(int fd);
 
 /* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
-/* Receive without taking, and without waiting: the size may be any that is not 0. */
-ptrdiff_t iostream__peek(struct iostream *stream, char *byte);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
 void iostream__send_fin(struct iostream *stream);
 /* A wake-up found nothing to receive, or no room to send. Where a model does not say that the
@@ -194,9 +196,6 @@ void iostream__use_completion(struct iostream *stream);
 
 /* Receive if input is wanted. */
 void iostream__update_receiving(struct iostream *stream);
-
-/* What the kernel has received already is buffered when this returns. */
-void iostream__collect_input(struct iostream *stream);
 
 /* Send what was queued before the connection was there. */
 void iostream__begin_sending(struct iostream *stream);

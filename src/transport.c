@@ -12,7 +12,6 @@
  *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
  */
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -51,17 +50,6 @@ ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
   if (stream->flags & STREAM_DETOUR)
     return receive_long_way(stream, data, size);
   return result_of(recv(stream->fd, data, size, 0));
-}
-
-ptrdiff_t iostream__peek(struct iostream *stream, char *byte) {
-  struct pollfd entry = {.fd = stream->fd, .events = POLLIN};
-  if (stream->not_socket)
-    return poll(&entry, 1, 0) == 1 ? 1 : -EAGAIN;
-  uint64_t begun = stream->flags & STREAM_DETOUR ? ioloop__call_clock() : 0;
-  ptrdiff_t n = result_of(recv(stream->fd, byte, 1, MSG_PEEK | MSG_DONTWAIT));
-  if (stream->flags & STREAM_DETOUR)
-    ioloop__note_call(stream->loop, "recv", stream->fd, n, begun);
-  return n;
 }
 
 static bool is_pending(int signo) {

@@ -78,6 +78,8 @@ int generator__connect(struct generator *generator) {
   if (!error && connect(fd, &generator->server.any, address_size(&generator->server)) < 0 &&
       errno != EINPROGRESS)
     error = -errno;
+  if (!error && address_same_ends(fd))
+    error = -ECONNREFUSED; /* there is only us */
   if (!error)
     return fd;
   struct client failed = {.generator = generator};

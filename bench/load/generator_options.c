@@ -55,11 +55,15 @@ int generator__check_options(const struct generator_options *options, struct gen
     return -EINVAL;
   }
   fault = address_resolve(ret->host, ret->port, &found);
-  if (fault || found.named) {
+  bool literal = !fault && !found.named;
+  if (literal)
+    *server = found.at[0];
+  if (!fault)
+    address_list_free(&found);
+  if (!literal) {
     snprintf(reason, GENERATOR_REASON_SIZE, "'%s' is not a numeric address, as 127.0.0.1 or ::1",
              ret->host);
     return -EINVAL;
   }
-  *server = found.at[0];
   return 0;
 }

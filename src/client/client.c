@@ -17,8 +17,9 @@
 #include "../programs/say.h"
 
 enum {
-  EXCERPT_SIZE = 24, /* bytes of a message that a complaint quotes */
-  UDP_MESSAGE_LIMIT = 65507,
+  EXCERPT_SIZE = 24,  /* bytes of a message that a complaint quotes */
+  UDP4_LIMIT = 65507, /* bytes of a message */
+  UDP6_LIMIT = 65527,
 };
 
 /* ---- failures ------------------------------------------------------------------------- */
@@ -73,7 +74,6 @@ static void release(struct worker *worker) {
 void client_done(struct worker *worker) {
   struct client *client = worker->client;
   const struct message *message = &worker->message;
-  client->reached = true;
   client->done++;
   if (!client->options.no_wait) {
     char *to = output_reserve(client->output, ESCAPE_TEXT_ROOM(message->size));
@@ -108,32 +108,39 @@ static const char *remedy(int error) {
     return "raise the limit of descriptors: ulimit -n; or give a smaller --concurrency=N";
   case EADDRNOTAVAIL:
     return "no local port is free; give a smaller --concurrency=N, or wait a minute";
+  case EMSGSIZE:
+    return "the network takes no datagram of this size; --tcp has no limit";
+  case ELOOP:
+    return "no server listens there; start it, or say where it is: --host=ADDR, --port=N";
   default:
     return "are --host=ADDR and --port=N right?";
   }
 }
 
-/* Is it the address that is at fault, rather than a limit of ours? And is there time left? */
-static bool another_may_do(int error) {
-  return error != -EMFILE && error != -ENFILE && error != -ENOMEM && error != -ETIMEDOUT;
+static const char *describe(int error) {
+  return error == -ELOOP ? "it is the client itself" : strerror(error ? -error : ETIMEDOUT);
 }
 
-void client_unreachable(struct worker *worker, int error) {
-  struct client *client = worker->client;
-  if (client->first_error == 0)
-    client->first_error = error;
-  bool last = client->target + 1 >= client->targets.count;
-  bool moved = worker->target != client->target;
-  if (!client->reached && !client->halted && another_may_do(error) && (moved || !last)) {
-    client->target += !moved;
-    client->transport->start(worker);
-    return;
-  }
+/* "127.0.0.1:8888: Connection refused, [::1]:8888: Connection timed out" */
+static void describe_attempts(const struct worker *worker, char *to, size_t room) {
   char text[ADDRESS_TEXT_SIZE];
-  const struct address *first = &client->targets.at[client->reached ? worker->target : 0];
-  int cause = client->reached ? error : client->first_error;
-  client_trouble(client, "cannot reach %s %s: %s (%s)", client->transport->name,
-                 address_text(first, text), strerror(-cause), remedy(cause));
+  size_t used = 0;
+  for (size_t i = worker->first; i < worker->tried && used < room; i++) {
+    int error = worker->attempts[i].error;
+    int n = snprintf(to + used, room - used, "%s%s: %s", i > worker->first ? ", " : "",
+                     address_text(&worker->client->targets.at[i], text), describe(error));
+    used += n > 0 ? (size_t)n : 0;
+  }
+}
+
+void client_unreachable(struct worker *worker) {
+  struct client *client = worker->client;
+  char tried[384] = "";
+  int error = worker->attempts[worker->first].error;
+  describe_attempts(worker, tried, sizeof tried);
+  race_end(worker);
+  client_trouble(client, "cannot reach %s %s (%s)", client->transport->name, tried,
+                 remedy(error ? error : -ETIMEDOUT));
   release(worker);
   client_pump(client);
 }
@@ -175,6 +182,13 @@ static int make_message(struct client *client, const char *text, size_t size, st
   return error;
 }
 
+static size_t datagram_limit(const struct client *client) {
+  for (size_t i = 0; i < client->targets.count; i++)
+    if (client->targets.at[i].any.sa_family == AF_INET6)
+      return UDP6_LIMIT;
+  return UDP4_LIMIT;
+}
+
 /* NULL: none now, or none that can be sent. */
 static struct message *next_message(struct client *client, struct message *ret) {
   const char *text;
@@ -186,11 +200,11 @@ static struct message *next_message(struct client *client, struct message *ret) 
   *ret = (struct message){.number = client->started + 1};
   if (make_message(client, text, size, ret) < 0)
     return NULL;
-  if (client->options.udp && ret->size > UDP_MESSAGE_LIMIT) {
+  if (client->options.udp && ret->size > datagram_limit(client)) {
     client_trouble(client,
-                   "message %" PRIu64 " has %zu bytes, a datagram takes %d at most; --tcp has no "
+                   "message %" PRIu64 " has %zu bytes, a datagram takes %zu at most; --tcp has no "
                    "limit",
-                   ret->number, ret->size, (int)UDP_MESSAGE_LIMIT);
+                   ret->number, ret->size, datagram_limit(client));
     message_free(ret);
     return NULL;
   }
@@ -212,8 +226,10 @@ static bool start_next(struct client *client) {
                                 &worker->timeout);
   if (error)
     client_failed(worker, "not sent: %s", strerror(-error));
+  else if (worker->answered)
+    client->transport->send(worker);
   else
-    client->transport->start(worker);
+    race_begin(worker);
   return true;
 }
 

@@ -22,6 +22,15 @@
 
 struct client;
 
+/* To reach the server at one address. */
+struct attempt {
+  struct worker *worker;
+  size_t target;           /* index of the address */
+  int error;               /* -errno that ended it; 0: it is under way, or was not made */
+  struct iostream *stream; /* TCP */
+  struct datagram *socket; /* UDP */
+};
+
 struct worker {
   struct client *client;
   struct worker *next_idle;
@@ -29,19 +38,24 @@ struct worker {
   bool busy;
   size_t sent, received; /* bytes of the message given to the kernel, and of its echo compared */
   ioloop_timeout timeout;
-  size_t target;           /* index of the address in use */
-  struct iostream *stream; /* TCP */
-  bool connected;
-  struct datagram *socket; /* UDP */
+  struct attempt *attempts; /* one for each address; from here on: race.c's */
+  struct attempt *answered; /* NULL: none of them has */
+  size_t first, last;       /* those that may be tried for this message */
+  size_t tried;             /* from `first` to here */
+  size_t open;              /* of these, neither failed nor closed */
+  ioloop_timeout next_attempt;
 };
 
 struct transport {
   const char *name;
-  /* worker->message is to be sent, to the address client->target. */
-  void (*start)(struct worker *worker);
+  /* Begin to talk to the address: race_won or race_lost follows. -errno: it cannot be tried. */
+  int (*open)(struct attempt *attempt);
+  /* worker->message is to be sent to the address that has answered before. */
+  void (*send)(struct worker *worker);
   /* The echo did not come in time: say so by client_failed or client_unreachable. */
   void (*time_out)(struct worker *worker);
-  void (*close)(struct worker *worker);
+  /* Any number of times. */
+  void (*close)(struct attempt *attempt);
 };
 
 extern const struct transport transport_tcp, transport_udp;
@@ -54,10 +68,10 @@ struct client {
   struct input *input;
   const struct transport *transport;
   struct address_list targets;
-  size_t target;   /* the one to try, or that answered */
-  bool reached;    /* somebody answered there */
-  int first_error; /* of the first address that did not */
+  bool reached;  /* one of them answered */
+  size_t target; /* and this one is it */
   struct worker *workers, *idle;
+  struct attempt *attempts; /* of all workers */
   uint64_t started, done;
   size_t busy;      /* workers with a message under way */
   bool stalled;     /* stdout takes no more for the time being */
@@ -78,12 +92,19 @@ void client_done(struct worker *worker);
 void client_failed(struct worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Nobody is at this address: the next one of the name is tried with the same message, until one
- * has answered; then, or where there is none left, it is a failure. */
-void client_unreachable(struct worker *worker, int error);
+/* None of the addresses answered: a failure that names each that was tried. */
+void client_unreachable(struct worker *worker);
 
 /* Compare a piece of echo. False when client_failed was called. */
 bool client_compare(struct worker *worker, const char *data, size_t size);
+
+/* race.c: try the addresses for the worker's message, until one has answered. */
+void race_begin(struct worker *worker);
+void race_won(struct attempt *attempt);
+/* The next one is tried at once; where there is none left it is client_unreachable. */
+void race_lost(struct attempt *attempt, int error);
+/* Close all of them. */
+void race_end(struct worker *worker);
 
 /* A trouble that is not about one echo. */
 void client_trouble(struct client *client, const char *format, ...)

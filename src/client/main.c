@@ -76,12 +76,17 @@ static const char *user_name(const struct options *options) {
 }
 
 static int make_workers(struct client *client) {
-  client->workers = calloc((size_t)client->options.concurrency, sizeof *client->workers);
-  if (!client->workers)
+  size_t count = (size_t)client->options.concurrency, targets = client->targets.count;
+  client->workers = calloc(count, sizeof *client->workers);
+  client->attempts = calloc(count * targets, sizeof *client->attempts);
+  if (!client->workers || !client->attempts)
     return -ENOMEM;
   for (uint64_t i = client->options.concurrency; i-- > 0;) {
     struct worker *worker = &client->workers[i];
     worker->client = client;
+    worker->attempts = &client->attempts[i * targets];
+    for (size_t j = 0; j < targets; j++)
+      worker->attempts[j] = (struct attempt){.worker = worker, .target = j};
     worker->next_idle = client->idle;
     client->idle = worker;
   }
@@ -122,16 +127,17 @@ static int make_parts(struct client *client) {
 }
 
 static void free_parts(struct client *client) {
-  for (uint64_t i = 0; client->workers && i < client->options.concurrency; i++) {
+  for (uint64_t i = 0; client->attempts && i < client->options.concurrency; i++) {
     struct worker *worker = &client->workers[i];
-    worker->busy = false;
-    client->transport->close(worker);
+    race_end(worker);
     message_free(&worker->message);
   }
+  free(client->attempts);
   free(client->workers);
   input_free(client->input);
   output_free(client->output);
   ioloop_free(client->loop);
+  address_list_free(&client->targets);
 }
 
 /* ---- running -------------------------------------------------------------------------- */
@@ -139,8 +145,10 @@ static void free_parts(struct client *client) {
 static int resolve(struct client *client) {
   const struct options *options = &client->options;
   const char *reason = address_resolve(options->host, (uint16_t)options->port, &client->targets);
-  if (!reason)
+  if (!reason) {
+    address_interleave(&client->targets);
     return 0;
+  }
   complain("--host=%s: cannot find its address: %s (give the server's name or address)",
            options->host, reason);
   return EXIT_TROUBLE;
@@ -167,12 +175,10 @@ static int talk(const struct options *options) {
   int status = resolve(&client);
   if (!status)
     status = backends_new_loop(backends_choose(options->backend), NULL, &client.loop);
-  if (status)
-    return status;
-  if (make_parts(&client) == EXIT_OK)
+  if (!status && make_parts(&client) == EXIT_OK)
     run(&client);
   free_parts(&client);
-  return client.status;
+  return status ? status : client.status;
 }
 
 static int start(int argc, char **argv, const char **messages) {

@@ -34,19 +34,19 @@ static void after_sending(struct worker *worker) {
   if (!worker->client->options.no_wait)
     return;
   if (worker->message.size <= ONE_SEGMENT)
-    iostream_close_when_sent(worker->stream);
+    iostream_close_when_sent(worker->answered->stream);
   else
-    (void)iostream_shutdown(worker->stream);
+    (void)iostream_shutdown(worker->answered->stream);
 }
 
 static void send_more(struct worker *worker) {
   const struct message *message = &worker->message;
   if (!worker->busy || worker->sent == message->size)
     return;
-  while (worker->sent < message->size && iostream_pending(worker->stream) == 0) {
+  while (worker->sent < message->size && iostream_pending(worker->answered->stream) == 0) {
     size_t left = message->size - worker->sent;
     size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
-    int error = iostream_write(worker->stream, message->data + worker->sent, piece);
+    int error = iostream_write(worker->answered->stream, message->data + worker->sent, piece);
     if (error == -EPIPE)
       return; /* the close callback says why */
     if (error) {
@@ -66,7 +66,7 @@ static void on_end(struct worker *worker) {
   if (worker->busy && !worker->client->options.no_wait)
     client_failed(worker, "missing: the server closed the connection after %zu of %zu bytes",
                   worker->received, message->size);
-  iostream_close(worker->stream);
+  iostream_close(worker->answered->stream);
 }
 
 static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
@@ -90,9 +90,13 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
 }
 
 static void on_connect(struct iostream *stream, void *arg) {
-  struct worker *worker = arg;
-  worker->connected = true;
-  worker->client->reached = true;
+  struct attempt *attempt = arg;
+  struct worker *worker = attempt->worker;
+  if (address_same_ends(iostream_fd(stream))) {
+    race_lost(attempt, -ELOOP);
+    return;
+  }
+  race_won(attempt);
   iostream_set_drain_callback(stream, on_drain, worker);
   int error = iostream_read(stream, on_read, worker);
   if (error) {
@@ -103,17 +107,12 @@ static void on_connect(struct iostream *stream, void *arg) {
   send_more(worker);
 }
 
-static void on_close(struct iostream *stream, int error, void *arg) {
-  struct worker *worker = arg;
-  bool connected = worker->connected;
-  (void)stream;
-  worker->stream = NULL;
-  worker->connected = false;
+/* The end of the connection that was in use. */
+static void connection_ended(struct worker *worker, int error) {
+  race_end(worker);
   if (!worker->busy)
     return;
-  if (!connected)
-    client_unreachable(worker, error ? error : -ECONNABORTED);
-  else if (!worker->client->options.no_wait)
+  if (!worker->client->options.no_wait)
     client_failed(worker, "missing: %s after %zu of %zu bytes", strerror(-error), worker->received,
                   worker->message.size);
   else if (error)
@@ -123,44 +122,53 @@ static void on_close(struct iostream *stream, int error, void *arg) {
     client_done(worker);
 }
 
-/* ---- the transport -------------------------------------------------------------------- */
-
-static void start(struct worker *worker) {
-  struct client *client = worker->client;
-  if (worker->stream) {
-    send_more(worker);
-    return;
-  }
-  worker->target = client->target;
-  const struct address *address = &client->targets.at[worker->target];
-  int error = iostream_connect(client->loop, &address->any, address_size(address), on_connect,
-                               on_close, worker, &worker->stream);
-  if (error)
-    client_unreachable(worker, error);
+static void on_close(struct iostream *stream, int error, void *arg) {
+  struct attempt *attempt = arg;
+  (void)stream;
+  attempt->stream = NULL;
+  if (attempt == attempt->worker->answered)
+    connection_ended(attempt->worker, error);
+  else
+    race_lost(attempt, error ? error : -ECONNABORTED);
 }
 
-static void close_stream(struct worker *worker) {
-  if (worker->stream)
-    iostream_close(worker->stream);
+/* ---- the transport -------------------------------------------------------------------- */
+
+static int open_stream(struct attempt *attempt) {
+  const struct client *client = attempt->worker->client;
+  const struct address *address = &client->targets.at[attempt->target];
+  return iostream_connect(client->loop, &address->any, address_size(address), on_connect, on_close,
+                          attempt, &attempt->stream);
+}
+
+/* Without the close callback: it is for what we did not do ourselves. */
+static void close_stream(struct attempt *attempt) {
+  struct iostream *stream = attempt->stream;
+  attempt->stream = NULL;
+  if (!stream)
+    return;
+  iostream_set_close_callback(stream, NULL, NULL);
+  iostream_close(stream);
 }
 
 static void time_out(struct worker *worker) {
   double seconds = (double)worker->client->options.timeout_ns / 1e9;
-  if (!worker->connected) {
-    worker->busy = false; /* not to be reported by on_close */
-    close_stream(worker);
-    worker->busy = true;
-    client_unreachable(worker, -ETIMEDOUT);
+  if (!worker->answered) {
+    client_unreachable(worker);
     return;
   }
   if (worker->client->options.no_wait)
     client_failed(worker, "not asked for, but the server took %zu of %zu bytes within %g s",
-                  worker->sent - iostream_pending(worker->stream), worker->message.size, seconds);
+                  worker->sent - iostream_pending(worker->answered->stream), worker->message.size,
+                  seconds);
   else
     client_failed(worker, "late: %zu of %zu bytes came within %g s", worker->received,
                   worker->message.size, seconds);
-  close_stream(worker);
+  race_end(worker);
 }
 
-const struct transport transport_tcp = {
-    .name = "tcp", .start = start, .time_out = time_out, .close = close_stream};
+const struct transport transport_tcp = {.name = "tcp",
+                                        .open = open_stream,
+                                        .send = send_more,
+                                        .time_out = time_out,
+                                        .close = close_stream};

@@ -8,28 +8,33 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static void append(struct address_list *list, const struct address *address) {
+/* There is room for one more. */
+static void append(struct address_list *list, struct address address, uint16_t port) {
+  address_set_port(&address, port);
   for (size_t i = 0; i < list->count; i++)
-    if (memcmp(&list->at[i], address, sizeof *address) == 0)
+    if (memcmp(&list->at[i], &address, sizeof address) == 0)
       return;
-  if (list->count < ADDRESS_LIST_SIZE)
-    list->at[list->count++] = *address;
+  list->at[list->count++] = address;
 }
 
-static void append_pair(struct address_list *list, uint32_t v4, const struct in6_addr *v6,
-                        uint16_t port) {
+/* A name that has one address of each family by definition. */
+static const char *resolve_pair(uint32_t v4, const struct in6_addr *v6, uint16_t port,
+                                struct address_list *ret) {
   struct address first = address_from(NULL, 0), second = first;
   first.v4.sin_family = AF_INET;
   first.v4.sin_addr.s_addr = htonl(v4);
   second.v6.sin6_family = AF_INET6;
   second.v6.sin6_addr = *v6;
-  address_set_port(&first, port);
-  address_set_port(&second, port);
-  append(list, &first);
-  append(list, &second);
+  ret->at = calloc(2, sizeof *ret->at);
+  if (!ret->at)
+    return strerror(ENOMEM);
+  append(ret, first, port);
+  append(ret, second, port);
+  return NULL;
 }
 
 static bool is_literal(const char *host) {
@@ -42,34 +47,62 @@ static bool is_literal(const char *host) {
 
 static void append_family(struct address_list *list, const struct addrinfo *found, int family,
                           uint16_t port) {
-  for (; found; found = found->ai_next) {
-    if (found->ai_family != family)
-      continue;
-    struct address address = address_from(found->ai_addr, found->ai_addrlen);
-    address_set_port(&address, port);
-    append(list, &address);
-  }
+  for (; found; found = found->ai_next)
+    if (found->ai_family == family)
+      append(list, address_from(found->ai_addr, found->ai_addrlen), port);
+}
+
+static const char *take_all(const struct addrinfo *found, uint16_t port, struct address_list *ret) {
+  size_t count = 0;
+  for (const struct addrinfo *one = found; one; one = one->ai_next)
+    count++;
+  ret->at = calloc(count, sizeof *ret->at);
+  if (!ret->at)
+    return strerror(ENOMEM);
+  append_family(ret, found, AF_INET, port);
+  append_family(ret, found, AF_INET6, port);
+  if (ret->count > 0)
+    return NULL;
+  address_list_free(ret);
+  return "it has neither an IPv4 nor an IPv6 address";
 }
 
 const char *address_resolve(const char *host, uint16_t port, struct address_list *ret) {
   *ret = (struct address_list){.named = true};
-  if (strcasecmp(host, "localhost") == 0) {
-    append_pair(ret, INADDR_LOOPBACK, &in6addr_loopback, port);
-    return NULL;
-  }
-  if (strcmp(host, "*") == 0) {
-    append_pair(ret, INADDR_ANY, &in6addr_any, port);
-    return NULL;
-  }
+  if (strcasecmp(host, "localhost") == 0)
+    return resolve_pair(INADDR_LOOPBACK, &in6addr_loopback, port, ret);
+  if (strcmp(host, "*") == 0)
+    return resolve_pair(INADDR_ANY, &in6addr_any, port, ret);
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
   int error = *host ? getaddrinfo(host, NULL, &hints, &found) : EAI_NONAME;
   if (error)
     return error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
-  append_family(ret, found, AF_INET, port);
-  append_family(ret, found, AF_INET6, port);
-  freeaddrinfo(found);
   ret->named = !is_literal(host);
-  return ret->count > 0 ? NULL : "it has neither an IPv4 nor an IPv6 address";
+  const char *reason = take_all(found, port, ret);
+  freeaddrinfo(found);
+  return reason;
+}
+
+static void swap(struct address *a, struct address *b) {
+  struct address kept = *a;
+  *a = *b;
+  *b = kept;
+}
+
+/* The next one of the other family is brought forward; those in between keep their order. */
+void address_interleave(struct address_list *list) {
+  for (size_t i = 1; i < list->count; i++) {
+    size_t other = i;
+    while (other < list->count && list->at[other].any.sa_family == list->at[i - 1].any.sa_family)
+      other++;
+    for (; other < list->count && other > i; other--)
+      swap(&list->at[other], &list->at[other - 1]);
+  }
+}
+
+void address_list_free(struct address_list *list) {
+  free(list->at);
+  *list = (struct address_list){.count = 0};
 }
 
 socklen_t address_size(const struct address *address) {
@@ -93,6 +126,16 @@ struct address address_from(const struct sockaddr *any, socklen_t size) {
   if (any && size <= sizeof address && (any->sa_family == AF_INET || any->sa_family == AF_INET6))
     memcpy(&address, any, size);
   return address;
+}
+
+bool address_same_ends(int fd) {
+  struct sockaddr_storage ours, theirs;
+  socklen_t ours_size = sizeof ours, theirs_size = sizeof theirs;
+  memset(&ours, 0, sizeof ours);
+  memset(&theirs, 0, sizeof theirs);
+  return getsockname(fd, (struct sockaddr *)&ours, &ours_size) == 0 &&
+         getpeername(fd, (struct sockaddr *)&theirs, &theirs_size) == 0 &&
+         ours_size == theirs_size && memcmp(&ours, &theirs, ours_size) == 0;
 }
 
 static const char *v6_text(const struct sockaddr_in6 *v6, char *to) {

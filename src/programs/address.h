@@ -23,11 +23,10 @@ struct address {
 
 enum {
   ADDRESS_TEXT_SIZE = 72, /* "[ffff:...:255.255.255.255%4294967295]:65535" and its NUL */
-  ADDRESS_LIST_SIZE = 16,
 };
 
 struct address_list {
-  struct address at[ADDRESS_LIST_SIZE];
+  struct address *at; /* each of them once */
   size_t count;
   bool named; /* from a name; false: it was a literal address */
 };
@@ -35,9 +34,15 @@ struct address_list {
 /*
  * Every address of `host`, IPv4 first. "localhost" is 127.0.0.1 and ::1 whatever the resolver says
  * (RFC 6761, 6.3: many hosts files list only one of them); "*" is 0.0.0.0 and ::.
- * NULL, or the reason in words why there is none.
+ * NULL, or the reason in words why there is none; then there is nothing to free.
  */
 const char *address_resolve(const char *host, uint16_t port, struct address_list *ret);
+
+/* The two families by turns, as a client tries them (RFC 8305, section 4): one whole family may be
+ * out of reach. */
+void address_interleave(struct address_list *list);
+
+void address_list_free(struct address_list *list);
 
 socklen_t address_size(const struct address *address);
 uint16_t address_port(const struct address *address);
@@ -45,6 +50,10 @@ void address_set_port(struct address *address, uint16_t port);
 
 /* A copy of what a callback was given; zero where it is of another family. */
 struct address address_from(const struct sockaddr *any, socklen_t size);
+
+/* Is the socket connected to itself? Where nobody listens, the kernel may give the socket the very
+ * port that it connects to (RFC 9293, 3.5: a simultaneous open). */
+bool address_same_ends(int fd);
 
 /* "127.0.0.1:8888", "[::1]:8888"; returns `to`. */
 const char *address_text(const struct address *address, char to[ADDRESS_TEXT_SIZE]);

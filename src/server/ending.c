@@ -15,6 +15,7 @@
  * empties: the peers keep what they have, and learn by the reset that it was not taken.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -41,9 +42,11 @@ static bool nothing_came(struct server *server) {
   return server->records_at_look == before;
 }
 
+/* One whose echo is still being sent may have stopped reading for that. */
 static void close_if_read(struct iostream *stream, void *arg) {
+  struct pollfd entry = {.fd = iostream_fd(stream), .events = POLLIN};
   (void)arg;
-  if (!iostream_has_input(stream))
+  if (iostream_pending(stream) == 0 && poll(&entry, 1, 0) == 0)
     iostream_close_when_sent(stream);
 }
 
@@ -85,10 +88,11 @@ void server_check_end(struct server *server) {
 static void on_look(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   (void)loop;
+  bool reading = iostream_gate_is_open(server->gate); /* and not only since the flush */
   output_flush(server->output);
   if (server->threads)
     threads_finish(server->threads);
-  else if (server->tcp && nothing_came(server))
+  else if (server->tcp && reading && nothing_came(server))
     tcpserver_each(server->tcp, close_if_read, NULL);
   server_check_end(server);
 }

@@ -3,6 +3,7 @@
  * listen.c - the sockets are given to who serves them: the loop, or threads.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../programs/say.h"
@@ -25,7 +26,8 @@ static int make_tcpserver(struct server *server) {
 }
 
 static int serve_on_loop(struct server *server, struct sockets *set) {
-  int error = make_tcpserver(server);
+  server->udp = calloc(set->count, sizeof *server->udp);
+  int error = server->udp ? make_tcpserver(server) : -ENOMEM;
   for (size_t i = 0; i < set->count && !error; i++) {
     struct bound_socket *bound = &set->at[i];
     error = bound->tcp ? tcpserver_add_socket(server->tcp, bound->fd)

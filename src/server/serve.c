@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,6 +160,7 @@ static void free_parts(struct server *server) {
   tcpserver_close(server->tcp);
   for (size_t i = 0; i < server->udp_count; i++)
     datagram_close(server->udp[i]);
+  free(server->udp);
   threads_free(server->threads);
   output_free(server->output);
   iostream_gate_free(server->gate);

@@ -54,7 +54,7 @@ struct server {
   struct iostream_gate *gate; /* closed while stdout has more than it can take */
   struct tcpserver *tcp;      /* NULL with --udp, and where threads accept */
   struct threads *threads;    /* NULL unless connections are served by threads */
-  struct datagram *udp[ADDRESS_LIST_SIZE];
+  struct datagram **udp;      /* room for each socket that there is */
   size_t udp_count;
   struct record_format format;
   struct record_clock clock;

@@ -16,6 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,12 +97,23 @@ struct plan {
   size_t count;
 };
 
+static int make_room(struct sockets *set) {
+  struct bound_socket *larger = realloc(set->at, (set->count + 1) * sizeof *set->at);
+  if (!larger)
+    return -ENOMEM;
+  set->at = larger;
+  return 0;
+}
+
 static int open_one(const struct plan *plan, struct sockets *set, struct address *address,
                     bool tcp) {
+  int error = make_room(set);
+  if (error)
+    return error;
   int fd = open_bound(address, tcp, plan->options->workers > 0);
   if (fd < 0)
     return fd;
-  int error = make_ready(fd, tcp, plan->options->backlog);
+  error = make_ready(fd, tcp, plan->options->backlog);
   if (error) {
     close(fd);
     return error;
@@ -170,8 +183,19 @@ static int open_all(const struct plan *plan, const struct address_list *list,
   return plan->sets->count == 0 ? skipped.error : 0;
 }
 
-static const char *remedy(int error) {
-  switch (-error) {
+/* What bind(2) finds invalid: an address of the other family, or one of no interface. */
+static const char *remedy_of_invalid(const struct address *address) {
+  static char text[80];
+  const unsigned char *at = address->v6.sin6_addr.s6_addr;
+  if (address->any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr))
+    return "a link-local address needs its interface, as in --host=fe80::1%eth0";
+  snprintf(text, sizeof text, "this is an IPv4 address; write it as one: --host=%d.%d.%d.%d",
+           at[12], at[13], at[14], at[15]);
+  return text;
+}
+
+static const char *remedy(const struct failure *failure) {
+  switch (-failure->error) {
   case EADDRINUSE:
     return "another program has this port; choose another with --port=N, a free one with --port=0";
   case EADDRNOTAVAIL:
@@ -184,7 +208,7 @@ static const char *remedy(int error) {
   case ENFILE:
     return "too few descriptors; raise their limit: ulimit -n 1024";
   case EINVAL:
-    return "a link-local address needs its interface, as in --host=fe80::1%eth0";
+    return remedy_of_invalid(&failure->address);
   default:
     return "see --help for --host and --port";
   }
@@ -193,8 +217,7 @@ static const char *remedy(int error) {
 static int refuse(const struct failure *failure) {
   char text[ADDRESS_TEXT_SIZE];
   complain("cannot listen on %s %s: %s (%s)", failure->protocol,
-           address_text(&failure->address, text), strerror(-failure->error),
-           remedy(failure->error));
+           address_text(&failure->address, text), strerror(-failure->error), remedy(failure));
   return EXIT_TROUBLE;
 }
 
@@ -208,12 +231,11 @@ int sockets_open(const struct options *options, struct sockets *sets, size_t cou
              options->host, reason);
     return EXIT_TROUBLE;
   }
-  for (size_t i = 0; i < count; i++)
-    sets[i].count = 0;
   int searches = options->port == 0 ? PORT_SEARCHES : 1;
   int error = -EADDRINUSE;
   while (error == -EADDRINUSE && searches-- > 0)
     error = open_all(&plan, &list, &failure);
+  address_list_free(&list);
   return error ? refuse(&failure) : 0;
 }
 
@@ -223,6 +245,8 @@ void sockets_close(struct sockets *set) {
     if (fd >= 0)
       close(fd);
   }
+  free(set->at);
+  set->at = NULL;
 }
 
 static void announce(const struct sockets *set, bool tcp, const char *backend) {

@@ -17,8 +17,9 @@ struct bound_socket {
   struct address address;
 };
 
+/* Zero at first. */
 struct sockets {
-  struct bound_socket at[2 * ADDRESS_LIST_SIZE];
+  struct bound_socket *at;
   size_t count;
 };
 
@@ -29,7 +30,7 @@ struct sockets {
  */
 int sockets_open(const struct options *options, struct sockets *sets, size_t count);
 
-/* Close those that nobody has taken. */
+/* Close those that nobody has taken, and free the list. */
 void sockets_close(struct sockets *set);
 
 /* "listening tcp 127.0.0.1:8888 backend=epoll" for each. */

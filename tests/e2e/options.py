@@ -520,6 +520,13 @@ def _():
     one_line(["--host=192.0.2.1", "--port=0"], rb"192\.0\.2\.1")
 
 
+@case("trouble: an address that names no interface, or is IPv4 in disguise: the remedy fits, exit 1")
+def _():
+    need_ipv6()
+    one_line(["--host=fe80::1", "--port=0"], rb"--host=fe80::1%eth0")
+    one_line(["--host=::ffff:127.0.0.1", "--port=0"], rb"--host=127\.0\.0\.1\)")
+
+
 @case("trouble: a name that does not resolve, exit 1")
 def _():
     one_line(["--host=does-not-exist.invalid", "--port=0"], rb"does-not-exist\.invalid",

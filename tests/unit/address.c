@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * address.c - names, the order of their addresses, and a socket that is its own peer.
+ */
+#include "../../src/programs/address.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+static struct address address_of(int family, unsigned number) {
+  struct address address = address_from(NULL, 0);
+  address.any.sa_family = (sa_family_t)family;
+  address_set_port(&address, (uint16_t)number);
+  return address;
+}
+
+/* Families by turns: "4 6", and the ports show who came from where. */
+static void check_interleaved(const char *families, const char *expected) {
+  struct address at[8];
+  struct address_list list = {.at = at};
+  for (const char *one = families; *one; one++, list.count++)
+    at[list.count] = address_of(*one == '4' ? AF_INET : AF_INET6, (unsigned)list.count);
+  address_interleave(&list);
+  for (size_t i = 0; i < list.count; i++)
+    CHECK_IS(address_port(&list.at[i]), ==, expected[i] - '0');
+}
+
+TEST(1, "the families come by turns, each in its own order") {
+  check_interleaved("4", "0");
+  check_interleaved("444", "012");
+  check_interleaved("46", "01");
+  check_interleaved("4466", "0213");
+  check_interleaved("44446", "04123");
+  check_interleaved("46666", "01234");
+  check_interleaved("4446666", "0314256");
+}
+
+TEST(2, "localhost and * have one address of each family, whatever the resolver says") {
+  static const char *const names[] = {"localhost", "LocalHost", "*"};
+  for (size_t i = 0; i < 3; i++) {
+    struct address_list list;
+    CHECK(!address_resolve(names[i], 4711, &list));
+    CHECK_IS(list.count, ==, 2u);
+    CHECK(list.named);
+    CHECK_IS(list.at[0].any.sa_family, ==, AF_INET);
+    CHECK_IS(list.at[1].any.sa_family, ==, AF_INET6);
+    CHECK_IS(address_port(&list.at[1]), ==, 4711);
+    address_list_free(&list);
+    CHECK_IS(list.count, ==, 0u);
+  }
+}
+
+TEST(3, "a literal is one address, and no name") {
+  struct address_list list;
+  CHECK(!address_resolve("127.0.0.1", 1, &list));
+  CHECK_IS(list.count, ==, 1u);
+  CHECK(!list.named);
+  address_list_free(&list);
+  CHECK(address_resolve("", 1, &list) != NULL);
+}
+
+TEST(4, "a socket that is its own peer is recognized") {
+  struct address_list list;
+  CHECK(!address_resolve("127.0.0.1", 0, &list));
+  struct address own = list.at[0];
+  socklen_t size = sizeof own;
+  int fd = socket(AF_INET, SOCK_DGRAM, 0), other = socket(AF_INET, SOCK_DGRAM, 0);
+  CHECK(bind(fd, &own.any, size) == 0 && getsockname(fd, &own.any, &size) == 0);
+  CHECK(!address_same_ends(fd)); /* it has no peer */
+  CHECK(connect(other, &own.any, size) == 0 && !address_same_ends(other));
+  CHECK(connect(fd, &own.any, size) == 0 && address_same_ends(fd));
+  close(fd);
+  close(other);
+  address_list_free(&list);
+}
+
+int main(int argc, char **argv) {
+  return tap_main(argc, argv, false);
+}

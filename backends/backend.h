@@ -24,6 +24,8 @@
 #ifndef IOLOOP_BACKEND_H
 #define IOLOOP_BACKEND_H
 
+#include <errno.h>
+
 #include "completion.h"
 #include "ioloop.h"
 #include "observe.h"
@@ -67,8 +69,8 @@ struct ioloop_backend {
    * add     old == 0. Fails at once where the descriptor cannot be watched: -EBADF, -EPERM,
    *         -ENOSPC, -ENOMEM ...
    * change  -ENOENT: the kernel's entry is gone, the number is another file's now; the core adds it
-   *         again. -ENOMEM, -ENOSPC: the core tries again later. Any other: it gives the
-   *         registration up.
+   *         again. A passing error (ioloop__is_passing): the core removes it, and tries to add it
+   *         again after a pause. Any other: the core drops the registration.
    * remove  now == 0. Comes before ioloop_remove_handler returns: the descriptor is still open,
    *         unless the program broke the rule, and may be closed and its number reused right after.
    *         Cannot fail: the result is ignored.
@@ -80,7 +82,8 @@ struct ioloop_backend {
    * Wait up to timeout_ns (0: do not block; IOLOOP_FOREVER), rounded UP to what the call can do,
    * so that nothing fires early. Fill at most IOLOOP__MAX_READY entries, each descriptor at most
    * once, and return their count. With more ready than fit, the rest must come next, before any of
-   * these again. EINTR is 0 entries, no error. -errno only for what can never work again.
+   * these again. After a passing error the core waits again, at once if it is -EINTR, else after a
+   * pause; any other ends the loop.
    */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
 
@@ -126,6 +129,17 @@ void ioloop__fd_gone(struct ioloop *loop, int fd);
  * watched, with the token it has. Those that are refused are given up or tried again, as changes
  * are. Allowed in wait and stale. */
 void ioloop__add_again(struct ioloop *loop);
+
+/* An -errno that says nothing about the descriptor or the call: a signal came, or the kernel is
+ * short of something. It may work the next time. */
+static inline bool ioloop__is_passing(int error) {
+  return error == -EINTR || error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS ||
+         error == -ENOSPC || error == -EMFILE || error == -ENFILE;
+}
+
+/* How long to leave the kernel alone then, and a sleep of that length; a signal ends it. */
+#define IOLOOP__PAUSE_NS UINT64_C(10000000)
+void ioloop__pause(void);
 
 /* 0 if a descriptor can be waited for; -EBADF; -EPERM for the kinds that are always ready
  * (regular files, directories, devices without poll), so that every model says the same. */

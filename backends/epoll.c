@@ -87,7 +87,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   if (!old)
     return add(s, token, now);
   int r = control(s, now ? EPOLL_CTL_MOD : EPOLL_CTL_DEL, token, now);
-  if (r == -ENOENT || r == -EBADF) {
+  if (r < 0 && (!now || r == -ENOENT || r == -EBADF)) {
     slot->lost = generation_of(token);
     s->lost_at = ioloop__metrics(loop)->iterations;
   }
@@ -109,11 +109,16 @@ static int wait_ms(struct state *s, uint64_t timeout_ns, struct epoll_event *eve
   return epoll_wait(s->set, events, IOLOOP__MAX_READY, ms < INT_MAX ? (int)ms : INT_MAX);
 }
 
+/* By an old kernel, or by a seccomp filter, which may answer what it likes. */
+static bool is_refused(int error) {
+  return error == ENOSYS || error == EPERM || error == EACCES || error == ENOTSUP;
+}
+
 __attribute__((noinline)) static int wait_timed(struct state *s, uint64_t timeout_ns,
                                                 struct epoll_event *events) {
   if (!s->milliseconds) {
     int n = wait_ns(s, timeout_ns, events);
-    if (n >= 0 || (errno != ENOSYS && errno != EPERM)) /* EPERM: an old seccomp filter */
+    if (n >= 0 || !is_refused(errno))
       return n;
     s->milliseconds = true;
   }
@@ -144,7 +149,7 @@ static inline int result_of(struct ioloop *loop, struct state *s, const struct i
                             int n) {
   if (n > 0 && --s->until_check == 0)
     check_open(loop, ready, n);
-  return n == -EINTR ? 0 : n;
+  return n;
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
@@ -167,17 +172,10 @@ static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
 
 /* ---- ghosts ------------------------------------------------------------------------------ */
 
-/* Without a descriptor for the new set the ghost stays, and is reported by every wait: not more
- * often than this, until there is one. */
-static void pause_shortly(void) {
-  const struct timespec pause = {.tv_nsec = 10000000};
-  nanosleep(&pause, NULL);
-}
-
 static void rebuild(struct ioloop *loop, struct state *s) {
   int set = epoll_create1(EPOLL_CLOEXEC);
-  if (set < 0) {
-    pause_shortly();
+  if (set < 0) { /* the ghost stays, and every wait reports it until there is a descriptor */
+    ioloop__pause();
     return;
   }
   close(s->set);

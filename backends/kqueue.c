@@ -270,7 +270,7 @@ static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, v
       take_failure(loop, s, &batch, &events[i]);
     else
       take_event(loop, &batch, &events[i]);
-  return n < 0 && n != -EINTR ? n : (int)batch.count;
+  return n < 0 ? n : (int)batch.count;
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,

@@ -166,7 +166,7 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
     else
       look_like_ready(s);
     if (r)
-      return r == -EINTR ? 0 : r;
+      return r;
   }
   return ioloop__pollset_report(&s->set, ready);
 }

@@ -72,7 +72,7 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   if (!s->set.left) {
     int r = ioloop__pollset_wait(&s->set, timeout_ns);
     if (r)
-      return r == -EINTR ? 0 : r;
+      return r;
   }
   return ioloop__pollset_report(&s->set, ready);
 }

@@ -253,7 +253,7 @@ static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
   s->probe.traffic = n > 0;
   if (n == -EBADF)
     drop_closed(loop, s);
-  return n == -EINTR || n == -EBADF || n > 0 ? 0 : n;
+  return n == -EBADF || n > 0 ? 0 : n;
 }
 
 static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *ready) {

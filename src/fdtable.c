@@ -214,10 +214,12 @@ static void apply(struct ioloop *loop, int fd) {
     entry->armed = 0;
     r = arm(loop, fd, now);
   }
-  if (r == -EBADF)
-    ioloop__fd_gone(loop, fd);
-  else if (r < 0)
-    mark_dirty(loop, fd); /* out of memory: tried again before the next wait */
+  if (ioloop__is_passing(r)) {
+    disarm(loop, fd); /* the old interest would wake the loop for what is not wanted */
+    mark_dirty(loop, fd);
+  } else if (r < 0) {
+    ioloop__fd_gone(loop, fd); /* closed, or by now the number of a file that cannot be watched */
+  }
 }
 
 void ioloop__fdtable_flush(struct ioloop *loop) {

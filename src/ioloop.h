@@ -96,6 +96,8 @@ int ioloop_free(struct ioloop *loop);
  *   -EBUSY   it is running already (called from a handler)
  *   -EPERM   called from a thread that did not make the loop
  *   -ECHILD  the loop was made before a fork
+ * Any other error is one of the call that waits, and would come again. Where the kernel is only
+ * short of memory the loop goes on: it waits again 10 ms later.
  */
 int ioloop_start(struct ioloop *loop);
 
@@ -144,7 +146,9 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
  *
  * Closing a descriptor without removing it first is the program's mistake, and survived: the
  * registration is dropped when the loop notices (metrics.abandoned), nothing spins, and a
- * handler that is registered later for the same number gets that number's events only.
+ * handler that is registered later for the same number gets that number's events only. The loop
+ * notices when the kernel reports a closed number, or refuses to change the events of one that
+ * is another file's by then; update and remove return -ENOENT from then on.
  */
 int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
                        void *arg);
@@ -153,6 +157,8 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
  * Change the events. Takes effect at the next wait; any number of changes before it cost one
  * system call, or none where they cancel out. With 0 the handler stays and nothing is
  * watched.
+ * Where the kernel is short of memory for the change, nothing is watched until it has some: the
+ * loop tries again every 10 ms.
  * An update to the same events asks for another look. It is needed after one's own shutdown() of
  * the descriptor: signal-driven models are told what peers do, not what the process does itself.
  *   -ENOENT  no handler; -EINVAL; -ECHILD

@@ -79,10 +79,22 @@ static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
     limit_ns = next_ns < limit_ns ? next_ns : limit_ns;
   }
   ioloop__fdtable_flush(loop);
-  /* A change that could not be made yet (out of memory) must not be waited upon. */
-  bool do_not_block = loop->callbacks.ready.count || loop->table.dirty ||
-                      ioloop__has(loop, IOLOOP__STOP) || (once && calls_made(loop) != calls);
-  return do_not_block ? 0 : limit_ns;
+  bool do_not_block = loop->callbacks.ready.count || ioloop__has(loop, IOLOOP__STOP) ||
+                      (once && calls_made(loop) != calls);
+  if (do_not_block)
+    return 0;
+  /* A change that could not be made yet is tried again. */
+  return loop->table.dirty && limit_ns > IOLOOP__PAUSE_NS ? IOLOOP__PAUSE_NS : limit_ns;
+}
+
+/* 0: wait again. Where the kernel is short of something a wait that does not even block would only
+ * ask for it the more often. */
+__attribute__((cold, noinline)) static int failed_wait(int error, uint64_t timeout_ns) {
+  if (!ioloop__is_passing(error))
+    return error;
+  if (error != -EINTR && timeout_ns)
+    ioloop__pause();
+  return 0;
 }
 
 static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
@@ -93,6 +105,8 @@ static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watc
     begun = loop->timing ? ioloop__now() : 0;
   }
   int n = loop->wait(loop, loop->state, timeout_ns, loop->ready);
+  if (n < 0)
+    n = failed_wait(n, timeout_ns);
   if (watched) {
     if (loop->timing)
       loop->metrics.idle_ns += ioloop__now() - begun;

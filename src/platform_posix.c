@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "platform.h"
 #include "platform_posix.h"
 
@@ -18,6 +19,11 @@ uint64_t ioloop__now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void ioloop__pause(void) {
+  const struct timespec pause = {.tv_nsec = IOLOOP__PAUSE_NS};
+  nanosleep(&pause, NULL);
 }
 
 static atomic_uint fork_count;

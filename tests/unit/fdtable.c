@@ -241,16 +241,21 @@ TEST(10, "an entry that the kernel has lost is added anew by the flush") {
   free_table(loop);
 }
 
-TEST(11, "a closed descriptor that the flush finds is dropped and counted") {
+TEST(11, "a descriptor whose change is refused for good is dropped and counted") {
+  const int refusals[] = {-EBADF, -EPERM, -EINVAL, -EIO};
   struct ioloop *loop = new_table(0);
-  CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
-  CHECK_OK(ioloop_update_handler(loop, fds[0], W));
-  answer = -EBADF;
-  ioloop__fdtable_flush(loop);
-  CHECK_IS(loop->metrics.abandoned, ==, 1);
-  CHECK_ERROR(ioloop_remove_handler(loop, fds[0]), ENOENT);
-  CHECK_IS(loop->table.registered, ==, 0);
-  answer = 0;
+  for (int i = 0; i < 4; i++) {
+    answer = 0;
+    CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
+    CHECK_OK(ioloop_update_handler(loop, fds[0], W));
+    answer = refusals[i];
+    ioloop__fdtable_flush(loop);
+    CHECK_IS(loop->metrics.abandoned, ==, i + 1);
+    CHECK_IS(loop->table.dirty, ==, 0);
+    CHECK_ERROR(ioloop_remove_handler(loop, fds[0]), ENOENT);
+    CHECK_IS(loop->table.registered, ==, 0);
+  }
+  answer = change_count = 0;
   free_table(loop);
 }
 
@@ -259,11 +264,14 @@ TEST(12, "a change for which there is no memory is tried again") {
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   CHECK_OK(ioloop_update_handler(loop, fds[0], W));
   answer = -ENOMEM;
+  change_count = 0;
   ioloop__fdtable_flush(loop);
-  CHECK_IS(loop->table.dirty, ==, 1); /* the loop does not wait with that */
+  CHECK_IS(change_count, ==, 2); /* what is not wanted any more must not wake the loop */
+  CHECK_IS(changes[1].now, ==, 0);
+  CHECK_IS(loop->table.dirty, ==, 1); /* the loop does not wait for long with that */
   answer = change_count = 0;
   ioloop__fdtable_flush(loop);
-  check_change(fds[0], R, W);
+  check_change(fds[0], 0, W);
   CHECK_IS(loop->table.dirty, ==, 0);
   free_table(loop);
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* failing_linux.c - see failing.h. */
+#include "failing.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <time.h>
+
+/* Tests of one thread use it; the calls of others must not be counted. */
+static _Thread_local struct { int left, failed, error; } plans[FAILING_KINDS];
+
+void failing_next(enum failing kind, int count, int error) {
+  plans[kind].left = count;
+  plans[kind].error = error;
+  plans[kind].failed = 0;
+}
+
+int failing_count(enum failing kind) {
+  return plans[kind].failed;
+}
+
+static bool fails(enum failing kind) {
+  if (plans[kind].left <= 0)
+    return false;
+  plans[kind].left--;
+  plans[kind].failed++;
+  errno = plans[kind].error;
+  return true;
+}
+
+/* A data pointer becomes a function pointer, as POSIX has it for dlsym. */
+#define REAL(name)                                                                                 \
+  static __typeof__(&name) real;                                                                   \
+  if (!real) {                                                                                     \
+    void *symbol = dlsym(RTLD_NEXT, #name);                                                        \
+    memcpy(&real, &symbol, sizeof real);                                                           \
+  }
+
+int poll(struct pollfd *fds, nfds_t count, int timeout) {
+  REAL(poll)
+  return fails(FAILING_WAITS) ? -1 : real(fds, count, timeout);
+}
+
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
+  REAL(ppoll)
+  return fails(FAILING_WAITS) ? -1 : real(fds, count, timeout, mask);
+}
+
+int select(int count, fd_set *restrict read, fd_set *restrict write, fd_set *restrict except,
+           struct timeval *restrict timeout) {
+  REAL(select)
+  return fails(FAILING_WAITS) ? -1 : real(count, read, write, except, timeout);
+}
+
+int epoll_wait(int set, struct epoll_event *events, int count, int timeout) {
+  REAL(epoll_wait)
+  return fails(FAILING_WAITS) ? -1 : real(set, events, count, timeout);
+}
+
+int epoll_ctl(int set, int operation, int fd, struct epoll_event *event) {
+  REAL(epoll_ctl)
+  bool may_fail = operation != EPOLL_CTL_DEL; /* which needs no memory */
+  return may_fail && fails(FAILING_CHANGES) ? -1 : real(set, operation, fd, event);
+}
+
+int epoll_create1(int flags) {
+  REAL(epoll_create1)
+  return fails(FAILING_SETS) ? -1 : real(flags);
+}

@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
+#include "list.h"
+
 struct ioloop;
 struct ioloop__op;
 
@@ -89,12 +91,19 @@ struct ioloop_completion {
   bool (*dispatch)(struct ioloop *loop, void *state);
 };
 
-/* What a stream needs to start operations. What it sends must not lie there when no wait follows.
- */
+/* An operation that is started when the turn is over, so that all that the turn adds to it goes in
+ * one: `start` is called before the next wait, and must not call the program. */
+struct ioloop__deferred_op {
+  struct ioloop__list link; /* next NULL: not on the list */
+  void (*start)(struct ioloop__deferred_op *me);
+};
+
+/* What a stream needs to start operations. */
 struct ioloop__completer {
   const struct ioloop_completion *table;
   void *state;  /* the backend's, the first argument */
-  bool running; /* the loop: what is started leaves with its next wait, else at once */
+  bool running; /* the loop: a wait follows. Else start operations at once, and submit them */
+  struct ioloop__list *deferred;
 };
 
 /* loop.c: that of a loop; NULL: its backend has none. Lives as long as the loop. */

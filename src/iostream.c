@@ -91,7 +91,7 @@ void iostream__finish(struct iostream *stream, int error) {
   if (stream->flags & STREAM_REGISTERED)
     ioloop_remove_handler(stream->loop, stream->fd);
   iostream__forget_hunch(stream);
-  if (stream->operations)
+  if (stream->completer)
     iostream__cancel_operations(stream);
   close(stream->fd);
   stream->fd = -1;
@@ -248,23 +248,41 @@ static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
   return 0;
 }
 
-int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
-  struct iostream *stream;
-  int r = ioloop__adopt(fd);
-  if (!r)
-    r = new_stream(loop, fd, &stream);
-  if (r)
-    return r;
-  if (iostream__is_socket(fd)) {
-    iostream__use_completion(stream);
-  } else {
+/* By what calls it is served, and whether it can be a byte stream at all. */
+static int find_transport(struct iostream *stream) {
+  int type = iostream__socket_type(stream->fd);
+  if (type == -ENOTSOCK) {
     stream->not_socket = true;
     stream->flags |= STREAM_DETOUR;
+    return 0;
   }
-  if (stream->completer)
-    r = ioloop__set_blocking(fd, true);
+  if (type < 0)
+    return type;
+  if (type != SOCK_STREAM)
+    return -EPROTOTYPE;
+  int r = iostream__nodelay(stream->fd, true);
+  return r == -EOPNOTSUPP ? 0 : r;
+}
+
+static int begin_transport(struct iostream *stream) {
+  int r = find_transport(stream);
   if (!r)
-    r = set_mask(stream, 0); /* a descriptor that cannot be watched fails here, not later */
+    r = ioloop__adopt(stream->fd);
+  if (r)
+    return r;
+  if (!stream->not_socket)
+    iostream__use_completion(stream);
+  if (stream->completer)
+    r = ioloop__set_blocking(stream->fd, true);
+  return r ? r : set_mask(stream, 0); /* what cannot be watched fails here, not later */
+}
+
+int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
+  struct iostream *stream;
+  int r = new_stream(loop, fd, &stream);
+  if (r)
+    return r;
+  r = begin_transport(stream);
   if (r)
     free(stream);
   else
@@ -296,7 +314,9 @@ int iostream_connect(struct ioloop *loop, const struct sockaddr *address, sockle
     close(fd);
     return r;
   }
-  r = begin_connecting(stream, address, size);
+  r = iostream__nodelay(fd, true);
+  if (!r || r == -EOPNOTSUPP)
+    r = begin_connecting(stream, address, size);
   if (r) {
     iostream__finish(stream, r); /* nobody is told yet: this only cleans up */
     return r;

@@ -62,12 +62,14 @@ typedef void iostream_read_callback(struct iostream *stream, const char *data, s
 typedef void iostream_close_callback(struct iostream *stream, int error, void *arg);
 
 /* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's.
- * -EBADF, -EPERM, -EEXIST, -ENOMEM as ioloop_add_handler. */
+ * -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose messages a stream would
+ * cut. -EBADF, -EPERM, -EEXIST, -ENOMEM as ioloop_add_handler. */
 int iostream_new(struct ioloop *loop, int fd, struct iostream **ret);
 
 /* Connect; on_connect is called when the peer has accepted, the close callback with the error
  * otherwise. Writes made before are queued. -errno of socket() and of add_handler; an error of
- * connect() itself comes through the close callback. */
+ * connect() itself comes through the close callback. -ECONNREFUSED there also if TCP has connected
+ * the socket with itself, as happens where nothing listens on a port of the ephemeral range. */
 int iostream_connect(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
                      iostream_callback *on_connect, iostream_close_callback *on_close, void *arg,
                      struct iostream **ret);
@@ -91,9 +93,10 @@ int iostream_read_until(struct iostream *stream, const char *delimiter, size_t d
 void iostream_read_stop(struct iostream *stream);
 
 /*
- * Send `data`: at once what the socket takes, the rest is copied and sent when it can (all of it
- * with the loop's next wait where the backend completes: IOLOOP_F_COMPLETION). Bytes
- * arrive in order, each once. Returns 0, or
+ * Send `data`: at once what the socket takes, the rest is copied and sent when it can. Each write
+ * is a call of its own: put together what belongs together. Where the backend completes
+ * (IOLOOP_F_COMPLETION) all that one turn of the loop writes is copied, and leaves in one send with
+ * the next wait. Bytes arrive in order, each once. Returns 0, or
  *   -EPIPE   writing was shut down, or the stream is closing
  *   -ENOMEM  nothing was sent or queued
  * A failure of the connection comes through the close callback; SIGPIPE is never raised, on pipes
@@ -101,6 +104,11 @@ void iostream_read_stop(struct iostream *stream);
  * what is written meanwhile goes nowhere, with 0.
  */
 int iostream_write(struct iostream *stream, const void *data, size_t size);
+
+/* Every TCP stream is made with TCP_NODELAY, which sends each write at once. Off, Nagle's algorithm
+ * holds back a small one while an earlier one is not acknowledged: fewer segments, but up to 40 ms
+ * with a peer that delays its acknowledgements. -EOPNOTSUPP: not TCP. -EPIPE: closed. */
+int iostream_set_nodelay(struct iostream *stream, bool on);
 
 /* Bytes queued and not yet given to the kernel. */
 size_t iostream_pending(const struct iostream *stream);
@@ -139,8 +147,9 @@ struct tcpserver;
 typedef void tcpserver_connection(struct tcpserver *server, struct iostream *stream,
                                   const struct sockaddr *peer, socklen_t peer_size, void *arg);
 
-/* Instead of a stream: the callback owns the bare descriptor, which is non-blocking. It must
- * call tcpserver_release when the connection has ended, so that the limit is kept. */
+/* Instead of a stream: the callback owns the bare descriptor, which is non-blocking and, of TCP,
+ * has TCP_NODELAY set. It must call tcpserver_release when the connection has ended, so that the
+ * limit is kept. */
 typedef void tcpserver_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
                                 socklen_t peer_size, void *arg);
 

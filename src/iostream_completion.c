@@ -7,9 +7,10 @@
  * input; what comes is in a buffer of the kernel's ring, and goes straight to the read callback.
  * Sending: one at a time, or order would not be kept. What is being sent must stay where it is, so
  * what is written meanwhile collects in a second queue, and takes the first one's place when that
- * is done. A write is copied therefore, and costs no system call: it leaves with the next wait.
- * Queues come from a list of used ones. Where the socket is full a send ends, and it is readiness
- * that says when there is room for the rest.
+ * is done. A write is copied therefore, and costs no system call: the send is started when the turn
+ * is over, with all that the turn has written, and leaves with the next wait. Queues come from a
+ * list of used ones. Where the socket is full a send ends, and it is readiness that says when there
+ * is room for the rest.
  *
  * Whoever stops reading (a gate, a full queue, the program) is not obeyed at once: receiving is
  * stopped when more comes than is wanted, so that most pauses, which are short, cost nothing. What
@@ -134,6 +135,21 @@ static void send_queue(struct iostream *stream, bool quiet) {
     stream->owner->traffic(stream->owner, stream);
 }
 
+static void start_sending(struct ioloop__deferred_op *op) {
+  struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, unsent);
+  if (stream->queue && !(stream->operations & SENDING))
+    send_queue(stream, true);
+}
+
+void iostream__begin_sending(struct iostream *stream) {
+  if (stream->operations & SENDING || stream->unsent.link.next)
+    return;
+  if (stream->completer->running && !(stream->operations & WAITING))
+    ioloop__list_insert(stream->completer->deferred->prev, &stream->unsent.link);
+  else
+    start_sending(&stream->unsent);
+}
+
 void iostream__await_sent(struct iostream *stream) {
   if (stream->operations & QUIETLY)
     stream->completer->table->hurry(stream->completer->state);
@@ -163,7 +179,7 @@ static void sent(struct iostream *stream, size_t size, bool quietly) {
   if (!all)
     wait_for_room(stream);
   else if (ioloop__fifo_size(stream->queue))
-    send_queue(stream, true);
+    iostream__begin_sending(stream);
   else
     iostream__drained(stream);
   if (stream->flags & STREAM_CHOKED && !(stream->flags & STREAM_CLOSED))
@@ -204,7 +220,7 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
     return -ENOMEM;
   }
   if (!busy && !(stream->flags & STREAM_CONNECTING))
-    send_queue(stream, true);
+    iostream__begin_sending(stream);
   if (iostream_pending(stream) > stream->high)
     iostream__apply_watermarks(stream);
   if (stream->next || stream->flags & STREAM_CHOKED) /* something waits for the first queue */
@@ -220,15 +236,24 @@ void iostream__use_completion(struct iostream *stream) {
     return;
   stream->receiving.done = on_received;
   stream->sending.done = on_sent;
+  stream->unsent = (struct ioloop__deferred_op){.start = start_sending};
 }
 
-void iostream__begin_sending(struct iostream *stream) {
-  if (stream->queue && !(stream->operations & SENDING))
-    send_queue(stream, true);
+/* The turn's writes have been tried when the stream is closed in it, as a send() would have. */
+static void try_unsent(struct iostream *stream) {
+  const struct ioloop__completer *completer = stream->completer;
+  ioloop__list_remove(&stream->unsent.link);
+  if (stream->queue && !(stream->operations & SENDING) &&
+      !completer->table->send(completer->state, &stream->sending, stream->fd,
+                              ioloop__fifo_data(stream->queue), ioloop__fifo_size(stream->queue),
+                              false))
+    stream->operations |= SENDING;
 }
 
 void iostream__cancel_operations(struct iostream *stream) {
   const struct ioloop__completer *completer = stream->completer;
+  if (stream->unsent.link.next)
+    try_unsent(stream);
   if (stream->operations & RECEIVING)
     completer->table->cancel(stream->loop, completer->state, &stream->receiving);
   if (stream->operations & SENDING)

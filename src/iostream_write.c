@@ -132,6 +132,10 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
   return enqueue(stream, (const char *)data + sent, size - (size_t)sent, sent > 0);
 }
 
+int iostream_set_nodelay(struct iostream *stream, bool on) {
+  return stream->flags & STREAM_CLOSED ? -EPIPE : iostream__nodelay(stream->fd, on);
+}
+
 size_t iostream_pending(const struct iostream *stream) {
   return ioloop__fifo_size(stream->queue) + ioloop__fifo_size(stream->next);
 }

@@ -97,8 +97,24 @@ __attribute__((cold, noinline)) static int failed_wait(int error, uint64_t timeo
   return 0;
 }
 
+/* The turn is over. Returns how long the wait may take: not at all if one failed, which a timeout
+ * reports. */
+__attribute__((noinline)) static uint64_t start_deferred(struct ioloop *loop, uint64_t limit_ns) {
+  uint32_t timers = loop->timers.count;
+  while (!ioloop__list_is_empty(&loop->deferred)) {
+    struct ioloop__list *link = loop->deferred.next;
+    ioloop__list_remove(link);
+    link->next = NULL;
+    struct ioloop__deferred_op *op = IOLOOP__LIST_ENTRY(link, struct ioloop__deferred_op, link);
+    op->start(op);
+  }
+  return loop->timers.count == timers ? limit_ns : 0;
+}
+
 static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
   uint64_t begun = 0;
+  if (!ioloop__list_is_empty(&loop->deferred))
+    timeout_ns = start_deferred(loop, timeout_ns);
   if (watched) {
     if (loop->observer.wait_begin)
       loop->observer.wait_begin(loop->observer_arg, timeout_ns);
@@ -194,6 +210,7 @@ static int may_run(const struct ioloop *loop) {
 
 /* What streams have started leaves with the next wait; there may be none for long. */
 static void leave_running(struct ioloop *loop) {
+  (void)start_deferred(loop, 0);
   loop->running = loop->completer.running = false;
   if (loop->backend->completion)
     loop->backend->completion->submit(loop->state);
@@ -344,7 +361,8 @@ static void on_completed(struct ioloop *loop, int fd, unsigned events, void *arg
 
 static int init_completion(struct ioloop *loop) {
   const struct ioloop_completion *table = loop->backend->completion;
-  loop->completer = (struct ioloop__completer){.table = table, .state = loop->state};
+  loop->completer =
+      (struct ioloop__completer){.table = table, .state = loop->state, .deferred = &loop->deferred};
   return table ? ioloop__fdtable_add_unarmed(loop, table->fd(loop->state), on_completed) : 0;
 }
 
@@ -385,6 +403,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
     return -ENOMEM;
   loop->backend = found;
   loop->wait = loop->look = found->wait;
+  ioloop__list_init(&loop->deferred);
   loop->thread = pthread_self();
   loop->fork_count = ioloop__fork_count();
   r = ioloop__callbacks_init(&loop->callbacks);

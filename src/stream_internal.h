@@ -83,6 +83,7 @@ struct iostream {
     };
     struct { /* by completion, from then on */
       struct ioloop__op receiving, sending;
+      struct ioloop__deferred_op unsent; /* the queue, to be sent when the turn is over */
     };
   };
   uint32_t low, high; /* watermarks */
@@ -174,19 +175,23 @@ void iostream__apply_watermarks(struct iostream *stream);
 
 /* ---- transport.c ----------------------------------------------------------------------- */
 
-bool iostream__is_socket(int fd);
+/* SOCK_*, or -errno: -ENOTSOCK. */
+int iostream__socket_type(int fd);
 
 /* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
 void iostream__send_fin(struct iostream *stream);
+/* TCP_NODELAY. -EOPNOTSUPP: it is not TCP. */
+int iostream__nodelay(int fd, bool on);
 /* A wake-up found nothing to receive, or no room to send. Where a model does not say that the
  * socket has failed, every 32nd of them looks into its error queue. */
 void iostream__woken_in_vain(struct iostream *stream);
 /* Readiness was reported with an error: it may be the socket's error queue, which no receive or
  * send empties. What it holds is no end of a connection (that is a call's result): thrown away. */
 void iostream__empty_error_queue(struct iostream *stream);
-/* Has the connection been made? 0, -EINPROGRESS, or why not. */
+/* Has the connection been made? 0, -EINPROGRESS, or why not: -ECONNREFUSED also if it is one with
+ * itself. */
 int iostream__connect_result(int fd);
 
 /* ---- iostream_completion.c ------------------------------------------------------------- */
@@ -197,7 +202,7 @@ void iostream__use_completion(struct iostream *stream);
 /* Receive if input is wanted. */
 void iostream__update_receiving(struct iostream *stream);
 
-/* Send what was queued before the connection was there. */
+/* Send the queue, unless that is under way. */
 void iostream__begin_sending(struct iostream *stream);
 
 /* iostream_write, the queue taking all of it. */

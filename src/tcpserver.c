@@ -171,6 +171,7 @@ static struct connection *new_connection(struct tcpserver *server, int fd) {
 
 static void admit(struct tcpserver *server, int fd, const struct sockaddr *peer, socklen_t size) {
   struct connection *connection = NULL;
+  int error = peer->sa_family == AF_UNIX ? 0 : iostream__nodelay(fd, true);
   if (server->options.on_connection) {
     connection = new_connection(server, fd);
     if (!connection) {
@@ -186,6 +187,8 @@ static void admit(struct tcpserver *server, int fd, const struct sockaddr *peer,
     return;
   }
   iostream__enter(&connection->stream);
+  if (error && error != -EOPNOTSUPP)
+    iostream__fail(&connection->stream, error);
   server->options.on_connection(server, &connection->stream, peer, size, server->options.arg);
   iostream__leave(&connection->stream);
 }

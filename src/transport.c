@@ -12,10 +12,12 @@
  *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "observe.h"
@@ -31,9 +33,10 @@ static ptrdiff_t read_file(int fd, void *data, size_t size) {
   return n == -EIO ? 0 : n;
 }
 
-bool iostream__is_socket(int fd) {
-  struct stat status;
-  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+int iostream__socket_type(int fd) {
+  int type;
+  socklen_t size = sizeof type;
+  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ? -errno : type;
 }
 
 __attribute__((cold, noinline)) static ptrdiff_t receive_long_way(struct iostream *stream,
@@ -109,6 +112,28 @@ void iostream__send_fin(struct iostream *stream) {
     ioloop_update_handler(stream->loop, stream->fd, stream->mask);
 }
 
+/* Nagle's algorithm holds back a small segment while another is unacknowledged, and the peer delays
+ * its acknowledgement: a second small write takes 40 ms. Where TCP_NODELAY says EINVAL the family
+ * has no such level, or the connection is gone (BSD), which reading reports. */
+int iostream__nodelay(int fd, bool on) {
+  int value = on;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value) == 0)
+    return 0;
+  bool other = errno == ENOPROTOOPT || errno == EINVAL || errno == ENOTSOCK;
+  return other ? -EOPNOTSUPP : -errno;
+}
+
+/* A port that is asked for and free may be the one that the kernel gives the socket as its own; TCP
+ * then connects it with itself (RFC 9293, 3.5), where no server is. */
+static bool is_own_address(int fd, const struct sockaddr_storage *peer, socklen_t size) {
+  struct sockaddr_storage own = {0};
+  socklen_t own_size = sizeof own;
+  if (peer->ss_family != AF_INET && peer->ss_family != AF_INET6)
+    return false;
+  return getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 && own_size == size &&
+         memcmp(&own, peer, size) == 0;
+}
+
 int iostream__connect_result(int fd) {
   int error = 0;
   socklen_t size = sizeof error;
@@ -117,9 +142,9 @@ int iostream__connect_result(int fd) {
   if (error)
     return -error;
   /* Readiness may be spurious, and no error does not mean a connection. */
-  struct sockaddr_storage peer;
+  struct sockaddr_storage peer = {0};
   size = sizeof peer;
   if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
-    return 0;
+    return is_own_address(fd, &peer, size) ? -ECONNREFUSED : 0;
   return errno == ENOTCONN ? -EINPROGRESS : -errno;
 }

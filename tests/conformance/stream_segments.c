@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* stream_segments.c - conformance 102 and 103: in how many pieces written bytes leave; what is no
+ * byte stream. */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+static bool has_nodelay(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  CHECK_SYS(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size));
+  return value;
+}
+
+static void on_connected(struct iostream *stream, void *arg) {
+  CHECK(has_nodelay(iostream_fd(stream)));
+  *(bool *)arg = true;
+}
+
+TEST(102, "TCP streams, accepted, connected or taken over, do not wait for acknowledgements") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream *stream;
+  struct echo echo;
+  bool connected = false;
+  int pair[2];
+  echo_open(&echo, loop, NULL);
+  struct sockaddr_in address = loopback_address(echo.port);
+  CHECK_OK(iostream_connect(loop, (struct sockaddr *)&address, sizeof address, on_connected, NULL,
+                            &connected, &stream));
+  RUN_UNTIL(loop, connected && echo.opened);
+  CHECK(has_nodelay(iostream_fd(echo.last)));
+  iostream_close(stream);
+  RUN_UNTIL(loop, echo.closed);
+  echo_close(&echo);
+
+  make_pair(TCP, pair);
+  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  CHECK(has_nodelay(pair[0]));
+  CHECK_OK(iostream_set_nodelay(stream, false));
+  CHECK(!has_nodelay(pair[0]));
+  CHECK_OK(iostream_set_nodelay(stream, true));
+  CHECK(has_nodelay(pair[0]));
+  iostream_close(stream);
+  CHECK_SYS(close(pair[1]));
+  for (enum kind kind = PIPE; kind <= UNIX_STREAM; kind++) {
+    make_pair(kind, pair);
+    CHECK_OK(iostream_new(loop, pair[0], &stream));
+    CHECK_ERROR(iostream_set_nodelay(stream, true), EOPNOTSUPP);
+    iostream_close(stream);
+    CHECK_SYS(close(pair[1]));
+  }
+  test_loop_free(loop);
+}
+
+/* ---- the writes of one turn ----------------------------------------------------------------- */
+
+struct sends {
+  unsigned count;
+  size_t bytes;
+};
+
+static void on_submitted(void *arg, const char *operation, int fd, size_t size) {
+  struct sends *sends = arg;
+  (void)fd;
+  if (strcmp(operation, "send") == 0) {
+    sends->count++;
+    sends->bytes += size;
+  }
+}
+
+static void write_pieces(struct ioloop *loop, void *arg) {
+  (void)loop;
+  for (int i = 0; i < 10; i++)
+    CHECK_OK(iostream_write(arg, "0123456789", 10));
+}
+
+static void write_and_close(struct ioloop *loop, void *arg) {
+  write_pieces(loop, arg);
+  iostream_close(arg);
+}
+
+TEST(102, "by completion all that a turn writes is one send") {
+  struct ioloop *loop = test_loop_new();
+  struct sends sends = {0};
+  struct ioloop_observer observer = {.submitted = on_submitted};
+  struct echo echo;
+  char back[100];
+  if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION)) {
+    test_loop_free(loop);
+    SKIP("by readiness each write is a send");
+  }
+  ioloop_set_observer(loop, &observer, &sends);
+  echo_open(&echo, loop, NULL);
+  int client = client_connect(echo.port);
+  RUN_UNTIL(loop, echo.opened);
+  for (unsigned turn = 1; turn <= 3; turn++) {
+    CHECK_OK(ioloop_add_callback(loop, write_pieces, echo.last));
+    RUN_UNTIL(loop, recv(client, back, sizeof back, MSG_DONTWAIT) == sizeof back);
+    CHECK_IS(sends.count, ==, turn);
+    CHECK_IS(sends.bytes, ==, turn * sizeof back);
+  }
+  CHECK_SYS(close(client));
+  RUN_UNTIL(loop, echo.closed);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+TEST(102, "what was written in the turn in which a stream is closed has been sent") {
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  char back[100];
+  echo_open(&echo, loop, NULL);
+  int client = client_connect(echo.port);
+  RUN_UNTIL(loop, echo.opened);
+  CHECK_OK(ioloop_add_callback(loop, write_and_close, echo.last));
+  RUN_UNTIL(loop, echo.closed);
+  client_receive(client, back, sizeof back);
+  CHECK_IS(recv(client, back, 1, 0), ==, 0);
+  CHECK_SYS(close(client));
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
+/* ---- what is no byte stream -------------------------------------------------------------------
+ */
+
+TEST(103, "a socket that is no byte stream is refused, and left as it was") {
+  static const int types[] = {SOCK_SEQPACKET, SOCK_DGRAM};
+  struct ioloop *loop = test_loop_new();
+  struct iostream *stream;
+  int pair[2];
+  for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+    if (socketpair(AF_UNIX, types[i], 0, pair) < 0)
+      continue; /* macOS has no SEQPACKET */
+    CHECK_ERROR(iostream_new(loop, pair[0], &stream), EPROTOTYPE);
+    char byte = 0;
+    put(pair[1], 1);
+    CHECK_IS(recv(pair[0], &byte, 1, 0), ==, 1);
+    close_pair(pair);
+  }
+  make_pair(UDP, pair);
+  CHECK_ERROR(iostream_new(loop, pair[0], &stream), EPROTOTYPE);
+  close_pair(pair);
+  test_loop_free(loop);
+}

@@ -41,6 +41,7 @@
  */
 #include "io_uring.h"
 
+#include "fork.h"
 #include "platform.h"
 
 #include <errno.h>

@@ -31,12 +31,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "platform.h"
+#include "fork.h"
 
 enum {
   BOTH = IOLOOP_READ | IOLOOP_WRITE
@@ -118,45 +119,56 @@ int ioloop__disarm(int fd) {
   return fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0 ? -errno : 0;
 }
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ioloop__claim *of_process;
-static _Thread_local struct ioloop__claim *of_thread;
+/* Neither has a lock, which a fork could copy in any state: one is the thread's own, the other a
+ * number. */
+static _Thread_local struct {
+  const struct ioloop__claim *holder; /* NULL: none; never followed */
+  unsigned fork_count;
+  sigset_t unblock;
+} of_thread;
+static atomic_uint of_process; /* 1 + fork count of the holder; 0: none */
 
-static int enter(struct ioloop__claim *claim, struct ioloop__claim **holder) {
-  if (*holder && (*holder)->fork_count == ioloop__fork_count())
-    return -EBUSY;
-  if (*holder) /* our parent's: what he blocked is ours to unblock */
-    claim->unblock = (*holder)->unblock;
-  *holder = claim;
-  return 0;
+static bool has_thread(void) {
+  return of_thread.holder && of_thread.fork_count == ioloop__fork_count();
+}
+
+static bool take_process(void) {
+  unsigned mine = ioloop__fork_count() + 1, holder = atomic_load(&of_process);
+  return holder != mine && atomic_compare_exchange_strong(&of_process, &holder, mine);
+}
+
+int ioloop__claim_check(bool whole_process) {
+  bool taken = whole_process && atomic_load(&of_process) == ioloop__fork_count() + 1;
+  return has_thread() || taken ? -EBUSY : 0;
 }
 
 int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, bool whole_process) {
-  sigemptyset(&claim->unblock);
-  claim->fork_count = ioloop__fork_count();
-  pthread_mutex_lock(&lock);
-  int r = enter(claim, whole_process ? &of_process : &of_thread);
-  pthread_mutex_unlock(&lock);
-  if (r)
-    return r;
-
+  if (has_thread() || (whole_process && !take_process()))
+    return -EBUSY;
+  claim->process = whole_process ? ioloop__fork_count() + 1 : 0;
+  sigset_t unblock;
+  sigemptyset(&unblock);
+  if (of_thread.holder) /* our parent's: what it blocked is ours to unblock */
+    unblock = of_thread.unblock;
   sigset_t before;
   pthread_sigmask(SIG_BLOCK, signals, &before);
   for (int signo = 1; signo < NSIG; signo++)
     if (sigismember(signals, signo) == 1 && sigismember(&before, signo) == 0)
-      sigaddset(&claim->unblock, signo);
+      sigaddset(&unblock, signo);
+  of_thread.holder = claim;
+  of_thread.fork_count = ioloop__fork_count();
+  of_thread.unblock = unblock;
   return 0;
 }
 
 bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore) {
-  pthread_mutex_lock(&lock);
-  bool ours = of_thread == claim || of_process == claim;
-  if (of_thread == claim)
-    of_thread = NULL;
-  if (of_process == claim)
-    of_process = NULL;
-  pthread_mutex_unlock(&lock);
-  if (ours && restore)
-    pthread_sigmask(SIG_UNBLOCK, &claim->unblock, NULL);
-  return ours;
+  unsigned process = claim->process;
+  if (process) /* unless a child has taken it meanwhile */
+    atomic_compare_exchange_strong(&of_process, &process, 0);
+  if (of_thread.holder != claim)
+    return false;
+  of_thread.holder = NULL;
+  if (restore)
+    pthread_sigmask(SIG_UNBLOCK, &of_thread.unblock, NULL);
+  return true;
 }

@@ -34,9 +34,11 @@ int ioloop__disarm(int fd);
 
 /* The signals of one loop: blocked in its thread as long as it lives. */
 struct ioloop__claim {
-  sigset_t unblock; /* those that were not blocked before */
-  unsigned fork_count;
+  unsigned process; /* not 0: it is held for the process, and in signalling.c under this number */
 };
+
+/* Would claim_take be refused? 0 or -EBUSY. */
+int ioloop__claim_check(bool whole_process);
 
 /* Block the signals in this thread. -EBUSY: a signal-driven loop has this thread, or with
  * `whole_process`, where signals cannot be sent to a thread, this process. */

@@ -3,8 +3,8 @@
  * callbacks.c - three ways to have a function called in the loop.
  *
  * From the loop's own thread: a ring. From other threads: a ring behind a mutex, which the loop
- * moves over in one go. From signal handlers, where a mutex could deadlock against the very code
- * that was interrupted: a bounded queue that uses nothing but lock-free atomics.
+ * exchanges for an empty one. From signal handlers, where a mutex could deadlock against the very
+ * code that was interrupted: a bounded queue that uses nothing but lock-free atomics.
  * The last two wake the loop, with one write for any number of calls between two wake-ups.
  */
 #include "callbacks.h"
@@ -21,10 +21,10 @@ int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more) {
   uint64_t capacity = queue->capacity ? queue->capacity : 16;
   while (capacity < needed)
     capacity *= 2;
-  if (capacity > UINT32_MAX / 2 || capacity > SIZE_MAX / sizeof(struct ioloop__call))
+  if (capacity > UINT32_MAX / 2)
     return -ENOMEM;
 
-  struct ioloop__call *calls = malloc((size_t)capacity * sizeof *calls);
+  struct ioloop__call *calls = malloc(capacity * sizeof *calls);
   if (!calls)
     return -ENOMEM;
   for (uint32_t i = 0; i < queue->count; i++)
@@ -71,10 +71,11 @@ static int signal_queue_push(struct ioloop__signal_queue *queue, struct ioloop__
   return 0;
 }
 
-static bool signal_queue_pop(struct ioloop__signal_queue *queue, struct ioloop__call *ret) {
+bool ioloop__signal_queue_pop(struct ioloop__signal_queue *queue, unsigned end,
+                              struct ioloop__call *ret) {
   unsigned head = queue->head;
-  if (atomic_load(&queue->cells[head % IOLOOP__SIGNAL_CALLS].ticket) != head + 1)
-    return false; /* empty, or its writer is interrupted half-way and will wake us again */
+  if (head == end || atomic_load(&queue->cells[head % IOLOOP__SIGNAL_CALLS].ticket) != head + 1)
+    return false;
   *ret = queue->cells[head % IOLOOP__SIGNAL_CALLS].call;
   atomic_store(&queue->cells[head % IOLOOP__SIGNAL_CALLS].ticket, head + IOLOOP__SIGNAL_CALLS);
   queue->head++;
@@ -87,46 +88,44 @@ int ioloop__callbacks_init(struct ioloop__callbacks *callbacks) {
   return -pthread_mutex_init(&callbacks->lock, NULL);
 }
 
-void ioloop__callbacks_free(struct ioloop__callbacks *callbacks) {
+void ioloop__callbacks_free(struct ioloop__callbacks *callbacks, bool inherited) {
   free(callbacks->ready.calls);
+  free(callbacks->incoming.calls);
+  /* Locked in a child: by a thread that is not there, in the middle of a change. */
+  if (inherited && pthread_mutex_trylock(&callbacks->lock))
+    return;
   free(callbacks->posted.calls);
+  if (inherited)
+    pthread_mutex_unlock(&callbacks->lock);
   pthread_mutex_destroy(&callbacks->lock);
 }
 
-static int collect_posted(struct ioloop__callbacks *callbacks) {
+bool ioloop__callbacks_collect(struct ioloop__callbacks *callbacks) {
+  if (callbacks->incoming.count)
+    return false;
   pthread_mutex_lock(&callbacks->lock);
-  int r = 0;
-  if (callbacks->ready.count == 0) {
-    struct ioloop__queue empty = callbacks->ready;
-    callbacks->ready = callbacks->posted;
-    callbacks->posted = empty;
-  } else {
-    r = ioloop__queue_reserve(&callbacks->ready, callbacks->posted.count);
-    while (!r && callbacks->posted.count > 0) {
-      struct ioloop__call call = ioloop__queue_pop(&callbacks->posted);
-      r = ioloop__queue_push(&callbacks->ready, call.fn, call.arg);
-    }
-  }
+  struct ioloop__queue empty = callbacks->incoming;
+  callbacks->incoming = callbacks->posted;
+  callbacks->posted = empty;
   pthread_mutex_unlock(&callbacks->lock);
-  return r;
+  return true;
 }
 
-int ioloop__callbacks_collect(struct ioloop__callbacks *callbacks) {
-  int r = collect_posted(callbacks);
-  if (!r)
-    r = ioloop__queue_reserve(&callbacks->ready, IOLOOP__SIGNAL_CALLS);
-  struct ioloop__call call;
-  while (!r && signal_queue_pop(&callbacks->from_signals, &call))
-    r = ioloop__queue_push(&callbacks->ready, call.fn, call.arg);
-  return r;
+void ioloop__callbacks_abandon(struct ioloop__callbacks *callbacks) {
+  callbacks->ready.count = callbacks->incoming.count = 0;
+  callbacks->from_signals.head = atomic_load(&callbacks->from_signals.tail);
 }
 
 int ioloop_add_callback(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
   return ioloop__queue_push(&loop->callbacks.ready, fn, arg);
 }
 
 int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, void *arg) {
   struct ioloop__callbacks *callbacks = &loop->callbacks;
+  if (ioloop__inherited(loop))
+    return -ECHILD;
   pthread_mutex_lock(&callbacks->lock);
   int r = ioloop__queue_push(&callbacks->posted, fn, arg);
   pthread_mutex_unlock(&callbacks->lock);
@@ -137,6 +136,8 @@ int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, voi
 
 int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, void *arg) {
   struct ioloop__call call = {.fn = fn, .arg = arg};
+  if (ioloop__is_not_ours(loop))
+    return -ECHILD;
   int r = signal_queue_push(&loop->callbacks.from_signals, call);
   if (!r)
     ioloop__wake(loop);

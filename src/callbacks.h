@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* callbacks.h - functions to call in the next iteration, from three kinds of callers. */
+/*
+ * callbacks.h - functions to call in the next iteration, from three kinds of callers.
+ *
+ * A call costs memory once, when it is added, and its caller learns of a failure. Nothing after
+ * that can fail, or a loop without memory would wake itself for ever and call nobody.
+ */
 #ifndef IOLOOP_CALLBACKS_H
 #define IOLOOP_CALLBACKS_H
 
@@ -43,16 +48,27 @@ struct ioloop__signal_queue {
 
 struct ioloop__callbacks {
   struct ioloop__queue ready;
-  pthread_mutex_t lock; /* guards posted */
+  struct ioloop__queue incoming; /* what other threads posted, taken over */
+  pthread_mutex_t lock;          /* guards posted */
   struct ioloop__queue posted;
   struct ioloop__signal_queue from_signals;
   atomic_bool wake_pending; /* the waker was written and not yet cleared */
 };
 
 int ioloop__callbacks_init(struct ioloop__callbacks *callbacks);
-void ioloop__callbacks_free(struct ioloop__callbacks *callbacks);
+/* `inherited`: in a forked child, whose parent's threads may have been posting at the fork. */
+void ioloop__callbacks_free(struct ioloop__callbacks *callbacks, bool inherited);
 
-/* Move what other threads and signal handlers left to the ready queue. -ENOMEM: some is left. */
-int ioloop__callbacks_collect(struct ioloop__callbacks *callbacks);
+/* Take over what other threads have posted. false: not yet, as what was taken before has not been
+ * called to the end. */
+bool ioloop__callbacks_collect(struct ioloop__callbacks *callbacks);
+
+/* The next call that a signal handler left, of those before `end`: the queue's tail at some time.
+ * false: none, or its writer is interrupted half-way and will wake the loop again. */
+bool ioloop__signal_queue_pop(struct ioloop__signal_queue *queue, unsigned end,
+                              struct ioloop__call *ret);
+
+/* What is queued is called by nobody any more. */
+void ioloop__callbacks_abandon(struct ioloop__callbacks *callbacks);
 
 #endif

@@ -10,6 +10,7 @@
 #include "callbacks.h"
 #include "fdtable.h"
 #include "fifo.h"
+#include "fork.h"
 #include "ioloop.h"
 #include "platform.h"
 #include "scratch.h"
@@ -24,10 +25,12 @@ enum {
 enum {
   IOLOOP__STOP = 1 << 0,
   IOLOOP__WATCHED = 1 << 1, /* observer or timing: take the instrumented path */
+  IOLOOP__CALLS = 1 << 2,   /* others have left callbacks or signals */
 };
 
 struct ioloop__signals {
-  atomic_uint pending[IOLOOP__MAX_SIGNO / 32 + 1]; /* a bit a signal, set by the handler */
+  atomic_uint pending[IOLOOP__MAX_SIGNO / 32]; /* bit signo - 1, set by the handler */
+  uint64_t due;                                /* taken from there, to be called */
   struct {
     ioloop_signal_handler *handler;
     void *arg;
@@ -50,6 +53,7 @@ struct ioloop {
 
   atomic_uint attention; /* what keeps the loop from simply waiting again; set by anyone */
   bool running;
+  bool freed; /* by a forked child, inside its copy of a running loop: it ends with that */
   bool timing;
   unsigned uncounted; /* calls of our own among those of this iteration */
   bool found_work;    /* the last wait did; kept while spinning is on */
@@ -58,12 +62,15 @@ struct ioloop {
 
   struct ioloop_observer observer;
   void *observer_arg;
+  unsigned observers; /* how many there have been: a number for the present one */
   struct ioloop__operations
       *operations; /* observed ones under way; NULL until the first observer */
 
   int waker[2]; /* watched, written */
   pthread_t thread;
-  unsigned fork_count; /* when it was made */
+  unsigned fork_count;  /* when it was made */
+  pid_t process;        /* that made it */
+  struct ioloop *outer; /* running in the same thread, in a handler of which this one runs */
   struct ioloop__signals signals;
   void *scratch;
   size_t scratch_size;
@@ -75,11 +82,6 @@ struct ioloop {
 
 /* loop.c. Make the loop come out of its wait. Any thread, signal-safe. */
 void ioloop__wake(struct ioloop *loop);
-
-/* Is this loop a forked child's copy of its parent's? */
-static inline bool ioloop__inherited(const struct ioloop *loop) {
-  return loop->fork_count != ioloop__fork_count();
-}
 
 static inline bool ioloop__has(const struct ioloop *loop, unsigned bit) {
   return atomic_load_explicit(&loop->attention, memory_order_relaxed) & bit;
@@ -95,9 +97,15 @@ static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
 /* Used queues of streams. */
 struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
-/* observe.c: around every call of user code while the loop is watched. */
-uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events);
-void ioloop__call_end(struct ioloop *loop, char what, int fd, uint64_t begun);
+/* observe.c: around every call of user code while the loop is watched. An observer that came in
+ * between is not given the end. */
+struct ioloop__call_span {
+  uint64_t begun;
+  unsigned observer;
+};
+struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,
+                                            unsigned events);
+void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span);
 
 /* spin.c: `wait` to be `look`, or spinning in front of it. */
 void ioloop__choose_wait(struct ioloop *loop);
@@ -107,7 +115,8 @@ void ioloop__observe_completion(struct ioloop *loop, bool on);
 void ioloop__observe_completion_free(struct ioloop *loop);
 
 /* signals.c */
-void ioloop__signals_collect(struct ioloop *loop); /* queue the watchers of what has arrived */
+void ioloop__signals_collect(struct ioloop *loop); /* take what has arrived */
+void ioloop__signals_run(struct ioloop *loop);     /* call the watchers of what was taken */
 void ioloop__signals_free(struct ioloop *loop);
 
 /* registry.c. The backend of "name" or "name:variant" (*variant points into name, or NULL).

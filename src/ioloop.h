@@ -13,9 +13,19 @@
  *   threads     a loop belongs to the thread that made it. Only the functions marked
  *               "any thread" may be called from another; those marked "signal-safe" also
  *               from a signal handler. Any number of loops may live in a process.
- *   fork        a loop does not survive fork: in the child every call that would touch the
- *               kernel returns -ECHILD, ioloop_free() releases the child's copy without
- *               disturbing the parent's, and the child makes a loop of its own.
+ *   fork        a loop does not survive fork. In the child, whatever the parent's other threads
+ *               were doing, no function touches what the parent uses, or waits: on a loop that
+ *               was inherited it returns -ECHILD, or does nothing. A callback that forks may
+ *               return in the child: ioloop_start and ioloop_run_once then call nothing more
+ *               and return -ECHILD. ioloop_free() releases the child's copy (inside a callback:
+ *               when that run has returned; of a loop that another thread made, the memory is
+ *               left alone), and the child makes a loop of its own. A signal that the parent
+ *               watches does nothing in the child, until ioloop_free or exec.
+ *   exceptions  a C++ exception, or the end of its thread (pthread_exit, pthread_cancel), may
+ *               pass through a loop that runs. The loop can be run again and freed after that.
+ *               What was left of the turn is called in the next: callbacks and timeouts that
+ *               were due, descriptors that are ready still. A periodic timeout goes on. Not so
+ *               in callbacks of iostream.h: see there.
  *   ownership   the loop never closes a descriptor and never frees an `arg`.
  *   logging     none. The library neither prints, nor exits, nor reads the environment
  *               (but for ioloop_backend_from_env, which says so).
@@ -92,7 +102,8 @@ int ioloop_free(struct ioloop *loop);
 
 /*
  * Run until ioloop_stop. An empty loop waits, as Tornado's does. A stop that came before
- * the start is not lost: the start returns at once, having run nothing.
+ * the start is not lost: the start returns at once, having run nothing. Each stop ends one run:
+ * the one under way, else the next ioloop_start, or ioloop_run_once, whichever comes first.
  *   -EBUSY   it is running already (called from a handler)
  *   -EPERM   called from a thread that did not make the loop
  *   -ECHILD  the loop was made before a fork
@@ -101,12 +112,13 @@ int ioloop_free(struct ioloop *loop);
  */
 int ioloop_start(struct ioloop *loop);
 
-/* End ioloop_start after the iteration under way. Any thread, signal-safe. */
+/* End ioloop_start after the iteration under way. Several stops of one run count once. Any thread,
+ * signal-safe. */
 void ioloop_stop(struct ioloop *loop);
 
 /*
  * One iteration, waiting `timeout_ns` at most (0: do not wait, IOLOOP_FOREVER: no limit), and not
- * at all when it has called a callback or a timeout before the wait.
+ * at all when it has called a callback or a timeout before the wait, or after an ioloop_stop.
  * Returns how many handlers, callbacks and timeouts were called, or as ioloop_start.
  */
 int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns);
@@ -177,15 +189,15 @@ int ioloop_remove_handler(struct ioloop *loop, int fd);
 
 /* ---- callbacks ---------------------------------------------------------------------- */
 
-/* Call fn(loop, arg) in the next iteration's first phase; in order of adding. -ENOMEM. */
+/* Call fn(loop, arg) in the next iteration's first phase; in order of adding. -ENOMEM, -ECHILD. */
 int ioloop_add_callback(struct ioloop *loop, ioloop_callback *fn, void *arg);
 
 /* The same from any thread; wakes the loop. The order of each thread's calls is kept.
- * -ENOMEM. */
+ * -ENOMEM, -ECHILD. */
 int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, void *arg);
 
 /* The same from a signal handler (signal-safe, any thread). -EAGAIN: 256 such callbacks are
- * already waiting for the loop. */
+ * already waiting for the loop. -ECHILD. */
 int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, void *arg);
 
 /* ---- timeouts ----------------------------------------------------------------------- */
@@ -193,7 +205,7 @@ int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, vo
 /*
  * Call fn(loop, arg) once, `delay_ns` from now or at `deadline_ns`; in order of deadline,
  * ties in order of adding. `ret` may be NULL. A deadline in the past fires in the next
- * timeout phase; a delay that passes the end of the clock never fires. -ENOMEM.
+ * timeout phase; a delay that passes the end of the clock never fires. -ENOMEM, -ECHILD.
  */
 int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback *fn, void *arg,
                       ioloop_timeout *ret);
@@ -203,7 +215,8 @@ int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *f
 /*
  * Call fn every `period_ns` (> 0: else -EINVAL), first one period from now. A turn that is
  * missed because the loop was busy is skipped, not made up for; the phase is kept, as with
- * Tornado's PeriodicCallback. Ends with ioloop_remove_timeout, also from inside fn. -ENOMEM.
+ * Tornado's PeriodicCallback. Ends with ioloop_remove_timeout, also from inside fn. -ENOMEM,
+ * -ECHILD.
  */
 int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *fn, void *arg,
                       ioloop_timeout *ret);
@@ -218,12 +231,17 @@ int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
 /* ---- signals ------------------------------------------------------------------------ */
 
 /*
- * Call handler(loop, signo, arg) in the loop, as a callback, after `signo` arrived. Arrivals
- * coalesce; none is lost. The process's disposition is taken over while any loop watches
- * the signal and put back afterwards. Several loops may watch the same signal: each is told.
- *   -EINVAL  not a signal that can be caught, or one that this backend uses itself
+ * Call handler(loop, signo, arg) in the loop, after the callbacks, once `signo` arrived. Arrivals
+ * coalesce; none is lost, and none needs memory. The process's disposition is taken over while any
+ * loop watches the signal (SA_RESTART, SA_ONSTACK) and put back afterwards. Several loops may watch
+ * the same signal: each calls its handler. One that arrived before the handler was added is not
+ * its: also where it replaces another, whose signal had come and was not called yet.
+ *   -EINVAL  not a signal that can be caught, or one that this backend uses itself; or SIGSEGV,
+ *            SIGBUS, SIGFPE, SIGILL: a thread that has made such a fault never gets back to the
+ *            loop, as the kernel raises it again when the handler returns
  *   -EEXIST  this loop watches it already
  *   -ENOSPC  16 loops watch it already
+ *   -ENOMEM, -ECHILD
  */
 int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg);
 
@@ -341,7 +359,8 @@ struct ioloop_observer {
   uint64_t slow_ns; /* calls longer than this are `slow`; Tornado's debug mode; 0: none */
 };
 
-/* Copied; `arg` goes to each hook. NULL removes it. Takes effect at the next iteration. */
+/* Copied; `arg` goes to each hook. NULL removes it. Takes effect at the next iteration. One that
+ * comes inside a call, a wait or an operation is not given the end of that. */
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
 
 #pragma GCC visibility pop

@@ -10,29 +10,53 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 
-static inline uint64_t call_begin(struct ioloop *loop, bool watched, char what, int fd,
-                                  unsigned events) {
-  return watched ? ioloop__call_begin(loop, what, fd, events) : 0;
+static inline struct ioloop__call_span call_begin(struct ioloop *loop, bool watched, char what,
+                                                  int fd, unsigned events) {
+  return watched ? ioloop__call_begin(loop, what, fd, events) : (struct ioloop__call_span){0};
 }
 
-static inline void call_end(struct ioloop *loop, bool watched, char what, int fd, uint64_t begun) {
+static inline void call_end(struct ioloop *loop, bool watched, char what, int fd,
+                            struct ioloop__call_span span) {
   if (watched)
-    ioloop__call_end(loop, what, fd, begun);
+    ioloop__call_end(loop, what, fd, span);
+}
+
+static inline void run_callback(struct ioloop *loop, struct ioloop__call call, bool watched) {
+  loop->metrics.callbacks++;
+  struct ioloop__call_span span = call_begin(loop, watched, 'c', -1, 0);
+  call.fn(loop, call.arg);
+  call_end(loop, watched, 'c', -1, span);
+}
+
+/* The count is looked at too: in a forked child nothing is left. */
+static void run_queue(struct ioloop *loop, struct ioloop__queue *queue) {
+  bool watched = ioloop__has(loop, IOLOOP__WATCHED);
+  for (uint32_t n = queue->count; n > 0 && queue->count > 0; n--)
+    run_callback(loop, ioloop__queue_pop(queue), watched);
+}
+
+/* What other threads, signal handlers and signals have left. The bit goes last: what an exception
+ * leaves here is called in the next turn. */
+__attribute__((noinline)) static void run_calls_of_others(struct ioloop *loop) {
+  struct ioloop__signal_queue *from_signals = &loop->callbacks.from_signals;
+  bool watched = ioloop__has(loop, IOLOOP__WATCHED);
+  unsigned end = atomic_load(&from_signals->tail);
+  struct ioloop__call call;
+  run_queue(loop, &loop->callbacks.incoming);
+  while (ioloop__signal_queue_pop(from_signals, end, &call))
+    run_callback(loop, call, watched);
+  ioloop__signals_run(loop);
+  ioloop__set(loop, IOLOOP__CALLS, false);
 }
 
 static void run_callbacks(struct ioloop *loop) {
-  struct ioloop__queue *queue = &loop->callbacks.ready;
-  bool watched = ioloop__has(loop, IOLOOP__WATCHED);
-  for (uint32_t n = queue->count; n > 0; n--) {
-    struct ioloop__call call = ioloop__queue_pop(queue);
-    loop->metrics.callbacks++;
-    uint64_t begun = call_begin(loop, watched, 'c', -1, 0);
-    call.fn(loop, call.arg);
-    call_end(loop, watched, 'c', -1, begun);
-  }
+  run_queue(loop, &loop->callbacks.ready);
+  if (ioloop__has(loop, IOLOOP__CALLS))
+    run_calls_of_others(loop);
 }
 
 static void run_timeout(struct ioloop *loop, struct ioloop__timer_due due) {
@@ -42,9 +66,9 @@ static void run_timeout(struct ioloop *loop, struct ioloop__timer_due due) {
     return;
   loop->metrics.timeouts++;
   bool watched = ioloop__has(loop, IOLOOP__WATCHED);
-  uint64_t begun = call_begin(loop, watched, 't', -1, 0);
+  struct ioloop__call_span span = call_begin(loop, watched, 't', -1, 0);
   call.fn(loop, call.arg);
-  call_end(loop, watched, 't', -1, begun);
+  call_end(loop, watched, 't', -1, span);
   if (period)
     ioloop__timers_again(&loop->timers, due, ioloop__now());
 }
@@ -54,8 +78,9 @@ static uint64_t run_timeouts(struct ioloop *loop) {
   struct ioloop__timers *timers = &loop->timers;
   uint64_t now = ioloop__now();
   uint32_t due = ioloop__timers_collect(timers, now);
-  for (uint32_t i = 0; i < due; i++)
-    run_timeout(loop, timers->due[i]);
+  while (timers->called < timers->collected)
+    run_timeout(loop, timers->due[timers->called++]);
+  timers->collected = 0;
   if (timers->count == 0)
     return IOLOOP_FOREVER;
   if (due)
@@ -112,6 +137,7 @@ __attribute__((noinline)) static uint64_t start_deferred(struct ioloop *loop, ui
 }
 
 static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
+  unsigned observer = loop->observers;
   uint64_t begun = 0;
   if (!ioloop__list_is_empty(&loop->deferred))
     timeout_ns = start_deferred(loop, timeout_ns);
@@ -126,7 +152,7 @@ static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watc
   if (watched) {
     if (loop->timing)
       loop->metrics.idle_ns += ioloop__now() - begun;
-    if (loop->observer.wait_end)
+    if (loop->observer.wait_end && observer == loop->observers)
       loop->observer.wait_end(loop->observer_arg, n);
   }
   return n;
@@ -144,16 +170,17 @@ dispatch_one(struct ioloop *loop, const struct ioloop_ready *ready, bool watched
   unsigned events = ready->events & entry->wanted;
   if (entry->generation != (uint32_t)(ready->token >> 32) || !events) {
     loop->uncounted++;
-    ioloop__fdtable_unwanted(loop, ready->token);
+    if (!ioloop__inherited(loop)) /* an earlier handler forked, and this is the child */
+      ioloop__fdtable_unwanted(loop, ready->token);
     return;
   }
   if (events & IOLOOP_ERROR)
     events |= entry->wanted & (IOLOOP_READ | IOLOOP_WRITE);
   if (watched && loop->observer.ready)
     loop->observer.ready(loop->observer_arg, fd, events);
-  uint64_t begun = call_begin(loop, watched, 'h', fd, events);
+  struct ioloop__call_span span = call_begin(loop, watched, 'h', fd, events);
   entry->handler(loop, fd, events, entry->arg);
-  call_end(loop, watched, 'h', fd, begun);
+  call_end(loop, watched, 'h', fd, span);
 }
 
 /* Among thousands of descriptors a registration is seldom in the cache: the next one is on its way
@@ -180,18 +207,17 @@ wait_and_dispatch(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
   return n;
 }
 
-static int iterate_watched(struct ioloop *loop, uint64_t limit_ns, bool once) {
-  uint64_t begun = ioloop__now(), idle_before = loop->metrics.idle_ns;
-  int n = wait_and_dispatch(loop, before_wait(loop, limit_ns, once), true);
-  if (loop->timing)
+static int iterate(struct ioloop *loop, uint64_t limit_ns, bool once) {
+  bool watched = ioloop__has(loop, IOLOOP__WATCHED), timing = loop->timing;
+  uint64_t begun = timing ? ioloop__now() : 0, idle_before = loop->metrics.idle_ns;
+  limit_ns = before_wait(loop, limit_ns, once);
+  if (ioloop__inherited(loop)) /* a callback forked, and this is the child */
+    return 0;
+  int n =
+      watched ? wait_and_dispatch(loop, limit_ns, true) : wait_and_dispatch(loop, limit_ns, false);
+  if (timing)
     loop->metrics.busy_ns += ioloop__now() - begun - (loop->metrics.idle_ns - idle_before);
   return n;
-}
-
-static int iterate(struct ioloop *loop, uint64_t limit_ns, bool once) {
-  if (ioloop__has(loop, IOLOOP__WATCHED))
-    return iterate_watched(loop, limit_ns, once);
-  return wait_and_dispatch(loop, before_wait(loop, limit_ns, once), false);
 }
 
 /* Nothing to do but to wait again? One test, because it is made for every wake-up. */
@@ -208,29 +234,71 @@ static int may_run(const struct ioloop *loop) {
   return loop->running ? -EBUSY : 0;
 }
 
-/* What streams have started leaves with the next wait; there may be none for long. */
-static void leave_running(struct ioloop *loop) {
-  (void)start_deferred(loop, 0);
+/* The loops that this thread is running: one in a handler of the next. */
+static _Thread_local struct ioloop *innermost;
+
+static void free_copy(struct ioloop *loop);
+
+static void enter_running(struct ioloop *loop) {
+  loop->running = loop->completer.running = true;
+  loop->outer = innermost;
+  innermost = loop;
+}
+
+/*
+ * What streams have started leaves with the next wait; there may be none for long.
+ *
+ * Called however the run ends: by a return, or by what passes through it, which is a C++ exception
+ * or the end of the thread (pthread_cancel). For this the library is compiled with -fexceptions,
+ * which costs nothing until it happens.
+ */
+static void leave_running(struct ioloop **place) {
+  struct ioloop *loop = *place;
+  innermost = loop->outer;
+  bool inherited = ioloop__inherited(loop);
+  if (!inherited)
+    (void)start_deferred(loop, 0);
   loop->running = loop->completer.running = false;
-  if (loop->backend->completion)
+  ioloop__timers_put_back(&loop->timers);
+  if (!inherited && loop->backend->completion)
     loop->backend->completion->submit(loop->state);
+  if (loop->freed)
+    free_copy(loop);
+}
+
+#define RUNNING(loop) __attribute__((cleanup(leave_running))) struct ioloop *run = (loop)
+
+/* Our frames go on in the child when a callback that forked returns there. They must find nothing
+ * to call and nothing to wait for. */
+void ioloop__abandon_running(void) {
+  for (struct ioloop *loop = innermost; loop; loop = loop->outer) {
+    ioloop__set(loop, IOLOOP__STOP, true);
+    ioloop__callbacks_abandon(&loop->callbacks);
+    loop->signals.due = 0;
+    loop->timers.called = loop->timers.collected;
+    loop->table.dirty = 0;
+    for (int i = 0; i < IOLOOP__MAX_READY; i++)
+      loop->ready[i].events = 0;
+  }
 }
 
 int ioloop_start(struct ioloop *loop) {
   int r = may_run(loop);
   if (r)
     return r;
-  loop->running = loop->completer.running = true;
+  enter_running(loop);
+  RUNNING(loop);
   while (r >= 0) {
-    if (only_wait(loop))
-      r = wait_and_dispatch(loop, IOLOOP_FOREVER, false);
-    else if (!ioloop__has(loop, IOLOOP__STOP))
-      r = iterate(loop, IOLOOP_FOREVER, false);
+    if (only_wait(run))
+      r = wait_and_dispatch(run, IOLOOP_FOREVER, false);
+    else if (!ioloop__has(run, IOLOOP__STOP))
+      r = iterate(run, IOLOOP_FOREVER, false);
     else
       break;
   }
-  leave_running(loop);
-  ioloop__set(loop, IOLOOP__STOP, false);
+  if (ioloop__inherited(run))
+    return -ECHILD;
+  ioloop__set(run, IOLOOP__STOP, false);
   return r < 0 ? r : 0;
 }
 
@@ -238,23 +306,32 @@ int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
   int r = may_run(loop);
   if (r)
     return r;
-  loop->running = loop->completer.running = true;
-  uint64_t before = calls_made(loop);
-  loop->uncounted = 0;
-  r = iterate(loop, timeout_ns, true);
-  leave_running(loop);
+  enter_running(loop);
+  RUNNING(loop);
+  uint64_t before = calls_made(run);
+  run->uncounted = 0;
+  r = iterate(run, timeout_ns, true);
+  if (ioloop__inherited(run))
+    return -ECHILD;
+  if (ioloop__has(run, IOLOOP__STOP))
+    ioloop__set(run, IOLOOP__STOP, false);
   if (r < 0)
     return r;
-  uint64_t calls = calls_made(loop) - before - loop->uncounted;
+  uint64_t calls = calls_made(run) - before - run->uncounted;
   return calls < INT_MAX ? (int)calls : INT_MAX;
 }
 
+/* The process is compared only where a write would follow: it costs a system call. */
 void ioloop__wake(struct ioloop *loop) {
+  if (atomic_load(&loop->callbacks.wake_pending) || ioloop__is_not_ours(loop))
+    return;
   if (!atomic_exchange(&loop->callbacks.wake_pending, true))
     ioloop__waker_wake(loop->waker[1]);
 }
 
 void ioloop_stop(struct ioloop *loop) {
+  if (ioloop__is_not_ours(loop))
+    return;
   ioloop__set(loop, IOLOOP__STOP, true);
   ioloop__wake(loop);
 }
@@ -267,8 +344,9 @@ static void on_wake(struct ioloop *loop, int fd, unsigned events, void *arg) {
   ioloop__waker_clear(fd);
   atomic_store(&loop->callbacks.wake_pending, false);
   ioloop__signals_collect(loop);
-  if (ioloop__callbacks_collect(&loop->callbacks) < 0)
-    ioloop__wake(loop); /* out of memory: nothing is lost, we come again */
+  if (!ioloop__callbacks_collect(&loop->callbacks))
+    ioloop__wake(loop); /* after the next turn, which calls what is there still */
+  ioloop__set(loop, IOLOOP__CALLS, true);
 }
 
 uint64_t ioloop_time(const struct ioloop *loop) {
@@ -281,21 +359,28 @@ static uint64_t deadline_after(uint64_t delay_ns) {
   return delay_ns < UINT64_MAX - now ? now + delay_ns : UINT64_MAX;
 }
 
+static int add_timeout(struct ioloop *loop, uint64_t deadline_ns, uint64_t period_ns,
+                       ioloop_callback *fn, void *arg, ioloop_timeout *ret) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
+  return ioloop__timers_add(&loop->timers, deadline_ns, period_ns, fn, arg, ret);
+}
+
 int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback *fn, void *arg,
                       ioloop_timeout *ret) {
-  return ioloop__timers_add(&loop->timers, deadline_after(delay_ns), 0, fn, arg, ret);
+  return add_timeout(loop, deadline_after(delay_ns), 0, fn, arg, ret);
 }
 
 int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *fn, void *arg,
                    ioloop_timeout *ret) {
-  return ioloop__timers_add(&loop->timers, deadline_ns, 0, fn, arg, ret);
+  return add_timeout(loop, deadline_ns, 0, fn, arg, ret);
 }
 
 int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *fn, void *arg,
                       ioloop_timeout *ret) {
   if (period_ns == 0)
     return -EINVAL;
-  return ioloop__timers_add(&loop->timers, deadline_after(period_ns), period_ns, fn, arg, ret);
+  return add_timeout(loop, deadline_after(period_ns), period_ns, fn, arg, ret);
 }
 
 int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns) {
@@ -333,7 +418,7 @@ unsigned ioloop_backend_features(const struct ioloop *loop) {
 static void free_memory(struct ioloop *loop) {
   ioloop__fdtable_free(loop);
   ioloop__timers_free(&loop->timers);
-  ioloop__callbacks_free(&loop->callbacks);
+  ioloop__callbacks_free(&loop->callbacks, ioloop__inherited(loop));
   ioloop__fifo_spares_free(&loop->spares);
   ioloop__observe_completion_free(loop);
   free(loop->scratch);
@@ -406,6 +491,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
   ioloop__list_init(&loop->deferred);
   loop->thread = pthread_self();
   loop->fork_count = ioloop__fork_count();
+  loop->process = getpid();
   r = ioloop__callbacks_init(&loop->callbacks);
   if (r) {
     free(loop);
@@ -420,17 +506,33 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
   return r;
 }
 
+/* Ours, which a forked child inherited. */
+static void free_copy(struct ioloop *loop) {
+  ioloop__signals_free(loop);
+  loop->backend->after_fork(loop, loop->state);
+  ioloop__waker_close(loop->waker);
+  free_memory(loop);
+}
+
+static int free_inherited(struct ioloop *loop) {
+  if (!pthread_equal(loop->thread, pthread_self()))
+    return 0; /* of a thread that is not here: whatever that was changing is half changed */
+  if (loop->running)
+    loop->freed = true; /* we are inside its copy: when that has returned */
+  else
+    free_copy(loop);
+  return 0;
+}
+
 int ioloop_free(struct ioloop *loop) {
   if (!loop)
     return 0;
-  bool inherited = ioloop__inherited(loop);
-  if (loop->running && !inherited)
+  if (ioloop__inherited(loop))
+    return free_inherited(loop);
+  if (loop->running)
     return -EBUSY;
   ioloop__signals_free(loop);
-  if (inherited)
-    loop->backend->after_fork(loop, loop->state);
-  else
-    finish_backend(loop);
+  finish_backend(loop);
   ioloop__waker_close(loop->waker);
   free_memory(loop);
   return 0;

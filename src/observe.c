@@ -27,6 +27,7 @@ void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *obse
   static const struct ioloop_observer none;
   loop->observer = observer ? *observer : none;
   loop->observer_arg = arg;
+  loop->observers++;
   update_watched(loop);
   choose_functions(loop);
 }
@@ -77,16 +78,20 @@ void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t 
                                ioloop__now() - begun_ns);
 }
 
-uint64_t ioloop__call_begin(struct ioloop *loop, char what, int fd, unsigned events) {
+struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,
+                                            unsigned events) {
+  unsigned observer = loop->observers;
   if (loop->observer.call_begin)
     loop->observer.call_begin(loop->observer_arg, what, fd, events);
-  return ioloop__now();
+  return (struct ioloop__call_span){.begun = ioloop__now(), .observer = observer};
 }
 
-void ioloop__call_end(struct ioloop *loop, char what, int fd, uint64_t begun) {
-  uint64_t duration = ioloop__now() - begun;
+void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span) {
+  uint64_t duration = ioloop__now() - span.begun;
   if (duration > loop->metrics.longest_handler_ns && loop->timing)
     loop->metrics.longest_handler_ns = duration;
+  if (span.observer != loop->observers)
+    return;
   const struct ioloop_observer *o = &loop->observer;
   if (o->call_end)
     o->call_end(loop->observer_arg, what, fd, duration);

@@ -8,8 +8,8 @@
  * tells the observer before it calls theirs. So nothing is tested for where nobody observes.
  *
  * What is remembered of an operation is in a hash table by its address, open, with linear probing.
- * Operations that were under way when the observer came are not told; those that are when it goes
- * still find their function here.
+ * Operations that were under way when an observer came are not told to it; those that are when it
+ * goes still find their function here.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@ struct entry {
   ioloop__done *done;    /* the owner's */
   const char *name;
   int fd;
+  unsigned observer; /* the number of the one that knows of it: ioloop.observers */
 };
 
 struct ioloop__operations {
@@ -79,7 +80,7 @@ static void done(struct ioloop *loop, struct ioloop__op *op, int result, void *d
     op->done = entry.done; /* it may be started again, or be gone, when that returns */
     forget(loop->operations, found);
   }
-  if (loop->observer.completed)
+  if (loop->observer.completed && entry.observer == loop->observers)
     loop->observer.completed(loop->observer_arg, entry.name, entry.fd, result, more);
   entry.done(loop, op, result, data, more);
 }
@@ -89,7 +90,8 @@ static bool remember(struct ioloop *loop, struct ioloop__op *op, const char *nam
   struct ioloop__operations *all = loop->operations;
   if (all->count * 2 >= all->capacity && !grow(all))
     return false; /* it goes on untold */
-  *find(all, op) = (struct entry){.op = op, .done = op->done, .name = name, .fd = fd};
+  *find(all, op) = (struct entry){
+      .op = op, .done = op->done, .name = name, .fd = fd, .observer = loop->observers};
   all->count++;
   op->done = done;
   return true;

@@ -26,10 +26,6 @@ void ioloop__waker_wake(int fd); /* signal-safe; keeps errno */
 void ioloop__waker_clear(int fd);
 void ioloop__waker_close(int fds[2]);
 
-/* How many times the process forked, counted in the child: 0 in the first parent. A loop made at
- * another count was inherited. Signal-safe. */
-unsigned ioloop__fork_count(void);
-
 /* The highest signal number below the real-time ones. */
 int ioloop__last_standard_signal(void);
 

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,21 +22,6 @@ uint64_t ioloop__now(void) {
 void ioloop__pause(void) {
   const struct timespec pause = {.tv_nsec = IOLOOP__PAUSE_NS};
   nanosleep(&pause, NULL);
-}
-
-static atomic_uint fork_count;
-
-static void count_fork(void) {
-  atomic_fetch_add(&fork_count, 1);
-}
-
-/* Before main, so that the count is right for every loop, and reading it is signal-safe. */
-__attribute__((constructor)) static void watch_forks(void) {
-  pthread_atfork(NULL, NULL, count_fork);
-}
-
-unsigned ioloop__fork_count(void) {
-  return atomic_load_explicit(&fork_count, memory_order_relaxed);
 }
 
 int ioloop__set_flags(int fd) {

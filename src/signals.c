@@ -4,10 +4,14 @@
  *
  * A disposition belongs to the process, so the one table here does too: for each signal the loops
  * that watch it and the disposition to put back. The signal handler sets a bit in each of these
- * loops and wakes it; the loop calls the watcher later, as a callback, where anything is allowed.
+ * loops and wakes it; the loop calls the watcher later, after the callbacks, where anything is
+ * allowed. No memory is needed on that way, so that a program that has none left can be ended.
  *
  * The handler cannot lock. A loop is taken out of the table by storing NULL and then waiting until
  * no handler runs in any thread; after that nothing can reach it, and it may be freed.
+ *
+ * A child inherits the table and the dispositions. Its parent's loops are no watchers there: the
+ * first loop of its own that comes takes over, and the last of its own to go puts back.
  */
 #include <errno.h>
 #include <sched.h>
@@ -22,70 +26,105 @@ enum {
 
 static struct {
   _Atomic(struct ioloop *) loops[MAX_LOOPS];
-  int count;
+  bool installed;
   struct sigaction before;
 } signals[IOLOOP__MAX_SIGNO + 1];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static atomic_int handlers_running;
+
+static uint64_t bit_of(int signo) {
+  return UINT64_C(1) << (signo - 1);
+}
+
+static void set_pending(struct ioloop__signals *own, int signo, bool on) {
+  atomic_uint *word = &own->pending[(signo - 1) / 32];
+  unsigned bit = 1U << (signo - 1) % 32;
+  if (on)
+    atomic_fetch_or(word, bit);
+  else
+    atomic_fetch_and(word, ~bit);
+}
 
 static void on_signal(int signo) {
   int saved = errno;
   atomic_fetch_add(&handlers_running, 1);
   for (int i = 0; i < MAX_LOOPS; i++) {
     struct ioloop *loop = atomic_load(&signals[signo].loops[i]);
-    if (!loop || ioloop__inherited(loop))
+    if (!loop || ioloop__is_not_ours(loop))
       continue;
-    atomic_fetch_or(&loop->signals.pending[signo / 32], 1U << signo % 32);
+    set_pending(&loop->signals, signo, true);
     ioloop__wake(loop);
   }
   atomic_fetch_sub(&handlers_running, 1);
   errno = saved;
 }
 
-/* A fork in one thread must not copy the table while another changes it. */
-static void lock_table(void) {
+void ioloop__signals_before_fork(void) {
   pthread_mutex_lock(&lock);
 }
 
-static void unlock_table(void) {
+void ioloop__signals_after_fork(bool in_child) {
+  if (in_child) /* the other threads, which were inside, are not here */
+    atomic_store(&handlers_running, 0);
   pthread_mutex_unlock(&lock);
 }
 
-static void guard_fork(void) {
-  pthread_atfork(lock_table, unlock_table, unlock_table);
+/* On the alternate stack where a thread has one: its own may be too small, as in runtimes that
+ * give each task a little one. */
+static int install(int signo) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
+  sigfillset(&action.sa_mask);
+  if (signals[signo].installed)
+    return 0;
+  if (sigaction(signo, &action, &signals[signo].before) < 0)
+    return -errno;
+  signals[signo].installed = true;
+  return 0;
 }
 
-static int install(int signo) {
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-  sigfillset(&action.sa_mask);
-  return sigaction(signo, &action, &signals[signo].before) == 0 ? 0 : -errno;
+/* One that is empty, or held by a loop that our parent has. -1: none. */
+static int find_place(int signo) {
+  for (int i = 0; i < MAX_LOOPS; i++) {
+    struct ioloop *loop = atomic_load(&signals[signo].loops[i]);
+    if (!loop || ioloop__inherited(loop))
+      return i;
+  }
+  return -1;
 }
 
 static int enter(struct ioloop *loop, int signo) {
-  int free_place = 0;
-  while (free_place < MAX_LOOPS && atomic_load(&signals[signo].loops[free_place]))
-    free_place++;
-  if (free_place == MAX_LOOPS)
+  int place = find_place(signo);
+  if (place < 0)
     return -ENOSPC;
-  atomic_store(&signals[signo].loops[free_place], loop);
-  int r = signals[signo].count == 0 ? install(signo) : 0;
+  atomic_store(&signals[signo].loops[place], loop);
+  int r = install(signo);
   if (r)
-    atomic_store(&signals[signo].loops[free_place], NULL);
-  else
-    signals[signo].count++;
+    atomic_store(&signals[signo].loops[place], NULL);
   return r;
 }
 
 static void leave(struct ioloop *loop, int signo) {
-  for (int i = 0; i < MAX_LOOPS; i++)
-    if (atomic_load(&signals[signo].loops[i]) == loop)
+  bool watched = false;
+  for (int i = 0; i < MAX_LOOPS; i++) {
+    struct ioloop *other = atomic_load(&signals[signo].loops[i]);
+    if (other == loop)
       atomic_store(&signals[signo].loops[i], NULL);
-  if (--signals[signo].count == 0)
+    else if (other && !ioloop__inherited(other))
+      watched = true;
+  }
+  if (signals[signo].installed && !watched) {
     sigaction(signo, &signals[signo].before, NULL);
+    signals[signo].installed = false;
+  }
   while (atomic_load(&handlers_running) > 0)
     sched_yield();
+}
+
+/* The kernel raises them for what the thread has just done, and would do so again as soon as the
+ * handler returned: the loop would never come to call anybody. */
+static bool is_of_a_fault(int signo) {
+  return signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL;
 }
 
 /* Signal-driven backends block the signals that they take from the queue themselves. */
@@ -101,7 +140,8 @@ static bool taken_by_backend(const struct ioloop *loop, int signo) {
 int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg) {
   if (ioloop__inherited(loop))
     return -ECHILD;
-  if (!handler || signo <= 0 || signo > IOLOOP__MAX_SIGNO || taken_by_backend(loop, signo))
+  if (!handler || signo <= 0 || signo > IOLOOP__MAX_SIGNO || is_of_a_fault(signo) ||
+      taken_by_backend(loop, signo))
     return -EINVAL;
   struct ioloop__signals *own = &loop->signals;
   if (!own->watchers)
@@ -111,12 +151,11 @@ int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *han
   if (own->watchers[signo].handler)
     return -EEXIST;
 
-  pthread_once(&once, guard_fork);
   own->watchers[signo].handler = handler;
   own->watchers[signo].arg = arg;
-  lock_table();
+  pthread_mutex_lock(&lock);
   int r = enter(loop, signo);
-  unlock_table();
+  pthread_mutex_unlock(&lock);
   if (r)
     own->watchers[signo].handler = NULL;
   return r;
@@ -126,37 +165,42 @@ int ioloop_remove_signal(struct ioloop *loop, int signo) {
   struct ioloop__signals *own = &loop->signals;
   if (signo <= 0 || signo > IOLOOP__MAX_SIGNO || !own->watchers || !own->watchers[signo].handler)
     return -ENOENT;
-  lock_table();
+  pthread_mutex_lock(&lock);
   leave(loop, signo);
-  unlock_table();
+  pthread_mutex_unlock(&lock);
   own->watchers[signo].handler = NULL;
-  atomic_fetch_and(&own->pending[signo / 32], ~(1U << signo % 32));
+  /* What came for this watcher is not the next one's. */
+  set_pending(own, signo, false);
+  own->due &= ~bit_of(signo);
   return 0;
 }
 
-static void call_watcher(struct ioloop *loop, void *arg) {
-  int signo = (int)(intptr_t)arg;
+static void call_watcher(struct ioloop *loop, int signo) {
   ioloop_signal_handler *handler = loop->signals.watchers[signo].handler;
-  if (!handler)
-    return; /* removed meanwhile */
+  loop->metrics.callbacks++;
   bool watched = ioloop__has(loop, IOLOOP__WATCHED);
-  uint64_t begun = watched ? ioloop__call_begin(loop, 's', signo, 0) : 0;
+  struct ioloop__call_span span = {0};
+  if (watched)
+    span = ioloop__call_begin(loop, 's', signo, 0);
   handler(loop, signo, loop->signals.watchers[signo].arg);
   if (watched)
-    ioloop__call_end(loop, 's', signo, begun);
+    ioloop__call_end(loop, 's', signo, span);
 }
 
 void ioloop__signals_collect(struct ioloop *loop) {
-  if (!loop->signals.watchers)
-    return;
-  for (int signo = 1; signo <= IOLOOP__MAX_SIGNO; signo++) {
-    unsigned bit = 1U << signo % 32;
-    if (!(atomic_fetch_and(&loop->signals.pending[signo / 32], ~bit) & bit))
+  struct ioloop__signals *own = &loop->signals;
+  for (int word = 0; word < IOLOOP__MAX_SIGNO / 32; word++)
+    own->due |= (uint64_t)atomic_exchange(&own->pending[word], 0) << 32 * word;
+}
+
+void ioloop__signals_run(struct ioloop *loop) {
+  struct ioloop__signals *own = &loop->signals;
+  uint64_t due = own->due;
+  for (int signo = 1; signo <= IOLOOP__MAX_SIGNO && due; signo++, due >>= 1) {
+    if (!(due & 1 && own->due & bit_of(signo))) /* a watcher may remove another */
       continue;
-    if (ioloop_add_callback(loop, call_watcher, (void *)(intptr_t)signo) == 0)
-      continue;
-    atomic_fetch_or(&loop->signals.pending[signo / 32], bit); /* out of memory: come again */
-    ioloop__wake(loop);
+    own->due &= ~bit_of(signo);
+    call_watcher(loop, signo);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "platform.h"
+
 /* Positions of nodes that are in use and not in the heap. */
 enum {
   POSITION_DUE = -1,     /* collected, not called yet */
@@ -198,16 +200,16 @@ int ioloop__timers_remove(struct ioloop__timers *timers, ioloop_timeout timeout)
 }
 
 uint32_t ioloop__timers_collect(struct ioloop__timers *timers, uint64_t now) {
-  uint32_t due = 0;
+  timers->collected = timers->called = 0;
   while (timers->count > 0 && timers->heap[0].deadline <= now) {
     entry first = timers->heap[0];
     uint32_t node = (uint32_t)first.order;
     take_out(timers, 0);
     timers->nodes[node].position = (uint32_t)POSITION_DUE;
-    timers->due[due++] = (struct ioloop__timer_due){.timeout = make_handle(timers, node),
-                                                    .deadline = first.deadline};
+    timers->due[timers->collected++] = (struct ioloop__timer_due){
+        .timeout = make_handle(timers, node), .deadline = first.deadline};
   }
-  return due;
+  return timers->collected;
 }
 
 bool ioloop__timers_take(struct ioloop__timers *timers, ioloop_timeout timeout,
@@ -234,6 +236,21 @@ void ioloop__timers_again(struct ioloop__timers *timers, struct ioloop__timer_du
   if (next < done.deadline) /* past the end of the clock */
     next = UINT64_MAX;
   push(timers, (uint32_t)done.timeout, next);
+}
+
+static void push_again(struct ioloop__timers *timers, struct ioloop__timer_due due) {
+  struct ioloop__timer_node *n = find(timers, due.timeout);
+  if (n && n->position == (uint32_t)POSITION_DUE)
+    push(timers, (uint32_t)due.timeout, due.deadline);
+}
+
+void ioloop__timers_put_back(struct ioloop__timers *timers) {
+  uint32_t collected = timers->collected;
+  timers->collected = 0;
+  if (collected && timers->called)
+    ioloop__timers_again(timers, timers->due[timers->called - 1], ioloop__now());
+  for (uint32_t i = timers->called; i < collected; i++)
+    push_again(timers, timers->due[i]);
 }
 
 void ioloop__timers_free(struct ioloop__timers *timers) {

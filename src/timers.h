@@ -41,6 +41,7 @@ struct ioloop__timers {
   uint32_t count;                /* in the heap */
   uint32_t capacity;             /* of all three arrays */
   uint32_t used;                 /* nodes that were ever in use; those behind are not initialised */
+  uint32_t collected, called;    /* of `due`: in the phase under way */
   uint32_t free_node;            /* first of the free list, plus one; 0: none */
   uint32_t sequence;
 };
@@ -65,6 +66,10 @@ bool ioloop__timers_take(struct ioloop__timers *timers, ioloop_timeout timeout,
  * removed or moved inside its function. `done` is the turn that it was called for. */
 void ioloop__timers_again(struct ioloop__timers *timers, struct ioloop__timer_due done,
                           uint64_t now);
+
+/* After a phase that did not come to its end, because an exception passed through it: those that
+ * were not called are due again, and a periodic one that was goes on. */
+void ioloop__timers_put_back(struct ioloop__timers *timers);
 
 void ioloop__timers_free(struct ioloop__timers *timers);
 

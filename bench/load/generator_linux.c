@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "generator_internal.h"
 
@@ -33,8 +32,4 @@ unsigned long generator__exact_sleep(unsigned long slack_ns) {
   int before = prctl(PR_GET_TIMERSLACK);
   prctl(PR_SET_TIMERSLACK, slack_ns);
   return before > 0 ? (unsigned long)before : 0; /* 0: the thread's default */
-}
-
-int generator__cpu_clock(pid_t process, clockid_t *ret) {
-  return -clock_getcpuclockid(process, ret);
 }

@@ -135,7 +135,7 @@ TEST(48, "the old disposition of a signal is restored") {
 }
 
 TEST(48, "a signal that cannot be watched is refused") {
-  static const int impossible[] = {0, -1, SIGKILL, SIGSTOP, 1000};
+  static const int impossible[] = {0, -1, SIGKILL, SIGSTOP, 1000, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
   for (size_t i = 0; i < sizeof impossible / sizeof impossible[0]; i++) {

@@ -355,6 +355,26 @@ TEST(44, "run_once waits as long as it was told, and not less") {
   test_loop_free(loop);
 }
 
+TEST(305, "a stop while nothing runs ends one run, and not those after it") {
+  skip_if_readiness_is_presumed();
+  struct ioloop *loop = test_loop_new();
+  for (int round = 0; round < 3; round++) {
+    ioloop_stop(loop);
+    ioloop_stop(loop);
+    uint64_t before = tap_now();
+    CHECK_IS(ioloop_run_once(loop, SECONDS(60)), ==, 0);
+    CHECK_IS(tap_now() - before, <, tap_scale() * SECONDS(20));
+    CHECK_QUIET(loop, MS(20)); /* it waits again */
+    ioloop_stop(loop);
+    CHECK_OK(ioloop_start(loop));
+    CHECK_QUIET(loop, MS(20));
+  }
+  CHECK_OK(ioloop_add_callback(loop, on_stop, NULL)); /* inside a single turn */
+  CHECK_IS(ioloop_run_once(loop, 0), ==, 1);
+  CHECK_QUIET(loop, MS(20));
+  test_loop_free(loop);
+}
+
 TEST(45, "a million timeouts") {
   struct ioloop *loop = test_loop_new();
   unsigned count = (unsigned)tap_count(1000000);

@@ -129,11 +129,11 @@ TEST(6, "of calls from signal handlers 256 wait, and each that ran makes room fo
     for (int i = 0; i < IOLOOP__SIGNAL_CALLS; i++, turn++)
       CHECK_OK(ioloop_add_callback_from_signal(loop, never, number(turn)));
     CHECK_ERROR(ioloop_add_callback_from_signal(loop, never, NULL), EAGAIN);
-    CHECK_OK(ioloop__callbacks_collect(&loop->callbacks));
-    CHECK_IS(loop->callbacks.ready.count, ==, IOLOOP__SIGNAL_CALLS);
-    for (int i = 0; i < IOLOOP__SIGNAL_CALLS; i++)
-      CHECK(ioloop__queue_pop(&loop->callbacks.ready).arg ==
-            number(turn - IOLOOP__SIGNAL_CALLS + (unsigned)i));
+    struct ioloop__call call;
+    for (unsigned i = turn - IOLOOP__SIGNAL_CALLS; i < turn; i++)
+      CHECK(ioloop__signal_queue_pop(&loop->callbacks.from_signals, turn, &call) &&
+            call.arg == number(i));
+    CHECK(!ioloop__signal_queue_pop(&loop->callbacks.from_signals, turn, &call));
   }
   run_until_idle(loop);
   CHECK_OK(ioloop_free(loop));

@@ -28,7 +28,7 @@ enum {
 static unsigned interest(const struct iostream *stream) {
   const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_DEFERRED;
   unsigned mask = 0;
-  if (stream->flags & (STREAM_FAILED | STREAM_CLOSED))
+  if (stream->flags & (STREAM_FAILED | STREAM_CLOSED) || stream->pause)
     return 0;
   if (stream->flags & STREAM_CONNECTING)
     return IOLOOP_WRITE;
@@ -87,6 +87,8 @@ void iostream__finish(struct iostream *stream, int error) {
   stream->on_read = NULL;
   stream->mask = 0;
   cancel_timeout(stream);
+  if (stream->pause)
+    ioloop_remove_timeout(stream->loop, stream->pause);
   ioloop__gate_detach(&stream->gate);
   if (stream->flags & STREAM_REGISTERED)
     ioloop_remove_handler(stream->loop, stream->fd);
@@ -165,6 +167,32 @@ void iostream__fail(struct iostream *stream, int error) {
   if (!stream->error)
     stream->error = error;
   iostream__defer(stream);
+}
+
+/* ---- what passes ------------------------------------------------------------------------- */
+
+enum {
+  MOST_FAILURES = 12 /* after pauses of 1 ms, 2 ms, 4 ms ...: 4 s in all */
+};
+
+static void on_pause_over(struct ioloop *loop, void *arg) {
+  struct iostream *stream = arg;
+  (void)loop;
+  stream->pause = 0;
+  if (stream->completer && stream->queue)
+    iostream__begin_sending(stream);
+  iostream__update_interest(stream);
+}
+
+bool iostream__pause(struct iostream *stream, uint8_t *failures, int error) {
+  if ((error != -ENOBUFS && error != -ENOMEM) || *failures == MOST_FAILURES)
+    return false;
+  uint64_t pause_ns = UINT64_C(1000000) << *failures;
+  if (!stream->pause &&
+      ioloop_call_later(stream->loop, pause_ns, on_pause_over, stream, &stream->pause) < 0)
+    return false;
+  ++*failures;
+  return true;
 }
 
 /* ---- events ------------------------------------------------------------------------------ */

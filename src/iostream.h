@@ -100,8 +100,12 @@ void iostream_read_stop(struct iostream *stream);
  *   -EPIPE   writing was shut down, or the stream is closing
  *   -ENOMEM  nothing was sent or queued
  * A failure of the connection comes through the close callback; SIGPIPE is never raised, on pipes
- * neither. It does not interrupt reading: what the peer sent before it went is delivered first, and
- * what is written meanwhile goes nowhere, with 0.
+ * neither. It does not interrupt reading: what the peer has sent is delivered first if a read is
+ * under way, and what is written then goes nowhere, with 0.
+ *
+ * A kernel that is short of memory or buffers (ENOBUFS, ENOMEM), for sending or receiving, is asked
+ * again after 1 ms, 2 ms, 4 ms and so on, and for the last time 4 s after the first: then, or if
+ * there is no memory for the timeout, it is a failure.
  */
 int iostream_write(struct iostream *stream, const void *data, size_t size);
 

@@ -47,7 +47,12 @@ static struct iostream *from_sending(struct ioloop__op *op) {
 
 static bool wants_input(const struct iostream *stream) {
   const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_FAILED | STREAM_CLOSED;
-  return stream->on_read && !(stream->flags & quiet);
+  return stream->on_read && !(stream->flags & quiet) && !stream->pause;
+}
+
+static void receiving_failed(struct iostream *stream, int error) {
+  if (!iostream__pause(stream, &stream->receive_failures, error))
+    iostream__input_ended(stream, error);
 }
 
 void iostream__update_receiving(struct iostream *stream) {
@@ -56,7 +61,7 @@ void iostream__update_receiving(struct iostream *stream) {
   int r =
       stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
   if (r)
-    iostream__fail(stream, r);
+    receiving_failed(stream, r);
   else
     stream->operations |= RECEIVING;
 }
@@ -70,6 +75,7 @@ static void stop_receiving(struct iostream *stream) {
 }
 
 static void received(struct iostream *stream, const char *data, size_t size) {
+  stream->receive_failures = 0;
   if (stream->flags & STREAM_TIMED)
     stream->owner->traffic(stream->owner, stream);
   if (stream->flags & (STREAM_CLOSING | STREAM_FAILED))
@@ -98,7 +104,7 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
   if (result > 0)
     received(stream, data, (size_t)result);
   else if (!goes_on(result))
-    iostream__input_ended(stream, result);
+    receiving_failed(stream, result);
   if (!more)
     iostream__update_receiving(stream);
   else if (!wants_input(stream))
@@ -117,6 +123,11 @@ static bool waits_for_sent(const struct iostream *stream) {
   return stream->on_drain || stream->flags & (STREAM_CHOKED | STREAM_SHUT | STREAM_CLOSING);
 }
 
+static void sending_failed(struct iostream *stream, int error) {
+  if (!iostream__pause(stream, &stream->send_failures, error))
+    iostream__broken(stream, error);
+}
+
 static void send_queue(struct iostream *stream, bool quiet) {
   const struct ioloop__completer *completer = stream->completer;
   size_t size = ioloop__fifo_size(stream->queue);
@@ -124,7 +135,7 @@ static void send_queue(struct iostream *stream, bool quiet) {
   int r = completer->table->send(completer->state, &stream->sending, stream->fd,
                                  ioloop__fifo_data(stream->queue), size, quiet);
   if (r) {
-    iostream__broken(stream, r);
+    sending_failed(stream, r);
     return;
   }
   stream->operations &= (uint8_t)~WAITING;
@@ -137,12 +148,12 @@ static void send_queue(struct iostream *stream, bool quiet) {
 
 static void start_sending(struct ioloop__deferred_op *op) {
   struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, unsent);
-  if (stream->queue && !(stream->operations & SENDING))
+  if (stream->queue && !(stream->operations & SENDING) && !stream->pause)
     send_queue(stream, true);
 }
 
 void iostream__begin_sending(struct iostream *stream) {
-  if (stream->operations & SENDING || stream->unsent.link.next)
+  if (stream->operations & SENDING || stream->unsent.link.next || stream->pause)
     return;
   if (stream->completer->running && !(stream->operations & WAITING))
     ioloop__list_insert(stream->completer->deferred->prev, &stream->unsent.link);
@@ -156,7 +167,7 @@ void iostream__await_sent(struct iostream *stream) {
 }
 
 bool iostream__waits_for_room(const struct iostream *stream) {
-  return stream->operations & WAITING && stream->queue &&
+  return stream->operations & WAITING && stream->queue && !stream->pause &&
          !(stream->flags & (STREAM_FAILED | STREAM_CLOSED));
 }
 
@@ -169,6 +180,7 @@ static void wait_for_room(struct iostream *stream) {
 static void sent(struct iostream *stream, size_t size, bool quietly) {
   if (stream->flags & STREAM_TIMED && !quietly)
     stream->owner->traffic(stream->owner, stream);
+  stream->send_failures = 0;
   ioloop__fifo_consume(stream->queue, size);
   bool all = !ioloop__fifo_size(stream->queue);
   if (all && stream->next) {
@@ -197,7 +209,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   if (result >= 0 || iostream__would_block(result))
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
   else
-    iostream__broken(stream, result);
+    sending_failed(stream, result);
   iostream__leave(stream);
 }
 

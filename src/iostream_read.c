@@ -99,10 +99,15 @@ void iostream__ready_to_read(struct iostream *stream) {
     iostream__woken_in_vain(stream);
     return;
   }
+  if (size < 0 && iostream__pause(stream, &stream->receive_failures, (int)size)) {
+    iostream__update_interest(stream);
+    return;
+  }
   if (size <= 0) {
     iostream__input_ended(stream, (int)size);
     return;
   }
+  stream->receive_failures = 0;
   if (stream->flags & STREAM_TIMED)
     stream->owner->traffic(stream->owner, stream);
   if (stream->flags & STREAM_FRAMED)

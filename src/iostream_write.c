@@ -10,7 +10,8 @@
  * When sending fails the peer may have said something before it went; an echo that cannot be
  * delivered is no reason to lose what it answers. So the queue is dropped, writes go nowhere, and
  * reading goes on to the end or the error that now must come: only then is the stream closed,
- * with the error of the send.
+ * with the error of the send. A peer that has not gone would wait for its answer: then what it has
+ * sent is the end of input.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,7 +32,18 @@ void iostream__broken(struct iostream *stream, int error) {
   stream->flags |= STREAM_BROKEN;
   stream->flags &= (uint16_t)~STREAM_CHOKED;
   stream->error = error;
+  bool gone = error == -EPIPE || error == -ECONNRESET;
+  if (!gone && !stream->not_socket)
+    iostream__end_input(stream);
   iostream__defer(stream);
+}
+
+/* By readiness. What was not sent stays queued, unless the error is final. */
+static void sending_failed(struct iostream *stream, int error) {
+  if (iostream__pause(stream, &stream->send_failures, error))
+    iostream__update_interest(stream);
+  else
+    iostream__broken(stream, error);
 }
 
 static void finish_sending(struct iostream *stream) {
@@ -84,9 +96,10 @@ void iostream__ready_to_write(struct iostream *stream) {
     return;
   }
   if (sent < 0) {
-    iostream__broken(stream, (int)sent);
+    sending_failed(stream, (int)sent);
     return;
   }
+  stream->send_failures = 0;
   if (stream->flags & STREAM_TIMED)
     stream->owner->traffic(stream->owner, stream);
   ioloop__fifo_consume(stream->queue, (size_t)sent);
@@ -118,10 +131,10 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
   ptrdiff_t sent = 0;
   if (!stream->queue && !(stream->flags & STREAM_CONNECTING)) {
     sent = iostream__send(stream, data, size);
-    if (sent < 0 && !iostream__would_block(sent)) {
-      iostream__broken(stream, (int)sent);
+    if (sent < 0 && !iostream__would_block(sent))
+      sending_failed(stream, (int)sent);
+    if (stream->flags & STREAM_BROKEN)
       return 0;
-    }
     if (sent < 0)
       sent = 0;
     else if (stream->flags & STREAM_TIMED)

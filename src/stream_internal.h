@@ -89,8 +89,11 @@ struct iostream {
   uint32_t low, high; /* watermarks */
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
+  ioloop_timeout pause;   /* of iostream__pause; 0: none */
   int error;              /* the close callback's: see end_reason */
   int16_t input_error;    /* with STREAM_END: why, behind all that was received; 0: in order */
+
+  uint8_t send_failures, receive_failures; /* in a row, for lack of something: iostream__pause */
 
   /* iostream_completion.c */
   uint8_t operations;        /* what is under way */
@@ -118,6 +121,10 @@ static inline void iostream__leave(struct iostream *stream) {
 /* Have iostream__settle called when no callback is under way, and never from inside a function
  * that the program called. -ENOMEM: it will be, but only when the descriptor is ready. */
 int iostream__defer(struct iostream *stream);
+
+/* A call failed with `error`, `failures` times before in a row. true: it is for lack of memory or
+ * buffers, and everything is to be tried again after a pause. false: the error is final. */
+bool iostream__pause(struct iostream *stream, uint8_t *failures, int error);
 
 /* End it soon. The first error is the one that counts. */
 void iostream__fail(struct iostream *stream, int error);
@@ -182,6 +189,8 @@ int iostream__socket_type(int fd);
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
 void iostream__send_fin(struct iostream *stream);
+/* What has arrived can be received, and then it ends. */
+void iostream__end_input(struct iostream *stream);
 /* TCP_NODELAY. -EOPNOTSUPP: it is not TCP. */
 int iostream__nodelay(int fd, bool on);
 /* A wake-up found nothing to receive, or no room to send. Where a model does not say that the

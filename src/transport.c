@@ -103,13 +103,21 @@ void iostream__woken_in_vain(struct iostream *stream) {
     iostream__empty_error_queue(stream);
 }
 
-void iostream__send_fin(struct iostream *stream) {
-  /* ENOTCONN: the peer was faster; the next read tells. */
-  shutdown(stream->fd, SHUT_WR);
-  /* A socket that was shut down here is ready in other ways than before, and the kernel sends no
-   * signal for what we did ourselves: say so to the models that need one. */
+/* ENOTCONN: the peer was faster; the next read tells. A socket that was shut down here is ready in
+ * other ways than before, and the kernel sends no signal for what we did ourselves: say so to the
+ * models that need one. */
+static void shut_down(struct iostream *stream, int how) {
+  shutdown(stream->fd, how);
   if (stream->flags & STREAM_REGISTERED)
     ioloop_update_handler(stream->loop, stream->fd, stream->mask);
+}
+
+void iostream__send_fin(struct iostream *stream) {
+  shut_down(stream, SHUT_WR);
+}
+
+void iostream__end_input(struct iostream *stream) {
+  shut_down(stream, SHUT_RD);
 }
 
 /* Nagle's algorithm holds back a small segment while another is unacknowledged, and the peer delays

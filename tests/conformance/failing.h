@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * failing.h - system calls that fail when a test says so, as they do where the kernel is short of
- * memory. The calls that wait, and epoll_ctl, are put in front of the C library's, for the library
- * under test as for libevent; liburing makes its calls itself and is not reached.
+ * memory. The calls are put in front of the C library's, for the library under test as for
+ * libevent; liburing makes its calls itself and is not reached.
  */
 #ifndef FAILING_H
 #define FAILING_H
 
 enum failing {
-  FAILING_WAITS,   /* poll, ppoll, select, epoll_wait */
-  FAILING_CHANGES, /* epoll_ctl */
-  FAILING_SETS,    /* epoll_create1 */
+  FAILING_WAITS,    /* poll, ppoll, select, epoll_wait */
+  FAILING_CHANGES,  /* epoll_ctl */
+  FAILING_SETS,     /* epoll_create1 */
+  FAILING_SENDS,    /* send */
+  FAILING_RECEIVES, /* recv */
   FAILING_KINDS,
 };
 

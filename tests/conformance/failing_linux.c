@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* Tests of one thread use it; the calls of others must not be counted. */
@@ -73,4 +74,14 @@ int epoll_ctl(int set, int operation, int fd, struct epoll_event *event) {
 int epoll_create1(int flags) {
   REAL(epoll_create1)
   return fails(FAILING_SETS) ? -1 : real(flags);
+}
+
+ssize_t send(int fd, const void *data, size_t size, int flags) {
+  REAL(send)
+  return fails(FAILING_SENDS) ? -1 : real(fd, data, size, flags);
+}
+
+ssize_t recv(int fd, void *data, size_t size, int flags) {
+  REAL(recv)
+  return fails(FAILING_RECEIVES) ? -1 : real(fd, data, size, flags);
 }

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "../programs/markup.h"
 #include "ladder.h"
 
 enum {
@@ -62,31 +63,11 @@ static const char style[] =
 
 /* ---- text ------------------------------------------------------------------------------- */
 
-static void put_escaped(FILE *file, const char *text) {
-  for (const char *c = text; *c; c++)
-    switch (*c) {
-    case '<':
-      fputs("&lt;", file);
-      break;
-    case '>':
-      fputs("&gt;", file);
-      break;
-    case '&':
-      fputs("&amp;", file);
-      break;
-    case '"':
-      fputs("&quot;", file);
-      break;
-    default:
-      fputc((unsigned char)*c < 0x20 ? ' ' : *c, file);
-    }
-}
-
 /* `anchor`: "start", "middle" or "end". */
 static void put_text(FILE *file, int x, int y, const char *class, const char *anchor,
                      const char *text) {
   fprintf(file, "<text class=\"%s\" x=\"%d\" y=\"%d\" text-anchor=\"%s\">", class, x, y, anchor);
-  put_escaped(file, text);
+  markup_put(file, text);
   fputs("</text>\n", file);
 }
 
@@ -303,7 +284,7 @@ void draw_svg(const struct figure *figure, FILE *file) {
           "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"%d\" height=\"%d\" "
           "viewBox=\"0 0 %d %d\">\n<title>",
           width, height, width, height);
-  put_escaped(file, figure->title ? figure->title : caption);
+  markup_put(file, figure->title ? figure->title : caption);
   fprintf(file, "</title>\n<style>\n%s</style>\n", style);
   fprintf(file, "<rect class=\"page\" width=\"%d\" height=\"%d\"/>\n", width, height);
   if (figure->title)

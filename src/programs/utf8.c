@@ -51,5 +51,5 @@ bool utf8_shows(uint32_t code) {
     return false;
   bool separator = code == 0x2028 || code == 0x2029;
   bool bidi = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
-  return !separator && !bidi;
+  return !separator && !bidi && code != 0xfffe && code != 0xffff;
 }

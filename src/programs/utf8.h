@@ -19,7 +19,8 @@ size_t utf8_decode(const char *data, size_t size, uint32_t *ret);
 
 /* False for what would steer a terminal or break a line in two rather than show: C0 and C1
  * controls, DEL, the line and paragraph separators U+2028 and U+2029 (line ends to Python and
- * JavaScript), and the bidi overrides and isolates that make text read as other than it is. */
+ * JavaScript), the bidi overrides and isolates that make text read as other than it is, and U+FFFE
+ * and U+FFFF, which are no characters and make XML malformed. */
 bool utf8_shows(uint32_t code);
 
 #endif

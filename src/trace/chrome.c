@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../programs/utf8.h"
 #include "recorder.h"
 
 enum {
@@ -30,16 +31,22 @@ struct writer {
 
 /* ---- the parts of an event ---------------------------------------------------------------- */
 
-/* Names of programs and threads are ours, but may hold an address or a path. */
+/* Names of programs and threads are ours, but may hold an address or a path. What is no UTF-8, or
+ * does not show, becomes U+FFFD. */
 static void put_text(FILE *file, const char *text) {
   fputc('"', file);
-  for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-    if (*c == '"' || *c == '\\')
-      fprintf(file, "\\%c", *c);
-    else if (*c < 0x20 || *c >= 0x7f)
-      fprintf(file, "\\u%04x", *c);
+  for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
+    uint32_t code;
+    size = utf8_decode(text, left, &code);
+    bool shows = size > 0 && utf8_shows(code);
+    size = size > 0 ? size : 1;
+    if (!shows)
+      fputs("\\ufffd", file);
+    else if (code == '"' || code == '\\')
+      fprintf(file, "\\%c", *text);
     else
-      fputc(*c, file);
+      fwrite(text, 1, size, file);
+  }
   fputc('"', file);
 }
 

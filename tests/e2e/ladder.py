@@ -379,6 +379,28 @@ def _():
         check("1500 bytes" in drawn("--text", "--connection=1500", path), "its bytes")
 
 
+@case("a text that is no UTF-8, or no character of XML, leaves the picture well-formed and the terminal alone")
+def _():
+    bad = b"\xff\xc3 \x01\x1b[31m \xed\xa0\x80 \xef\xbf\xbe\xef\xbf\xbf \xe2\x82"
+    with folder() as name:
+        path, svg = file_in(name), os.path.join(name, "a.svg")
+        make_trace(path, 1, 2)
+        drawn(path, "-o", svg, os.fsdecode(b"--title=before " + bad))
+        titles = [t.text for t in ElementTree.parse(svg).iter(SVG + "text")]
+        check(any(t.startswith("before \ufffd\ufffd \ufffd\ufffd[31m ") for t in titles), "the title: %r" % titles)
+        with open(path, encoding="utf-8") as file:
+            trace = json.load(file)
+        trace["otherData"]["backend"] = "poll\x1b[31m\ufffe"
+        for event in trace["traceEvents"]:
+            event["name"] = "\x1b]0;owned\x07" + event["name"] + "\uffff"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(trace, file)
+        drawn(path, "-o", svg)
+        check(arrows_of(svg), "a picture is drawn")
+        text = drawn("--text", path, os.fsdecode(b"--title=" + bad))
+        check("\x1b" not in text and "\ufffe" not in text, "escapes in %r" % text[:200])
+
+
 @case("events that are broken otherwise do no harm")
 def _():
     with folder() as name:

@@ -69,7 +69,8 @@ TEST(5, "ill-formed UTF-8 becomes \\xHH: overlong, surrogates, too large, cut of
   TEXT("\x80z", "\\x80z\n");
 }
 
-TEST(6, "C1 controls, line separators and bidi overrides are well-formed and escaped") {
+TEST(6, "C1 controls, line separators, bidi overrides and U+FFFE are well-formed and escaped") {
+  TEXT("\xef\xbf\xbe|\xef\xbf\xbf|\xef\xbf\xbd", "\\xef\\xbf\\xbe|\\xef\\xbf\\xbf|\xef\xbf\xbd\n");
   TEXT("\xc2\x9b"
        "31m",
        "\\xc2\\x9b31m\n"); /* CSI in one character */

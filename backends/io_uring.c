@@ -22,7 +22,21 @@
  * Surprises
  *   - A request holds a reference to its file. A descriptor that is closed while a poll is pending
  *     stays open in the kernel: no FIN is sent, its port is not freed. So removing takes the poll
- *     back at once, by a system call of its own unless it has just fired; then there is none.
+ *     back at once, by a system call of its own unless it has just fired; then there is none. A
+ *     program that closes without removing, and not in the descriptor's own handler, is not found
+ *     out before the descriptor is ready once more: no call tells which requests hold a file whose
+ *     number is gone, and looking at all numbers before each wait is what this model is to avoid.
+ *   - A poll request reports POLLRDHUP, POLLERR and POLLHUP whether asked for or not. POLLRDHUP
+ *     says nothing to one that waits for room: the peer has finished sending and may yet read. But
+ * a one-shot poll completes at once, again and again (1,250,000 times a second, 6.18). Such a
+ *     completion is answered by a multishot poll: it says the same once more, and then only what
+ *     changes. With the next report that is wanted one-shot polls take over again.
+ *   - POLL_REMOVE is refused (EALREADY) while the poll is about to complete, and a multishot one
+ *     then goes on. ASYNC_CANCEL marks it, and is refused for no poll that exists.
+ *   - The kernel's own way of waiting, for what cannot be done at once, is a poll of that kind: 128
+ *     fruitless wake-ups, and the request is handed to a worker thread, which sleeps in the call.
+ *     A worker for each such connection; and a request to cancel that comes while it moves finds it
+ *     nowhere (ENOENT, 6.18). Hence no send here waits: io_uring_ops.c.
  *   - The completion of a poll that was taken back may be in the ring already. Each poll has a
  *     number; a completion whose number is not the descriptor's current one is dropped.
  *   - The kernel interrupts a program to finish requests, and so takes turns with it.

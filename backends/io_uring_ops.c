@@ -9,18 +9,25 @@
  * end of the ring again. One "multishot" request then receives for as long as the connection lives:
  * in the steady state a request of a client costs one submission, its reply.
  *
+ * A send is tried once (MSG_DONTWAIT): the call that submits it also ends it. Where there is no
+ * room it returns what it could send, or EAGAIN, and its owner waits for readiness: an entry for
+ * the poll, an entry for the rest, and no system call more than if the kernel had waited by itself;
+ * but the kernel waits in a worker thread where the peer has half-closed (io_uring.c).
+ *
  * That a send is over is worth knowing only when someone waits for it; otherwise its completion
  * would end the next wait at once, and a request cost two calls instead of one. A quiet send is
- * made not to wait (MSG_DONTWAIT), to be all or nothing (MSG_WAITALL) and to be silent about
- * success (IOSQE_CQE_SKIP_SUCCESS): when the call that submitted it has returned it is over, and
- * has succeeded if the completion ring, looked through to its end, says nothing of it.
+ * made to be all or nothing (MSG_WAITALL) and to be silent about success (IOSQE_CQE_SKIP_SUCCESS):
+ * when the call that submitted it has returned it is over, and has succeeded if the completion
+ * ring, looked through to its end, says nothing of it.
  *
  * When all buffers are out a receive ends with ENOBUFS. The data stays in the socket; its owner
  * starts again, which the kernel hears of in the next call, when those of this turn are back.
  *
  * Ending an operation is one more request, and the answer to it is not the end: the operation may
  * be completing right now, or have completed several times already, in the ring or in our hands.
- * `cancel` waits for the completion that says there are no more, and tells all those before.
+ * `cancel` waits for the completion that says there are no more, and tells all those before. The
+ * request may be refused, for an operation that is between two of the kernel's lists or with a
+ * worker (an accept, woken 128 times without a connection): it is made again.
  */
 #include "io_uring.h"
 

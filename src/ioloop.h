@@ -161,6 +161,10 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
  * handler that is registered later for the same number gets that number's events only. The loop
  * notices when the kernel reports a closed number, or refuses to change the events of one that
  * is another file's by then; update and remove return -ENOENT from then on.
+ * Under io_uring a pending poll request holds the file. Closed outside of its own handler, such a
+ * descriptor stays open in the kernel: its peer sees no end and its port is not freed, until it
+ * becomes ready once more, or is removed, or the loop is freed. (In its own handler nothing is
+ * pending, and close is the end.)
  */
 int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
                        void *arg);

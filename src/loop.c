@@ -468,10 +468,15 @@ static int init_backend(struct ioloop *loop, const char *variant) {
   if (r)
     return r;
   r = init_waker(loop);
-  if (!r)
-    r = init_completion(loop);
-  if (r)
+  if (r) {
     finish_backend(loop);
+    return r;
+  }
+  r = init_completion(loop);
+  if (r) {
+    finish_backend(loop);
+    ioloop__waker_close(loop->waker);
+  }
   return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * room.c - conformance 500 to 503: full sockets, and peers that have finished sending and do not
+ * room.c - conformance 500 to 504: full sockets, and peers that have finished sending and do not
  * read. Such a socket is never quiet in the kernel's eyes (POLLRDHUP, POLLIN), and must be in ours.
  */
 #include <errno.h>
@@ -20,7 +20,14 @@ static void fill_up(int fd) {
     (void)poll(NULL, 0, 20);
 }
 
-TEST(501, "WRITE alone, no room, the peer half-closed: no wake-up until it reads") {
+/* TCP moves what was written to the peer now and then, and has room once more. */
+static void on_room(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  on_event(loop, fd, events, arg);
+  if (events & IOLOOP_WRITE)
+    fill(fd);
+}
+
+TEST(501, "WRITE alone, no room, the peer half-closed: the loop sleeps until it reads") {
   for (size_t i = 0; i < COUNT(kinds); i++) {
     struct ioloop *loop = test_loop_new();
     struct record record = {0};
@@ -30,21 +37,19 @@ TEST(501, "WRITE alone, no room, the peer half-closed: no wake-up until it reads
     put(pair[1], 1); /* readable as well, which is not wanted either */
     CHECK_SYS(shutdown(pair[1], SHUT_WR));
     fill_up(pair[0]);
-    CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_WRITE, on_event, &record));
+    CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_WRITE, on_room, &record));
     for (int round = 0; round < 3; round++) {
-      CHECK_QUIET(loop, MS(30));
+      CHECK_NO_SPIN(loop, MS(30));
       record.calls = 0;
       drain(pair[1]);
       RUN_UNTIL(loop, record.calls);
       CHECK_IS(record.events & IOLOOP_READ, ==, 0);
-      fill_up(pair[0]);
-      run_turns(loop, 3); /* what was found before that */
     }
     CHECK_OK(ioloop_update_handler(loop, pair[0], IOLOOP_READ));
     record.calls = 0;
     RUN_UNTIL(loop, record.calls && record.events == IOLOOP_READ);
     CHECK_OK(ioloop_update_handler(loop, pair[0], IOLOOP_WRITE));
-    CHECK_QUIET(loop, MS(30));
+    CHECK_NO_SPIN(loop, MS(30));
     CHECK_OK(ioloop_remove_handler(loop, pair[0]));
     test_loop_free(loop);
     close_pair(pair);
@@ -248,4 +253,50 @@ TEST(503, "a loop whose thread has ended is taken apart by another, whose own wo
   CHECK_OK(ioloop_remove_handler(own, pair[0]));
   test_loop_free(own);
   close_pair(pair);
+}
+
+/* ---- closed without being removed ----------------------------------------------------------- */
+
+static void close_it(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct record *record = arg;
+  on_event(loop, fd, events, arg);
+  if (record->calls == 1) /* libevent's poll reports POLLNVAL as well */
+    CHECK_SYS(close(fd));
+}
+
+static void check_end_is_seen(bool in_handler) {
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    struct ioloop *loop = test_loop_new();
+    struct record record = {0};
+    int pair[2];
+    NOTE("%s", kind_names[kinds[i]]);
+    make_pair(kinds[i], pair);
+    CHECK_OK(
+        ioloop_add_handler(loop, pair[0], IOLOOP_READ, in_handler ? close_it : on_event, &record));
+    run_turns(loop, 1);
+    if (in_handler) {
+      put(pair[1], 1);
+      RUN_UNTIL(loop, record.calls);
+    } else {
+      CHECK_SYS(close(pair[0]));
+    }
+    run_turns(loop, 2);
+    CHECK_IS(read_to_the_end(pair[1]), ==, 0);
+    CHECK_NO_SPIN(loop, MS(20));
+    CHECK_SYS(close(pair[1]));
+    test_loop_free_abandoned(loop, 1);
+  }
+}
+
+TEST(504, "a handler that closes its descriptor without removing it: the peer sees the end") {
+  skip_if_readiness_is_presumed();
+  check_end_is_seen(true);
+}
+
+TEST(504, "a descriptor closed elsewhere without being removed: the peer sees the end") {
+  struct ioloop_backend_info info;
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  if (info.features & IOLOOP_F_COMPLETION)
+    SKIP("a pending poll request holds the file until the descriptor is ready once more");
+  check_end_is_seen(false);
 }

@@ -253,6 +253,7 @@ static _Noreturn void run_child(const struct tap_test *test, FILE *output) {
   dup2(fileno(output), STDOUT_FILENO);
   dup2(fileno(output), STDERR_FILENO);
   close(fileno(output));
+  (void)!chdir("/proc"); /* where nobody can make a file that a relative path names */
   reset_signals();
   stacks_prepare(&shared->answers);
   seed_random(test);
@@ -357,7 +358,7 @@ static bool run_test(const struct tap_test *test, int index) {
   setpgid(child, child);
   bool in_time = wait_for_child(child, tap_now() + TEST_TIME_NS * tap_scale());
   if (!in_time)
-    stacks_dump(child, fileno(output), &shared->answers);
+    stacks_dump(child, fileno(output), &shared->answers, SECONDS(30) * tap_scale());
   int status = finish_child(child);
   running_child = 0;
   bool passed = print_result(test, index, status, in_time, output);

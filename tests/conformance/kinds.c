@@ -85,7 +85,7 @@ TEST(13, "watches a pipe") {
 }
 
 TEST(13, "watches a FIFO") {
-  char directory[] = "conformance-XXXXXX", path[64];
+  char directory[] = P_tmpdir "/ioloop-XXXXXX", path[64];
   CHECK(mkdtemp(directory));
   snprintf(path, sizeof path, "%s/fifo", directory);
   CHECK_SYS(mkfifo(path, 0600));

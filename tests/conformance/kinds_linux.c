@@ -82,7 +82,7 @@ static void touch(const struct source *source) {
 }
 
 TEST(13, "watches inotify") {
-  char directory[] = "conformance-XXXXXX";
+  char directory[] = P_tmpdir "/ioloop-XXXXXX";
   CHECK(mkdtemp(directory));
   int fd = SYS(inotify_init1(IN_NONBLOCK));
   CHECK_SYS(inotify_add_watch(fd, directory, IN_ATTRIB));

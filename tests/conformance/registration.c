@@ -2,6 +2,7 @@
 /* registration.c - conformance 1 to 12: adding, changing and removing handlers. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -323,7 +324,7 @@ static void check_refused(int fd, unsigned events) {
 }
 
 TEST(9, "a regular file is -EPERM") {
-  char name[] = "conformance-XXXXXX";
+  char name[] = P_tmpdir "/ioloop-XXXXXX";
   int fd = SYS(mkstemp(name));
   CHECK_SYS(unlink(name));
   check_refused(fd, IOLOOP_READ);

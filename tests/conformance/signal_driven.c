@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -193,7 +194,7 @@ static void bound_receiver(int *receiver, struct sockaddr_un *address, socklen_t
   *receiver = SYS(socket(AF_UNIX, SOCK_DGRAM, 0));
   set_nonblocking(*receiver);
   address->sun_family = AF_UNIX;
-  char directory[] = "conformance-XXXXXX";
+  char directory[] = P_tmpdir "/ioloop-XXXXXX";
   CHECK(mkdtemp(directory));
   strcpy(address->sun_path, directory);
   strcat(address->sun_path, "/socket");

@@ -66,7 +66,7 @@ TEST(400, "a lasting lack of memory for waits: the loop goes on, and does not sp
 /* ---- changes that fail ------------------------------------------------------------------ */
 
 static int regular_file(void) {
-  char path[] = "/tmp/ioloop-XXXXXX";
+  char path[] = P_tmpdir "/ioloop-XXXXXX";
   int fd = SYS(mkstemp(path));
   CHECK_SYS(unlink(path));
   return fd;

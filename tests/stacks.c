@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tap.h"
+
 #define FRAMES 48
 
 static atomic_int *answered;
@@ -74,6 +76,10 @@ static void read_line(const char *format, pid_t pid, pid_t tid, char *line, int 
   fclose(file);
 }
 
+static void pause_shortly(void) {
+  nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
 static int ask_thread(pid_t pid, pid_t tid, int fd, atomic_int *answers) {
   char name[64], wait[64];
   read_line("/proc/%d/task/%d/comm", pid, tid, name, sizeof name);
@@ -86,7 +92,7 @@ static int ask_thread(pid_t pid, pid_t tid, int fd, atomic_int *answers) {
   for (int turn = 0; turn < 200; turn++) {
     if (atomic_load(answers) != before)
       return 1;
-    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    pause_shortly();
   }
   dprintf(fd, "  does not answer\n");
   return 0;
@@ -106,22 +112,38 @@ static int ask_all(pid_t pid, int fd, atomic_int *answers) {
   return silent;
 }
 
-static void ask_gdb(pid_t pid, int fd) {
+/* The runner has SIGCHLD blocked, by which gdb learns that what it traces has stopped. */
+static _Noreturn void become_gdb(pid_t pid, int fd) {
   char target[16];
+  sigset_t none;
   snprintf(target, sizeof target, "%d", (int)pid);
-  pid_t gdb = fork();
-  if (gdb == 0) {
-    dup2(fd, STDOUT_FILENO);
-    dup2(fd, STDERR_FILENO);
-    execlp("gdb", "gdb", "-nx", "-q", "-batch", "-p", target, "-ex", "thread apply all bt",
-           (char *)NULL);
-    _exit(127);
-  }
-  if (gdb > 0)
-    waitpid(gdb, NULL, 0);
+  dup2(fd, STDOUT_FILENO);
+  dup2(fd, STDERR_FILENO);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  execlp("gdb", "gdb", "-nx", "-q", "-batch", "-p", target, "-ex", "thread apply all bt",
+         (char *)NULL);
+  _exit(127);
 }
 
-void stacks_dump(pid_t pid, int fd, atomic_int *answers) {
+static void ask_gdb(pid_t pid, int fd, uint64_t limit_ns) {
+  pid_t gdb = fork();
+  if (gdb == 0)
+    become_gdb(pid, fd);
+  uint64_t deadline = tap_now() + limit_ns;
+  while (gdb > 0 && waitpid(gdb, NULL, WNOHANG) == 0) {
+    if (tap_left(deadline) > 0) {
+      pause_shortly();
+      continue;
+    }
+    kill(gdb, SIGKILL);
+    waitpid(gdb, NULL, 0);
+    dprintf(fd, "gdb did not end in time\n");
+    return;
+  }
+}
+
+void stacks_dump(pid_t pid, int fd, atomic_int *answers, uint64_t limit_ns) {
   if (ask_all(pid, fd, answers) > 0)
-    ask_gdb(pid, fd);
+    ask_gdb(pid, fd, limit_ns);
 }

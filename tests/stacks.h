@@ -10,12 +10,14 @@
 #define STACKS_H
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /* In the test's process: make threads answer. `answers` is shared memory. */
 void stacks_prepare(atomic_int *answers);
 
-/* In the watchdog: write the stacks of all threads of `pid` to `fd`. */
-void stacks_dump(pid_t pid, int fd, atomic_int *answers);
+/* In the watchdog: write the stacks of all threads of `pid` to `fd`. A gdb that has not ended after
+ * `limit_ns` is killed. */
+void stacks_dump(pid_t pid, int fd, atomic_int *answers, uint64_t limit_ns);
 
 #endif

@@ -10,8 +10,8 @@ void stacks_prepare(atomic_int *answers) {
   (void)answers;
 }
 
-void stacks_dump(pid_t pid, int fd, atomic_int *answers) {
-  (void)answers;
+void stacks_dump(pid_t pid, int fd, atomic_int *answers, uint64_t limit_ns) {
+  (void)answers, (void)limit_ns;
   dprintf(fd, "process %d stalls; its core dump has the stacks\n", (int)pid);
   kill(pid, SIGQUIT);
 }

@@ -38,9 +38,11 @@ SERVER = os.environ.get("IOLOOP_SERVER", os.path.join(BUILD, "server"))
 CLIENT = os.environ.get("IOLOOP_CLIENT", os.path.join(BUILD, "client"))
 
 # How long anything may take before a case gives up on it. Only a failing test waits this long,
-# so it is generous: a sanitizer's build on a busy machine must not miss it.
-DEADLINE = 30.0
-CASE_DEADLINE = 170.0
+# so it is generous: a sanitizer's build on a busy machine must not miss it. TEST_TIME_SCALE stretches
+# it for valgrind and emulators, as it does in tap.h.
+TIME_SCALE = max(1, int(os.environ.get("TEST_TIME_SCALE") or 1))
+DEADLINE = 30.0 * TIME_SCALE
+CASE_DEADLINE = 170.0 * TIME_SCALE
 
 DISCARD = subprocess.DEVNULL
 COLLECT = "collect"

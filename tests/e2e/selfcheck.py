@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A test that could not run because something was missing is noticed.
+"""The tests' own machinery: what was missing is noticed, and deadlines are stretched.
 
-tests/report.py tells these skips from those that a model or a kernel has a reason for; what meson
-did not build is a skip as well, and stands in not-built.txt of the build folder.
+tests/report.py tells the skips for want of a program from those that a model or a kernel has a reason
+for; what meson did not build is a skip as well, and stands in not-built.txt of the build folder.
 """
 import json
 import os
@@ -62,6 +62,16 @@ def _():
         check("%s (%s)" % (name, why) in text, "%s is not in %r" % (name, text))
     for program in ("bench", "ioladder"):
         equal(" %s (" % program in text, not os.path.exists(os.path.join(BUILD, program)), program)
+
+
+@case("TEST_TIME_SCALE stretches every deadline")
+def _():
+    def deadlines(scale):
+        done = subprocess.run([sys.executable, "-c", "import harness as h; print(h.DEADLINE, h.CASE_DEADLINE)"],
+                              env=dict(os.environ, TEST_TIME_SCALE=scale), stdin=subprocess.DEVNULL,
+                              cwd=os.path.dirname(os.path.abspath(__file__)), stdout=subprocess.PIPE, timeout=60)
+        return [float(word) for word in done.stdout.split()]
+    equal(deadlines("10"), [10 * one for one in deadlines("1")], "deadlines of a scale of 10")
 
 
 main()

@@ -22,7 +22,8 @@
  *     tell the core, which drops the registration.
  *   - POLLERR and POLLHUP come whether asked for or not: an entry without interest must leave the
  *     array, or a dead peer spins the loop.
- *   - The count may not exceed the soft RLIMIT_NOFILE (EINVAL) - which a program can lower.
+ *   - The count may not exceed the soft RLIMIT_NOFILE (EINVAL), which a program can lower. select
+ *     answers in its place then: poll_by_select.c.
  *   - poll counts milliseconds. ppoll (Linux 2.6.16, FreeBSD; POSIX.1-2024) counts nanoseconds;
  *     macOS has none.
  *   - Regular files are "ready" always, /dev/null too. Refused at add, so that all models agree.

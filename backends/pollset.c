@@ -40,7 +40,9 @@ int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
     n = poll(fds, (nfds_t)count, timeout_ns ? -1 : 0);
   else
     n = poll_timed(fds, count, timeout_ns);
-  return n < 0 ? -errno : n;
+  if (n >= 0)
+    return n;
+  return errno == EINVAL ? ioloop__poll_by_select(fds, count, timeout_ns) : -errno;
 }
 
 __attribute__((cold, noinline)) int ioloop__poll_observed(struct ioloop *loop, struct pollfd *fds,

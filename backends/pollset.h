@@ -53,8 +53,10 @@ struct ioloop__pollset {
   bool observed; /* the wait under way tells of its calls: wait_observed of the backend */
 };
 
-/* ppoll, with the backends' timeouts: ready count or -errno. */
+/* ppoll, with the backends' timeouts: ready count or -errno. Goes on where the process has lowered
+ * its RLIMIT_NOFILE below `count`: poll_by_select.c, which knows no ERROR. */
 int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
+int ioloop__poll_by_select(struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
 /* The same, and tells. */
 int ioloop__poll_observed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
                           uint64_t timeout_ns);

@@ -27,9 +27,12 @@
  *     epoll_ctl where one would do.
  *   - libevent has no answer for a descriptor that was closed before its event was deleted. select
  *     fails for ever (EBADF), poll reports it for ever, and so does epoll if a dup keeps the file
- *     open; once the event is deleted that one spins inside event_base_loop. So we look at who is
- *     reported again and again, and at who is removed, and if it is no longer the file that was
- *     added, everyone moves to a new base.
+ *     open; once the event is deleted that one spins inside event_base_loop. So we check each one
+ *     that is removed, and those that are reported again and again: if it is no longer the file
+ * that was added, all move to a new base. A socket is known by its inode's number. Eventfds, timers
+ *     and their like share one inode, and what is opened by a path twice shares the path's: these
+ *     are put in an epoll set of our own that nothing waits for, as the kernel knows them there by
+ *     file and number.
  *   - Its select grows its bitmaps but fills them with FD_SET. Distributions build libevent with
  *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
@@ -39,15 +42,16 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
 
-#include "backend.h"
+#include "platform.h"
+#include "pollset.h"
 
 enum {
   LOOK_EVERY = 16, /* reports of a descriptor between two looks whether it is closed */
@@ -69,10 +73,11 @@ struct state {
   int fd_limit;     /* numbers that the method can take are below this */
   bool keeps_files; /* the method has a set in the kernel, in which files can outlive numbers */
   bool ghost;       /* and may have one */
+  int witness;      /* for files without an inode of their own; -1: none are kept */
 };
 
 struct slot {
-  uint64_t inode;
+  uint64_t inode;   /* of a socket; 0: the file is in the witness */
   uint32_t index;   /* in events */
   uint32_t note;    /* in notes, plus one; 0: none */
   uint32_t reports; /* since it was added */
@@ -80,67 +85,61 @@ struct slot {
 
 /* ---- libevent's methods ------------------------------------------------------------- */
 
-static const char *methods[16]; /* those it was built with; the last one is NULL */
-
 static void drop_message(int severity, const char *message) {
   (void)severity, (void)message;
 }
 
-/* The list is copied because libevent frees it when anybody, in any thread, asks for it again. */
-static void meet_libevent(void) {
+/* A base on `method`, or on what libevent thinks best. NULL: errno says why; 0: libevent was built
+ * without the method. Nothing is remembered of that: a lack of memory may be over the next time. */
+static struct event_base *new_base(const char *method) {
+  static const char *const methods[] = {
+      "epoll", "epoll (with changelist)", "poll", "select", "kqueue", "devpoll", "evport", "win32",
+      "wepoll"};
   event_set_log_callback(drop_message);
-  const char **names = event_get_supported_methods();
-  for (size_t i = 0; names && names[i] && i < sizeof methods / sizeof methods[0] - 1; i++)
-    methods[i] = names[i];
+  struct event_config *config = event_config_new();
+  if (!config) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV;
+  if (method && strcmp(method, "epoll") != 0)
+    flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
+  int r = event_config_set_flag(config, flags);
+  for (size_t i = 0; method && i < sizeof methods / sizeof methods[0] && !r; i++)
+    if (strcmp(methods[i], method) != 0)
+      r = event_config_avoid_method(config, methods[i]);
+  errno = r ? ENOMEM : 0;
+  struct event_base *base = r ? NULL : event_base_new_with_config(config);
+  int error = errno;
+  event_config_free(config);
+  errno = error;
+  return base;
 }
 
-static void meet_libevent_once(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, meet_libevent);
-}
-
-static bool is_supported(const char *method) {
-  meet_libevent_once();
-  for (const char **name = methods; *name; name++)
-    if (strcmp(*name, method) == 0)
-      return true;
-  return false;
+static int check_support(const char *method, char *reason, size_t reason_size) {
+  struct event_base *base = new_base(method);
+  if (base) {
+    event_base_free(base);
+    return 0;
+  }
+  if (errno == 0) {
+    snprintf(reason, reason_size, "libevent %s was built without %s", event_get_version(), method);
+    return -ENOSYS;
+  }
+  snprintf(reason, reason_size, "libevent:%s: %s", method, strerror(errno));
+  return -errno;
 }
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
   static const char *const variants[] = {"epoll", "poll", "select"};
   if (!variant)
     return 0;
-  for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
-    if (strcmp(variant, variants[i]) != 0)
-      continue;
-    if (is_supported(variant))
-      return 0;
-    snprintf(reason, reason_size, "libevent %s was built without %s", event_get_version(), variant);
-    return -ENOSYS;
-  }
+  for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
+    if (strcmp(variant, variants[i]) == 0)
+      return check_support(variant, reason, reason_size);
   snprintf(reason, reason_size, "no libevent:%.32s; there are libevent:epoll, :poll, :select",
            variant);
   return -EINVAL;
-}
-
-/* A base on `method`, or on what libevent thinks best. NULL: errno says why, or is 0. */
-static struct event_base *new_base(const char *method) {
-  meet_libevent_once();
-  struct event_config *config = event_config_new();
-  if (!config)
-    return NULL;
-  int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV;
-  if (method && strcmp(method, "epoll") != 0)
-    flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
-  int r = event_config_set_flag(config, flags);
-  for (const char **name = methods; method && *name && !r; name++)
-    if (strcmp(*name, method) != 0)
-      r = event_config_avoid_method(config, *name);
-  errno = 0;
-  struct event_base *base = r ? NULL : event_base_new_with_config(config);
-  event_config_free(config);
-  return base;
 }
 
 static int last_error(void) {
@@ -161,13 +160,16 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
     return last_error();
   const char *method = event_base_get_method(s->base);
   s->fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : INT_MAX;
-  s->keeps_files = strcmp(method, "poll") != 0 && strcmp(method, "select") != 0;
-  s->timer = evtimer_new(s->base, on_timer, NULL);
-  if (!s->timer) {
-    event_base_free(s->base);
-    return -ENOMEM;
-  }
-  return 0;
+  s->keeps_files = strncmp(method, "epoll", 5) == 0; /* kqueue drops what is closed */
+  s->witness = s->keeps_files ? ioloop__witness_open() : -1;
+  int r = s->keeps_files && s->witness < 0 ? s->witness : 0;
+  s->timer = r ? NULL : evtimer_new(s->base, on_timer, NULL);
+  if (s->timer)
+    return 0;
+  if (s->witness >= 0)
+    close(s->witness);
+  event_base_free(s->base);
+  return r ? r : -ENOMEM;
 }
 
 static void fini(struct ioloop *loop, void *state) {
@@ -177,6 +179,8 @@ static void fini(struct ioloop *loop, void *state) {
     event_free(s->events[i]);
   event_free(s->timer);
   event_base_free(s->base);
+  if (s->witness >= 0)
+    close(s->witness);
   free(s->events);
   free(s->notes);
 }
@@ -206,10 +210,30 @@ static int reserve(struct state *s) {
   return 0;
 }
 
-/* Which file is this? 0: none, closed. */
-static uint64_t inode_of(int fd) {
+static bool is_closed(int fd) {
+  return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
+/* 0: not a socket. */
+static uint64_t socket_inode(int fd) {
   struct stat status;
-  return fstat(fd, &status) < 0 ? 0 : (uint64_t)status.st_ino;
+  return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? (uint64_t)status.st_ino : 0;
+}
+
+/* Remember which file it is. */
+static int recognise(struct state *s, int fd, struct slot *slot) {
+  if (!s->keeps_files)
+    return 0;
+  slot->inode = socket_inode(fd);
+  return slot->inode ? 0 : ioloop__witness_add(s->witness, fd);
+}
+
+/* Closed without remove, or even another file by now; where nothing outlives its number we only
+ * see the former. */
+static bool is_other_file(const struct state *s, int fd, const struct slot *slot) {
+  if (!s->keeps_files)
+    return is_closed(fd);
+  return slot->inode ? socket_inode(fd) != slot->inode : !ioloop__witness_knows(s->witness, fd);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg) {
@@ -234,21 +258,17 @@ static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
   if (!event)
     return -ENOMEM;
   errno = 0;
-  if (event_add(event, NULL) < 0) {
+  *slot = (struct slot){.index = s->count};
+  if (event_add(event, NULL) < 0)
     r = last_error();
+  else
+    r = recognise(s, fd, slot);
+  if (r) {
     event_free(event);
     return r;
   }
-  *slot = (struct slot){.index = s->count, .inode = s->keeps_files ? inode_of(fd) : 0};
   s->events[s->count++] = event;
   return 0;
-}
-
-/* Closed without remove, or even another file by now; where nothing outlives its number we only
- * see the former. */
-static bool is_other_file(const struct state *s, int fd, const struct slot *slot) {
-  uint64_t inode = inode_of(fd);
-  return s->keeps_files ? inode != slot->inode : inode == 0;
 }
 
 /* What was noted of this descriptor answers a question that is no longer asked. */
@@ -261,7 +281,9 @@ static void forget_note(struct state *s, struct slot *slot) {
 static void discard(struct state *s, int fd, struct slot *slot) {
   forget_note(s, slot);
   if (is_other_file(s, fd, slot))
-    s->ghost = true;
+    s->ghost = s->keeps_files;
+  else if (s->keeps_files && !slot->inode)
+    ioloop__witness_remove(s->witness, fd);
   event_free(s->events[slot->index]);
   struct event *last = s->events[--s->count];
   s->events[slot->index] = last;
@@ -300,7 +322,7 @@ static bool drop_closed(struct state *s) {
   bool dropped = false;
   for (uint32_t i = 0; i < s->count;) {
     int fd = event_get_fd(s->events[i]);
-    if (inode_of(fd) != 0) {
+    if (!is_closed(fd)) {
       i++;
       continue;
     }
@@ -313,13 +335,12 @@ static bool drop_closed(struct state *s) {
 /* Move everyone to a new base, and free the old one with the ghosts that it keeps. (event_reinit
  * would do the same in place, but ends the process if it cannot.) */
 static void rebuild(struct state *s) {
-  struct event_base *base = s->keeps_files ? new_base(event_base_get_method(s->base)) : s->base;
+  struct event_base *base = new_base(event_base_get_method(s->base));
   if (!base)
-    return; /* no descriptor to be had: next time */
+    return; /* no descriptor or no memory: next time */
   drop_closed(s);
   s->ghost = false;
-  if (base == s->base)
-    return;
+  ioloop__metrics(s->loop)->rebuilds++;
   event_base_set(base, s->timer);
   for (uint32_t i = 0; i < s->count; i++) {
     event_del(s->events[i]);
@@ -332,27 +353,67 @@ static void rebuild(struct state *s) {
 }
 
 /* One microsecond more: libevent adds the timeout to a clock that has lost its nanoseconds. */
-static void set_timer(struct state *s, uint64_t timeout_ns) {
+static int set_timer(struct state *s, uint64_t timeout_ns) {
   const uint64_t year_ns = UINT64_C(31536000000000000);
   uint64_t us = (timeout_ns < year_ns ? timeout_ns + 999 : year_ns) / 1000 + 1;
   struct timeval timeout = {.tv_sec = (time_t)(us / 1000000),
                             .tv_usec = (suseconds_t)(us % 1000000)};
-  evtimer_add(s->timer, &timeout);
+  return evtimer_add(s->timer, &timeout) < 0 ? -ENOMEM : 0;
+}
+
+static int run_base(struct state *s, int flags) {
+  errno = 0;
+  int r = event_base_loop(s->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0 ? last_error() : 0;
+  return r && drop_closed(s) ? 0 : r;
+}
+
+/* There is a ghost and no new base: a wait would not end, and not sleep. */
+static int turn_with_ghost(struct state *s, uint64_t timeout_ns) {
+  int r = run_base(s, EVLOOP_NONBLOCK);
+  if (!r && !s->noted && timeout_ns)
+    ioloop__pause();
+  return r;
+}
+
+/* libevent:poll, and the process has lowered its RLIMIT_NOFILE (poll_by_select.c): libevent has no
+ * other way to ask. */
+static int turn_by_select(struct state *s, uint64_t timeout_ns) {
+  struct pollfd *fds = calloc(s->count, sizeof *fds);
+  if (!fds)
+    return -ENOMEM;
+  for (uint32_t i = 0; i < s->count; i++) {
+    short what = event_get_events(s->events[i]);
+    fds[i] = (struct pollfd){
+        .fd = event_get_fd(s->events[i]),
+        .events = (short)((what & EV_READ ? POLLIN : 0) | (what & EV_WRITE ? POLLOUT : 0))};
+  }
+  uint32_t count = s->count;
+  int r = ioloop__poll_by_select(fds, count, timeout_ns);
+  for (uint32_t i = 0; r > 0 && i < count; i++)
+    if (fds[i].revents & POLLNVAL)
+      ioloop__fd_gone(s->loop, fds[i].fd);
+    else if (fds[i].revents)
+      on_ready(fds[i].fd,
+               (short)((fds[i].revents & POLLIN ? EV_READ : 0) |
+                       (fds[i].revents & POLLOUT ? EV_WRITE : 0)),
+               s);
+  free(fds);
+  return r < 0 ? r : 0;
 }
 
 static int turn(struct state *s, uint64_t timeout_ns) {
-  int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
   s->noted = s->handed_out = 0;
   if (s->ghost)
     rebuild(s);
-  if (timeout_ns == 0)
-    flags |= EVLOOP_NONBLOCK;
-  else if (timeout_ns != IOLOOP_FOREVER)
-    set_timer(s, timeout_ns);
-  errno = 0;
-  int r = event_base_loop(s->base, flags) < 0 ? last_error() : 0;
-  evtimer_del(s->timer);
-  return r && drop_closed(s) ? 0 : r;
+  if (s->ghost)
+    return turn_with_ghost(s, timeout_ns);
+  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
+  int r = timed ? set_timer(s, timeout_ns) : 0;
+  if (!r)
+    r = run_base(s, timeout_ns ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  if (timed)
+    evtimer_del(s->timer);
+  return r == -EINVAL ? turn_by_select(s, timeout_ns) : r;
 }
 
 static unsigned events_of(short what) {

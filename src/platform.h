@@ -90,6 +90,18 @@ uint64_t ioloop__kernel_drops(int fd);
 /* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */
 int ioloop__check_fd(int fd);
 
+/*
+ * ---- recognising files, for backends/libevent.c ----
+ *
+ * A set of (number, open file) that only answers whether a number still means the file with which
+ * it was added, as no comparison of inodes can. A descriptor, or -errno: -ENOSYS where there is no
+ * such thing, and no set in the kernel in which files outlive their numbers either.
+ */
+int ioloop__witness_open(void);
+int ioloop__witness_add(int witness, int fd); /* 0 or -errno */
+bool ioloop__witness_knows(int witness, int fd);
+void ioloop__witness_remove(int witness, int fd);
+
 /* ---- classic SIGIO, for backends/sigio.c ---------------------------------------------- */
 
 /* Raise SIGIO for this descriptor, to this thread where the system can, else to the process.

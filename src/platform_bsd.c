@@ -23,6 +23,24 @@ int ioloop__check_device(int fd) {
   return 0;
 }
 
+int ioloop__witness_open(void) {
+  return -ENOSYS;
+}
+
+int ioloop__witness_add(int witness, int fd) {
+  (void)witness, (void)fd;
+  return -ENOSYS;
+}
+
+bool ioloop__witness_knows(int witness, int fd) {
+  (void)witness, (void)fd;
+  return true;
+}
+
+void ioloop__witness_remove(int witness, int fd) {
+  (void)witness, (void)fd;
+}
+
 int ioloop__last_standard_signal(void) {
   return SIGUSR2;
 }

@@ -38,6 +38,28 @@ int ioloop__check_device(int fd) {
   return r;
 }
 
+/* An epoll set's key is (open file, number). Nothing is asked for, and nobody waits. */
+int ioloop__witness_open(void) {
+  int set = epoll_create1(EPOLL_CLOEXEC);
+  return set < 0 ? -errno : set;
+}
+
+int ioloop__witness_add(int witness, int fd) {
+  struct epoll_event event = {.events = EPOLLET};
+  if (epoll_ctl(witness, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
+    return -errno;
+  return 0;
+}
+
+bool ioloop__witness_knows(int witness, int fd) {
+  struct epoll_event event = {.events = EPOLLET};
+  return epoll_ctl(witness, EPOLL_CTL_MOD, fd, &event) == 0;
+}
+
+void ioloop__witness_remove(int witness, int fd) {
+  epoll_ctl(witness, EPOLL_CTL_DEL, fd, NULL);
+}
+
 int ioloop__last_standard_signal(void) {
   return 31;
 }

@@ -78,8 +78,10 @@ static int probe(int index, const char *variant, char *reason, size_t size) {
   const struct ioloop_backend *backend = entries[index].backend;
   if (!backend)
     return explain(index, reason, size);
-  if (backend->probe)
-    return backend->probe(variant, reason, size);
+  if (backend->probe) {
+    int r = backend->probe(variant, reason, size);
+    return r == -EINVAL && !variant ? -ENOSYS : r; /* the kernel's: the name is right */
+  }
   if (!variant)
     return 0;
   snprintf(reason, size, "%s has no variants", backend->name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* registry.c - unit tests of choosing a backend by name: there is no substitution. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,51 @@ TEST(2, "each that is available makes a loop of that name, each other fails as i
     CHECK_IS(ioloop_backend_features(loop), ==, info.features);
     CHECK_OK(ioloop_free(loop));
   }
+}
+
+static int allocations_before, failing_allocations; /* so many work, and then so many fail */
+
+static void *allocate(void *old, size_t size) {
+  if (allocations_before > 0) {
+    allocations_before--;
+  } else if (failing_allocations > 0) {
+    failing_allocations--;
+    errno = ENOMEM;
+    return NULL;
+  }
+  return realloc(old, size);
+}
+
+static void *allocate_new(size_t size) {
+  return allocate(NULL, size);
+}
+
+/* In a process that has not used libevent before, each time: what it learns of it then is not to be
+ * what a lack of memory left of it. */
+TEST(2, "libevent without memory at its first use: said so, and it is there later") {
+  typedef void set_functions(void *(*)(size_t), void *(*)(void *, size_t), void (*)(void *));
+  set_functions *set;
+  void *symbol = dlsym(RTLD_DEFAULT, "event_set_mem_functions");
+  if (!symbol)
+    SKIP("the library was built without libevent");
+  memcpy(&set, &symbol, sizeof set);
+  set(allocate_new, allocate, free);
+  int failed = 0;
+  for (int before = 0; before < 40; before++) {
+    struct ioloop *loop = NULL;
+    allocations_before = before;
+    failing_allocations = 1;
+    int r = ioloop_new("libevent:poll", &loop);
+    allocations_before = failing_allocations = 0;
+    if (r)
+      CHECK_ERROR(r, ENOMEM);
+    else
+      CHECK_OK(ioloop_free(loop));
+    failed += r != 0;
+    CHECK_OK(ioloop_new("libevent:poll", &loop));
+    CHECK_OK(ioloop_free(loop));
+  }
+  CHECK_IS(failed, >, 0);
 }
 
 TEST(3, "an unknown name is -EINVAL, with the list of those there are") {

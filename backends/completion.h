@@ -13,8 +13,8 @@
  * called by the loop, from its dispatch and nowhere else, `cancel` excepted. It may start, stop and
  * cancel operations, this one too.
  *
- * Descriptors must be *blocking*: the kernel takes O_NONBLOCK as "fail rather than wait". No call
- * here waits for them.
+ * Listeners must be *blocking*: a kernel may take their O_NONBLOCK as "fail rather than wait". To
+ * receive and to send it makes no difference, and no call here waits for them.
  */
 #ifndef IOLOOP_COMPLETION_H
 #define IOLOOP_COMPLETION_H

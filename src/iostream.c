@@ -198,14 +198,13 @@ bool iostream__pause(struct iostream *stream, uint8_t *failures, int error) {
 /* ---- events ------------------------------------------------------------------------------ */
 
 /* From here on by completion, if there is that. */
-static int leave_readiness(struct iostream *stream) {
+static void leave_readiness(struct iostream *stream) {
   iostream__use_completion(stream);
   if (!stream->completer)
-    return 0;
+    return;
   ioloop_remove_handler(stream->loop, stream->fd);
   stream->flags &= (uint16_t)~STREAM_REGISTERED;
   stream->mask = 0;
-  return ioloop__set_blocking(stream->fd, true);
 }
 
 static void ready_to_connect(struct iostream *stream) {
@@ -217,12 +216,11 @@ static void ready_to_connect(struct iostream *stream) {
   stream->flags &= (uint16_t)~STREAM_CONNECTING;
   iostream_callback *on_connect = stream->on_connect;
   void *arg = stream->connect_arg;
-  if (!r)
-    r = leave_readiness(stream);
   if (r) {
     iostream__fail(stream, r);
     return;
   }
+  leave_readiness(stream);
   if (on_connect)
     on_connect(stream, arg);
   if (!(stream->flags & STREAM_CLOSED))
@@ -300,9 +298,7 @@ static int begin_transport(struct iostream *stream) {
     return r;
   if (!stream->not_socket)
     iostream__use_completion(stream);
-  if (stream->completer)
-    r = ioloop__set_blocking(stream->fd, true);
-  return r ? r : set_mask(stream, 0); /* what cannot be watched fails here, not later */
+  return set_mask(stream, 0); /* what cannot be watched fails here, not later */
 }
 
 int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {

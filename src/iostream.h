@@ -61,7 +61,8 @@ typedef void iostream_read_callback(struct iostream *stream, const char *data, s
  * tcpserver_close. */
 typedef void iostream_close_callback(struct iostream *stream, int error, void *arg);
 
-/* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's.
+/* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's. O_NONBLOCK
+ * is set, for all that share the file, and never cleared; a socket does not depend on it.
  * -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose messages a stream would
  * cut. -EBADF, -EPERM, -EEXIST, -ENOMEM as ioloop_add_handler. */
 int iostream_new(struct ioloop *loop, int fd, struct iostream **ret);

@@ -38,7 +38,7 @@ int ioloop__adopt(int fd);
 /* O_NONBLOCK off, or on. */
 int ioloop__set_blocking(int fd, bool on);
 
-/* send() and writev-like sends on a socket that raise no SIGPIPE. As send(2), but -errno. */
+/* send() on a socket that raises no SIGPIPE and does not wait. As send(2), but -errno. */
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size);
 
 /* An address of this machine, without a port. AF_UNSPEC: unknown, or left to the system. */

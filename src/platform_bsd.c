@@ -79,7 +79,7 @@ int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
 }
 
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
-  ssize_t n = send(fd, data, size, 0); /* SO_NOSIGPIPE is set */
+  ssize_t n = send(fd, data, size, MSG_DONTWAIT); /* SO_NOSIGPIPE is set */
   return n < 0 ? -errno : n;
 }
 

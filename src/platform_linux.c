@@ -79,7 +79,7 @@ int ioloop__adopt(int fd) {
 }
 
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
-  ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+  ssize_t n = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   return n < 0 ? -errno : n;
 }
 

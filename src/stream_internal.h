@@ -205,7 +205,7 @@ int iostream__connect_result(int fd);
 
 /* ---- iostream_completion.c ------------------------------------------------------------- */
 
-/* If the loop's backend offers it. The descriptor must be a socket, and blocking. */
+/* If the loop's backend offers it. The descriptor must be a socket. */
 void iostream__use_completion(struct iostream *stream);
 
 /* Receive if input is wanted. */

@@ -6,7 +6,9 @@
  * readiness I/O does for that; a transport of completions would stand in its place.
  *
  * Some take the long way (STREAM_DETOUR), in which a call may be another, or an observer is told of
- * it. Streams are sockets nearly always. Two things differ for pipes and ptys, which share the API:
+ * it. Sockets are asked not to wait in each call: O_NONBLOCK belongs to all that share the file,
+ * and another process may have cleared it. Streams are sockets nearly always. Two things differ for
+ * pipes and ptys, which share the API:
  *   - write(2) has no MSG_NOSIGNAL. SIGPIPE is sent to the writing thread, so it can be blocked
  *     there, and taken out of the queue again if it is this write that put it there.
  *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
@@ -43,8 +45,8 @@ __attribute__((cold, noinline)) static ptrdiff_t receive_long_way(struct iostrea
                                                                   void *data, size_t size) {
   uint64_t begun = ioloop__call_clock();
   bool file = stream->not_socket;
-  ptrdiff_t n =
-      file ? read_file(stream->fd, data, size) : result_of(recv(stream->fd, data, size, 0));
+  ptrdiff_t n = file ? read_file(stream->fd, data, size)
+                     : result_of(recv(stream->fd, data, size, MSG_DONTWAIT));
   ioloop__note_call(stream->loop, file ? "read" : "recv", stream->fd, n, begun);
   return n;
 }
@@ -52,7 +54,7 @@ __attribute__((cold, noinline)) static ptrdiff_t receive_long_way(struct iostrea
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
   if (stream->flags & STREAM_DETOUR)
     return receive_long_way(stream, data, size);
-  return result_of(recv(stream->fd, data, size, 0));
+  return result_of(recv(stream->fd, data, size, MSG_DONTWAIT));
 }
 
 static bool is_pending(int signo) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_segments.c - conformance 102 and 103: in how many pieces written bytes leave; what is no
- * byte stream. */
+/* stream_segments.c - conformance 102, 103 and 106: in how many pieces written bytes leave;
+ * what is no byte stream; O_NONBLOCK. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -145,5 +146,69 @@ TEST(103, "a socket that is no byte stream is refused, and left as it was") {
   make_pair(UDP, pair);
   CHECK_ERROR(iostream_new(loop, pair[0], &stream), EPROTOTYPE);
   close_pair(pair);
+  test_loop_free(loop);
+}
+
+/* ---- files that are shared ------------------------------------------------------------------ */
+
+static bool is_nonblocking(int fd) {
+  return SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK;
+}
+
+static void on_ignored(struct iostream *stream, const char *data, size_t size, void *arg) {
+  (void)stream, (void)data;
+  *(size_t *)arg += size;
+}
+
+TEST(106, "O_NONBLOCK of a file that others share is never cleared") {
+  static char data[100000];
+  struct ioloop *loop = test_loop_new();
+  for (enum kind kind = PIPE; kind <= TCP; kind++) {
+    struct iostream *stream;
+    size_t received = 0;
+    int pair[2];
+    if (kind == UNIX_DGRAM)
+      continue;
+    make_pair(kind, pair);
+    int shared = SYS(dup(pair[0]));
+    CHECK_OK(iostream_new(loop, pair[0], &stream));
+    CHECK(is_nonblocking(shared));
+    CHECK_OK(iostream_read(stream, on_ignored, &received));
+    if (is_duplex(kind))
+      CHECK_OK(iostream_write(stream, data, sizeof data));
+    run_turns(loop, 2);
+    put(pair[1], 1);
+    RUN_UNTIL(loop, received);
+    CHECK(is_nonblocking(shared));
+    iostream_close(stream);
+    CHECK(is_nonblocking(shared));
+    CHECK_SYS(close(shared));
+    CHECK_SYS(close(pair[1]));
+  }
+  test_loop_free(loop);
+}
+
+TEST(106, "a stream over a socket does not wait when another process has cleared O_NONBLOCK") {
+  static char data[8000000];
+  struct ioloop *loop = test_loop_new();
+  for (enum kind kind = UNIX_STREAM; kind <= TCP; kind += TCP - UNIX_STREAM) {
+    struct iostream *stream;
+    size_t received = 0;
+    int pair[2];
+    make_pair(kind, pair);
+    int shared = SYS(dup(pair[0]));
+    CHECK_OK(iostream_new(loop, pair[0], &stream));
+    CHECK_OK(iostream_set_watermarks(stream, SIZE_MAX, SIZE_MAX)); /* reads all the same */
+    CHECK_SYS(fcntl(shared, F_SETFL, SYS(fcntl(shared, F_GETFL)) & ~O_NONBLOCK));
+    CHECK_OK(iostream_read(stream, on_ignored, &received));
+    CHECK_OK(iostream_write(stream, data, sizeof data));
+    run_turns(loop, 3);
+    CHECK_IS(iostream_pending(stream), >, 0);
+    put(pair[1], 1);
+    RUN_UNTIL(loop, received);
+    iostream_close(stream);
+    CHECK_SYS(close(shared));
+    CHECK_SYS(close(pair[1]));
+  }
   test_loop_free(loop);
 }

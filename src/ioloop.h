@@ -62,6 +62,9 @@ extern "C" {
  * or an error to collect; WRITE the same of a write. When a descriptor fails or hangs up,
  * every event asked for is reported, so that the next read or write says what happened.
  * ERROR is a hint on top of that; some models cannot give it (select), and nobody needs it.
+ * Two exceptions: select does not report a hang-up to a descriptor that is watched for WRITE only,
+ * unless writing would not block; epoll, libevent's too, misses that a pty becomes writable when
+ * the kernel moves its output on in the background (ioloop-backends(7)).
  * Linux reports a socket as failed as long as its error queue holds anything (IP_RECVERR,
  * SO_TIMESTAMPING, MSG_ZEROCOPY): a handler that asks for these must fetch it (recvmsg with
  * MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.

@@ -155,7 +155,8 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
  *   -EBADF   not an open descriptor
  *   -EEXIST  has a handler (it may belong to a descriptor that was closed without remove)
  *   -EPERM   a kind that is always ready and no model can wait for: regular file, directory,
- *            /dev/null
+ *            /dev/null. (Linux has regular files that can be waited for, as /proc/self/mounts, and
+ *            they are accepted. Most are always readable all the same.)
  *   -EINVAL  events other than READ and WRITE; no handler
  *   -ENOSPC, -ENOMEM, -ECHILD
  *

@@ -26,12 +26,13 @@ int ioloop__waker_open(int fds[2], bool signalling) {
   return fds[0] < 0 ? -errno : 0;
 }
 
-/* Only epoll tells a device without poll (/dev/null) from one that is ready: poll(2) calls both
- * ready. Devices are rare; three system calls do not matter. */
-int ioloop__check_device(int fd) {
+/* Only epoll distinguishes a file without poll (/dev/null, nearly all regular files) from one that
+ * is ready (/proc/self/mounts): poll(2) calls both ready. Files are rare; three system calls do not
+ * matter. */
+int ioloop__check_file(int fd, bool stored) {
   int set = epoll_create1(EPOLL_CLOEXEC);
   if (set < 0)
-    return 0;
+    return stored ? -EPERM : 0;
   struct epoll_event event = {.events = EPOLLIN};
   int r = epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 && errno == EPERM ? -EPERM : 0;
   close(set);

@@ -47,9 +47,10 @@ int ioloop__check_fd(int fd) {
   struct stat status;
   if (fstat(fd, &status) < 0)
     return -errno;
-  if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode))
-    return -EPERM;
-  return S_ISCHR(status.st_mode) ? ioloop__check_device(fd) : 0;
+  if (S_ISSOCK(status.st_mode) || S_ISFIFO(status.st_mode))
+    return 0;
+  bool stored = S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode);
+  return ioloop__check_file(fd, stored);
 }
 
 int ioloop__pipe_waker_open(int fds[2]) {

@@ -13,8 +13,9 @@ int ioloop__set_flags(int fd);
 /* A waker where there is no eventfd, or where an eventfd will not do. */
 int ioloop__pipe_waker_open(int fds[2]);
 
-/* Has this character device a poll of its own? 0 or -EPERM. By system. */
-int ioloop__check_device(int fd);
+/* Has this file a poll of its own? 0 or -EPERM. `stored`: of a kind that has none as a rule
+ * (regular files, directories, block devices). By system. */
+int ioloop__check_file(int fd, bool stored);
 
 /* Control data that names the local address of IPv4, which each system has in a form of its own:
  * ask for it; read it, if this is it; send from it. IPv6's is the same everywhere (RFC 3542). */

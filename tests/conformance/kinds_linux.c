@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* kinds_linux.c - conformance 13: the kinds of descriptors that only Linux has. None but inotify
  * raises SIGIO (O_ASYNC does not stick on them), so signal-driven models must poll them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,4 +125,52 @@ TEST(13, "watches an AF_UNIX seqpacket socket") {
   check_source(&(struct source){
       .watched = pair[0], .peer = pair[1], .stimulate = write_to_source, .consume = drain_source});
   close_pair(pair);
+}
+
+/* Whatever the number and the size of the table, and also for a mask of nothing. */
+static void check_add(int fd, int expected) {
+  static const unsigned masks[] = {IOLOOP_READ, IOLOOP_WRITE, IOLOOP_READ | IOLOOP_WRITE, 0};
+  need_descriptors(1100);
+  for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++)
+    for (int number = 100; number < 1000; number += 300) {
+      struct ioloop *loop = test_loop_new();
+      struct record record = {0};
+      NOTE("number %d, mask %u", number, masks[i]);
+      for (int turn = 0; turn < 2; turn++) {
+        int copy = SYS(fcntl(fd, F_DUPFD_CLOEXEC, number - 90 * turn));
+        int r = ioloop_add_handler(loop, copy, masks[i], on_event, &record);
+        CHECK_IS(r, ==, expected);
+        if (r == 0)
+          CHECK_OK(ioloop_remove_handler(loop, copy));
+        CHECK_SYS(close(copy));
+      }
+      test_loop_free(loop);
+    }
+}
+
+TEST(410, "add says the same of files under every model: refused") {
+  static const char *const paths[] = {"/proc/self/status", "/proc/self/exe", "/proc/self/ns/net",
+                                      "/dev/null",         "/dev/zero",      "/proc/self/fd"};
+  for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+    int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+    NOTE("%s", paths[i]);
+    if (fd < 0)
+      continue;
+    check_add(fd, -EPERM);
+    CHECK_SYS(close(fd));
+  }
+}
+
+TEST(410, "add says the same of files under every model: regular files that poll are accepted") {
+  int fd = SYS(open("/proc/self/mounts", O_RDONLY | O_CLOEXEC));
+  check_add(fd, 0);
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  CHECK_OK(ioloop_add_handler(loop, fd, IOLOOP_READ, on_event, &record));
+  RUN_UNTIL(loop, record.calls >= 3); /* always readable */
+  CHECK_OK(ioloop_remove_handler(loop, fd));
+  if (!presumes_readiness())
+    CHECK_QUIET(loop, MS(10));
+  test_loop_free(loop);
+  CHECK_SYS(close(fd));
 }

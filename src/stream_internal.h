@@ -193,6 +193,8 @@ void iostream__send_fin(struct iostream *stream);
 void iostream__end_input(struct iostream *stream);
 /* TCP_NODELAY. -EOPNOTSUPP: it is not TCP. */
 int iostream__nodelay(int fd, bool on);
+/* It is TCP, and not set. */
+bool iostream__lacks_nodelay(int fd);
 /* A wake-up found nothing to receive, or no room to send. Where a model does not say that the
  * socket has failed, every 32nd of them looks into its error queue. */
 void iostream__woken_in_vain(struct iostream *stream);

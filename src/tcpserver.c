@@ -171,7 +171,7 @@ static struct connection *new_connection(struct tcpserver *server, int fd) {
 
 static void admit(struct tcpserver *server, int fd, const struct sockaddr *peer, socklen_t size) {
   struct connection *connection = NULL;
-  int error = peer->sa_family == AF_UNIX ? 0 : iostream__nodelay(fd, true);
+  int error = server->sets_nodelay ? iostream__nodelay(fd, true) : 0;
   if (server->options.on_connection) {
     connection = new_connection(server, fd);
     if (!connection) {
@@ -370,6 +370,7 @@ static void append_listener(struct tcpserver *server, struct listener *listener)
   while (*end)
     end = &(*end)->next;
   *end = listener;
+  listener->server->sets_nodelay |= iostream__lacks_nodelay(listener->fd);
 }
 
 static int begin_listening(struct listener *listener) {
@@ -413,6 +414,7 @@ int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, s
   int fd = open_listener(address, size, backlog);
   if (fd < 0)
     return fd;
+  (void)iostream__nodelay(fd, true); /* connections inherit it: saves a call for each */
   int r = tcpserver_add_socket(server, fd);
   if (r)
     close(fd);

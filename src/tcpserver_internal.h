@@ -41,6 +41,7 @@ struct tcpserver {
   uint64_t accepted;
   ioloop_timeout retry;
   ioloop_timeout expiry;
+  bool sets_nodelay; /* on each connection: some listener has no TCP_NODELAY to inherit */
   unsigned flags;
   unsigned depth; /* callbacks under way */
 };

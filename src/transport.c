@@ -133,6 +133,12 @@ int iostream__nodelay(int fd, bool on) {
   return other ? -EOPNOTSUPP : -errno;
 }
 
+bool iostream__lacks_nodelay(int fd) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0 && !value;
+}
+
 /* A port that is asked for and free may be the one that the kernel gives the socket as its own; TCP
  * then connects it with itself (RFC 9293, 3.5), where no server is. */
 static bool is_own_address(int fd, const struct sockaddr_storage *peer, socklen_t size) {

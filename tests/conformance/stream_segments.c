@@ -57,6 +57,31 @@ TEST(102, "TCP streams, accepted, connected or taken over, do not wait for ackno
   test_loop_free(loop);
 }
 
+static void on_accepted(struct tcpserver *server, struct iostream *stream,
+                        const struct sockaddr *peer, socklen_t size, void *arg) {
+  (void)server, (void)peer, (void)size;
+  CHECK(has_nodelay(iostream_fd(stream)));
+  ++*(unsigned *)arg;
+}
+
+TEST(102, "nor those accepted from a listener that was made elsewhere, which is left as it is") {
+  struct ioloop *loop = test_loop_new();
+  struct tcpserver *server;
+  unsigned accepted = 0;
+  uint16_t port;
+  int listener;
+  struct tcpserver_options options = {.on_connection = on_accepted, .arg = &accepted};
+  make_tcp_listener(&listener, &port);
+  CHECK_OK(tcpserver_new(loop, &options, &server));
+  CHECK_OK(tcpserver_add_socket(server, listener));
+  CHECK(!has_nodelay(listener));
+  int client = client_connect(port);
+  RUN_UNTIL(loop, accepted);
+  CHECK_SYS(close(client));
+  tcpserver_close(server);
+  test_loop_free(loop);
+}
+
 /* ---- the writes of one turn ----------------------------------------------------------------- */
 
 struct sends {

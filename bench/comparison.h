@@ -22,6 +22,7 @@
 #include "contestants/contestant.h"
 #include "results/claims.h"
 #include "results/histogram.h"
+#include "takes.h"
 
 enum {
   METRICS_MAX = 16,
@@ -65,7 +66,8 @@ struct experiment {
   const char *title;  /* "Round trips" */
   const char *redoes; /* the paper or tool: "Banga, Mogul & Druschel 1999, fig. 5" */
   const char
-      *method; /* how a figure is obtained, two or three sentences: for --help and the page */
+      *method;    /* how a figure is obtained, two or three sentences: for --help and the page */
+  unsigned takes; /* enum takes: the options that it has a use for */
   const char *x_label; /* NULL: points are not on an axis */
   bool x_log;
   const struct metric *metrics;

@@ -101,7 +101,7 @@ static void print_metrics(const struct experiment *experiment) {
   }
 }
 
-int options_print_experiment(struct bench *bench, const struct experiment *experiment) {
+void options_print_experiment(struct bench *bench, const struct experiment *experiment) {
   printf("%s%s - %s%s\n", cli_bold(), experiment->name, experiment->title, cli_plain());
   print_heading("RE-DOES");
   print_wrapped(experiment->redoes);
@@ -109,5 +109,4 @@ int options_print_experiment(struct bench *bench, const struct experiment *exper
   print_wrapped(experiment->method);
   print_points(bench, experiment);
   print_metrics(experiment);
-  return cli_finish_stdout();
 }

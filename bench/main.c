@@ -17,6 +17,7 @@
 #include "load/against.h"
 #include "options.h"
 #include "setup.h"
+#include "takes.h"
 
 /* ---- reports ----------------------------------------------------------------------- */
 
@@ -92,6 +93,8 @@ static int run_experiments(const struct options *options, int argc, char **argv)
   struct bench bench;
   int code = setup_experiments(options, experiments, &bench.size);
   if (!code)
+    code = takes_check(options, experiments);
+  if (!code)
     code = setup_bench(options, &bench);
   if (code)
     return code;
@@ -151,15 +154,38 @@ static int run_report(const struct options *options) {
   return code;
 }
 
-static const struct {
+static const struct command_line {
   const char *name;
   int (*run)(const struct options *options);
+  unsigned takes;
+  const char *help;
 } commands[] = {
-    {"list", run_list},
-    {"merge", run_merge},
-    {"compare", run_compare},
-    {"report", run_report},
+    {"list", run_list, 0,
+     "@ list\n"
+     "\n"
+     "  Print the contestants, what each serves, and why some cannot take part here.\n"},
+    {"merge", run_merge, TAKES_JSON,
+     "@ merge -o ALL.json A.json B.json...\n"
+     "\n"
+     "  Make one result, with more rounds, of several that measured the same. -o is --json;\n"
+     "  without it the result goes to stdout.\n"},
+    {"compare", run_compare, 0,
+     "@ compare OLD.json NEW.json\n"
+     "\n"
+     "  Say what became slower and what faster, told from noise. Exit status 1: a regression.\n"},
+    {"report", run_report, TAKES_REPORTS,
+     "@ report FILE.json [--json=FILE] [--csv=FILE] [--html=FILE] [--hgrm=DIR]\n"
+     "\n"
+     "  Show a result again: as the table, or in the forms that the options name.\n"},
 };
+
+/* NULL: no command. */
+static const struct command_line *find_command(const char *name) {
+  for (size_t i = 0; name && i < sizeof commands / sizeof commands[0]; i++)
+    if (strcmp(name, commands[i].name) == 0)
+      return &commands[i];
+  return NULL;
+}
 
 /* ---- the command line -------------------------------------------------------------- */
 
@@ -168,14 +194,30 @@ static int print_version(void) {
   return cli_finish_stdout();
 }
 
+static int print_help_of_command(const struct command_line *command) {
+  const struct cli none = {.options = NULL};
+  cli_print_help(&none, command->help);
+  return cli_finish_stdout();
+}
+
+/* Of a command, of each experiment that is named, or of all. */
 static int print_help(const struct options *options) {
-  const struct experiment *experiment =
-      options->word_count ? experiment_find(options->words[0]) : NULL;
+  const struct experiment *experiments[EXPERIMENTS_MAX + 1];
   struct bench bench;
-  if (!experiment)
+  if (!options->word_count)
     return options_print_help();
+  const struct command_line *command = find_command(options->words[0]);
+  if (command)
+    return print_help_of_command(command);
+  int code = setup_experiments(options, experiments, &bench.size);
+  if (code)
+    return code;
   setup_description(options, &bench);
-  return options_print_experiment(&bench, experiment);
+  for (size_t i = 0; experiments[i]; i++) {
+    fputs(i > 0 ? "\n\n" : "", stdout);
+    options_print_experiment(&bench, experiments[i]);
+  }
+  return cli_finish_stdout();
 }
 
 static int run(int argc, char **argv, const char **words) {
@@ -187,10 +229,11 @@ static int run(int argc, char **argv, const char **words) {
     return print_help(&options);
   if (options.version)
     return print_version();
-  for (size_t i = 0; options.word_count && i < sizeof commands / sizeof commands[0]; i++)
-    if (strcmp(words[0], commands[i].name) == 0)
-      return commands[i].run(&options);
-  return run_experiments(&options, argc, argv);
+  const struct command_line *command = find_command(options.word_count ? words[0] : NULL);
+  if (!command)
+    return run_experiments(&options, argc, argv);
+  code = takes_check_command(&options, command->name, command->takes);
+  return code ? code : command->run(&options);
 }
 
 /* merge -o FILE, as compilers and linkers have it, is --json FILE. */

@@ -14,6 +14,7 @@
 #include "../src/programs/say.h"
 #include "catalogue.h"
 #include "load/generator.h"
+#include "takes.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -239,8 +240,64 @@ static uint64_t seed_from_clock(void) {
   return ((uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec) % 1000000000;
 }
 
+/* What takes.h knows; the others (--quiet, --help) are for everything. */
+static const struct {
+  const char *option;
+  unsigned takes;
+} meanings[] = {
+    {"contestants", TAKES_CONTESTANTS},
+    {"baseline", TAKES_BASELINE},
+    {"rounds", TAKES_ROUNDS},
+    {"seed", TAKES_SEED},
+    {"duration", TAKES_DURATION},
+    {"warmup", TAKES_WARMUP},
+    {"size", TAKES_SIZE},
+    {"connections", TAKES_CONNECTIONS},
+    {"protocol", TAKES_TCP},
+    {"idle", TAKES_IDLE},
+    {"rate", TAKES_RATE},
+    {"poisson", TAKES_POISSON},
+    {"slo", TAKES_SLO},
+    {"port", TAKES_PORT},
+    {"cpu", TAKES_CPU},
+    {"json", TAKES_JSON},
+    {"csv", TAKES_CSV},
+    {"html", TAKES_HTML},
+    {"hgrm", TAKES_HGRM},
+};
+
+static unsigned meaning_of(const char *option) {
+  for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+    if (strcmp(meanings[i].option, option) == 0)
+      return meanings[i].takes;
+  return 0;
+}
+
+static unsigned what_was_given(const struct options *options,
+                               const struct cli_option table[OPTION_COUNT],
+                               const bool given[OPTION_COUNT]) {
+  unsigned takes = 0;
+  for (size_t i = 0; i < OPTION_COUNT; i++)
+    if (given[i])
+      takes |= meaning_of(table[i].name);
+  if (options->connections.count > 1)
+    takes ^= TAKES_CONNECTIONS | TAKES_CONNECTION_LIST;
+  if (options->protocol == CHOICE_UDP)
+    takes ^= TAKES_TCP | TAKES_UDP;
+  return takes;
+}
+
+/* --rate: at these rates; --slo: find the highest one. */
+static int check_together(unsigned given) {
+  if (!(given & TAKES_RATE && given & TAKES_SLO))
+    return 0;
+  complain("--rate and --slo: at given rates nothing is searched for; leave one of them out");
+  return EXIT_USAGE;
+}
+
 int options_parse(int argc, char **argv, const char **words, struct options *ret) {
   struct cli_option table[OPTION_COUNT];
+  bool given[OPTION_COUNT] = {false};
   struct texts texts = {.cpu = NULL};
   struct options options = {.words = words,
                             .seed = seed_from_clock(),
@@ -252,8 +309,11 @@ int options_parse(int argc, char **argv, const char **words, struct options *ret
                             .server_cpu = PROCESSOR_UNSAID,
                             .generator_cpu = PROCESSOR_UNSAID};
   fill_table(&options, &texts, table);
-  struct cli cli = {
-      .options = table, .option_count = OPTION_COUNT, .argument = "NAME", .arguments = words};
+  struct cli cli = {.options = table,
+                    .option_count = OPTION_COUNT,
+                    .given = given,
+                    .argument = "NAME",
+                    .arguments = words};
   int error = cli_parse(&cli, argc, argv);
   options.word_count = cli.argument_count;
   if (!error)
@@ -264,6 +324,9 @@ int options_parse(int argc, char **argv, const char **words, struct options *ret
     error = take_list(texts.rates, &rate_rule, &options.rates);
   if (!error)
     error = take_processors(texts.cpu, &options);
+  options.given = what_was_given(&options, table, given);
+  if (!error)
+    error = check_together(options.given);
   if (!error)
     *ret = options;
   return error;

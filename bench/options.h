@@ -12,6 +12,7 @@
 #include "bench.h"
 
 struct options {
+  unsigned given;     /* enum takes: what was on the command line */
   const char **words; /* what stands there besides options: experiments or a command and files */
   size_t word_count;
   const char *contestants, *baseline;
@@ -39,8 +40,9 @@ enum {
 /* 0, or EXIT_USAGE when a line has been said. `words` has room for argc. */
 int options_parse(int argc, char **argv, const char **words, struct options *ret);
 
-/* --help on stdout; of one experiment. Return an exit code. */
+/* --help on stdout. An exit code. */
 int options_print_help(void);
-int options_print_experiment(struct bench *bench, const struct experiment *experiment);
+/* Of one experiment, not flushed. */
+void options_print_experiment(struct bench *bench, const struct experiment *experiment);
 
 #endif

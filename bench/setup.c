@@ -60,6 +60,12 @@ int setup_experiments(const struct options *options,
     *size = quick ? SIZE_QUICK : SIZE_NORMAL;
     return 0;
   }
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(options->words[i], "quick") == 0 || strcmp(options->words[i], "all") == 0) {
+      complain("%s: is a choice of experiments and stands alone: %s %s", options->words[i],
+               say_program(), options->words[i]);
+      return EXIT_USAGE;
+    }
   if (count > EXPERIMENTS_MAX) {
     complain("at most %d experiments at a time", EXPERIMENTS_MAX);
     return EXIT_USAGE;
@@ -68,6 +74,11 @@ int setup_experiments(const struct options *options,
     ret[i] = experiment_find(options->words[i]);
     if (!ret[i])
       return refuse_experiment(options->words[i]);
+    for (size_t j = 0; j < i; j++)
+      if (ret[j] == ret[i]) {
+        complain("%s: is named twice; --rounds=N measures it more often", ret[i]->name);
+        return EXIT_USAGE;
+      }
   }
   ret[count] = NULL;
   *size = SIZE_FULL;

@@ -40,6 +40,7 @@ const struct experiment experiment_cascade = {
               "turn. Read it beside `ring` with one active pipe.",
     .x_label = "pipes",
     .x_log = true,
+    .takes = TAKES_WORKLOAD,
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,

@@ -48,6 +48,7 @@ const struct experiment experiment_churn = {
         "`handlers`, which has nothing but the registration.",
     .x_label = "clients at once",
     .x_log = true,
+    .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST,
     .metrics = metrics,
     .metric_count = ECHO_METRICS,
     .points = points,

@@ -201,6 +201,7 @@ const struct experiment experiment_count = {
         "(nonblocking) makes as many calls as it has time for, and slow tools give it much: its "
         "counts say that and no more. Instructions in the kernel are not in them, nor those of "
         "io_uring's kernel threads.",
+    .takes = TAKES_ALWAYS | TAKES_CONTESTANTS | TAKES_SIZE | TAKES_TCP | TAKES_PORT,
     .metrics = metrics,
     .metric_count = METRICS,
     .counted = true,

@@ -48,6 +48,7 @@ const struct experiment experiment_handlers = {
         "several. Read it beside `churn`: there the same cost hides in that of TCP.",
     .x_label = "descriptors",
     .x_log = true,
+    .takes = TAKES_WORKLOAD,
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,

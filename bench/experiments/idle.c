@@ -80,6 +80,7 @@ const struct experiment experiment_idle = {
         "and io_uring are told. Read the slope, not the height: flat is O(ready), a rising line "
         "is O(open). Whether what the papers found still holds is judged beside the figures.",
     .x_label = "idle connections",
+    .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_IDLE,
     .metrics = metrics,
     .metric_count = ECHO_METRICS,
     .points = points,

@@ -58,6 +58,7 @@ const struct experiment experiment_latency = {
         "share is near 1 says little of the server: CPU time does.",
     .x_label = "connections",
     .x_log = true,
+    .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST | TAKES_UDP,
     .metrics = metrics,
     .metric_count = ECHO_METRICS,
     .points = points,

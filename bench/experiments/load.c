@@ -215,6 +215,7 @@ const struct experiment experiment_load = {
         "where a curve leaves the floor, not its height at 95 %: a little more capacity moves that "
         "point a lot.",
     .x_label = "requests a second",
+    .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP | TAKES_RATE | TAKES_POISSON | TAKES_SLO,
     .metrics = metrics,
     .metric_count = METRICS,
     .points = points,

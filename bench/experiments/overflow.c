@@ -97,6 +97,7 @@ const struct experiment experiment_overflow = {
         "checked and the rescues of the last safety net must be 0. epoll, which needs no signals, "
         "is the baseline.",
     .x_label = "signals that the queue takes",
+    .takes = TAKES_ECHO,
     .metrics = metrics,
     .metric_count = METRICS,
     .points = points,

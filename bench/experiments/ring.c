@@ -84,6 +84,7 @@ const struct experiment experiment_ring = {
         "is written by hand for this and nothing else: what a library adds to an event.",
     .x_label = "pipes",
     .x_log = true,
+    .takes = TAKES_WORKLOAD,
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,

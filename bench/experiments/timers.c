@@ -66,6 +66,7 @@ const struct experiment experiment_timers = {
         "caches end. How a loop waits does not matter here, so each library takes part once.",
     .x_label = "timers",
     .x_log = true,
+    .takes = TAKES_WORKLOAD,
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,

@@ -55,6 +55,7 @@ const struct experiment experiment_wake = {
               "that may be made from elsewhere, and waits until it has run; the time between is "
               "recorded, many times. It is mostly the kernel's: a write to an eventfd or pipe, and "
               "a wake-up on the same processor.",
+    .takes = TAKES_WORKLOAD,
     .metrics = metrics,
     .metric_count = WAKE_METRICS,
     .points = points,

@@ -146,6 +146,8 @@ const struct experiment experiment_witness = {
               "--nonblocked). sockperf prints half round "
               "trips, which are doubled here. Ratios are taken within a round: near 1, or one of "
               "the two is wrong.",
+    .takes = (TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP) &
+             ~(unsigned)(TAKES_WARMUP | TAKES_CONNECTIONS),
     .metrics = metrics,
     .metric_count = METRICS,
     .points = points,

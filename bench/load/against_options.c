@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* against_options.c - the command line of `bench against`. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,14 +171,13 @@ static int parse_target(const char *text, struct against *ret) {
   const char *colon = strrchr(text, ':');
   const char *digits = colon ? colon + 1 : text;
   size_t size = colon ? (size_t)(colon - text) : 0;
-  uint64_t port;
-  const struct cli_option option = {.name = "HOST:PORT, the port",
-                                    .kind = CLI_NUMBER,
-                                    .target = &port,
-                                    .min = 1,
-                                    .max = UINT16_MAX};
-  if (cli_take(&option, digits))
+  char *end;
+  errno = 0;
+  unsigned long port = strtoul(digits, &end, 10);
+  if (*digits < '0' || *digits > '9' || *end || errno || port < 1 || port > UINT16_MAX) {
+    complain("%s: must be HOST:PORT, as 127.0.0.1:8888, with a port from 1 to 65535", text);
     return EXIT_USAGE;
+  }
   if (size > 2 && text[0] == '[' && text[size - 1] == ']') {
     text++;
     size -= 2;

@@ -56,7 +56,8 @@ static struct peer parse(int argc, char **argv) {
   const struct cli_option options[] = {
       {.name = "help", .help = "print this", .kind = CLI_FLAG, .target = &help}};
   const char *arguments[8] = {0};
-  struct cli cli = {options, 1, "tcp|udp PORT", arguments, 0};
+  struct cli cli = {
+      .options = options, .option_count = 1, .argument = "tcp|udp PORT", .arguments = arguments};
   if (argc > 8 || cli_parse(&cli, argc, argv))
     exit(EXIT_USAGE);
   if (help) {

@@ -147,7 +147,10 @@ int main(int argc, char **argv) {
   const struct cli_option options[] = {
       {.name = "help", .help = "print this", .kind = CLI_FLAG, .target = &help}};
   const char *arguments[MOST_ARGUMENTS + 2];
-  struct cli cli = {options, 1, "WORKLOAD METHOD ...", arguments, 0};
+  struct cli cli = {.options = options,
+                    .option_count = 1,
+                    .argument = "WORKLOAD METHOD ...",
+                    .arguments = arguments};
   program_begin(argv[0]);
   signal(SIGPIPE, SIG_IGN);
   if (argc > MOST_ARGUMENTS + 2) {

@@ -249,6 +249,8 @@ static int parse_word(struct cli *cli, const char *word, const char *next, bool 
   const struct cli_option *option = is_long ? find_option(cli, name, size) : NULL;
   if (!option)
     return refuse_unknown(cli, word, is_long ? name : "", size);
+  if (cli->given)
+    cli->given[option - cli->options] = true;
   return take_option(option, equals ? equals + 1 : NULL, next, ret_took_next);
 }
 
@@ -289,13 +291,21 @@ enum {
   HELP_COLUMN = 26,
 };
 
+/* With @ as the program's name. */
+static void print_character(char c) {
+  if (c == '@')
+    fputs(say_program(), stdout);
+  else
+    putchar(c);
+}
+
 static void print_options(const struct cli *cli) {
   for (size_t i = 0; i < cli->option_count; i++) {
     char spelling[64];
     spell(&cli->options[i], spelling, sizeof spelling);
     printf("  %-*s", HELP_COLUMN - 2, spelling);
     for (const char *at = cli->options[i].help; *at; at++) {
-      putchar(*at);
+      print_character(*at);
       if (*at == '\n')
         printf("%*s", HELP_COLUMN, "");
     }
@@ -320,10 +330,7 @@ static void print_line(const char *line, size_t size) {
   bool heading = size > 0 && line[0] >= 'A' && line[0] <= 'Z';
   fputs(heading ? cli_bold() : "", stdout);
   for (size_t i = 0; i < size; i++)
-    if (line[i] == '@')
-      fputs(say_program(), stdout);
-    else
-      putchar(line[i]);
+    print_character(line[i]);
   fputs(heading ? cli_plain() : "", stdout);
   putchar('\n');
 }

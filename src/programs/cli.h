@@ -41,6 +41,7 @@ struct cli {
   const char *argument;   /* what --help calls the arguments, or NULL: there are none */
   const char **arguments; /* out: room for argc, filled in order */
   size_t argument_count;  /* out */
+  bool *given;            /* out: which of the options there were; may be NULL */
 };
 
 /* 0, or EXIT_USAGE when one line has been said. */
@@ -49,7 +50,8 @@ int cli_parse(struct cli *cli, int argc, char **argv);
 /* One value of `option`, from the command line or elsewhere; as cli_parse. */
 int cli_take(const struct cli_option *option, const char *value);
 
-/* --help on stdout: `text` with @ as the program's name, its headings (lines that begin with a
+/* --help on stdout: `text` with @ as the program's name (there and in the options' help), its
+ * headings (lines that begin with a
  * letter) in bold, and the options where a line says OPTIONS. */
 void cli_print_help(const struct cli *cli, const char *text);
 

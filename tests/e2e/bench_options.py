@@ -43,6 +43,18 @@ def _():
         equal(err, b"", "stderr of %s --help" % name)
 
 
+@case("--help of quick, of several experiments and of each command is its own")
+def _():
+    code, out, _ = run(BENCH, "ring", "wake", "--help")
+    equal((code, re.findall(rb"(?m)^(\w+) - ", out)), (0, [b"ring", b"wake"]), "two experiments")
+    code, out, _ = run(BENCH, "quick", "--help")
+    equal((code, re.findall(rb"(?m)^(\w+) - ", out)), (0, [b"latency", b"idle", b"ring"]), "quick")
+    for name in ("list", "merge", "compare", "report"):
+        code, out, err = run(BENCH, name, "--help")
+        equal((code, out.split()[:2], err), (0, [b"bench", name.encode()], b""), "%s --help" % name)
+    check(b"@" not in run(BENCH, "--help")[1], "the program's name is in all of --help")
+
+
 @case("bench against has a command line of its own")
 def _():
     code, out, _ = run(BENCH, "against", "--help")
@@ -50,6 +62,11 @@ def _():
     check(out.startswith(b"bench against "), "its name: %r" % out[:60])
     code, _, err = run(BENCH, "against")
     equal((code, err[:15]), (2, b"bench against: "), "what it says without a server")
+    for target in ("localhost", "127.0.0.1", ":0", ":65536", "127.0.0.1:", "[::1]"):
+        code, out, err = run(BENCH, "against", target)
+        equal((code, out), (2, b""), "exit code and stdout of against %s" % target)
+        equal(err.decode(), "bench against: %s: must be HOST:PORT, as 127.0.0.1:8888, with a port from 1 "
+              "to 65535\n" % target, "what it says of " + target)
 
 
 @case("--version, and list with a reason for whoever is not there")
@@ -99,6 +116,19 @@ REFUSED = [
     (2, ["compare", "one.json"], "compare: name two results"),
     (2, ["report"], "report: name one result"),
     (2, ["list", "more"], "list: takes no further names"),
+    (2, ["list", "--rounds=3"], "--rounds: is not for list; it is for latency, "),
+    (2, ["compare", "a.json", "b.json", "--html=c.html"], "--html: is not for compare"),
+    (2, ["merge", "a.json", "b.json", "--csv=c.csv"], "--csv: is not for merge"),
+    (2, ["report", "a.json", "--size=100"], "--size: is not for report"),
+    (2, ["quick", "latency"], "quick: is a choice of experiments and stands alone: bench quick"),
+    (2, ["latency", "all"], "all: is a choice of experiments and stands alone: bench all"),
+    (2, ["latency", "ring", "latency"], "latency: is named twice"),
+    (2, ["nosuch", "--help"], "nosuch: there is no such experiment"),
+    (2, ["latency", "nosuch", "--help"], "nosuch: there is no such experiment"),
+    (2, ["load", "--rate=100", "--slo=0.1"], "--rate and --slo: "),
+    (2, ["load", "--connections=1,2"], "--connections with more than one number: is not for load"),
+    (2, ["churn", "--protocol=udp"], "--protocol=udp: is not for churn; it is for latency, load, witness"),
+    (2, ["latency", "ring", "--idle=5"], "--idle: is not for latency, ring; it is for idle"),
     (1, ["report", "/nonexistent/a.json"], "/nonexistent/a.json: cannot read it"),
     (1, ["latency", "--json=/nonexistent/a.json"], "cannot write /nonexistent/a.json"),
     (1, ["latency", "--csv=/nonexistent/a.csv"], "cannot write /nonexistent/a.csv"),
@@ -122,6 +152,45 @@ def refused(code, arguments, line):
 def _():
     for code, arguments, line in REFUSED:
         refused(code, arguments, line)
+
+
+# What an experiment has a use for; TCP for those that have no other protocol.
+ALWAYS = ["--baseline=epoll", "--seed=1", "--cpu=0,0", "--csv=-", "--html=x.html", "--hgrm=/tmp"]
+ECHO = ["--rounds=1", "--duration=1", "--warmup=1", "--size=100", "--connections=5", "--protocol=tcp", "--port=0"]
+WORKLOAD = ["--contestants=epoll", "--rounds=1"]
+MEASURED = ["--contestants=epoll"] + ECHO
+LOADS = ["--rate=5", "--poisson", "--slo=1"]
+TAKES = {
+    "latency": MEASURED + ["--connections=5,6", "--protocol=udp"],
+    "load": MEASURED + ["--protocol=udp"] + LOADS,
+    "idle": MEASURED + ["--idle=5"],
+    "churn": MEASURED + ["--connections=5,6"],
+    "ring": WORKLOAD, "cascade": WORKLOAD, "timers": WORKLOAD, "handlers": WORKLOAD, "wake": WORKLOAD,
+    "overflow": ECHO,
+    "count": ["--contestants=epoll", "--size=100", "--protocol=tcp", "--port=0"],
+    "witness": ["--contestants=epoll", "--rounds=1", "--duration=1", "--size=100", "--protocol=tcp",
+                "--protocol=udp", "--port=0"],
+}
+ALL = MEASURED + ["--connections=5,6", "--protocol=udp", "--idle=5"] + LOADS
+
+
+@case("every option with every experiment: taken, or refused by a line that names those that take it")
+def _():
+    equal(set(TAKES), set(EXPERIMENTS) | {"witness"}, "experiments")
+    for name, takes in TAKES.items():
+        for option in ALWAYS + ALL:
+            # The last thing that is looked at before anything is measured.
+            code, _, err = run(BENCH, name, option, "--quiet", "--json=/nonexistent/a.json")
+            text = err.decode()
+            if option in ALWAYS + takes:
+                equal((code, "cannot write /nonexistent" in text), (1, True), "%s %s (%r)" % (name, option, text))
+                continue
+            takers = [other for other, options in TAKES.items() if option in options]
+            spelling = option if option.endswith("=udp") else option.split("=")[0]
+            equal(code, 2, "exit code of %s %s (%r)" % (name, option, text))
+            check(re.match(r"bench: %s.*: is not for %s; it is for " % (spelling, name), text) and
+                  text.count("\n") == 1, "%s %s says %r" % (name, option, text))
+            equal(set(text.split("it is for ")[1].strip().split(", ")), set(takers), "takers of " + option)
 
 
 @case("files that are not results of this version are refused in one line")

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* takes.c - see takes.h. */
+#include "takes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../src/programs/say.h"
+#include "catalogue.h"
+#include "options.h"
+
+enum {
+  LINE = 512
+};
+
+/* In the order of their bits. */
+static const char *const spellings[] = {
+    "--contestants", "--baseline",     "--rounds",
+    "--seed",        "--duration",     "--warmup",
+    "--size",        "--connections",  "--connections with more than one number",
+    "--protocol",    "--protocol=udp", "--idle",
+    "--rate",        "--poisson",      "--slo",
+    "--port",        "--cpu",          "--json",
+    "--csv",         "--html",         "--hgrm",
+};
+
+static void add_name(char line[LINE], const char *name) {
+  size_t used = strlen(line);
+  snprintf(line + used, LINE - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Of a list that ends with NULL those that take it; all: 0. */
+static void name_takers(const struct experiment *const *experiments, unsigned takes,
+                        char line[LINE]) {
+  line[0] = '\0';
+  for (size_t i = 0; experiments[i]; i++)
+    if ((experiments[i]->takes & takes) == takes)
+      add_name(line, experiments[i]->name);
+}
+
+static int refuse(unsigned given, const char *asked, unsigned taken) {
+  char takers[LINE];
+  unsigned bit = 0;
+  while (!(given & ~taken & 1U << bit))
+    bit++;
+  name_takers(experiments_all, 1U << bit, takers);
+  complain("%s: is not for %s; it is for %s", spellings[bit], asked, takers);
+  return EXIT_USAGE;
+}
+
+int takes_check(const struct options *options, const struct experiment *const *experiments) {
+  unsigned taken = 0;
+  char asked[LINE];
+  for (size_t i = 0; experiments[i]; i++)
+    taken |= experiments[i]->takes;
+  name_takers(experiments, 0, asked);
+  return options->given & ~taken ? refuse(options->given, asked, taken) : 0;
+}
+
+int takes_check_command(const struct options *options, const char *command, unsigned takes) {
+  return options->given & ~takes ? refuse(options->given, command, takes) : 0;
+}

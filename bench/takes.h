@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * takes.h - which options an experiment or a command has a use for. One that none of those on the
+ * command line has a use for is refused: measured without it, the figures would not be what was
+ * asked for.
+ */
+#ifndef BENCH_TAKES_H
+#define BENCH_TAKES_H
+
+enum takes {
+  TAKES_CONTESTANTS = 1 << 0,
+  TAKES_BASELINE = 1 << 1,
+  TAKES_ROUNDS = 1 << 2,
+  TAKES_SEED = 1 << 3,
+  TAKES_DURATION = 1 << 4,
+  TAKES_WARMUP = 1 << 5,
+  TAKES_SIZE = 1 << 6,
+  TAKES_CONNECTIONS = 1 << 7,     /* one number */
+  TAKES_CONNECTION_LIST = 1 << 8, /* several of them, a point for each */
+  TAKES_TCP = 1 << 9,             /* --protocol=tcp, or both: what there is */
+  TAKES_UDP = 1 << 10,            /* --protocol=udp */
+  TAKES_IDLE = 1 << 11,
+  TAKES_RATE = 1 << 12,
+  TAKES_POISSON = 1 << 13,
+  TAKES_SLO = 1 << 14,
+  TAKES_PORT = 1 << 15,
+  TAKES_CPU = 1 << 16,
+  TAKES_JSON = 1 << 17,
+  TAKES_CSV = 1 << 18,
+  TAKES_HTML = 1 << 19,
+  TAKES_HGRM = 1 << 20,
+
+  TAKES_REPORTS = TAKES_JSON | TAKES_CSV | TAKES_HTML | TAKES_HGRM,
+  /* Every experiment. */
+  TAKES_ALWAYS = TAKES_BASELINE | TAKES_SEED | TAKES_CPU | TAKES_REPORTS,
+  /* One whose contestants serve echoes for a time, over TCP. */
+  TAKES_ECHO = TAKES_ALWAYS | TAKES_ROUNDS | TAKES_DURATION | TAKES_WARMUP | TAKES_SIZE |
+               TAKES_CONNECTIONS | TAKES_TCP | TAKES_PORT,
+  /* One whose contestants are loops without a server, with work of a fixed length. */
+  TAKES_WORKLOAD = TAKES_ALWAYS | TAKES_CONTESTANTS | TAKES_ROUNDS,
+};
+
+struct options;
+struct experiment;
+
+/* Has one of the experiments (they end with NULL) a use for each option that was given? 0, or
+ * EXIT_USAGE when a line has been said that names those that have. */
+int takes_check(const struct options *options, const struct experiment *const *experiments);
+
+/* The same for a command, which takes these. */
+int takes_check_command(const struct options *options, const char *command, unsigned takes);
+
+#endif

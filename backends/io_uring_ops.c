@@ -295,7 +295,8 @@ static bool dispatch(struct ioloop *loop, void *state) {
   bool news = ring->completed_count > 0;
   if (ring->quiet_over)
     tell_quiet(loop, ring);
-  while (ring->told_count < ring->completed_count) {
+  /* Any of them may fork, and in the child the rest is told nobody. */
+  while (ring->told_count < ring->completed_count && !ioloop__ring_is_foreign(ring)) {
     struct ioloop__completed *completed = &ring->completed[ring->told_count++];
     if (completed->user_data != IOLOOP__RING_NOTHING)
       tell(loop, ring, completed);

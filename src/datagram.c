@@ -55,6 +55,8 @@ void datagram__wake(struct datagram *it) {
 
 void datagram__update_interest(struct datagram *it) {
   unsigned mask = 0;
+  if (ioloop__inherited(it->loop))
+    return;
   if (!(it->flags & (DATAGRAM_HELD | DATAGRAM_REST_READ)))
     mask |= IOLOOP_READ;
   if (it->completer) {
@@ -142,7 +144,8 @@ void datagram__deliver(struct datagram *it, const struct ioloop__message *messag
  * before it, else with the rest. */
 static void deliver_all(struct datagram *it, const struct ioloop__message *messages, int count) {
   uint8_t outer = it->flags & DATAGRAM_COLLECTING;
-  for (int i = 0; i < count && !(it->flags & DATAGRAM_CLOSED); i++) {
+  for (int i = 0; i < count && !(it->flags & DATAGRAM_CLOSED) && !ioloop__inherited(it->loop);
+       i++) {
     if (i + 1 < count)
       it->flags |= DATAGRAM_COLLECTING;
     else if (!outer)
@@ -255,6 +258,8 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
 
 /* With a buffer of its own: it may be called from a callback whose data is in the shared one. */
 size_t datagram_drain(struct datagram *socket, size_t max) {
+  if (ioloop__inherited(socket->loop))
+    return 0;
   char *buffer = malloc((size_t)DRAIN_BATCH * SLOT_STRIDE);
   if (!buffer)
     return 0;
@@ -298,7 +303,7 @@ static void gate_opened(struct ioloop__gate_member *member) {
 
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret) {
-  int r = ioloop__adopt(fd);
+  int r = ioloop__inherited(loop) ? -ECHILD : ioloop__adopt(fd);
   if (r)
     return r;
   struct datagram *it = malloc(sizeof *it);
@@ -331,7 +336,7 @@ int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_er
 int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
                   datagram_callback *fn, datagram_error *on_error, void *arg,
                   struct datagram **ret) {
-  int fd = ioloop__socket(address->sa_family, SOCK_DGRAM, 0);
+  int fd = ioloop__inherited(loop) ? -ECHILD : ioloop__socket(address->sa_family, SOCK_DGRAM, 0);
   if (fd < 0)
     return fd;
   int one = 1, r = 0;

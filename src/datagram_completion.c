@@ -86,7 +86,8 @@ size_t datagram__deliver_kept(struct datagram *it, size_t max) {
   /* Ours as long as the program is called: it may drain once more. */
   struct ioloop__fifo *kept = it->kept;
   it->kept = NULL;
-  while (count < max && ioloop__fifo_size(kept) && !(it->flags & DATAGRAM_CLOSED)) {
+  while (count < max && ioloop__fifo_size(kept) && !(it->flags & DATAGRAM_CLOSED) &&
+         !ioloop__inherited(it->loop)) {
     struct ioloop__message message;
     size_t size;
     datagram__front(kept, &message, 1, &size);

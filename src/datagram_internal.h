@@ -6,6 +6,7 @@
 
 #include "completion.h"
 #include "fifo.h"
+#include "fork.h"
 #include "gate.h"
 #include "iostream.h"
 #include "platform.h"

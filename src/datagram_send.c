@@ -163,7 +163,7 @@ static bool flush_queue(struct datagram *it) {
 }
 
 void datagram__flush(struct datagram *it) {
-  if (ioloop__fifo_size(it->queue))
+  if (ioloop__fifo_size(it->queue) && !ioloop__inherited(it->loop))
     flush_queue(it);
   datagram__update_interest(it);
 }
@@ -228,6 +228,8 @@ static int send_from(struct datagram *it, const void *data, size_t size,
     return -EINVAL;
   if (size > largest(peer, peer_size))
     return -EMSGSIZE;
+  if (ioloop__inherited(it->loop))
+    return -ECHILD;
   if (it->flags & DATAGRAM_CLOSED)
     return -EPIPE;
   struct ioloop__message message = {

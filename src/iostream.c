@@ -56,6 +56,8 @@ static unsigned start_operations(struct iostream *stream) {
 }
 
 void iostream__update_interest(struct iostream *stream) {
+  if (ioloop__inherited(stream->loop))
+    return;
   unsigned mask = stream->completer ? start_operations(stream) : interest(stream);
   if (mask == stream->mask)
     return;
@@ -223,7 +225,7 @@ static void ready_to_connect(struct iostream *stream) {
   leave_readiness(stream);
   if (on_connect)
     on_connect(stream, arg);
-  if (!(stream->flags & STREAM_CLOSED))
+  if (!(stream->flags & STREAM_CLOSED) && !ioloop__inherited(stream->loop))
     iostream__ready_to_write(stream);
 }
 
@@ -236,11 +238,14 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
       ready_to_connect(stream);
     else
       iostream__ready_to_write(stream);
+    if (ioloop__inherited(stream->loop)) /* a callback forked: what can be read is the parent's */
+      events = 0;
   }
   if (events & stream->mask & IOLOOP_READ)
     iostream__ready_to_read(stream);
   /* After the calls that take the socket's own error: emptying the queue may clear it. */
-  if (events & IOLOOP_ERROR && !(stream->flags & (STREAM_CLOSED | STREAM_CONNECTING)))
+  if (events & IOLOOP_ERROR && !(stream->flags & (STREAM_CLOSED | STREAM_CONNECTING)) &&
+      !ioloop__inherited(stream->loop))
     iostream__empty_error_queue(stream);
   iostream__leave(stream);
 }
@@ -303,7 +308,7 @@ static int begin_transport(struct iostream *stream) {
 
 int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
   struct iostream *stream;
-  int r = new_stream(loop, fd, &stream);
+  int r = ioloop__inherited(loop) ? -ECHILD : new_stream(loop, fd, &stream);
   if (r)
     return r;
   r = begin_transport(stream);
@@ -329,7 +334,7 @@ static int begin_connecting(struct iostream *stream, const struct sockaddr *addr
 int iostream_connect(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
                      iostream_callback *on_connect, iostream_close_callback *on_close, void *arg,
                      struct iostream **ret) {
-  int fd = ioloop__socket(address->sa_family, SOCK_STREAM, 0);
+  int fd = ioloop__inherited(loop) ? -ECHILD : ioloop__socket(address->sa_family, SOCK_STREAM, 0);
   if (fd < 0)
     return fd;
   struct iostream *stream;
@@ -361,7 +366,7 @@ void iostream_set_close_callback(struct iostream *stream, iostream_close_callbac
 
 void iostream_close(struct iostream *stream) {
   if (!(stream->flags & STREAM_CLOSED))
-    iostream__finish(stream, 0);
+    iostream__finish(stream, ioloop__inherited(stream->loop) ? -ECHILD : 0);
 }
 
 void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate) {

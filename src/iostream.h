@@ -13,6 +13,16 @@
  * An object may be closed in any of its callbacks; memory is released when the callback has
  * returned. After its close callback (streams) or *_close (servers, datagram sockets) the
  * object must not be used.
+ *
+ * In a forked child the objects of an inherited loop can only be released: iostream_close, or
+ * iostream_close_when_sent, calls the close callback with -ECHILD; tcpserver_stop closes the
+ * listeners and accepts nobody; tcpserver_close and datagram_close send nothing. All of them close
+ * the child's descriptors and free its memory, and the parent's connections go on. Everything else
+ * that would touch a descriptor is -ECHILD or does nothing, whatever else it says below. (If
+ * another thread made the loop its objects are that thread's, here too: leave them alone.)
+ *
+ * A C++ exception must not pass through these callbacks: an object whose callback did not return
+ * counts as being inside it for ever. It can be closed, and its memory is lost.
  */
 #ifndef IOSTREAM_H
 #define IOSTREAM_H

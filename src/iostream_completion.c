@@ -56,7 +56,7 @@ static void receiving_failed(struct iostream *stream, int error) {
 }
 
 void iostream__update_receiving(struct iostream *stream) {
-  if (!wants_input(stream) || stream->operations & RECEIVING)
+  if (!wants_input(stream) || stream->operations & RECEIVING || ioloop__inherited(stream->loop))
     return;
   int r =
       stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);

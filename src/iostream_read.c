@@ -176,7 +176,8 @@ static void hand_over(struct iostream *stream, size_t size) {
 
 bool iostream__deliver(struct iostream *stream) {
   bool end_told = false;
-  while (stream->on_read && !(stream->flags & (STREAM_CHOKED | STREAM_FAILED))) {
+  const unsigned stopped = STREAM_CHOKED | STREAM_FAILED;
+  while (stream->on_read && !(stream->flags & stopped) && !ioloop__inherited(stream->loop)) {
     ptrdiff_t size = frame_size(stream);
     bool end = size == 0 && stream->flags & STREAM_END;
     if (size < 0)
@@ -207,6 +208,8 @@ void iostream__resume_reading(struct iostream *stream) {
 /* ---- reads ------------------------------------------------------------------------------- */
 
 static int may_read(const struct iostream *stream) {
+  if (ioloop__inherited(stream->loop))
+    return -ECHILD;
   if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
     return -EPIPE;
   return stream->on_read ? -EALREADY : 0;

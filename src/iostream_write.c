@@ -69,7 +69,7 @@ void iostream__drained(struct iostream *stream) {
   drop_queue(stream);
   if (stream->on_drain)
     stream->on_drain(stream, stream->drain_arg);
-  if (stream->queue || stream->flags & STREAM_CLOSED)
+  if (stream->queue || stream->flags & STREAM_CLOSED || ioloop__inherited(stream->loop))
     return;
   if (stream->flags & STREAM_SHUT && !(stream->flags & STREAM_FIN_SENT))
     finish_sending(stream);
@@ -124,6 +124,8 @@ static const unsigned refusing = STREAM_SHUT | STREAM_CLOSING | STREAM_CLOSED;
 static const unsigned hopeless = STREAM_BROKEN | STREAM_FAILED;
 
 int iostream_write(struct iostream *stream, const void *data, size_t size) {
+  if (ioloop__inherited(stream->loop))
+    return -ECHILD;
   if (stream->flags & (refusing | hopeless))
     return stream->flags & refusing ? -EPIPE : 0;
   if (stream->completer)
@@ -146,6 +148,8 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
 }
 
 int iostream_set_nodelay(struct iostream *stream, bool on) {
+  if (ioloop__inherited(stream->loop))
+    return -ECHILD;
   return stream->flags & STREAM_CLOSED ? -EPIPE : iostream__nodelay(stream->fd, on);
 }
 
@@ -174,6 +178,8 @@ void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn,
 }
 
 int iostream_shutdown(struct iostream *stream) {
+  if (ioloop__inherited(stream->loop))
+    return -ECHILD;
   if (stream->flags & refusing)
     return -EPIPE;
   if (stream->not_socket)
@@ -188,6 +194,10 @@ int iostream_shutdown(struct iostream *stream) {
 void iostream_close_when_sent(struct iostream *stream) {
   if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
     return;
+  if (ioloop__inherited(stream->loop)) { /* nothing is sent by the child */
+    iostream_close(stream);
+    return;
+  }
   stream->flags |= STREAM_CLOSING;
   stream->flags &= (uint16_t)~STREAM_FRAMED;
   stream->on_read = NULL;

@@ -19,6 +19,7 @@
 
 #include "completion.h"
 #include "fifo.h"
+#include "fork.h"
 #include "gate.h"
 #include "iostream.h"
 #include "scratch.h"

@@ -105,7 +105,7 @@ static int set_watched(struct listener *listener, bool wanted) {
 
 static void watch(struct tcpserver *server) {
   bool wanted = !(server->flags & (SERVER_SHORT | SERVER_CLOSED)) && !is_full(server);
-  if (wanted == !!(server->flags & SERVER_WATCHING))
+  if (wanted == !!(server->flags & SERVER_WATCHING) || ioloop__inherited(server->loop))
     return;
   server->flags ^= SERVER_WATCHING;
   int error = 0;
@@ -229,7 +229,10 @@ static int accept_one(struct tcpserver *server, int listener, struct sockaddr_st
 static int accept_some(struct tcpserver *server, int listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
   int found = 0;
-  for (; found < max && !(server->flags & no_more) && !is_full(server); found++) {
+  /* Any of them may fork, and the rest is the parent's. */
+  for (; found < max && !(server->flags & no_more) && !is_full(server) &&
+         !ioloop__inherited(server->loop);
+       found++) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     int fd = accept_one(server, listener, &peer, &size);
@@ -293,7 +296,8 @@ static void hold(struct listener *listener, int fd) {
 
 static void admit_held(struct listener *listener) {
   struct tcpserver *server = listener->server;
-  while (!(server->flags & SERVER_CLOSED) && listener->held_count && !is_full(server)) {
+  while (!(server->flags & SERVER_CLOSED) && listener->held_count && !is_full(server) &&
+         !ioloop__inherited(server->loop)) {
     int fd = listener->held[0];
     listener->held_count--;
     memmove(listener->held, listener->held + 1, listener->held_count * sizeof fd);
@@ -391,6 +395,8 @@ static int begin_listening(struct listener *listener) {
 }
 
 int tcpserver_add_socket(struct tcpserver *server, int fd) {
+  if (ioloop__inherited(server->loop))
+    return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
   struct listener *listener = calloc(1, sizeof *listener);
@@ -408,6 +414,8 @@ int tcpserver_add_socket(struct tcpserver *server, int fd) {
 }
 
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {
+  if (ioloop__inherited(server->loop))
+    return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
   int backlog = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
@@ -470,6 +478,8 @@ static void close_listeners(struct tcpserver *server) {
 
 int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
                   struct tcpserver **ret) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
   if (!options->on_connection == !options->on_accepted)
     return -EINVAL;
   struct tcpserver *server = calloc(1, sizeof *server);
@@ -496,6 +506,10 @@ static void collect_accepted(struct listener *listener) {
 static void drain_backlog(struct tcpserver *server) {
   int max = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
   server->flags &= ~(unsigned)SERVER_SHORT; /* the last chance to try */
+  if (ioloop__inherited(server->loop)) {    /* the backlog is the parent's */
+    close_listeners(server);
+    return;
+  }
   for (struct listener *it = server->listeners; it; it = it->next) {
     if (server->completer)
       collect_accepted(it);

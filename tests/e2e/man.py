@@ -269,6 +269,15 @@ for page_name, header_name in HEADERS.items():
         lambda f=page_name, h=header_name: compare_names(f, h))
 
 
+@case("conformance 300 calls every function of the headers in a forked child")
+def _():
+    text = read(os.path.join(SOURCE, "tests", "conformance", "fork_calls.h"))
+    called = re.findall(r"(?m)^(?:REFUSED|HARMLESS|HARMLESS_RESULT)\((\w+)", text)
+    public = list(functions_of_header(header("ioloop.h")[0]))
+    public += list(functions_of_header(header("iostream.h")[0]))
+    same_names(called, public, "functions called")
+
+
 @case("ioloop.3: its example, compiled, does what it is for")
 def _():
     if not os.path.exists(EXAMPLE):

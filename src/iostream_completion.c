@@ -120,7 +120,8 @@ enum {
 
 /* Does anything happen when the queue is empty? */
 static bool waits_for_sent(const struct iostream *stream) {
-  return stream->on_drain || stream->flags & (STREAM_CHOKED | STREAM_SHUT | STREAM_CLOSING);
+  const unsigned waiting = STREAM_CHOKED | STREAM_SHUT | STREAM_CLOSING | STREAM_END;
+  return stream->on_drain || stream->flags & waiting;
 }
 
 static void sending_failed(struct iostream *stream, int error) {
@@ -164,6 +165,13 @@ void iostream__begin_sending(struct iostream *stream) {
 void iostream__await_sent(struct iostream *stream) {
   if (stream->operations & QUIETLY)
     stream->completer->table->hurry(stream->completer->state);
+}
+
+bool iostream__is_sending(struct iostream *stream) {
+  if (!stream->completer || !(stream->operations & SENDING || stream->unsent.link.next))
+    return false;
+  iostream__await_sent(stream);
+  return true;
 }
 
 bool iostream__waits_for_room(const struct iostream *stream) {
@@ -210,6 +218,8 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
   else
     sending_failed(stream, result);
+  if (stream->flags & STREAM_END) /* which waits for this: iostream__is_sending */
+    iostream__defer(stream);
   iostream__leave(stream);
 }
 

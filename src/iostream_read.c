@@ -184,7 +184,8 @@ bool iostream__deliver(struct iostream *stream) {
       iostream__fail(stream, (int)size);
     if (end && end_told)
       return true; /* to a program that goes on asking, once an iteration */
-    if ((size <= 0 && !end) || iostream__held_by_gate(stream))
+    if ((size <= 0 && !end) || iostream__held_by_gate(stream) ||
+        (end && iostream__is_sending(stream)))
       return false;
     if (end && (stream->input_error || stream->flags & STREAM_BROKEN)) {
       iostream__fail(stream, stream->input_error);

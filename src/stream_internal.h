@@ -220,6 +220,10 @@ void iostream__begin_sending(struct iostream *stream);
 /* iostream_write, the queue taking all of it. */
 int iostream__queue_write(struct iostream *stream, const void *data, size_t size);
 
+/* By completion: what was written before the end of input came has not been tried yet, as it would
+ * have been by readiness. It will be, and may fail. */
+bool iostream__is_sending(struct iostream *stream);
+
 /* The socket was full: writability is to be waited for. */
 bool iostream__waits_for_room(const struct iostream *stream);
 

@@ -50,6 +50,10 @@ struct tap_test {
 /* The first argument, such as a backend's name; NULL without one. */
 extern const char *tap_argument;
 
+/* Called in each test's process before its descriptors are counted: for a library that opens some
+ * of its own at first use and keeps them. NULL: none. */
+extern void (*tap_warm_up)(void);
+
 /* main()'s work. `take_argument`: the first word is the argument, not a filter. */
 int tap_main(int argc, char **argv, bool take_argument);
 

@@ -96,10 +96,12 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
-/* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t. */
+/* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t, and its
+ * timespec has 64 bits in a field also where the C library's has 32. */
 static int wait_ns(struct state *s, uint64_t timeout_ns, struct epoll_event *events) {
-  struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000),
-                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  const struct {
+    int64_t s, ns;
+  } timeout = {(int64_t)(timeout_ns / 1000000000), (int64_t)(timeout_ns % 1000000000)};
   return (int)syscall(SYS_epoll_pwait2, s->set, events, IOLOOP__MAX_READY, &timeout, NULL,
                       (size_t)8);
 }

@@ -21,10 +21,10 @@ int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more) {
   uint64_t capacity = queue->capacity ? queue->capacity : 16;
   while (capacity < needed)
     capacity *= 2;
-  if (capacity > UINT32_MAX / 2)
+  if (capacity > UINT32_MAX / 2 || capacity > SIZE_MAX / sizeof(struct ioloop__call))
     return -ENOMEM;
 
-  struct ioloop__call *calls = malloc(capacity * sizeof *calls);
+  struct ioloop__call *calls = malloc((size_t)capacity * sizeof *calls);
   if (!calls)
     return -ENOMEM;
   for (uint32_t i = 0; i < queue->count; i++)

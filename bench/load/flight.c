@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 int flight_init(struct flight *flight, uint64_t count) {
-  uint64_t size = 1;
-  while (size < count)
+  size_t size = 1;
+  while (size < count && size <= SIZE_MAX / 2)
     size *= 2;
+  if (size < count)
+    return -ENOMEM;
   *flight = (struct flight){.planned_ns = calloc(size, sizeof(uint64_t)), .mask = size - 1};
   return flight->planned_ns ? 0 : -ENOMEM;
 }

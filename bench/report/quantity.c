@@ -51,7 +51,7 @@ static void group_thousands(char to[QUANTITY_SIZE], const char *digits) {
 static int decimals_of(double value, int significant) {
   int magnitude = (int)floor(log10(value));
   double unit = pow(10, magnitude - significant + 1);
-  if (round(value / unit) * unit >= pow(10, magnitude + 1)) /* 9.996 is 10.0 */
+  if (round(value / unit) >= pow(10, significant)) /* 9.996 is 10.0 */
     magnitude++;
   return magnitude >= significant - 1 ? 0 : magnitude < -9 ? 11 : significant - 1 - magnitude;
 }

@@ -45,7 +45,7 @@ static void shuffle(struct plan *plan) {
   for (size_t i = 0; i < plan->count; i++)
     plan->order[i] = i;
   for (size_t i = plan->count; i > 1; i--) {
-    size_t j = draw() % i, swap = plan->order[i - 1];
+    size_t j = (size_t)(draw() % i), swap = plan->order[i - 1];
     plan->order[i - 1] = plan->order[j];
     plan->order[j] = swap;
   }

@@ -377,7 +377,7 @@ TEST(10, "the highest descriptor number there can be") {
   CHECK_SYS(getrlimit(RLIMIT_NOFILE, &limit));
   if (limit.rlim_cur <= 1024)
     SKIP("descriptors are limited to %llu", (unsigned long long)limit.rlim_cur);
-  need_descriptors(limit.rlim_cur);
+  need_descriptors((size_t)limit.rlim_cur);
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
   int pair[2], highest = (int)limit.rlim_cur - 1;

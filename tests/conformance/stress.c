@@ -35,7 +35,7 @@ static bool is_datagram(const struct connection *connection) {
 
 static void read_a_little(struct connection *connection) {
   static _Thread_local char buffer[4096];
-  size_t size = is_datagram(connection) ? sizeof buffer : 1 + tap_random_below(200);
+  size_t size = is_datagram(connection) ? sizeof buffer : 1 + (size_t)tap_random_below(200);
   ssize_t got = read(connection->pair[0], buffer, size);
   if (got < 0) {
     CHECK_IS(errno, ==, EAGAIN);
@@ -88,7 +88,7 @@ static void peer_writes(struct connection *connection) {
     char data[300] = {0};
     if (connection->writes >= MAX_UNREAD || connection->unread > 3000)
       return;
-    ssize_t sent = write(connection->pair[1], data, 1 + tap_random_below(sizeof data));
+    ssize_t sent = write(connection->pair[1], data, 1 + (size_t)tap_random_below(sizeof data));
     if (sent < 0)
       CHECK_IS(errno, ==, EAGAIN); /* an AF_UNIX datagram queue holds ten */
     else {
@@ -148,7 +148,7 @@ static void step(struct ioloop *loop, struct connection *connection) {
     break;
   case 5:
     if (connection->kind != PIPE && connection->kind != UDP) {
-      connection->to_send += tap_random_below(20000);
+      connection->to_send += (size_t)tap_random_below(20000);
       if (connection->to_send)
         set_mask(loop, connection, connection->mask | IOLOOP_WRITE);
     }

@@ -18,11 +18,22 @@ void wallclock_step(int64_t seconds) {
   shift_s += seconds;
 }
 
-/* Found once; a data pointer becomes a function pointer, as POSIX has it for dlsym. */
+/* FreeBSD and OpenBSD declare a struct where POSIX has void. */
+#if defined(__FreeBSD__) || defined(__OpenBSD__)
+typedef struct timezone zone_type;
+#else
+typedef void zone_type;
+#endif
+
+/* Found once; a data pointer becomes a function pointer, as POSIX has it for dlsym. Where 64 bits
+ * of time are new to a 32-bit system, the function that this file was compiled to call has a name
+ * of its own (glibc 2.34, musl 1.2), and clock_gettime is the old one. */
 static clock_function *find_real_clock(void) {
   clock_function *found = real_clock;
   if (!found) {
-    void *symbol = dlsym(RTLD_NEXT, "clock_gettime");
+    void *symbol = sizeof(time_t) > sizeof(long) ? dlsym(RTLD_NEXT, "__clock_gettime64") : NULL;
+    if (!symbol)
+      symbol = dlsym(RTLD_NEXT, "clock_gettime");
     memcpy(&found, &symbol, sizeof found);
     real_clock = found;
   }
@@ -36,12 +47,12 @@ int clock_gettime(clockid_t clock, struct timespec *ret) {
   return r;
 }
 
-int gettimeofday(struct timeval *restrict ret, void *restrict zone) {
+int gettimeofday(struct timeval *restrict ret, zone_type *restrict zone) {
   struct timespec now;
   (void)zone;
   if (clock_gettime(CLOCK_REALTIME, &now) < 0)
     return -1;
-  *ret = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
+  *ret = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = (suseconds_t)(now.tv_nsec / 1000)};
   return 0;
 }
 

@@ -106,7 +106,7 @@ static bool harmless(const char *line, size_t size) {
 TEST(8, "random bytes always give one harmless line that fits") {
   char data[64], to[ESCAPE_TEXT_ROOM(64)];
   for (size_t turn = tap_count(200000); turn > 0; turn--) {
-    size_t size = tap_random_below(sizeof data + 1);
+    size_t size = (size_t)tap_random_below(sizeof data + 1);
     for (size_t i = 0; i < size; i++)
       data[i] = (char)(tap_random_below(2) ? tap_random() : 0x80 | tap_random_below(0x80));
     size_t used = escape_text(to, data, size);

@@ -26,7 +26,7 @@ static int compare(const void *left, const void *right) {
 }
 
 static uint64_t exact_percentile(const uint64_t *sorted, size_t count, size_t thousandths) {
-  size_t rank = (count * thousandths + WHOLE - 1) / WHOLE;
+  size_t rank = (size_t)(((uint64_t)count * thousandths + WHOLE - 1) / WHOLE);
   return sorted[rank > 0 ? rank - 1 : 0];
 }
 

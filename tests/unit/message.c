@@ -55,7 +55,7 @@ TEST(4, "each byte that is not UTF-8 becomes U+FFFD") {
 TEST(5, "random bytes always give a valid string that fits") {
   char data[64], to[JSON_STRING_ROOM(64)];
   for (size_t turn = tap_count(100000); turn > 0; turn--) {
-    size_t size = tap_random_below(sizeof data + 1);
+    size_t size = (size_t)tap_random_below(sizeof data + 1);
     for (size_t i = 0; i < size; i++)
       data[i] = (char)tap_random();
     size_t used = json_string(to, data, size);

@@ -182,7 +182,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
     snprintf(sample->reason, sizeof sample->reason,
              "%s counted nothing: the program did not end in order under it",
              tool_name(tool_of(point)));
-    return -ENODATA;
+    return -EIO;
   }
   sample->values[tool_of(point) == TOOL_STRACE ? CALLS : INSTRUCTIONS] = each;
   return 0;

@@ -116,7 +116,7 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   if (!latency || !lateness)
     _exit(EXIT_FAILURE);
   if (child.measures)
-    report.error = -clock_getcpuclockid(server, &child.server);
+    report.error = generator__cpu_clock(server, &child.server);
   if (report.error)
     snprintf(report.result.reason, GENERATOR_REASON_SIZE,
              "the CPU time of process %d cannot be measured: %s", server, strerror(-report.error));

@@ -15,6 +15,9 @@
 #ifndef BENCH_GENERATOR_INTERNAL_H
 #define BENCH_GENERATOR_INTERNAL_H
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "../../src/programs/address.h"
 #include "flight.h"
 #include "generator.h"
@@ -171,5 +174,7 @@ void generator__sweep(struct generator *generator);
 int generator__spread_source(int fd, unsigned counter);
 /* A sleep of this thread ends as exactly as the kernel can. Returns what to give to put back. */
 unsigned long generator__exact_sleep(unsigned long slack_ns);
+/* The clock of the CPU time that a process has used. 0 or -errno. */
+int generator__cpu_clock(pid_t process, clockid_t *ret);
 
 #endif

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "generator_internal.h"
 
@@ -32,4 +33,8 @@ unsigned long generator__exact_sleep(unsigned long slack_ns) {
   int before = prctl(PR_GET_TIMERSLACK);
   prctl(PR_SET_TIMERSLACK, slack_ns);
   return before > 0 ? (unsigned long)before : 0; /* 0: the thread's default */
+}
+
+int generator__cpu_clock(pid_t process, clockid_t *ret) {
+  return -clock_getcpuclockid(process, ret);
 }

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +17,21 @@
 static struct {
   size_t left;
   uint64_t asked_ns;
-  sem_t called;
   struct histogram *histogram;
-} wake;
+  pthread_mutex_t lock; /* of `called`; no sem_t, which macOS has in name only */
+  pthread_cond_t changed;
+  bool called;
+} wake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void on_called(void *arg) {
   (void)arg;
   histogram_record(wake.histogram, clock_ns() - wake.asked_ns);
   if (--wake.left == 0)
     loop_stop();
-  sem_post(&wake.called);
+  pthread_mutex_lock(&wake.lock);
+  wake.called = true;
+  pthread_cond_signal(&wake.changed);
+  pthread_mutex_unlock(&wake.lock);
 }
 
 /* Nobody else is watched. */
@@ -38,8 +43,11 @@ static void *ask(void *arg) {
   for (size_t i = *(const size_t *)arg; i > 0; i--) {
     wake.asked_ns = clock_ns();
     loop_wake();
-    while (sem_wait(&wake.called) < 0)
-      ;
+    pthread_mutex_lock(&wake.lock);
+    while (!wake.called)
+      pthread_cond_wait(&wake.changed, &wake.lock);
+    wake.called = false;
+    pthread_mutex_unlock(&wake.lock);
   }
   return NULL;
 }
@@ -75,7 +83,7 @@ static int print(void) {
 int workload_wake(const char *method, size_t times) {
   wake.left = times;
   wake.histogram = histogram_new();
-  if (!wake.histogram || sem_init(&wake.called, 0, 0) < 0) {
+  if (!wake.histogram) {
     complain("cannot begin: %s", strerror(errno));
     return EXIT_TROUBLE;
   }

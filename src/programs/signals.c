@@ -3,6 +3,7 @@
 #include "signals.h"
 
 #include <signal.h>
+#include <stddef.h>
 
 enum {
   LAST_SIGNAL = 128, /* of FreeBSD; where there are fewer, sigaction refuses the others */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../programs/utf8.h"
+#include "errors.h"
 #include "recorder.h"
 
 enum {
@@ -85,26 +86,16 @@ static const char *error_name(int64_t error) {
     int number;
     const char *name;
   } names[] = {
-      {EAGAIN, "EAGAIN"},
-      {EINTR, "EINTR"},
-      {ECONNRESET, "ECONNRESET"},
-      {EPIPE, "EPIPE"},
-      {ETIMEDOUT, "ETIMEDOUT"},
-      {ECONNABORTED, "ECONNABORTED"},
-      {EMFILE, "EMFILE"},
-      {ENFILE, "ENFILE"},
-      {ENOBUFS, "ENOBUFS"},
-      {ENOMEM, "ENOMEM"},
-      {ECANCELED, "ECANCELED"},
-      {ETIME, "ETIME"},
-      {ECONNREFUSED, "ECONNREFUSED"},
-      {EBADF, "EBADF"},
-      {EINVAL, "EINVAL"},
+      {EAGAIN, "EAGAIN"}, {EINTR, "EINTR"},         {ECONNRESET, "ECONNRESET"},
+      {EPIPE, "EPIPE"},   {ETIMEDOUT, "ETIMEDOUT"}, {ECONNABORTED, "ECONNABORTED"},
+      {EMFILE, "EMFILE"}, {ENFILE, "ENFILE"},       {ENOBUFS, "ENOBUFS"},
+      {ENOMEM, "ENOMEM"}, {ECANCELED, "ECANCELED"}, {ECONNREFUSED, "ECONNREFUSED"},
+      {EBADF, "EBADF"},   {EINVAL, "EINVAL"},
   };
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
     if (names[i].number == error)
       return names[i].name;
-  return NULL;
+  return system_error_name(error);
 }
 
 static void put_result(const struct writer *w, int64_t result) {

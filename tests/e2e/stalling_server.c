@@ -71,7 +71,7 @@ static int echo(int fd) {
   char bytes[65536];
   ssize_t size = read(fd, bytes, sizeof bytes);
   for (ssize_t sent = 0, n; sent < size; sent += n)
-    if ((n = send(fd, bytes + sent, (size_t)(size - sent), MSG_NOSIGNAL)) < 0)
+    if ((n = send(fd, bytes + sent, (size_t)(size - sent), 0)) < 0)
       return 0;
   return size > 0 || (size < 0 && errno == EINTR);
 }
@@ -88,10 +88,11 @@ static void serve(struct pollfd *polled, size_t *count) {
 
 /* The processor is left to others: a stall that computes would slow the clients, too. */
 static void stall_until(uint64_t until_ns) {
-  const struct timespec until = {.tv_sec = (time_t)(until_ns / (1000 * MS_NS)),
-                                 .tv_nsec = (long)(until_ns % (1000 * MS_NS))};
-  while (!ended && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
-    continue;
+  for (uint64_t at_ns; !ended && (at_ns = now_ns()) < until_ns;) {
+    const struct timespec left = {.tv_sec = (time_t)((until_ns - at_ns) / (1000 * MS_NS)),
+                                  .tv_nsec = (long)((until_ns - at_ns) % (1000 * MS_NS))};
+    nanosleep(&left, NULL);
+  }
 }
 
 int main(int argc, char **argv) {
@@ -105,6 +106,7 @@ int main(int argc, char **argv) {
   struct pollfd polled[CLIENTS] = {{.fd = listen_on(argv[1]), .events = POLLIN}};
   size_t count = 1, stalls = 0;
   sigaction(SIGTERM, &end, NULL);
+  signal(SIGPIPE, SIG_IGN);
   for (uint64_t next_ns = now_ns() + period_ns; !ended;) {
     uint64_t at_ns = now_ns();
     if (at_ns >= next_ns) {

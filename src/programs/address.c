@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 /* There is room for one more. */
 static void append(struct address_list *list, struct address address, uint16_t port) {
@@ -136,6 +137,31 @@ bool address_same_ends(int fd) {
   return getsockname(fd, (struct sockaddr *)&ours, &ours_size) == 0 &&
          getpeername(fd, (struct sockaddr *)&theirs, &theirs_size) == 0 &&
          ours_size == theirs_size && memcmp(&ours, &theirs, ours_size) == 0;
+}
+
+static bool is_any(const struct address *address) {
+  return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == htonl(INADDR_ANY)
+                                           : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+}
+
+/* One that a socket can be bound to is an address of this machine. */
+static bool is_here(struct address address) {
+  address_set_port(&address, 0);
+  int fd = socket(address.any.sa_family, SOCK_DGRAM, 0);
+  bool here = fd >= 0 && bind(fd, &address.any, address_size(&address)) == 0;
+  if (fd >= 0)
+    close(fd);
+  return here;
+}
+
+bool address_leads_back(const struct address *peer, const struct address *own) {
+  if (peer->any.sa_family != own->any.sa_family || address_port(peer) != address_port(own))
+    return false;
+  if (is_any(own))
+    return is_here(*peer);
+  return peer->any.sa_family == AF_INET
+             ? peer->v4.sin_addr.s_addr == own->v4.sin_addr.s_addr
+             : memcmp(&peer->v6.sin6_addr, &own->v6.sin6_addr, sizeof own->v6.sin6_addr) == 0;
 }
 
 static const char *v6_text(const struct sockaddr_in6 *v6, char *to) {

@@ -55,6 +55,11 @@ struct address address_from(const struct sockaddr *any, socklen_t size);
  * port that it connects to (RFC 9293, 3.5: a simultaneous open). */
 bool address_same_ends(int fd);
 
+/* Does what is sent to `peer` come back to the socket that is bound to `own`? A datagram with such
+ * a sender is forged, and its echo would be echoed, for ever. Makes system calls where the ports
+ * are the same and `own` is all addresses. */
+bool address_leads_back(const struct address *peer, const struct address *own);
+
 /* "127.0.0.1:8888", "[::1]:8888"; returns `to`. */
 const char *address_text(const struct address *address, char to[ADDRESS_TEXT_SIZE]);
 

@@ -36,12 +36,10 @@
 
 enum {
   READ_SIZE = 16 * 1024,
-  DATAGRAM_SIZE = 64 * 1024,
   PAUSE_MS = 100, /* before what failed for lack of something is tried again */
 };
 
-/* Ended by the caller (EAGAIN: the idle timeout, or told not to sleep), or try again? */
-static bool would_sleep(int error) {
+bool blocking_would_sleep(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
@@ -50,14 +48,17 @@ static bool lacks_something(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* A call failed for lack of something: true to try it again, which is after a pause. */
-static bool may_retry(struct thread *thread, int error) {
-  return lacks_something(error) && threads_wait_for_room(thread->server->threads, PAUSE_MS);
+bool blocking_pause(struct thread *thread) {
+  return threads_wait_for_room(thread->server->threads, PAUSE_MS);
 }
 
-/* -ECANCELED: the end has come, and stdout takes no more. */
-static int put_record(struct thread *thread, struct record_clock *clock, const char *protocol,
-                      const struct address *peer, const char *data, size_t size) {
+/* A call failed for lack of something: true to try it again, which is after a pause. */
+static bool may_retry(struct thread *thread, int error) {
+  return lacks_something(error) && blocking_pause(thread);
+}
+
+int blocking_put_record(struct thread *thread, struct record_clock *clock, const char *protocol,
+                        const struct address *peer, const char *data, size_t size) {
   struct lines *lines = threads_lines(thread->server->threads);
   int error;
   do
@@ -111,8 +112,8 @@ static int serve_connection(struct thread *thread) {
     if (n == -EINTR || (n < 0 && may_retry(thread, (int)-n)))
       continue;
     if (n <= 0)
-      return would_sleep((int)-n) ? 0 : (int)n;
-    int error = put_record(thread, &clock, "tcp", &thread->peer, data, (size_t)n);
+      return blocking_would_sleep((int)-n) ? 0 : (int)n;
+    int error = blocking_put_record(thread, &clock, "tcp", &thread->peer, data, (size_t)n);
     if (!error)
       error = reply(thread, &framing, data, (size_t)n);
     if (error)
@@ -184,12 +185,12 @@ void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *
 /* What failed: true to go on. Other errors concern one connection that has failed before it was
  * accepted (accept(2)). */
 static bool accept_failed(struct thread *thread, int error) {
-  if (would_sleep(error) || error == EINVAL || error == EBADF)
+  if (blocking_would_sleep(error) || error == EINVAL || error == EBADF)
     return false;
   if (!lacks_something(error))
     return true;
   server_complain_of_accept(thread->server, -error);
-  return threads_wait_for_room(thread->server->threads, PAUSE_MS);
+  return blocking_pause(thread);
 }
 
 static int serve_listener(struct thread *thread) {
@@ -210,67 +211,6 @@ static int serve_listener(struct thread *thread) {
   return 0;
 }
 
-/* ---- a UDP socket --------------------------------------------------------------------- */
-
-/* Together half of a thread's stack, so they are not on it. */
-struct buffers {
-  char data[DATAGRAM_SIZE];
-  char reply[REPLY_DATAGRAM_SIZE];
-};
-
-static void answer(struct thread *thread, struct buffers *buffers, size_t size,
-                   const struct sockaddr_storage *peer, socklen_t peer_size) {
-  struct counts *counts = thread->server->counts;
-  const char *data = reply_to_datagram((enum reply_kind)thread->server->options.reply,
-                                       buffers->data, size, buffers->reply);
-  if (thread->server->options.no_echo || !data)
-    return;
-  trace_call_begin(thread->track, "sendto", thread->fd);
-  ssize_t n = sendto(thread->fd, data, size, 0, (const struct sockaddr *)peer, peer_size);
-  trace_call_end(thread->track, "sendto", thread->fd, result_of(n));
-  if (n >= 0)
-    counts_add_shared(counts, COUNT_ECHOED, size);
-  else
-    counts_add_shared(counts, COUNT_REPLY_DROPS, 1);
-}
-
-/* What failed: true to go on. The network's word on an earlier answer (ECONNREFUSED) is no trouble
- * of ours; an error that stays must not make us spin. */
-static bool receive_failed(struct thread *thread, int error) {
-  if (would_sleep(error) || error == EBADF)
-    return false;
-  return error == EINTR || error == ECONNREFUSED ||
-         threads_wait_for_room(thread->server->threads, PAUSE_MS);
-}
-
-static int serve_datagrams(struct thread *thread) {
-  struct threads *threads = thread->server->threads;
-  struct record_clock clock = {.second = 0};
-  int error = 0;
-  struct buffers *buffers;
-  while (!(buffers = malloc(sizeof *buffers)))
-    if (!threads_wait_for_room(threads, PAUSE_MS))
-      return -ENOMEM;
-  while (!error && !threads_abandoned(threads)) {
-    struct sockaddr_storage peer;
-    socklen_t size = sizeof peer;
-    trace_call_begin(thread->track, "recvfrom", thread->fd);
-    ssize_t n =
-        recvfrom(thread->fd, buffers->data, DATAGRAM_SIZE, 0, (struct sockaddr *)&peer, &size);
-    trace_call_end(thread->track, "recvfrom", thread->fd, result_of(n));
-    if (n < 0 && !receive_failed(thread, errno))
-      break;
-    if (n < 0)
-      continue;
-    struct address from = address_from((struct sockaddr *)&peer, size);
-    error = put_record(thread, &clock, "udp", &from, buffers->data, (size_t)n);
-    if (!error)
-      answer(thread, buffers, (size_t)n, &peer, size);
-  }
-  free(buffers);
-  return 0;
-}
-
 /* ---- all of it ------------------------------------------------------------------------ */
 
 static int start_one(struct server *server, struct bound_socket *bound) {
@@ -278,7 +218,8 @@ static int start_one(struct server *server, struct bound_socket *bound) {
   if (!error && bound->tcp)
     error = threads_start(server->threads, THREAD_LISTENER, bound->fd, NULL, serve_listener);
   else if (!error)
-    error = threads_start(server->threads, THREAD_DATAGRAMS, bound->fd, NULL, serve_datagrams);
+    error =
+        threads_start(server->threads, THREAD_DATAGRAMS, bound->fd, NULL, blocking_serve_datagrams);
   if (!error)
     bound->fd = -1;
   return error;

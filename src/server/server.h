@@ -10,6 +10,7 @@
  *   echo_tcp.c  connections served on the loop       echo_udp.c  datagrams
  *   reply.c     what goes back: the echo, or what sockperf expects
  *   blocking.c  connections and more served by a thread each, with calls that block
+ *   blocking_udp.c  the thread of a UDP socket
  *   threads.c   the life of these threads            lines.c     their records' way to stdout
  *   record.c    what was read as a line of stdout
  *   stats.c     counters, the summary, the heartbeat

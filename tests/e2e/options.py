@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import struct
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
@@ -606,6 +607,31 @@ def _():
             if call == "recvfrom":
                 with server.datagram_socket() as sock:
                     server.echo(b"three\n", sock)
+
+
+def forge(sender, receiver, port, data):
+    """A UDP datagram that claims to come from the port that it goes to."""
+    udp = struct.pack("!HHHH", port, port, 8 + len(data), 0) + data
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, socket.IPPROTO_UDP, 0)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            raw.sendto(ip + socket.inet_aton(sender) + socket.inet_aton(receiver) + udp, (receiver, 0))
+    except PermissionError:
+        skip("only root may forge a sender")
+
+
+@case("blocking: a datagram that seems to come from the server itself is not echoed for ever")
+def _():
+    for host, sender in (("127.0.0.1", "127.0.0.1"), ("*", "127.0.0.1"), ("*", "127.0.0.2")):
+        with Server("--backend=blocking", "--udp", host=host) as server:
+            forge(sender, "127.0.0.1", server.port, b"forged")
+            server.stdout.wait_lines(1)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(DEADLINE)
+                sock.connect(("127.0.0.1", server.port))
+                for _ in range(20):  # an echo of the echo would come in between
+                    server.echo(b"real", sock)
+            equal(server.stop()["records"], 21, "records on %s, forged from %s" % (host, sender))
 
 
 @case("trouble: IOLOOP_BACKEND names no backend")

@@ -17,7 +17,7 @@ import sys
 import threading
 
 from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, main,
-                     need_descriptors, readable, receive, receive_all, wait_until, writable)
+                     need_descriptors, need_ipv6, readable, receive, receive_all, wait_until, writable)
 
 BACKEND = sys.argv[1]
 BUSY = BACKEND == "nonblocking"  # takes a core, by design
@@ -204,6 +204,29 @@ def _():
         for message in (b"", b"x" * 65507, b"last"):
             sock.send(message)
             equal(sock.recv(65536), message, "echo")
+
+
+@case("the longest datagram that IPv6 carries, 65,527 bytes, comes back")
+def _():
+    need_ipv6()
+    with server("--udp", "--print=none", host="::1") as target, target.datagram_socket() as sock:
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, 1 << 20)
+        for size in (65508, 65527):
+            message = random.randbytes(size)
+            sock.send(message)
+            equal(sock.recv(1 << 17), message, "echo of %d bytes" % size)
+
+
+@case("on all addresses, an answer leaves from the address that was asked")
+def _():
+    with server("--udp", "--print=none", host="*") as target:
+        for host in ("127.0.0.1", "127.0.0.2", "127.1.2.3"):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(DEADLINE)
+                sock.connect((host, target.port))  # takes no other address's datagrams
+                sock.send(b"from where?")
+                equal(sock.recv(100), b"from where?", "echo from " + host)
 
 
 @case("68 a silent client delays nobody")

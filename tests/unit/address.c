@@ -76,6 +76,33 @@ TEST(4, "a socket that is its own peer is recognized") {
   address_list_free(&list);
 }
 
+static struct address resolved(const char *host, uint16_t port) {
+  struct address_list list;
+  CHECK(!address_resolve(host, port, &list));
+  struct address address = list.at[0];
+  address_list_free(&list);
+  return address;
+}
+
+TEST(5, "what is sent to one's own address comes back, and nothing else") {
+  const struct {
+    const char *peer;
+    uint16_t peer_port;
+    const char *own;
+    bool back;
+  } cases[] = {{"127.0.0.1", 7, "127.0.0.1", true},    {"127.0.0.2", 7, "127.0.0.1", false},
+               {"127.0.0.1", 8, "127.0.0.1", false},   {"127.0.0.1", 7, "0.0.0.0", true},
+               {"127.9.9.9", 7, "0.0.0.0", true},      {"127.0.0.1", 8, "0.0.0.0", false},
+               {"198.51.100.1", 7, "0.0.0.0", false},  {"::1", 7, "::1", true},
+               {"2001:db8::1", 7, "::", false},        {"::1", 7, "127.0.0.1", false},
+               {"2001:db8::1", 7, "2001:db8::1", true}};
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct address peer = resolved(cases[i].peer, cases[i].peer_port);
+    struct address own = resolved(cases[i].own, 7);
+    CHECK_IS(address_leads_back(&peer, &own), ==, cases[i].back);
+  }
+}
+
 int main(int argc, char **argv) {
   return tap_main(argc, argv, false);
 }

@@ -140,7 +140,8 @@ static void forget_mapped_group(union ioloop__local *local) {
 }
 
 void ioloop__read_local(const void *control, size_t size, union ioloop__local *ret) {
-  struct msghdr header = {.msg_control = (void *)(uintptr_t)control, .msg_controllen = size};
+  struct msghdr header = {.msg_control = (void *)(uintptr_t)control,
+                          .msg_controllen = (socklen_t)size};
   ret->any.sa_family = AF_UNSPEC;
   for (struct cmsghdr *it = CMSG_FIRSTHDR(&header); it; it = CMSG_NXTHDR(&header, it)) {
     struct in_addr v4;
@@ -160,9 +161,9 @@ void ioloop__put_control(struct msghdr *header, int level, int type, const void 
   struct cmsghdr *control = CMSG_FIRSTHDR(header);
   control->cmsg_level = level;
   control->cmsg_type = type;
-  control->cmsg_len = CMSG_LEN(size);
+  control->cmsg_len = (socklen_t)CMSG_LEN(size); /* size_t in glibc only */
   memcpy(CMSG_DATA(control), data, size);
-  header->msg_controllen = CMSG_SPACE(size);
+  header->msg_controllen = (socklen_t)CMSG_SPACE(size);
 }
 
 void ioloop__put_local(struct msghdr *header, void *room, const union ioloop__local *local) {

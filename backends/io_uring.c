@@ -73,7 +73,6 @@ _Static_assert((int)IOLOOP_READ == POLLIN && (int)IOLOOP_WRITE == POLLOUT &&
 enum {
   SUBMISSIONS = 1024,
   COMPLETIONS = 8192,
-  RETRY_NS = 1000000,
 };
 
 enum arming {
@@ -127,10 +126,10 @@ int ioloop__ring_submit(struct ioloop__ring *ring) {
 }
 
 int ioloop__ring_wait_for_another(struct ioloop__ring *ring) {
-  struct __kernel_timespec pause = {.tv_nsec = RETRY_NS};
+  struct __kernel_timespec moment = {.tv_nsec = 1000000};
   struct io_uring_cqe *first;
   return io_uring_submit_and_wait_timeout(&ring->uring, &first, io_uring_cq_ready(&ring->uring) + 1,
-                                          &pause, NULL);
+                                          &moment, NULL);
 }
 
 /* ---- may we? ------------------------------------------------------------------------------ */
@@ -391,13 +390,6 @@ static inline __attribute__((always_inline)) int enter(struct ioloop__ring *ring
   return enter_timed(ring, timeout_ns);
 }
 
-/* None that ends the loop: nothing came in time, a signal did, or there is no memory or no room
- * in the ring just now. */
-static bool is_passing(int error) {
-  return error == -ETIME || error == -EINTR || error == -EAGAIN || error == -EBUSY ||
-         error == -ENOMEM;
-}
-
 /* If it calls the kernel. */
 __attribute__((cold, noinline)) static int
 enter_observed(struct ioloop *loop, struct ioloop__ring *ring, uint64_t timeout_ns) {
@@ -414,16 +406,19 @@ static int wait_completed(struct ioloop *loop, void *state, uint64_t timeout_ns,
   struct ioloop__ring *ring = state;
   arm_again(loop, ring);
   uint64_t limit_ns = ring->hurry ? 0 : timeout_ns;
-  if (ring->rearm_count && limit_ns > RETRY_NS)
-    limit_ns = RETRY_NS; /* the kernel had no memory for some */
+  if (ring->rearm_count && limit_ns > IOLOOP__PAUSE_NS)
+    limit_ns = IOLOOP__PAUSE_NS; /* the kernel had no memory for some */
   int r = ring->observed ? enter_observed(loop, ring, limit_ns) : enter(ring, limit_ns);
   ring->begun = false;
   mark_quiet(ring);
-  if (r < 0 && !is_passing(r))
+  if (r == -ETIME || r == -EBUSY) /* nothing came in time; or there is no room in the ring */
+    r = 0;
+  if (r < 0 && !ioloop__is_passing(r))
     return r;
   if (io_uring_cq_has_overflow(&ring->uring))
     ioloop__note_overflow(loop);
-  return collect(loop, ring, ready);
+  int n = collect(loop, ring, ready);
+  return n || r > 0 ? n : r;
 }
 
 static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,

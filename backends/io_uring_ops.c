@@ -350,8 +350,13 @@ static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
  * because the ring is full. There is memory for a whole ring from the start. */
 static void make_room(struct ioloop__ring *ring) {
   struct io_uring_cqe *entry;
-  while (io_uring_peek_cqe(&ring->uring, &entry) == 0 && stash(ring, entry))
+  while (io_uring_peek_cqe(&ring->uring, &entry) == 0) {
+    if (!stash(ring, entry)) {
+      ioloop__pause(); /* more than two rings, and no memory */
+      return;
+    }
     io_uring_cqe_seen(&ring->uring, entry);
+  }
 }
 
 /* What is not ours stays in the ring. */
@@ -394,36 +399,52 @@ static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
 
 /* A refusal means that the operation is in none of the kernel's lists just now: on its way from one
  * to another, or in the hands of a worker thread, which is interrupted. */
-static void wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op) {
+static int wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op) {
   struct ioloop__completed refusal;
   bool refused = take_from_ring(ring, IOLOOP__RING_REFUSED, &refusal);
-  if (io_uring_cq_has_overflow(&ring->uring))
-    make_room(ring);
-  if (ioloop__ring_wait_for_another(ring) == -ETIME || refused)
+  int r = ioloop__ring_wait_for_another(ring);
+  if (r < 0 || refused)
     stop(ring, op);
+  return r;
+}
+
+/* true: the kernel takes no requests from us, and never will. */
+static bool has_failed(int error) {
+  if (error >= 0 || error == -ETIME || error == -EBUSY || error == -EINTR)
+    return false;
+  if (ioloop__is_passing(error))
+    ioloop__pause();
+  return !ioloop__is_passing(error);
+}
+
+/* What the kernel does with it yet is told to nobody. */
+static void give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop__op *op) {
+  int index = find_quiet(ring, op);
+  if (index >= 0)
+    ring->quiet[index].op = NULL;
+  op->done(loop, op, -ECANCELED, NULL, false);
 }
 
 static void cancel(struct ioloop *loop, void *state, struct ioloop__op *op) {
   struct ioloop__ring *ring = state;
   struct ioloop__completed completed = {.flags = IORING_CQE_F_MORE};
-  if (ioloop__ring_is_foreign(ring)) { /* what the kernel does with it is its owner's affair */
-    op->done(loop, op, -ECANCELED, NULL, false);
-    return;
-  }
-  bool quiet = find_quiet(ring, op) >= 0;
+  bool quiet = find_quiet(ring, op) >= 0, failed = ioloop__ring_is_foreign(ring);
   if (!quiet)
     stop(ring, op);
-  while (completed.flags & IORING_CQE_F_MORE) {
+  while (!failed && completed.flags & IORING_CQE_F_MORE) {
     if (take(ring, op, &completed)) {
       ioloop__ring_note_quiet(ring, completed.user_data);
       tell(loop, ring, &completed);
-    } else if (!quiet)
-      wait_and_stop_again(ring, op);
-    else if (is_silently_over(loop, ring, op))
+      continue;
+    }
+    if (quiet && is_silently_over(loop, ring, op))
       return;
-    else
-      ioloop__ring_submit(ring);
+    if (io_uring_cq_has_overflow(&ring->uring))
+      make_room(ring);
+    failed = has_failed(quiet ? ioloop__ring_submit(ring) : wait_and_stop_again(ring, op));
   }
+  if (failed)
+    give_up(loop, ring, op);
 }
 
 static void submit(void *state) {

@@ -178,8 +178,17 @@ static void ignore_input(struct iostream *stream, const char *data, size_t size,
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
-TEST(4,
-     "a stream is closed while the completion ring is full of others' completions: none is lost") {
+/* No page more than there are. Returns the limit to restore. */
+static struct rlimit take_memory(void) {
+  struct rlimit before, none;
+  CHECK_SYS(getrlimit(RLIMIT_AS, &before));
+  none = before;
+  none.rlim_cur = 1;
+  CHECK_SYS(setrlimit(RLIMIT_AS, &none));
+  return before;
+}
+
+TEST(4, "closing a stream, the completion ring full of others' and no memory: none is lost") {
   enum {
     OTHERS = POLLS - 400
   };
@@ -197,7 +206,9 @@ TEST(4,
       CHECK_OK(ioloop_add_handler(loop, pairs[i][side], IOLOOP_READ, take_one, &served));
     }
   }
+  struct rlimit memory = take_memory();
   iostream_close(stream);
+  CHECK_SYS(setrlimit(RLIMIT_AS, &memory));
   CHECK_IS(read(pair[1], &(char){0}, 1), ==, 0);
   CHECK_IS(served, ==, 0);
   while (served < OTHERS && ioloop_run_once(loop, UINT64_C(5000000000)) > 0)
@@ -209,6 +220,15 @@ TEST(4,
     close(pairs[i][0]);
     close(pairs[i][1]);
   }
+}
+
+TEST(6, "without memory for its rings a loop is -ENOMEM, and nothing is left behind") {
+  struct ioloop *loop = open_loop();
+  CHECK_OK(ioloop_free(loop));
+  struct rlimit memory = take_memory();
+  int r = ioloop_new("io_uring", &loop);
+  CHECK_SYS(setrlimit(RLIMIT_AS, &memory));
+  CHECK_IS(r, ==, -ENOMEM);
 }
 
 /* ---- an old kernel -------------------------------------------------------------------------- */

@@ -89,8 +89,9 @@ void iostream_set_close_callback(struct iostream *stream, iostream_close_callbac
 
 /* Read whatever comes, each read a call, until iostream_read_stop or the end. -EALREADY: a read
  * is under way. -EPIPE: the stream is closing. -ENOMEM. The end of input is reported to whichever
- * read is under way, and to each later one. An error of the connection is noticed by reading or
- * writing: a stream that does neither is not watched. */
+ * read is under way, and to each later one. An error of the connection closes the stream. Either
+ * comes after all input before it that satisfies a read, and is noticed by reading or writing: a
+ * stream that does neither is not watched. */
 int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg);
 /* Once: exactly `size` bytes (1 ..), or size 0 at the end of input with less than that left (the
  * next read may ask for what is). -EINVAL, and as iostream_read. */
@@ -131,7 +132,9 @@ size_t iostream_pending(const struct iostream *stream);
 /* While more than `high` bytes are pending the stream does not read, until `low` or fewer are
  * left: a peer that does not read its echo is not read from. Default 64 KiB and 256 KiB; what is
  * over 4 GiB counts as that.
- * -EINVAL: low > high. */
+ * Two streams at the two ends of a connection that are both over their marks wait for each other
+ * for ever. Where both may write much before they read, one of them needs a mark that it does not
+ * reach (SIZE_MAX), or a timeout of the program's. -EINVAL: low > high. */
 int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high);
 
 /* Called whenever the queue has become empty after having been not. */
@@ -151,7 +154,9 @@ void iostream_close(struct iostream *stream);
 /* NULL detaches. */
 void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate);
 
-int iostream_fd(const struct iostream *stream); /* -1 in the close callback */
+/* -1 in the close callback. What is done to it directly, such as shutdown(2), is not announced to
+ * the signal-driven models: use iostream_shutdown. */
+int iostream_fd(const struct iostream *stream);
 struct ioloop *iostream_loop(const struct iostream *stream);
 
 /* ---- TCP servers --------------------------------------------------------------------- */

@@ -301,27 +301,43 @@ static void gate_opened(struct ioloop__gate_member *member) {
   datagram__update_interest(it);
 }
 
-int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
-                 void *arg, struct datagram **ret) {
-  int r = ioloop__inherited(loop) ? -ECHILD : ioloop__adopt(fd);
-  if (r)
-    return r;
+static sa_family_t family_of(int fd) {
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  (void)getsockname(fd, (struct sockaddr *)&address, &size);
+  return address.ss_family;
+}
+
+static int set_blocking(struct datagram *it, bool ours) {
+  if (!it->completer)
+    return ioloop__adopt(it->fd);
+  return ours ? ioloop__set_blocking(it->fd, true) : ioloop__adopt_blocking(it->fd);
+}
+
+/* `ours`: nothing else has the file. */
+static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callback *fn,
+                        datagram_error *on_error, void *arg, struct datagram **ret) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
   struct datagram *it = malloc(sizeof *it);
   if (!it)
     return -ENOMEM;
   *it = (struct datagram){.loop = loop,
                           .fd = fd,
+                          .family = family_of(fd),
                           .flags = ioloop__observes_calls(loop) ? DATAGRAM_OBSERVED : 0,
                           .mask = IOLOOP_READ,
                           .batch = 1,
                           .on_datagram = fn,
                           .on_error = on_error,
                           .arg = arg};
+  ioloop__ungroup_datagrams(fd);
   if (ioloop__ask_local(fd))
     it->flags |= DATAGRAM_ANY;
   ioloop__list_init(&it->sends);
   ioloop__list_init(&it->spares);
-  r = datagram__use_completion(it);
+  datagram__use_completion(it, ours);
+  int r = set_blocking(it, ours);
   if (!r)
     r = ioloop_add_handler(loop, fd, it->completer ? 0 : IOLOOP_READ, on_ready, it);
   if (!r && it->completer)
@@ -331,6 +347,11 @@ int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_er
   else
     *ret = it;
   return r;
+}
+
+int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
+                 void *arg, struct datagram **ret) {
+  return new_datagram(loop, fd, false, fn, on_error, arg, ret);
 }
 
 int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
@@ -346,7 +367,7 @@ int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t
   if (!r && bind(fd, address, size) < 0)
     r = -errno;
   if (!r)
-    r = datagram_new(loop, fd, fn, on_error, arg, ret);
+    r = new_datagram(loop, fd, true, fn, on_error, arg, ret);
   if (r)
     close(fd);
   return r;

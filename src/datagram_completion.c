@@ -11,7 +11,9 @@
  * treated as in datagram_send.c: the first may be an earlier datagram's, reported by the network,
  * so it is sent once more.
  *
- * AF_UNIX sockets stay with readiness: they are writable while the queue of the peer they want to
+ * A socket that was made elsewhere and is non-blocking stays with readiness: O_NONBLOCK belongs to
+ * all that share the file, and by some kernels it is a reason to fail instead of waiting.
+ * AF_UNIX sockets do, too: they are writable while the queue of the peer they want to
  * send to is full, and a kernel that waits for writability would turn in circles.
  */
 #include <errno.h>
@@ -122,6 +124,8 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
         .truncated = datagram->truncated,
     };
     receive_one(it, &message);
+  } else if (result == -EAGAIN) { /* it has become non-blocking */
+    datagram__rest(it, DATAGRAM_REST_READ);
   } else if (result != -ECANCELED && result != -ENOBUFS) {
     datagram__receive_failed(it, result);
   }
@@ -288,17 +292,10 @@ int datagram__start_send(struct datagram *it, const struct ioloop__message *mess
 
 /* ---- beginning and end -------------------------------------------------------------------- */
 
-int datagram__use_completion(struct datagram *it) {
-  struct sockaddr_storage address;
-  socklen_t size = sizeof address;
-  if (!ioloop__completer(it->loop))
-    return 0;
-  if (getsockname(it->fd, (struct sockaddr *)&address, &size) < 0)
-    return -errno;
-  bool udp = address.ss_family == AF_INET || address.ss_family == AF_INET6;
-  it->completer = udp ? ioloop__completer(it->loop) : NULL;
+void datagram__use_completion(struct datagram *it, bool ours) {
+  bool udp = it->family == AF_INET || it->family == AF_INET6;
+  it->completer = udp && (ours || ioloop__is_blocking(it->fd)) ? ioloop__completer(it->loop) : NULL;
   it->receiving.done = on_received;
-  return it->completer ? ioloop__set_blocking(it->fd, true) : 0;
 }
 
 void datagram__pause_receiving(struct datagram *it) {

@@ -29,14 +29,15 @@ enum {
 struct datagram {
   struct ioloop *loop;
   int fd;
-  uint8_t flags;   /* DATAGRAM_* */
-  uint8_t mask;    /* events asked of the loop */
-  uint8_t batch;   /* how many datagrams to ask for */
-  uint8_t vain;    /* wake-ups that found nothing */
-  uint8_t streak;  /* wake-ups since it changed that speak for another number */
-  unsigned depth;  /* callbacks under way: the memory must stay */
-  unsigned futile; /* wake-ups in a row in which nothing could be sent */
-  int error;       /* to tell the program; 0: none */
+  sa_family_t family; /* of its address */
+  uint8_t flags;      /* DATAGRAM_* */
+  uint8_t mask;       /* events asked of the loop */
+  uint8_t batch;      /* how many datagrams to ask for */
+  uint8_t vain;       /* wake-ups that found nothing */
+  uint8_t streak;     /* wake-ups since it changed that speak for another number */
+  unsigned depth;     /* callbacks under way: the memory must stay */
+  unsigned futile;    /* wake-ups in a row in which nothing could be sent */
+  int error;          /* to tell the program; 0: none */
   datagram_callback *on_datagram;
   datagram_error *on_error;
   void *arg;
@@ -112,8 +113,8 @@ enum {
 
 /* ---- datagram_completion.c ------------------------------------------------------------- */
 
-/* If the loop's backend offers it, and the socket is one of UDP. 0 or -errno. */
-int datagram__use_completion(struct datagram *it);
+/* If the loop's backend offers it, and the socket is one of UDP, and ours or blocking. */
+void datagram__use_completion(struct datagram *it, bool ours);
 
 /* Receive, or stop it. */
 void datagram__update_receiving(struct datagram *it, bool wanted);

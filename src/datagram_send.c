@@ -206,10 +206,11 @@ static int enqueue(struct datagram *it, const struct ioloop__message *message) {
   return r;
 }
 
-static size_t largest(const struct sockaddr *peer, socklen_t peer_size) {
-  if (!peer_size || (peer->sa_family != AF_INET && peer->sa_family != AF_INET6))
-    return LARGEST; /* the kernel knows */
-  return peer->sa_family == AF_INET ? LARGEST_UDP4 : LARGEST_UDP6;
+/* What an IPv6 socket sends to a mapped address is shorter; the kernel knows. */
+static size_t largest(sa_family_t family) {
+  if (family != AF_INET && family != AF_INET6)
+    return LARGEST;
+  return family == AF_INET ? LARGEST_UDP4 : LARGEST_UDP6;
 }
 
 static int send_message(struct datagram *it, const struct ioloop__message *message) {
@@ -226,7 +227,7 @@ static int send_from(struct datagram *it, const void *data, size_t size,
                      const struct sockaddr *peer, socklen_t peer_size, union ioloop__local *local) {
   if (peer_size > sizeof(struct sockaddr_storage))
     return -EINVAL;
-  if (size > largest(peer, peer_size))
+  if (size > largest(it->family))
     return -EMSGSIZE;
   if (ioloop__inherited(it->loop))
     return -ECHILD;

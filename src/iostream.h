@@ -173,12 +173,14 @@ typedef void tcpserver_connection(struct tcpserver *server, struct iostream *str
 typedef void tcpserver_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
                                 socklen_t peer_size, void *arg);
 
-/* accept() failed: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM (accepting pauses, and is tried again
- * when a connection closes and every 100 ms), reported once a pause. */
+/* accept() failed: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EINVAL (it no longer listens), or with any
+ * other error 64 times in a row, for one is the connection's (-ECONNABORTED, or -EPERM by a
+ * firewall). Accepting pauses, and is tried again when a connection closes and every 100 ms;
+ * reported once a pause. Or the backlog cannot be emptied by tcpserver_stop. */
 typedef void tcpserver_trouble(struct tcpserver *server, int error, void *arg);
 
 struct tcpserver_options {
-  int backlog;              /* of listen(); 0: SOMAXCONN */
+  int backlog;              /* of listen(); 0: the longest that the kernel allows */
   size_t max_connections;   /* 0: no limit; at the limit accepting pauses, the backlog waits */
   uint64_t idle_timeout_ns; /* 0: none; a stream without traffic that long is closed, -ETIMEDOUT,
                              * unless it is its gate that keeps it from reading */
@@ -186,6 +188,7 @@ struct tcpserver_options {
   tcpserver_accepted *on_accepted;
   tcpserver_trouble *on_trouble; /* may be NULL */
   void *arg;
+  bool replace_stale_file; /* AF_UNIX: where nothing listens on a socket's file, put ours there */
 };
 
 /* A server with no address yet. -EINVAL: neither or both of the callbacks. -ENOMEM. */
@@ -194,12 +197,15 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
 
 /* Listen on one more address. Port 0 takes a free one: tcpserver_address tells. -errno of
  * socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are V6ONLY.
+ * The file of an AF_UNIX socket is removed when the server stops, unless it has become another one,
+ * or in a forked child. What a killed server has left is -EADDRINUSE, unless replace_stale_file.
  * -EINVAL: the server was stopped. */
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size);
 
 /* Listen on a socket made elsewhere, bound and listening: with options of its own (SO_REUSEPORT),
- * or inherited from a parent process. On failure fd remains the caller's. Errors as
- * ioloop_add_handler. */
+ * or inherited from a parent process. O_NONBLOCK may be set and is never cleared, as others may
+ * have the file in use; one that is blocking stays so where the backend completes, until the server
+ * stops. On failure fd remains the caller's. Errors as ioloop_add_handler. */
 int tcpserver_add_socket(struct tcpserver *server, int fd);
 
 /* The index-th address listened on. -ENOENT: past the last. */
@@ -244,7 +250,8 @@ struct datagram_metrics {
 };
 
 /* Take over a bound or connected datagram socket. One that is bound to all addresses is set to
- * report which was used (datagram_local_address). on_error may be NULL. On failure fd remains the
+ * report which was used (datagram_local_address). UDP_GRO is switched off, for it joins datagrams.
+ * O_NONBLOCK may be set and is never cleared. on_error may be NULL. On failure fd remains the
  * caller's. Errors as ioloop_add_handler. */
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret);
@@ -273,7 +280,7 @@ int datagram_local_address(const struct datagram *socket, struct sockaddr_storag
  * In the datagram callback what goes to the peer of that datagram is an answer, and leaves from
  * datagram_local_address: a connected peer takes no other. All else leaves from the address that
  * the kernel chooses.
- * -EMSGSIZE: over 65,507 bytes to an IPv4 address, 65,527 to an IPv6 one, 65,535 at all. -ENOBUFS:
+ * -EMSGSIZE: over 65,507 bytes on an IPv4 socket, 65,527 on an IPv6 one, 65,535 at all. -ENOBUFS:
  * dropped. -ENOMEM. -EINVAL: no address has that size. -EPIPE: closed in this callback.
  */
 int datagram_send(struct datagram *socket, const void *data, size_t size,

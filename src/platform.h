@@ -35,8 +35,11 @@ int ioloop__socket(int family, int type, int protocol);
 int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size);
 /* O_NONBLOCK and FD_CLOEXEC on a descriptor made elsewhere; no SIGPIPE where that is an option. */
 int ioloop__adopt(int fd);
-/* O_NONBLOCK off, or on. */
+/* The same for completion, which wants blocking ones: with O_NONBLOCK as it is. */
+int ioloop__adopt_blocking(int fd);
+/* O_NONBLOCK off, or on. Off only on a file that was opened here: others may have it in use. */
 int ioloop__set_blocking(int fd, bool on);
+bool ioloop__is_blocking(int fd);
 
 /* send() on a socket that raises no SIGPIPE and does not wait. As send(2), but -errno. */
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size);
@@ -63,6 +66,9 @@ int ioloop__send_messages(int fd, const struct ioloop__message *messages, int co
 /* The system call that this is for these. Static. */
 const char *ioloop__receive_name(const struct ioloop__message *messages, int count);
 const char *ioloop__send_name(const struct ioloop__message *messages, int count);
+
+/* Datagrams come one by one, also where the program had them joined (Linux: UDP_GRO). */
+void ioloop__ungroup_datagrams(int fd);
 
 /* Where a UDP socket is bound to all addresses, make each datagram report which of them it was sent
  * to. false: it is not, or the system cannot report it. */

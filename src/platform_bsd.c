@@ -45,11 +45,20 @@ int ioloop__last_standard_signal(void) {
   return SIGUSR2;
 }
 
-int ioloop__adopt(int fd) {
+/* Fails on what is not a socket; only sockets need it. */
+static void set_no_sigpipe(int fd) {
   int on = 1;
-  /* Fails on what is not a socket; only sockets need it. */
   (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-  return ioloop__set_flags(fd);
+}
+
+int ioloop__adopt(int fd) {
+  set_no_sigpipe(fd);
+  return ioloop__set_flags(fd, true);
+}
+
+int ioloop__adopt_blocking(int fd) {
+  set_no_sigpipe(fd);
+  return ioloop__set_flags(fd, false);
 }
 
 static int adopt_or_close(int fd) {
@@ -127,6 +136,10 @@ const char *ioloop__receive_name(const struct ioloop__message *messages, int cou
 const char *ioloop__send_name(const struct ioloop__message *messages, int count) {
   (void)messages, (void)count;
   return "sendmsg";
+}
+
+void ioloop__ungroup_datagrams(int fd) {
+  (void)fd; /* they are never joined */
 }
 
 int ioloop__ask_v4_local(int fd) {

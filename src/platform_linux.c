@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <linux/errqueue.h> /* after struct timespec */
+#include <linux/udp.h>      /* UDP_GRO */
 
 #include "platform_posix.h"
 
@@ -76,7 +77,11 @@ int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
 }
 
 int ioloop__adopt(int fd) {
-  return ioloop__set_flags(fd);
+  return ioloop__set_flags(fd, true);
+}
+
+int ioloop__adopt_blocking(int fd) {
+  return ioloop__set_flags(fd, false);
 }
 
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
@@ -189,6 +194,11 @@ const char *ioloop__receive_name(const struct ioloop__message *messages, int cou
 const char *ioloop__send_name(const struct ioloop__message *messages, int count) {
   const char *one = messages->local ? "sendmsg" : "sendto";
   return count == 1 ? one : "sendmmsg";
+}
+
+void ioloop__ungroup_datagrams(int fd) {
+  int zero = 0; /* fails on what is not UDP, and before Linux 5.0, which does not join any */
+  (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &zero, sizeof zero);
 }
 
 int ioloop__ask_v4_local(int fd) {

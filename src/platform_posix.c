@@ -24,11 +24,11 @@ void ioloop__pause(void) {
   nanosleep(&pause, NULL);
 }
 
-int ioloop__set_flags(int fd) {
+int ioloop__set_flags(int fd, bool nonblocking) {
   int status = fcntl(fd, F_GETFL), descriptor = fcntl(fd, F_GETFD);
   if (status < 0 || descriptor < 0)
     return -errno;
-  if (!(status & O_NONBLOCK) && fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0)
+  if (nonblocking && !(status & O_NONBLOCK) && fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0)
     return -errno;
   if (!(descriptor & FD_CLOEXEC) && fcntl(fd, F_SETFD, descriptor | FD_CLOEXEC) < 0)
     return -errno;
@@ -41,6 +41,11 @@ int ioloop__set_blocking(int fd, bool on) {
   if (status < 0 || (wanted != status && fcntl(fd, F_SETFL, wanted) < 0))
     return -errno;
   return 0;
+}
+
+bool ioloop__is_blocking(int fd) {
+  int status = fcntl(fd, F_GETFL);
+  return status >= 0 && !(status & O_NONBLOCK);
 }
 
 int ioloop__check_fd(int fd) {
@@ -56,9 +61,9 @@ int ioloop__check_fd(int fd) {
 int ioloop__pipe_waker_open(int fds[2]) {
   if (pipe(fds) < 0)
     return -errno;
-  int r = ioloop__set_flags(fds[0]);
+  int r = ioloop__set_flags(fds[0], true);
   if (!r)
-    r = ioloop__set_flags(fds[1]);
+    r = ioloop__set_flags(fds[1], true);
   if (r)
     ioloop__waker_close(fds);
   return r;

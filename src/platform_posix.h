@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* O_NONBLOCK and FD_CLOEXEC. */
-int ioloop__set_flags(int fd);
+/* FD_CLOEXEC, and, as asked, O_NONBLOCK. */
+int ioloop__set_flags(int fd, bool nonblocking);
 
 /* A waker where there is no eventfd, or where an eventfd will not do. */
 int ioloop__pipe_waker_open(int fds[2]);

@@ -15,10 +15,11 @@
  *
  * Where the backend offers completion (completion.h) one request accepts for as long as nothing
  * fails, and what it has accepted is ours: it cannot wait in the backlog. So with a limit of
- * connections each is asked for singly.
+ * connections each is asked for singly. A listener that was made elsewhere and is non-blocking
+ * stays with readiness: O_NONBLOCK belongs to all that share the file, and by some kernels it is a
+ * reason to fail instead of waiting.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,6 +32,8 @@
 enum {
   MOST_ACCEPTS = 64, /* a wake-up */
   MOST_SINGLES = 7,
+  MOST_FAILURES = 64,    /* of connections, one after the other */
+  MOST_LEFT = 64 * 1024, /* in a backlog, to be taken before the end */
   RETRY_MS = 100
 };
 
@@ -38,6 +41,9 @@ struct listener {
   struct tcpserver *server;
   struct listener *next;
   int fd;
+  int failures;             /* of connections, since one was accepted */
+  struct socket_file *file; /* to be removed; NULL: none */
+  bool by_completion;
 
   /* By readiness: wake-ups that shall take one only, at first and still. */
   int singles, singles_left;
@@ -94,9 +100,8 @@ static void stop_accepting(struct listener *listener) {
 }
 
 static int set_watched(struct listener *listener, bool wanted) {
-  struct tcpserver *server = listener->server;
-  if (!server->completer)
-    return ioloop_update_handler(server->loop, listener->fd, wanted ? IOLOOP_READ : 0);
+  if (!listener->by_completion)
+    return ioloop_update_handler(listener->server->loop, listener->fd, wanted ? IOLOOP_READ : 0);
   if (wanted)
     return begin_accepting(listener);
   stop_accepting(listener);
@@ -195,24 +200,30 @@ static void admit(struct tcpserver *server, int fd, const struct sockaddr *peer,
 
 /* ---- accepting --------------------------------------------------------------------------- */
 
-/* Errors that concern the connection that was to be accepted, or none: the next may do. accept(2)
- * passes on what the network already reported for it. */
-static bool concerns_one(int error) {
+/* Other errors concern the connection that was to be accepted, and the next may do: accept(2)
+ * passes on what the network, or a firewall, has already reported for it. */
+static bool concerns_all(int error) {
   switch (-error) {
-  case EINTR:
-  case ECONNABORTED:
-  case EPROTO:
-  case ENETDOWN:
-  case ENETUNREACH:
-  case EHOSTDOWN:
-  case EHOSTUNREACH:
-  case ENOPROTOOPT:
-  case EOPNOTSUPP:
-  case ETIMEDOUT:
+  case EMFILE:
+  case ENFILE:
+  case ENOBUFS:
+  case ENOMEM:
+  case EBADF:
+  case EFAULT:
+  case EINVAL: /* it no longer listens */
+  case ENOTSOCK:
     return true;
   default:
     return false;
   }
+}
+
+/* An error that is said to be a connection's and does not go away is everything's. */
+static void accept_failed(struct listener *listener, int error) {
+  if (!concerns_all(error) && ++listener->failures < MOST_FAILURES)
+    return;
+  listener->failures = 0;
+  run_short(listener->server, error);
 }
 
 static int accept_one(struct tcpserver *server, int listener, struct sockaddr_storage *peer,
@@ -225,9 +236,18 @@ static int accept_one(struct tcpserver *server, int listener, struct sockaddr_st
   return fd;
 }
 
+/* As a stream by completion needs it. */
+static int make_blocking(int fd) {
+  int r = ioloop__set_blocking(fd, true);
+  if (r)
+    close(fd);
+  return r ? r : fd;
+}
+
 /* Returns how many there were, at most `max`. */
-static int accept_some(struct tcpserver *server, int listener, int max) {
+static int accept_some(struct listener *listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
+  struct tcpserver *server = listener->server;
   int found = 0;
   /* Any of them may fork, and the rest is the parent's. */
   for (; found < max && !(server->flags & no_more) && !is_full(server) &&
@@ -235,16 +255,17 @@ static int accept_some(struct tcpserver *server, int listener, int max) {
        found++) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
-    int fd = accept_one(server, listener, &peer, &size);
-    if (fd >= 0 && server->completer && server->options.on_connection)
-      (void)ioloop__set_blocking(fd, true);
+    int fd = accept_one(server, listener->fd, &peer, &size);
     if (fd == -EAGAIN || fd == -EWOULDBLOCK)
       break;
+    if (fd >= 0 && server->completer && server->options.on_connection)
+      fd = make_blocking(fd);
     if (fd >= 0) {
+      listener->failures = 0;
       server->flags &= ~(unsigned)SERVER_REPORTED;
       admit(server, fd, (struct sockaddr *)&peer, size);
-    } else if (!concerns_one(fd)) {
-      run_short(server, fd);
+    } else {
+      accept_failed(listener, fd);
     }
   }
   return found;
@@ -254,10 +275,10 @@ static void accept_ready(struct listener *listener) {
   struct tcpserver *server = listener->server;
   if (listener->singles_left > 0) {
     listener->singles_left--;
-    (void)accept_some(server, listener->fd, 1);
+    (void)accept_some(listener, 1);
     return;
   }
-  bool alone = accept_some(server, listener->fd, MOST_ACCEPTS) <= 1;
+  bool alone = accept_some(listener, MOST_ACCEPTS) <= 1;
   if (server->flags & SERVER_CLOSED)
     return; /* the listener is gone */
   int more = listener->singles < MOST_SINGLES ? listener->singles * 2 + 1 : MOST_SINGLES;
@@ -322,7 +343,7 @@ static void on_retry(struct ioloop *loop, void *arg) {
 static void go_on_accepting(struct listener *listener) {
   struct tcpserver *server = listener->server;
   watch(server);
-  int r = server->flags & SERVER_WATCHING ? begin_accepting(listener) : 0;
+  int r = server->flags & SERVER_WATCHING ? set_watched(listener, true) : 0;
   if (r)
     run_short(server, r);
 }
@@ -335,8 +356,12 @@ static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, 
   if (!more)
     listener->under_way = listener->stopping = false;
   server->depth++;
-  if (result < 0 && !concerns_one(result) && result != -ECANCELED)
-    run_short(server, result);
+  if (result >= 0)
+    listener->failures = 0;
+  if (result == -EAGAIN) /* it has become non-blocking */
+    listener->by_completion = false;
+  else if (result < 0 && result != -ECANCELED)
+    accept_failed(listener, result);
   else if (result >= 0 && (server->flags & (SERVER_ENDING | SERVER_CLOSED) || is_full(server)))
     hold(listener, result);
   else if (result >= 0)
@@ -348,27 +373,6 @@ static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, 
 
 /* ---- listeners --------------------------------------------------------------------------- */
 
-static int open_listener(const struct sockaddr *address, socklen_t size, int backlog) {
-  int fd = ioloop__socket(address->sa_family, SOCK_STREAM, 0);
-  if (fd < 0)
-    return fd;
-  /* Else the connections of the last run, in TIME_WAIT, would keep the port for a minute. */
-  int one = 1, r = 0;
-  if (address->sa_family != AF_UNIX)
-    r = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (!r && address->sa_family == AF_INET6)
-    r = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-  if (!r)
-    r = bind(fd, address, size);
-  if (!r)
-    r = listen(fd, backlog);
-  if (!r)
-    return fd;
-  r = -errno;
-  close(fd);
-  return r;
-}
-
 static void append_listener(struct tcpserver *server, struct listener *listener) {
   struct listener **end = &server->listeners;
   while (*end)
@@ -377,20 +381,40 @@ static void append_listener(struct tcpserver *server, struct listener *listener)
   listener->server->sets_nodelay |= iostream__lacks_nodelay(listener->fd);
 }
 
-static int begin_listening(struct listener *listener) {
+static int begin_listening(struct listener *listener, bool ours) {
   struct tcpserver *server = listener->server;
-  bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !server->completer;
+  bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !listener->by_completion;
   listener->accepting.done = on_accepted;
+  int r = 0;
+  if (!listener->by_completion)
+    r = ioloop__adopt(listener->fd);
+  else
+    r = ours ? ioloop__set_blocking(listener->fd, true) : ioloop__adopt_blocking(listener->fd);
   /* By completion it watches nothing, and has the loop know that the number is taken. */
-  int r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,
-                             on_listener_ready, listener);
-  if (r || !server->completer)
+  if (!r)
+    r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,
+                           on_listener_ready, listener);
+  if (r || !wanted || !listener->by_completion)
     return r;
-  r = ioloop__set_blocking(listener->fd, true);
-  if (!r && wanted)
-    r = begin_accepting(listener);
+  r = begin_accepting(listener);
   if (r)
     ioloop_remove_handler(server->loop, listener->fd);
+  return r;
+}
+
+/* `ours`: nothing else has the file. `socket_file` is the listener's if this succeeds. */
+static int add_listener(struct tcpserver *server, int fd, bool ours, struct socket_file *file) {
+  struct listener *listener = calloc(1, sizeof *listener);
+  if (!listener)
+    return -ENOMEM;
+  bool by_completion = server->completer && (ours || ioloop__is_blocking(fd));
+  *listener =
+      (struct listener){.server = server, .fd = fd, .file = file, .by_completion = by_completion};
+  int r = begin_listening(listener, ours);
+  if (r)
+    free(listener);
+  else
+    append_listener(server, listener);
   return r;
 }
 
@@ -399,18 +423,7 @@ int tcpserver_add_socket(struct tcpserver *server, int fd) {
     return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
-  struct listener *listener = calloc(1, sizeof *listener);
-  if (!listener)
-    return -ENOMEM;
-  *listener = (struct listener){.server = server, .fd = fd};
-  int r = ioloop__adopt(fd);
-  if (!r)
-    r = begin_listening(listener);
-  if (r)
-    free(listener);
-  else
-    append_listener(server, listener);
-  return r;
+  return add_listener(server, fd, false, NULL);
 }
 
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {
@@ -418,14 +431,16 @@ int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, s
     return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
-  int backlog = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
-  int fd = open_listener(address, size, backlog);
+  int fd = tcpserver__open_listener(address, size, &server->options);
   if (fd < 0)
     return fd;
   (void)iostream__nodelay(fd, true); /* connections inherit it: saves a call for each */
-  int r = tcpserver_add_socket(server, fd);
-  if (r)
+  struct socket_file *file = tcpserver__note_file(address, size);
+  int r = add_listener(server, fd, true, file);
+  if (r) {
+    tcpserver__remove_file(file);
     close(fd);
+  }
   return r;
 }
 
@@ -453,9 +468,10 @@ static void end_accepting(struct listener *listener) {
 }
 
 static void free_listener(struct listener *listener) {
-  if (listener->server->completer)
+  if (listener->by_completion)
     end_accepting(listener);
   ioloop_remove_handler(listener->server->loop, listener->fd);
+  tcpserver__remove_file(listener->file);
   close(listener->fd);
   while (listener->held_count)
     close(listener->held[--listener->held_count]);
@@ -496,25 +512,28 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
   return 0;
 }
 
-/* From here on connections are taken from the backlog one by one. */
-static void collect_accepted(struct listener *listener) {
+/* From here on connections are taken from the backlog one by one. -errno: they cannot be, as accept
+ * would wait. */
+static int collect_accepted(struct listener *listener) {
   end_accepting(listener);
-  (void)ioloop__set_blocking(listener->fd, false);
-  admit_held(listener);
+  int r = ioloop__set_blocking(listener->fd, false);
+  admit_held(listener); /* a callback may close the server, and the listener is gone */
+  return r;
 }
 
 static void drain_backlog(struct tcpserver *server) {
-  int max = server->options.backlog > 0 ? server->options.backlog : SOMAXCONN;
+  int max = server->options.backlog > 0 ? server->options.backlog : MOST_LEFT;
   server->flags &= ~(unsigned)SERVER_SHORT; /* the last chance to try */
   if (ioloop__inherited(server->loop)) {    /* the backlog is the parent's */
     close_listeners(server);
     return;
   }
   for (struct listener *it = server->listeners; it; it = it->next) {
-    if (server->completer)
-      collect_accepted(it);
-    if (!(server->flags & SERVER_CLOSED))
-      (void)accept_some(server, it->fd, max);
+    int r = it->by_completion ? collect_accepted(it) : 0;
+    if (!r && !(server->flags & SERVER_CLOSED))
+      (void)accept_some(it, max);
+    else if (r && server->options.on_trouble)
+      server->options.on_trouble(server, r, server->options.arg);
     if (server->flags & SERVER_CLOSED)
       return; /* the listeners are gone */
   }

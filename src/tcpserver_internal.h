@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* tcpserver_internal.h - what a TCP server is made of: tcpserver.c accepts and keeps account,
- * tcpserver_idle.c watches for connections without traffic. */
+ * tcpserver_listen.c opens what listens, tcpserver_idle.c watches for connections without traffic.
+ */
 #ifndef IOLOOP_TCPSERVER_INTERNAL_H
 #define IOLOOP_TCPSERVER_INTERNAL_H
 
@@ -49,6 +50,17 @@ struct tcpserver {
 /* A callback has returned, or anything else that was counted in `depth`: if it was the outermost,
  * do what could not be done inside. May free the server. */
 void tcpserver__leave(struct tcpserver *server);
+
+/* ---- tcpserver_listen.c ------------------------------------------------------------------ */
+
+/* A socket that listens, or -errno. */
+int tcpserver__open_listener(const struct sockaddr *address, socklen_t size,
+                             const struct tcpserver_options *options);
+
+/* The file that bind has made, to be removed with the listener. NULL: none, or no memory. */
+struct socket_file *tcpserver__note_file(const struct sockaddr *address, socklen_t size);
+/* Remove it if it is still that, and free this. NULL is fine. */
+void tcpserver__remove_file(struct socket_file *file);
 
 /* ---- tcpserver_idle.c -------------------------------------------------------------------- */
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listeners.c - conformance 203 to 206: sockets that were made elsewhere and may be in use there,
+ * the files of AF_UNIX ones, and errors of accept.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+/* ---- flags ------------------------------------------------------------------------------ */
+
+static bool is_nonblocking(int fd) {
+  return SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK;
+}
+
+static void set_blocking(int fd) {
+  CHECK_SYS(fcntl(fd, F_SETFL, SYS(fcntl(fd, F_GETFL)) & ~O_NONBLOCK));
+}
+
+static void hello(struct tcpserver *server, struct iostream *stream, const struct sockaddr *peer,
+                  socklen_t peer_size, void *arg) {
+  (void)server, (void)peer, (void)peer_size;
+  ++*(unsigned *)arg;
+  CHECK_OK(iostream_write(stream, "hello", 5));
+  iostream_close_when_sent(stream);
+}
+
+TEST(203, "a listener that was made elsewhere is served, and O_NONBLOCK never taken off it") {
+  for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    struct ioloop *loop = test_loop_new();
+    struct tcpserver *server;
+    unsigned opened = 0;
+    struct tcpserver_options options = {.on_connection = hello, .arg = &opened};
+    int listener;
+    uint16_t port;
+    make_tcp_listener(&listener, &port);
+    if (nonblocking)
+      set_nonblocking(listener);
+    else
+      set_blocking(listener);
+    int elsewhere = SYS(dup(listener));
+    CHECK_OK(tcpserver_new(loop, &options, &server));
+    CHECK_OK(tcpserver_add_socket(server, listener));
+    for (unsigned i = 1; i <= 3; i++) {
+      char back[5];
+      int client = client_connect(port);
+      RUN_UNTIL(loop, opened == i);
+      RUN_UNTIL(loop, recv(client, back, 5, MSG_DONTWAIT) == 5);
+      CHECK(!nonblocking || is_nonblocking(elsewhere));
+      CHECK_SYS(close(client));
+    }
+    tcpserver_stop(server);
+    CHECK(!nonblocking || is_nonblocking(elsewhere));
+    tcpserver_close(server);
+    CHECK_SYS(close(elsewhere));
+    test_loop_free(loop);
+  }
+}
+
+static void on_one(struct datagram *socket, const char *data, size_t size,
+                   const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  ++*(unsigned *)arg;
+  CHECK_OK(datagram_send(socket, data, size, peer, peer_size));
+}
+
+TEST(203, "and so is a datagram socket") {
+  for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    struct ioloop *loop = test_loop_new();
+    struct datagram *socket;
+    unsigned received = 0;
+    int pair[2];
+    make_pair(UDP, pair);
+    if (!nonblocking)
+      set_blocking(pair[0]);
+    int elsewhere = SYS(dup(pair[0]));
+    CHECK_OK(datagram_new(loop, pair[0], on_one, NULL, &received, &socket));
+    for (unsigned i = 1; i <= 3; i++) {
+      CHECK_IS(send(pair[1], "x", 1, 0), ==, 1);
+      RUN_UNTIL(loop, received == i);
+      CHECK(!nonblocking || is_nonblocking(elsewhere));
+    }
+    CHECK_IS(datagram_drain(socket, 100), ==, 0);
+    datagram_close(socket);
+    CHECK(!nonblocking || is_nonblocking(elsewhere));
+    CHECK_SYS(close(elsewhere));
+    CHECK_SYS(close(pair[1]));
+    test_loop_free(loop);
+  }
+}
+
+/* ---- AF_UNIX ---------------------------------------------------------------------------- */
+
+struct place {
+  char directory[64];
+  struct sockaddr_un address;
+};
+
+static void make_place(struct place *place) {
+  *place = (struct place){.directory = P_tmpdir "/ioloop-XXXXXX", .address.sun_family = AF_UNIX};
+  CHECK(mkdtemp(place->directory));
+  snprintf(place->address.sun_path, sizeof place->address.sun_path, "%s/socket", place->directory);
+}
+
+static bool is_there(const struct place *place) {
+  return access(place->address.sun_path, F_OK) == 0;
+}
+
+static int listen_at(struct place *place, struct ioloop *loop, bool replace, unsigned *opened,
+                     struct tcpserver **ret) {
+  struct tcpserver_options options = {
+      .on_connection = hello, .arg = opened, .replace_stale_file = replace};
+  CHECK_OK(tcpserver_new(loop, &options, ret));
+  return tcpserver_listen(*ret, (struct sockaddr *)&place->address, sizeof place->address);
+}
+
+static void check_serves(struct place *place, struct ioloop *loop, unsigned *opened) {
+  unsigned before = *opened;
+  char back[5];
+  int client = SYS(socket(AF_UNIX, SOCK_STREAM, 0));
+  CHECK_SYS(connect(client, (struct sockaddr *)&place->address, sizeof place->address));
+  RUN_UNTIL(loop, *opened > before); /* a probe of another server may come before */
+  RUN_UNTIL(loop, recv(client, back, 5, MSG_DONTWAIT) == 5);
+  CHECK_SYS(close(client));
+}
+
+/* As a server that was killed leaves it. */
+static void leave_stale_file(const struct place *place) {
+  int fd = SYS(socket(AF_UNIX, SOCK_STREAM, 0));
+  CHECK_SYS(bind(fd, (const struct sockaddr *)&place->address, sizeof place->address));
+  CHECK_SYS(close(fd));
+}
+
+TEST(204, "the file of a server's socket goes with it, and a stale one is replaced if asked") {
+  struct ioloop *loop = test_loop_new();
+  struct tcpserver *server, *second;
+  struct place place;
+  unsigned opened = 0;
+  make_place(&place);
+  leave_stale_file(&place);
+  CHECK_ERROR(listen_at(&place, loop, false, &opened, &server), EADDRINUSE);
+  tcpserver_close(server);
+  CHECK(is_there(&place));
+  CHECK_OK(listen_at(&place, loop, true, &opened, &server));
+  check_serves(&place, loop, &opened);
+  CHECK_ERROR(listen_at(&place, loop, true, &opened, &second),
+              EADDRINUSE); /* a living one is not */
+  tcpserver_close(second);
+  check_serves(&place, loop, &opened);
+  tcpserver_close(server);
+  CHECK(!is_there(&place));
+  CHECK_SYS(rmdir(place.directory));
+  test_loop_free(loop);
+}
+
+TEST(204, "a file that is no socket, or has become another server's, stays") {
+  struct ioloop *loop = test_loop_new();
+  struct tcpserver *server, *second;
+  struct place place;
+  unsigned opened = 0;
+  make_place(&place);
+  CHECK_SYS(close(SYS(open(place.address.sun_path, O_CREAT | O_WRONLY, 0600))));
+  CHECK_ERROR(listen_at(&place, loop, true, &opened, &server), EADDRINUSE);
+  tcpserver_close(server);
+  CHECK_SYS(unlink(place.address.sun_path));
+  CHECK_OK(listen_at(&place, loop, true, &opened, &server));
+  CHECK_SYS(unlink(place.address.sun_path));
+  CHECK_OK(listen_at(&place, loop, true, &opened, &second));
+  tcpserver_close(server);
+  CHECK(is_there(&place));
+  check_serves(&place, loop, &opened);
+  tcpserver_close(second);
+  CHECK(!is_there(&place));
+  CHECK_SYS(rmdir(place.directory));
+  test_loop_free(loop);
+}
+
+static void close_server(void *server) {
+  tcpserver_close(server);
+}
+
+TEST(204, "nor does a forked child remove its parent's") {
+  struct ioloop *loop = test_loop_new();
+  struct tcpserver *server;
+  struct place place;
+  unsigned opened = 0;
+  make_place(&place);
+  CHECK_OK(listen_at(&place, loop, false, &opened, &server));
+  wait_child(fork_child(close_server, server));
+  CHECK(is_there(&place));
+  tcpserver_close(server);
+  CHECK(!is_there(&place));
+  CHECK_SYS(rmdir(place.directory));
+  test_loop_free(loop);
+}

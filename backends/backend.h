@@ -107,6 +107,10 @@ struct ioloop_backend {
    */
   void (*stale)(struct ioloop *loop, void *state, uint64_t token);
 
+  /* Where the kernel's interface may consume SO_ERROR: the last error of a registered descriptor's
+   * socket that came with a report, as an errno; 0: none. */
+  int (*taken_error)(struct ioloop *loop, int fd);
+
   /* IOLOOP_F_COMPLETION: the model's other face, which the streams use. News of operations are one
    * entry of a wait's report, with the token of the descriptor that completion->fd names; the core
    * then calls completion->dispatch. */

@@ -34,7 +34,8 @@
  *     the time that the child frees its copy of the loop, so it is not closed there. (libkqueue
  *     closes its own in the child.)
  *   - libkqueue reads SO_ERROR to fill fflags, which clears it: after a reset or a refused connect
- *     the program finds no error on the socket, only its end. And its epoll set has ghosts, as in
+ *     the program finds no error on the socket, only its end. It is kept for those who connect
+ *     (taken_error). And its epoll set has ghosts, as in
  *     epoll.c, if a program closes a descriptor before it removes it, while a dup lives on.
  *   - EVFILT_USER could wake a wait without a pipe. The core's waker serves every model, costs one
  *     read for a wake-up, and works on systems without that filter: not used.
@@ -73,6 +74,7 @@ struct state {
 
 struct slot {
   uint32_t index; /* of its report, if it has one in this batch */
+  uint16_t error; /* the last in fflags since it was added */
   uint8_t mask;   /* what is watched, or will be after the pending changes */
 };
 
@@ -192,8 +194,10 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   int fd = (int)(uint32_t)token;
   struct slot *own = slot;
   own->mask = (uint8_t)now;
-  if (!old)
+  if (!old) {
+    own->error = 0;
     return add(loop, state, fd, now);
+  }
   int r = collect(state, fd, old, now);
   if (!now && r > 0)
     apply(loop, state, r);
@@ -221,19 +225,28 @@ static void report(struct ioloop *loop, struct batch *batch, const struct kevent
 
 static void take_event(struct ioloop *loop, struct batch *batch, const struct kevent *event) {
   unsigned events = event->filter == EVFILT_READ ? IOLOOP_READ : IOLOOP_WRITE;
-  if (event->flags & EV_EOF && event->fflags != 0) /* the socket's error */
+  if (event->flags & EV_EOF && event->fflags != 0) { /* the socket's error */
+    struct slot *slot = ioloop__slot(loop, (int)event->ident);
+    slot->error = (uint16_t)event->fflags;
     events |= IOLOOP_ERROR;
+  }
   report(loop, batch, event, events);
 }
 
-/* A change of this call: a deletion of what is gone already, or one that was refused. */
-static void take_failure(struct ioloop *loop, struct state *s, struct batch *batch,
-                         const struct kevent *event) {
-  if (event->data == EBADF)
-    ioloop__fd_gone(loop, (int)event->ident);
-  else if (event->data != ENOENT && event->data != 0 && try_again(loop, s, event) &&
-           event->data != ENOMEM)
-    report(loop, batch, event, IOLOOP_ERROR);
+/* A change of this call: a deletion of what is gone already, or one that was refused. 0, or a
+ * passing error: it is made again. */
+static int take_failure(struct ioloop *loop, struct state *s, struct batch *batch,
+                        const struct kevent *event) {
+  int error = -(int)event->data;
+  if (error == 0 || error == -ENOENT)
+    return 0;
+  if (error == -EPIPE || ioloop__is_passing(error)) {
+    if (try_again(loop, s, event) && error == -EPIPE)
+      report(loop, batch, event, IOLOOP_ERROR);
+    return error == -EPIPE ? 0 : error;
+  }
+  ioloop__fd_gone(loop, (int)event->ident);
+  return 0;
 }
 
 /* Changes in, events out. A change that fails takes the place of an event, so there must not be
@@ -265,12 +278,15 @@ static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, v
   int n = call(s, timeout_ns, events);
   if (observed)
     ioloop__note_call(loop, "kevent", s->queue, n, begun);
+  int error = n < 0 ? n : 0;
   for (int i = 0; i < n; i++)
-    if (events[i].flags & EV_ERROR)
-      take_failure(loop, s, &batch, &events[i]);
-    else
+    if (!(events[i].flags & EV_ERROR)) {
       take_event(loop, &batch, &events[i]);
-  return n < 0 ? n : (int)batch.count;
+    } else {
+      int r = take_failure(loop, s, &batch, &events[i]);
+      error = r ? r : error;
+    }
+  return batch.count ? (int)batch.count : error; /* an error that passes: not again at once */
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
@@ -281,6 +297,11 @@ static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
 static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
                          struct ioloop_ready *ready) {
   return wait_for(loop, state, timeout_ns, ready, true);
+}
+
+static int taken_error(struct ioloop *loop, int fd) {
+  const struct slot *slot = ioloop__slot(loop, fd);
+  return slot->error;
 }
 
 const struct ioloop_backend ioloop__kqueue = {
@@ -296,4 +317,5 @@ const struct ioloop_backend ioloop__kqueue = {
     .wait = wait_events,
     .wait_observed = wait_observed,
     .after_fork = after_fork,
+    .taken_error = taken_error,
 };

@@ -234,6 +234,10 @@ void ioloop__fdtable_flush(struct ioloop *loop) {
   }
 }
 
+int ioloop__taken_error(struct ioloop *loop, int fd) {
+  return loop->backend->taken_error ? loop->backend->taken_error(loop, fd) : 0;
+}
+
 void ioloop__fdtable_unwanted(struct ioloop *loop, uint64_t token) {
   int fd = (int)(uint32_t)token;
   const struct ioloop__fd *entry = &loop->table.fds[fd];

@@ -212,6 +212,10 @@ static void leave_readiness(struct iostream *stream) {
 static void ready_to_connect(struct iostream *stream) {
   int r = iostream__connect_result(stream->fd);
   if (r == -EINPROGRESS) {
+    int taken = ioloop__taken_error(stream->loop, stream->fd);
+    r = taken ? -taken : r;
+  }
+  if (r == -EINPROGRESS) {
     iostream__woken_in_vain(stream);
     return;
   }

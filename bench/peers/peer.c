@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -94,7 +95,7 @@ static void open_socket(struct peer *peer) {
   /* Of UDP it would let two servers share a port. */
   if (!peer->udp)
     setsockopt(peer->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (bind(peer->fd, any, size) < 0 || (!peer->udp && listen(peer->fd, SOMAXCONN) < 0) ||
+  if (bind(peer->fd, any, size) < 0 || (!peer->udp && listen(peer->fd, INT_MAX) < 0) ||
       getsockname(peer->fd, any, &size) < 0)
     fail_to_listen(peer);
   peer->port = ntohs(address.sin_port);

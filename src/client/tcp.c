@@ -92,10 +92,6 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
 static void on_connect(struct iostream *stream, void *arg) {
   struct attempt *attempt = arg;
   struct worker *worker = attempt->worker;
-  if (address_same_ends(iostream_fd(stream))) {
-    race_lost(attempt, -ELOOP);
-    return;
-  }
   race_won(attempt);
   iostream_set_drain_callback(stream, on_drain, worker);
   int error = iostream_read(stream, on_read, worker);

@@ -178,6 +178,21 @@ static void on_turn_end(struct ioloop *loop, void *arg) {
 
 /* ---- filling -------------------------------------------------------------------------- */
 
+/* With room to spare, or else just that. */
+static char *grow(struct output *output, size_t room) {
+  const size_t rooms[] = {room + OUTPUT_FLUSH_SIZE, room};
+  for (size_t i = 0; i < 2; i++) {
+    char *buffer = realloc(output->buffer, rooms[i]);
+    if (!buffer)
+      continue;
+    output->buffer = buffer;
+    output->room = rooms[i];
+    return buffer + output->tail;
+  }
+  fail(output, -ENOMEM);
+  return NULL;
+}
+
 char *output_reserve(struct output *output, size_t size) {
   if (output->failed)
     return NULL;
@@ -191,15 +206,7 @@ char *output_reserve(struct output *output, size_t size) {
   }
   if (output->room - output->tail >= size)
     return output->buffer + output->tail;
-  size_t room = pending + size + OUTPUT_FLUSH_SIZE;
-  char *buffer = realloc(output->buffer, room);
-  if (!buffer) {
-    fail(output, -ENOMEM);
-    return NULL;
-  }
-  output->buffer = buffer;
-  output->room = room;
-  return buffer + output->tail;
+  return grow(output, pending + size);
 }
 
 static void queue_flush(struct output *output) {

@@ -21,8 +21,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -128,13 +126,6 @@ static void set_timeout(int fd, int option, uint64_t ns) {
   (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
 }
 
-/* An answer may be written in parts, and none of them may wait for the other side's delayed
- * acknowledgement. */
-static void send_at_once(int fd) {
-  const int on = 1;
-  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-}
-
 /* What the loop accepted does not sleep, nor does what a BSD accepts from a listener that does
  * not. */
 static int make_blocking(int fd) {
@@ -157,7 +148,6 @@ static int admit(struct server *server, int fd, const struct address *peer) {
   uint64_t idle_ns = server->options.idle_timeout_ns;
   counts_add_shared(server->counts, COUNT_ACCEPTED, 1);
   int error = make_blocking(fd);
-  send_at_once(fd);
   if (!error && idle_ns > 0) {
     set_timeout(fd, SO_RCVTIMEO, idle_ns);
     set_timeout(fd, SO_SNDTIMEO, idle_ns);

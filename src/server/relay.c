@@ -26,10 +26,14 @@ enum {
   READ_SIZE = 64 * 1024, /* what a pipe holds */
 };
 
+#define PAUSE_NS UINT64_C(100000000) /* without memory, before it is tried again */
+
 struct relay {
   struct ioloop *loop;
   struct output *output;
   int fd;
+  bool held, ended;
+  ioloop_timeout pause; /* 0: there is memory */
   uint64_t lines;
   char *buffer; /* begins with an unfinished line, if any */
   size_t used, room;
@@ -82,16 +86,33 @@ static ssize_t read_some(struct relay *relay) {
   return n;
 }
 
+static void watch(struct relay *relay) {
+  bool reads = !relay->held && !relay->ended && !relay->pause;
+  ioloop_update_handler(relay->loop, relay->fd, reads ? IOLOOP_READ : 0);
+}
+
+static void on_pause_over(struct ioloop *loop, void *arg) {
+  struct relay *relay = arg;
+  (void)loop;
+  relay->pause = 0;
+  watch(relay);
+}
+
 /* At the end of input the worker has died, or is about to: relay_finish will be called. */
 static void on_readable(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct relay *relay = arg;
-  (void)events;
-  if (read_some(relay) == 0)
-    ioloop_update_handler(loop, fd, 0);
+  (void)fd, (void)events;
+  ssize_t n = read_some(relay);
+  relay->ended = n == 0;
+  if (n == -ENOMEM)
+    (void)ioloop_call_later(loop, PAUSE_NS, on_pause_over, relay, &relay->pause);
+  if (n == 0 || n == -ENOMEM)
+    watch(relay);
 }
 
 void relay_hold(struct relay *relay, bool hold) {
-  ioloop_update_handler(relay->loop, relay->fd, hold ? 0 : IOLOOP_READ);
+  relay->held = hold;
+  watch(relay);
 }
 
 void relay_finish(struct relay *relay) {
@@ -127,6 +148,8 @@ void relay_forget(struct relay *relay) {
 void relay_free(struct relay *relay) {
   if (!relay)
     return;
+  if (relay->pause)
+    ioloop_remove_timeout(relay->loop, relay->pause);
   ioloop_remove_handler(relay->loop, relay->fd);
   relay_forget(relay);
 }

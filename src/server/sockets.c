@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,11 +84,12 @@ static int open_bound(struct address *address, bool tcp, bool share) {
   return fd;
 }
 
-/* The kernel's queue is asked to be long, because it is all that UDP has against a burst, or
- * against a stdout that stalls. */
+/* Without --backlog the kernel's own limit decides: SOMAXCONN is a constant of the C library, and
+ * in some of them 128, which a burst of a thousand connections fills. The kernel's queue is asked
+ * to be long, because it is all that UDP has against a burst, or against a stdout that stalls. */
 static int make_ready(int fd, bool tcp, uint64_t backlog) {
   if (tcp)
-    return listen(fd, backlog ? (int)backlog : SOMAXCONN) < 0 ? -errno : 0;
+    return listen(fd, backlog ? (int)backlog : INT_MAX) < 0 ? -errno : 0;
   (void)set_option(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_SIZE);
   return 0;
 }

@@ -85,6 +85,10 @@ bool tap_in_thread_sanitizer(void) {
   return THREAD_SANITIZER;
 }
 
+bool tap_in_sanitizer(void) {
+  return DEFAULT_SCALE > 1;
+}
+
 unsigned tap_scale(void) {
   const char *scale = getenv("TEST_TIME_SCALE");
   int value = scale ? atoi(scale) : 0;

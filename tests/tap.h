@@ -98,6 +98,7 @@ int tap_main(int argc, char **argv, bool take_argument);
 uint64_t tap_now(void);               /* CLOCK_MONOTONIC, ns */
 unsigned tap_scale(void);             /* how many times slower than a plain build on bare metal */
 bool tap_in_thread_sanitizer(void);   /* built with it */
+bool tap_in_sanitizer(void);          /* built with it or AddressSanitizer: no memory is the end */
 size_t tap_count(size_t count);       /* `count` made smaller where all is slower; at least 1 */
 uint64_t tap_deadline(uint64_t ns);   /* now + ns, longer where all is slower */
 uint64_t tap_left(uint64_t deadline); /* until then, 0 when it has passed */

@@ -49,10 +49,7 @@ static void run_without_memory(void *arg) {
 }
 
 TEST(306, "without memory signals and what others posted are called, and nothing spins") {
-#ifdef __SANITIZE_ADDRESS__
-  SKIP("the sanitizer ends a program without memory");
-#endif
-  if (tap_in_thread_sanitizer())
+  if (tap_in_sanitizer())
     SKIP("the sanitizer ends a program without memory");
   wait_child(fork_child(run_without_memory, NULL));
 }

@@ -190,16 +190,22 @@ int datagram__report_queued_errors(struct datagram *it) {
   return count;
 }
 
-/* An error that the queue holds too is one error. */
+void datagram__note_failure(struct datagram *it, int error) {
+  if (!datagram__report_queued_errors(it))
+    datagram__note_error(it, error);
+}
+
 void datagram__receive_failed(struct datagram *it, int error) {
   bool nothing = error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR;
   if (nothing && ++it->vain % LOOK_EVERY)
     return;
-  if (datagram__report_queued_errors(it) || nothing)
+  if (nothing) {
+    datagram__report_queued_errors(it);
     return;
+  }
   if (error == -ENOMEM || error == -ENOBUFS)
     datagram__rest(it, DATAGRAM_REST_READ);
-  datagram__note_error(it, error);
+  datagram__note_failure(it, error);
 }
 
 static void set_batch(struct datagram *it, int batch) {

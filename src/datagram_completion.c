@@ -203,8 +203,7 @@ static int start(struct datagram *it, struct send *send) {
 
 static void give_up(struct datagram *it, struct send *send, int error) {
   it->metrics.send_dropped++;
-  if (error != -ENOBUFS && error != -ENOMEM)
-    datagram__note_error(it, error);
+  datagram__note_failure(it, error);
   recycle(it, send);
 }
 
@@ -249,7 +248,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
     give_up(it, send, result);
   } else {
     if (send->error)
-      datagram__note_error(it, send->error);
+      datagram__note_failure(it, send->error);
     recycle(it, send);
   }
   datagram__leave(it);

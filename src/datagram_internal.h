@@ -82,6 +82,10 @@ void datagram__deliver(struct datagram *it, const struct ioloop__message *messag
  * received: report what the socket's error queue holds. How many errors were there. */
 int datagram__report_queued_errors(struct datagram *it);
 
+/* Count an error that a call returned, and have the program told. One that the socket's error
+ * queue holds too is one error. */
+void datagram__note_failure(struct datagram *it, int error);
+
 /* Receiving failed. */
 void datagram__receive_failed(struct datagram *it, int error);
 

@@ -131,8 +131,8 @@ static int transmit(struct datagram *it, const struct ioloop__message *messages,
   if (n < 0 && n != -EAGAIN) {
     int first = n;
     n = send_uninterrupted(it, messages, count);
-    if (n > 0)
-      datagram__note_error(it, first);
+    if (n != first)
+      datagram__note_failure(it, first);
   }
   if (n > 0) {
     count_sent(it, messages, n);
@@ -141,8 +141,7 @@ static int transmit(struct datagram *it, const struct ioloop__message *messages,
   if (n == -EAGAIN)
     return 0;
   it->metrics.send_dropped++;
-  if (n != -ENOBUFS && n != -ENOMEM)
-    datagram__note_error(it, n);
+  datagram__note_failure(it, n);
   return 1;
 }
 

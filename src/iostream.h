@@ -236,8 +236,8 @@ typedef void datagram_callback(struct datagram *socket, const char *data, size_t
                                const struct sockaddr *peer, socklen_t peer_size, void *arg);
 
 /* An error that the network reported for an earlier datagram (-ECONNREFUSED, -EHOSTUNREACH ...),
- * or with which the kernel refused one (-EMSGSIZE, -EPERM ...). Never called from inside another
- * function of this file but datagram_drain. The socket goes on. */
+ * or with which the kernel refused one (-EMSGSIZE, -EPERM, -ENOBUFS ...), which was tried twice.
+ * Never called from inside another function of this file but datagram_drain. The socket goes on. */
 typedef void datagram_error(struct datagram *socket, int error, void *arg);
 
 struct datagram_metrics {

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* datagram_failures_linux.c - conformance 206: sends that fail, for a moment or for good. The
+ * sockets are non-blocking and made elsewhere, so that sendto is called under every model. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+/* Of the library's calls in this process: the next so many fail. */
+static struct { int error, left; } failing;
+
+/* By the name of its symbol: in glibc's header the address is a union. */
+ssize_t fail_or_send(int fd, const void *data, size_t size, int flags,
+                     const struct sockaddr *address, socklen_t address_size) __asm__("sendto");
+
+ssize_t fail_or_send(int fd, const void *data, size_t size, int flags,
+                     const struct sockaddr *address, socklen_t address_size) {
+  if (failing.left <= 0)
+    return syscall(SYS_sendto, fd, data, size, flags, address, address_size);
+  failing.left--;
+  errno = failing.error;
+  return -1;
+}
+
+static const int transient[] = {ENOBUFS,      ENOMEM,      EPERM,    EHOSTUNREACH,
+                                ECONNREFUSED, ENETUNREACH, EMSGSIZE, EINVAL};
+enum {
+  TRANSIENT = sizeof transient / sizeof transient[0]
+};
+
+struct reports {
+  unsigned received, errors;
+  int error;
+};
+
+static void on_datagram(struct datagram *socket, const char *data, size_t size,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  struct reports *reports = arg;
+  (void)socket, (void)data, (void)size, (void)peer, (void)peer_size;
+  reports->received++;
+}
+
+static void on_error(struct datagram *socket, int error, void *arg) {
+  struct reports *reports = arg;
+  (void)socket;
+  reports->errors++;
+  reports->error = error;
+}
+
+static struct datagram *open_socket(struct ioloop *loop, struct reports *reports, int *peer) {
+  struct datagram *socket;
+  int pair[2];
+  make_pair(UDP, pair);
+  CHECK_OK(datagram_new(loop, pair[0], on_datagram, on_error, reports, &socket));
+  *peer = pair[1];
+  return socket;
+}
+
+TEST(206, "an error that belongs to an earlier datagram does not lose the one being sent") {
+  struct ioloop *loop = test_loop_new();
+  struct reports reports = {0};
+  int peer;
+  struct datagram *socket = open_socket(loop, &reports, &peer);
+  for (unsigned i = 0; i < TRANSIENT; i++) {
+    char byte;
+    failing.error = transient[i];
+    failing.left = 1;
+    CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+    CHECK_IS(recv(peer, &byte, 1, MSG_DONTWAIT), ==, 1);
+    RUN_UNTIL(loop, reports.errors == i + 1);
+    CHECK_IS(reports.error, ==, -transient[i]);
+  }
+  datagram_close(socket);
+  CHECK_SYS(close(peer));
+  test_loop_free(loop);
+}
+
+TEST(206, "a datagram that is refused is counted and reported, and the socket goes on") {
+  struct ioloop *loop = test_loop_new();
+  struct reports reports = {0};
+  struct datagram_metrics metrics;
+  int peer;
+  struct datagram *socket = open_socket(loop, &reports, &peer);
+  for (unsigned i = 0; i < TRANSIENT; i++) {
+    char byte;
+    failing.error = transient[i];
+    failing.left = 2;
+    NOTE("%s", strerror(transient[i]));
+    CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+    RUN_UNTIL(loop, reports.errors == i + 1);
+    CHECK_IS(reports.error, ==, -transient[i]);
+    datagram_get_metrics(socket, &metrics);
+    CHECK_IS(metrics.send_dropped, ==, i + 1);
+    CHECK_QUIET(loop, MS(5));
+    CHECK(recv(peer, &byte, 1, MSG_DONTWAIT) < 0);
+    CHECK_OK(datagram_send(socket, "y", 1, NULL, 0));
+    CHECK_IS(recv(peer, &byte, 1, MSG_DONTWAIT), ==, 1);
+    CHECK_IS(send(peer, "z", 1, 0), ==, 1);
+    RUN_UNTIL(loop, reports.received == i + 1);
+  }
+  datagram_close(socket);
+  CHECK_SYS(close(peer));
+  test_loop_free(loop);
+}

@@ -17,6 +17,24 @@ static void count(struct server *server, enum counter which, uint64_t more) {
     counts_add(server->counts, which, more);
 }
 
+static struct address bound_address(int fd) {
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  (void)getsockname(fd, (struct sockaddr *)&address, &size);
+  return address_from((struct sockaddr *)&address, size);
+}
+
+/* A sender that is this server, which only a forged one can be. All sockets have one port, so that
+ * others cost no more than a look at that. */
+static bool leads_back(const struct server *server, const struct datagram *socket,
+                       const struct sockaddr *peer, socklen_t peer_size) {
+  struct address from = address_from(peer, peer_size);
+  if (address_port(&from) != server->udp_port)
+    return false;
+  struct address own = bound_address(datagram_fd(socket));
+  return address_leads_back(&from, &own);
+}
+
 static void reply(struct server *server, struct datagram *socket, const char *data, size_t size,
                   const struct sockaddr *peer, socklen_t peer_size) {
   char room[REPLY_DATAGRAM_SIZE];
@@ -34,7 +52,7 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
     struct address from = address_from(peer, peer_size);
     server_print(server, "udp", &from, data, size);
   }
-  if (!server->options.no_echo)
+  if (!server->options.no_echo && !leads_back(server, socket, peer, peer_size))
     reply(server, socket, data, size, peer, peer_size);
 }
 
@@ -45,5 +63,7 @@ int server_add_udp(struct server *server, int fd) {
     return error;
   datagram_set_gate(socket, server->gate);
   server->udp[server->udp_count++] = socket;
+  struct address own = bound_address(fd);
+  server->udp_port = address_port(&own);
   return 0;
 }

@@ -57,6 +57,7 @@ struct server {
   struct threads *threads;    /* NULL unless connections are served by threads */
   struct datagram **udp;      /* room for each socket that there is */
   size_t udp_count;
+  uint16_t udp_port; /* of each of them */
   struct record_format format;
   struct record_clock clock;
   struct counts *counts, own_counts; /* the first points to the second, unless shared */

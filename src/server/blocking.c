@@ -34,7 +34,8 @@
 
 enum {
   READ_SIZE = 16 * 1024,
-  PAUSE_MS = 100, /* before what failed for lack of something is tried again */
+  PAUSE_MS = 100,     /* before what failed for lack of something is tried again */
+  MOST_FAILURES = 64, /* of accept, one after the other, before they are no single connection's */
 };
 
 bool blocking_would_sleep(int error) {
@@ -172,12 +173,12 @@ void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *
 
 /* ---- a listener ----------------------------------------------------------------------- */
 
-/* What failed: true to go on. Other errors concern one connection that has failed before it was
- * accepted (accept(2)). */
-static bool accept_failed(struct thread *thread, int error) {
+/* What failed, so many times in a row: true to go on. Other errors concern one connection that has
+ * failed before it was accepted (accept(2)), unless they stay. */
+static bool accept_failed(struct thread *thread, int error, unsigned times) {
   if (blocking_would_sleep(error) || error == EINVAL || error == EBADF)
     return false;
-  if (!lacks_something(error))
+  if (!lacks_something(error) && times % MOST_FAILURES != 0)
     return true;
   server_complain_of_accept(thread->server, -error);
   return blocking_pause(thread);
@@ -185,16 +186,18 @@ static bool accept_failed(struct thread *thread, int error) {
 
 static int serve_listener(struct thread *thread) {
   struct server *server = thread->server;
+  unsigned failures = 0;
   while (threads_wait_for_limit(server->threads) && !threads_abandoned(server->threads)) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     trace_call_begin(thread->track, "accept", thread->fd);
     int fd = accept(thread->fd, (struct sockaddr *)&peer, &size);
     trace_call_end(thread->track, "accept", thread->fd, result_of(fd));
-    if (fd < 0 && !accept_failed(thread, errno))
+    if (fd < 0 && !accept_failed(thread, errno, ++failures))
       break;
     if (fd < 0)
       continue;
+    failures = 0;
     struct address from = address_from((struct sockaddr *)&peer, size);
     (void)admit(server, fd, &from); /* it has said why not */
   }

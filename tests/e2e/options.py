@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 import struct
+import tempfile
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
@@ -590,6 +591,21 @@ def _():
         equal((summary["iterations"], summary["events"]), (0, 0), "turns of a loop")
     with Server(env={"IOLOOP_BACKEND": "blocking"}) as server:
         equal(server.backend, "blocking", "backend of the environment")
+
+
+@case("blocking: an accept that fails again and again is not tried without a pause")
+def _():
+    if sanitized():
+        skip("a sanitizer does not work under strace")
+    need_program("strace")
+    with tempfile.NamedTemporaryFile() as log:
+        inject = ["strace", "-D", "-f", "-qq", "-o", log.name, "-e", "trace=accept",
+                  "-e", "inject=accept:error=EPERM:when=1..2000"]
+        with Server("--backend=blocking", "--tcp", wrapper=inject) as server:
+            server.stderr.wait_match(rb"cannot accept more")
+            first = log.read().count(b"EPERM")
+            server.stderr.wait(lambda data: data.count(b"cannot accept more") >= 2, "the next second's line")
+            check(first + log.read().count(b"EPERM") < 2000, "it tries without a pause")
 
 
 @case("blocking: a call that fails for lack of memory is tried again, and nobody is sent away")

@@ -86,9 +86,10 @@ static void reset_peer(struct tale *tale) {
 }
 
 static void check_story(const struct tale *tale, const char *right) {
-  if (strcmp(tale->story, right) != 0)
+  bool same = strcmp(tale->story, right) == 0;
+  if (right && !same) /* the first for gcc, with sanitizers */
     NOTE("story '%s', right '%s'", tale->story, right);
-  CHECK(strcmp(tale->story, right) == 0);
+  CHECK(same);
 }
 
 static void end_tale(struct tale *tale) {

@@ -90,18 +90,32 @@ struct state {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
-/* Nobody's: default disposition, and not blocked in this thread, as some other loop's would be. Not
- * the highest one: under valgrind that is how it stops threads, and it swallows any that comes. */
+/* A handler of somebody's would never run again, as we block it. One that is ignored will do: while
+ * it is blocked it is queued nevertheless. */
+static bool has_handler(int signo) {
+  struct sigaction action;
+  return sigaction(signo, NULL, &action) < 0 ||
+         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
+}
+
+/*
+ * A blocked one may be somebody's, who waits for it; but a parent that blocks or ignores all of
+ * them passes that on, so it is taken where there is no other. Not the highest of all: under
+ * valgrind that is how it stops threads, and it swallows any that comes.
+ */
 static int find_signal(void) {
   sigset_t blocked;
   pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+  int last_resort = -EBUSY;
   for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
-    struct sigaction action;
-    if (sigismember(&blocked, signo) == 0 && sigaction(signo, NULL, &action) == 0 &&
-        action.sa_handler == SIG_DFL)
+    if (has_handler(signo))
+      continue;
+    if (sigismember(&blocked, signo) == 0)
       return signo;
+    if (last_resort < 0)
+      last_resort = signo;
   }
-  return -EBUSY;
+  return last_resort;
 }
 
 /* Every queued signal counts against the soft limit; up to the hard one it is ours to raise. */
@@ -117,6 +131,13 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   if (variant) {
     snprintf(reason, reason_size, "rtsig has no variants");
     return -EINVAL;
+  }
+  int r = ioloop__claim_probe(false, reason, reason_size);
+  if (r)
+    return r;
+  if (find_signal() < 0) {
+    snprintf(reason, reason_size, "every real-time signal has a handler in this process");
+    return -EBUSY;
   }
   sigset_t none;
   sigemptyset(&none);
@@ -239,7 +260,8 @@ static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *wat
 
 static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
   ioloop__pollset_remove(&s->set, &watch->place);
-  if (watch->announced && ioloop__disarm(fd) != 0)
+  /* Whoever shares the file and switches O_ASYNC on expects SIGIO, not our signal. */
+  if (watch->announced && (ioloop__disarm(fd) != 0 || fcntl(fd, F_SETSIG, 0) < 0))
     s->lost = true;
   set_announced(s, watch, 0);
 }

@@ -47,6 +47,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "platform.h"
@@ -71,6 +72,13 @@ struct state {
   struct sigaction before;
   struct ioloop__claim claim;
 };
+
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  if (!variant)
+    return ioloop__claim_probe(!ioloop__sigio_per_thread(), reason, reason_size);
+  snprintf(reason, reason_size, "sigio has no variants");
+  return -EINVAL;
+}
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
@@ -280,6 +288,7 @@ const struct ioloop_backend ioloop__sigio = {
     .features = IOLOOP_F_SIGNAL_DRIVEN | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__watch),
+    .probe = probe,
     .init = init,
     .fini = fini,
     .modify = modify,

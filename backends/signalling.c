@@ -32,6 +32,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -137,9 +138,13 @@ static bool take_process(void) {
   return holder != mine && atomic_compare_exchange_strong(&of_process, &holder, mine);
 }
 
-int ioloop__claim_check(bool whole_process) {
+int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size) {
   bool taken = whole_process && atomic_load(&of_process) == ioloop__fork_count() + 1;
-  return has_thread() || taken ? -EBUSY : 0;
+  if (!has_thread() && !taken)
+    return 0;
+  snprintf(reason, reason_size, "this %s has a signal-driven loop already, and can have only one",
+           whole_process ? "process" : "thread");
+  return -EBUSY;
 }
 
 int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, bool whole_process) {

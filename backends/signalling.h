@@ -37,8 +37,8 @@ struct ioloop__claim {
   unsigned process; /* not 0: it is held for the process, and in signalling.c under this number */
 };
 
-/* Would claim_take be refused? 0 or -EBUSY. */
-int ioloop__claim_check(bool whole_process);
+/* Would claim_take be refused? 0, or -EBUSY with the reason in words. */
+int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size);
 
 /* Block the signals in this thread. -EBUSY: a signal-driven loop has this thread, or with
  * `whole_process`, where signals cannot be sent to a thread, this process. */

@@ -96,6 +96,15 @@ typedef uint64_t ioloop_timeout;
  *   -EBUSY   the model allows one loop a thread, and this thread has one (sigio, rtsig)
  *   -EMFILE, -ENFILE, -ENOMEM
  * ioloop_backend_probe says the reason in words.
+ *
+ * A loop of sigio or rtsig keeps SIGIO, and rtsig a real-time signal as well, blocked in its thread
+ * as long as it lives. A blocked signal stays so across exec: give a program that this thread
+ * spawns a mask of its own, sigemptyset(&none), posix_spawnattr_setsigmask(&attributes, &none);
+ *     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+ * or, between fork and exec, ioloop_free the copy. (system and popen do neither: another thread may
+ * call them.) A descriptor that such a loop watches has O_ASYNC set, and this thread as its owner,
+ * in the file that it shares with dups and other processes; both are left alone where somebody has
+ * set them before. O_ASYNC and the signal (F_SETSIG) are taken back at remove, the owner is not.
  */
 int ioloop_new(const char *backend, struct ioloop **ret);
 

@@ -8,19 +8,9 @@ import socket
 import subprocess
 import tempfile
 
-from harness import CLIENT, SERVER, Process, Server, case, check, equal, main, run, skip
+from harness import CLIENT, SERVER, Process, Server, case, check, equal, main, namespaces, run
 
 WRONG = re.compile(rb"^client: cannot reach (tcp|udp) .*\n$")
-
-
-def namespaces(*options):
-    """A skip where this user may not make namespaces."""
-    try:
-        if subprocess.run(["unshare", *options, "true"], stderr=subprocess.DEVNULL).returncode == 0:
-            return
-    except FileNotFoundError:
-        pass
-    skip("namespaces need root and unshare")
 
 
 def with_hosts(*addresses):

@@ -298,6 +298,16 @@ def stacks(pid):
         pass
 
 
+def namespaces(*options):
+    """A skip where this user may not make namespaces."""
+    try:
+        if subprocess.run(["unshare", *options, "true"], stderr=subprocess.DEVNULL).returncode == 0:
+            return
+    except FileNotFoundError:
+        pass
+    skip("namespaces need root and unshare")
+
+
 class Server(Process):
     """The real server on a free port. `with` stops it by SIGTERM and checks how it ends."""
 

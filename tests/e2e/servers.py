@@ -17,7 +17,8 @@ import sys
 import threading
 
 from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, main,
-                     need_descriptors, need_ipv6, readable, receive, receive_all, wait_until, writable)
+                     namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, wait_until,
+                     writable)
 
 BACKEND = sys.argv[1]
 BUSY = BACKEND == "nonblocking"  # takes a core, by design
@@ -216,6 +217,21 @@ def _():
             message = random.randbytes(size)
             sock.send(message)
             equal(sock.recv(1 << 17), message, "echo of %d bytes" % size)
+
+
+@case("in a network with several addresses of both families, link-local ones too, the same")
+def _():
+    namespaces("-n")
+    addresses = ["10.1.0.1", "10.1.0.2", "fd00::1", "fd00::2", "fe80::77"]
+    setup = ["ip link set lo up"] + ["ip addr add dev lo " + (host + "/64 nodad" if ":" in host else host)
+                                     for host in addresses]
+    wrapper = ["unshare", "-n", "sh", "-c", " && ".join(setup) + ' && exec "$@"', "sh"]
+    with server("--udp", "--print=none", host="*", wrapper=wrapper) as target:
+        for host in addresses:
+            name = host + "%lo" if host.startswith("fe80") else host
+            result = run(CLIENT, "--udp", "--host=" + name, "--port=%d" % target.port, "--raw", "--timeout=5",
+                         "from where?", wrapper=["nsenter", "-t", str(target.popen.pid), "-n"])
+            equal(result, (0, b"from where?\n", b""), "echo from " + host)
 
 
 @case("on all addresses, an answer leaves from the address that was asked")

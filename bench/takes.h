@@ -44,7 +44,7 @@ struct options;
 struct experiment;
 
 /* Has one of the experiments (they end with NULL) a use for each option that was given? 0, or
- * EXIT_USAGE when a line has been said that names those that have. */
+ * EXIT_USAGE when a line was printed that names those that have. */
 int takes_check(const struct options *options, const struct experiment *const *experiments);
 
 /* The same for a command, which takes these. */

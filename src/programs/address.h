@@ -51,8 +51,8 @@ void address_set_port(struct address *address, uint16_t port);
 /* A copy of what a callback was given; zero where it is of another family. */
 struct address address_from(const struct sockaddr *any, socklen_t size);
 
-/* Is the socket connected to itself? Where nobody listens, the kernel may give the socket the very
- * port that it connects to (RFC 9293, 3.5: a simultaneous open). */
+/* Is the socket connected to itself? Where no server listens, the kernel may give the socket the
+ * very port that it connects to (RFC 9293, 3.5: a simultaneous open). */
 bool address_same_ends(int fd);
 
 /* Does what is sent to `peer` come back to the socket that is bound to `own`? A datagram with such

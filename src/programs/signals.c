@@ -9,7 +9,7 @@ enum {
   LAST_SIGNAL = 128, /* of FreeBSD; where there are fewer, sigaction refuses the others */
 };
 
-/* Asks a program to end, or to stop: what the parent says of these is meant for us. */
+/* Asks a program to end, or to stop: ignoring it is a decision of the parent. */
 static bool is_request(int signo) {
   return signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP ||
          signo == SIGTTIN || signo == SIGTTOU;

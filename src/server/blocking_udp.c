@@ -2,10 +2,10 @@
 /*
  * blocking_udp.c - the thread of a UDP socket: receive and sleep, print, answer.
  *
- * A socket that is bound to all addresses has to be told which of them an answer leaves from: left
- * alone the kernel takes the one of the route, and a peer that asked another one takes it for a
- * stranger's. So there recvmsg, which says where a datagram was sent to, and sendmsg take the place
- * of recvfrom and sendto.
+ * On a socket that is bound to all addresses the kernel takes the source of an answer from the
+ * route, and a connected peer that asked another address drops it. There recvmsg, which reports
+ * where a datagram was sent to, and sendmsg, which sets the source, take the place of recvfrom and
+ * sendto.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ union control {
 struct udp {
   struct thread *thread;
   struct address bound;
-  bool any; /* bound to all addresses, and each datagram says which one it was sent to */
+  bool any; /* bound to all addresses, and each datagram reports which one it was sent to */
   struct sockaddr_storage peer; /* of the latest datagram */
   socklen_t peer_size;
   union ioloop__local local;

@@ -16,7 +16,7 @@ static struct address address_of(int family, unsigned number) {
   return address;
 }
 
-/* Families by turns: "4 6", and the ports show who came from where. */
+/* The ports number the addresses in their original order. */
 static void check_interleaved(const char *families, const char *expected) {
   struct address at[8];
   struct address_list list = {.at = at};

@@ -3,8 +3,9 @@
  * liburing.c - an echo server as a user of liburing would write it by hand.
  *
  * One multishot accept, one multishot receive a connection (UDP: one for the socket) into a ring of
- * provided buffers; each buffer is sent back from where it is and given back when it is sent. All
- * that a turn brought is submitted by the call that waits for the next.
+ * provided buffers; they are sent back from where they are and given back when they are sent. All
+ * that a turn brought is submitted by the call that waits for the next, and what it brought on one
+ * connection leaves in one send.
  *
  * Sends of one stream that are in flight together may overtake each other where one has to wait, so
  * a connection has one at a time and its other buffers queue. A slow reader would come to hold all
@@ -28,7 +29,7 @@ enum {
   STREAM_BUFFER_SIZE = 8192,
   DATAGRAM_BUFFERS = 256,
   DATAGRAM_BUFFER_SIZE = 65536 + 64, /* and the header and address in front */
-  HELD_AT_MOST = 4,                  /* buffers of one connection */
+  HELD_AT_MOST = 8,                  /* buffers of one connection */
 };
 
 /* In the low bits of user_data; the rest is a pointer or a buffer's number. */
@@ -50,11 +51,13 @@ struct buffer {
 
 struct connection {
   int fd;
-  bool receiving, sending, ended, broken, starved;
-  unsigned held; /* buffers in the queue; the first is being sent */
+  bool receiving, sending, ended, broken, starved, served;
+  unsigned held; /* buffers in the queue; the first ones are being sent */
   uint16_t first, last;
   uint32_t sent; /* of the first */
-  struct connection *next_starved;
+  struct iovec parts[HELD_AT_MOST];
+  struct msghdr header; /* of its sendmsg */
+  struct connection *next_starved, *next_served;
 };
 
 struct server {
@@ -66,6 +69,7 @@ struct server {
   unsigned lent;          /* buffers that hold something */
   struct msghdr datagram; /* what is asked of recvmsg */
   struct connection *starved;
+  struct connection *served; /* have something to send when the turn is over */
   int fd;
 };
 
@@ -156,12 +160,26 @@ static void await_client(struct server *server) {
 }
 
 static void begin_send(struct server *server, struct connection *connection) {
-  unsigned id = connection->first;
+  unsigned id = connection->first, count = 0;
+  uint32_t skip = connection->sent;
+  for (; count < connection->held && count < HELD_AT_MOST; skip = 0, count++) {
+    const struct buffer *buffer = &server->buffers[id];
+    connection->parts[count] = (struct iovec){data_of(server, id) + skip, buffer->size - skip};
+    id = buffer->next;
+  }
+  connection->header = (struct msghdr){.msg_iov = connection->parts, .msg_iovlen = count};
   struct io_uring_sqe *entry = new_entry(server);
-  io_uring_prep_send(entry, connection->fd, data_of(server, id) + connection->sent,
-                     server->buffers[id].size - connection->sent, MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_sendmsg(entry, connection->fd, &connection->header, MSG_NOSIGNAL | MSG_WAITALL);
   tag(entry, SEND, connection);
   connection->sending = true;
+}
+
+static void send_later(struct server *server, struct connection *connection) {
+  if (connection->served)
+    return;
+  connection->served = true;
+  connection->next_served = server->served;
+  server->served = connection;
 }
 
 static void cancel_receive(struct server *server, struct connection *connection) {
@@ -184,7 +202,6 @@ static void dequeue(struct server *server, struct connection *connection) {
   unsigned id = connection->first;
   connection->first = server->buffers[id].next;
   connection->held--;
-  connection->sent = 0;
   give_buffer(server, id);
 }
 
@@ -194,8 +211,8 @@ static void settle(struct server *server, struct connection *connection) {
     while (connection->held && !connection->sending)
       dequeue(server, connection);
   if (connection->held && !connection->sending)
-    begin_send(server, connection);
-  if (connection->receiving || connection->sending || connection->starved)
+    send_later(server, connection);
+  if (connection->receiving || connection->sending || connection->starved || connection->served)
     return;
   if (connection->ended || connection->broken) {
     close(connection->fd);
@@ -230,10 +247,27 @@ static void on_sent(struct server *server, struct connection *connection, int re
     shutdown(connection->fd, SHUT_RDWR); /* ends its receive */
   } else {
     connection->sent += (unsigned)result;
-    if (connection->sent == server->buffers[connection->first].size)
+    for (uint32_t size; connection->held; connection->sent -= size) {
+      size = server->buffers[connection->first].size;
+      if (connection->sent < size)
+        break;
       dequeue(server, connection);
+    }
   }
   settle(server, connection);
+}
+
+/* The turn is over. */
+static void send_all(struct server *server) {
+  while (server->served) {
+    struct connection *connection = server->served;
+    server->served = connection->next_served;
+    connection->served = false;
+    if (connection->held && !connection->sending)
+      begin_send(server, connection);
+    else
+      settle(server, connection);
+  }
 }
 
 static void begin_connection(struct server *server, int fd) {
@@ -348,6 +382,7 @@ static void serve(struct server *server, on_event *handle) {
       count++;
     }
     io_uring_cq_advance(&server->ring, count);
+    send_all(server);
   }
 }
 

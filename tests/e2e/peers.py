@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 from harness import (DEADLINE, Process, case, check, equal, main, need_descriptors, receive,
                      receive_all, run, wait_until)
@@ -76,6 +77,20 @@ def echo_large(peer):
 def _():
     with Peer() as peer:
         echo_large(peer)
+
+
+@case("no answer waits for the acknowledgement of its first part")
+def _():
+    # A delayed acknowledgement takes 40 ms; half of the echoes may be as slow for other reasons.
+    with Peer() as peer, peer.connect() as sock:
+        for size in (20000, 65536):
+            took = []
+            for _ in range(21):
+                begun = time.monotonic()
+                sock.sendall(PATTERN[:size])
+                equal(receive(sock, size), PATTERN[:size], "echo")
+                took.append(time.monotonic() - begun)
+            check(sorted(took)[10] < 0.03, "%d bytes come back after %.1f ms" % (size, 1000 * sorted(took)[10]))
 
 
 @case("100 clients at once")

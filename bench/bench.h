@@ -39,6 +39,7 @@ struct bench {
   uint64_t duration_ns, warmup_ns; /* of one measurement */
   uint64_t slo_ns;                 /* p99 that `load` keeps */
   size_t message_size;
+  bool sized; /* --size was given: no points of other sizes */
   bool poisson;
   bool tcp, udp;                               /* --protocol: both unless one was named */
   struct number_list connections, idle, rates; /* --connections, --idle, --rate */

@@ -20,7 +20,6 @@
 
 enum {
   OPTION_COUNT = 22,
-  DEFAULT_SIZE = 64,
   MAX_ROUNDS = 1000,
 };
 
@@ -84,7 +83,7 @@ static void fill_table(struct options *options, struct texts *texts,
        .target = &options->size,
        .min = GENERATOR_MIN_SIZE,
        .max = GENERATOR_MAX_SIZE,
-       .help = "of a message (default: 64)"},
+       .help = "of a message, over UDP at most 65507 (default: 64)"},
       {.name = "connections",
        .value = "LIST",
        .kind = CLI_TEXT,
@@ -304,7 +303,6 @@ int options_parse(int argc, char **argv, const char **words, struct options *ret
                             .duration_ns = UINT64_MAX,
                             .warmup_ns = UINT64_MAX,
                             .slo_ns = SECOND_NS / 1000,
-                            .size = DEFAULT_SIZE,
                             .protocol = CHOICE_BOTH,
                             .server_cpu = PROCESSOR_UNSAID,
                             .generator_cpu = PROCESSOR_UNSAID};

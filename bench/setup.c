@@ -19,6 +19,7 @@
 #define MS_NS UINT64_C(1000000)
 
 enum {
+  DEFAULT_SIZE = 64,     /* bytes of a message */
   SPARE_DESCRIPTORS = 64 /* of a server or generator, besides its connections */
 };
 
@@ -103,7 +104,8 @@ void setup_description(const struct options *options, struct bench *ret) {
       .rounds = options->rounds ? (unsigned)options->rounds : defaults[size].rounds,
       .seed = options->seed,
       .slo_ns = options->slo_ns,
-      .message_size = (size_t)options->size,
+      .message_size = options->size ? (size_t)options->size : DEFAULT_SIZE,
+      .sized = options->size != 0,
       .tcp = options->protocol != CHOICE_UDP,
       .udp = options->protocol != CHOICE_TCP,
       .connections = options->connections,

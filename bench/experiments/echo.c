@@ -102,7 +102,8 @@ void echo_fill(const struct echo_load *load, struct sample *sample) {
 
 const char *echo_refuses(struct bench *bench, const struct contestant *contestant,
                          const struct point *point) {
-  (void)bench;
+  if (point->udp && bench->message_size > GENERATOR_MAX_DATAGRAM)
+    return "a datagram has at most 65507 bytes";
   if (point->udp && !contestant->udp)
     return "serves TCP only";
   return !point->udp && !contestant->tcp ? "serves UDP only" : NULL;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* latency.c - round trips, one request under way on each connection. */
+#include <stdio.h>
+
 #include "echo.h"
 
 #define ROUND_TRIP "round trip"
@@ -13,6 +15,25 @@ static const struct metric metrics[] = {
     [ECHO_BUSY] = ECHO_METRIC_BUSY,
     [ECHO_LOST] = ECHO_METRIC_LOST,
 };
+
+/* What one read of a small buffer does not take: a model that answers it in parts is seen here. */
+static size_t size_points(const struct bench *bench, struct point *ret) {
+  static const size_t sizes[] = {16 * 1024, 64 * 1024};
+  static const double one[] = {1};
+  size_t count = 0;
+  if (bench->sized || bench->connections.count)
+    return 0;
+  for (size_t i = 0; i < 2; i++) {
+    size_t made = echo_points(bench, false, one, 1, ret + count);
+    for (struct point *point = ret + count; made > 0; made--, point++, count++) {
+      point->size = sizes[i];
+      snprintf(point->id, sizeof point->id, "tcp-1-%zuk", sizes[i] / 1024);
+      snprintf(point->label, sizeof point->label, "TCP, 1 connection, %zu KiB", sizes[i] / 1024);
+      snprintf(point->group, sizeof point->group, "TCP, %zu KiB", sizes[i] / 1024);
+    }
+  }
+  return count;
+}
 
 static size_t points(struct bench *bench, struct point *ret) {
   static const double quick_tcp[] = {1, 50}, quick_udp[] = {1}, normal[] = {1, 50},
@@ -28,6 +49,7 @@ static size_t points(struct bench *bench, struct point *ret) {
     tcp_count = udp_count = 4;
   }
   size_t count = echo_points(bench, false, tcp, tcp_count, ret);
+  count += size_points(bench, ret + count);
   size_t room = POINTS_MAX - count < udp_count ? POINTS_MAX - count : udp_count;
   return count + echo_points(bench, true, udp, room, ret + count);
 }

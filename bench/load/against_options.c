@@ -50,7 +50,7 @@ static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT
        .target = &words->size,
        .min = GENERATOR_MIN_SIZE,
        .max = GENERATOR_MAX_SIZE,
-       .help = "of a message (default: 64)"},
+       .help = "of a message, over UDP at most 65507 (default: 64)"},
       {.name = "depth",
        .value = "N",
        .kind = CLI_NUMBER,
@@ -204,6 +204,8 @@ static int refuse_contradictions(const struct words *words) {
     fault = "--poisson needs --rate=N";
   else if (words->churn && (words->udp || words->depth > 1))
     fault = "--churn is a TCP connection for each request: neither --udp nor --depth go with it";
+  else if (words->udp && words->size > GENERATOR_MAX_DATAGRAM)
+    fault = "--size: a datagram has at most 65507 bytes";
   if (fault)
     complain("%s", fault);
   return fault ? EXIT_USAGE : 0;

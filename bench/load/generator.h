@@ -44,7 +44,8 @@ enum arrivals {
 
 enum {
   GENERATOR_MIN_SIZE = 16, /* of a message: it carries its number */
-  GENERATOR_MAX_SIZE = 65507,
+  GENERATOR_MAX_SIZE = 1 << 20,
+  GENERATOR_MAX_DATAGRAM = 65507,
   GENERATOR_REASON_SIZE = 256,
 };
 

@@ -26,9 +26,9 @@
 #include "schedule.h"
 
 enum {
-  GENERATOR_IN_SIZE = 256 * 1024,  /* one recv takes as much */
-  GENERATOR_OUT_SIZE = 128 * 1024, /* and one send; at least one message of any size */
-  GENERATOR_NUMBER_BITS = 40,      /* of a message's number; above them the client's */
+  GENERATOR_IN_SIZE = 256 * 1024,          /* one recv takes as much */
+  GENERATOR_OUT_SIZE = GENERATOR_MAX_SIZE, /* and one send; at least one message of any size */
+  GENERATOR_NUMBER_BITS = 40,              /* of a message's number; above them the client's */
 };
 
 struct generator;

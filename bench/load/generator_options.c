@@ -28,7 +28,9 @@ static const char *find_fault(const struct generator_options *o) {
   if (o->connections == 0)
     return "no connections: at least 1 must send";
   if (o->size < GENERATOR_MIN_SIZE || o->size > GENERATOR_MAX_SIZE)
-    return "a message has 16 to 65507 bytes";
+    return "a message has 16 to 1048576 bytes";
+  if (o->size > GENERATOR_MAX_DATAGRAM && o->protocol == PROTOCOL_UDP)
+    return "a datagram has at most 65507 bytes";
   if (!isfinite(o->rate) || o->rate < 0)
     return "a rate is a number of requests a second, or 0 for a closed loop";
   if (o->rate > 0 && o->requests)

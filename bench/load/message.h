@@ -16,7 +16,7 @@
 
 enum {
   MESSAGE_NUMBER_SIZE = 8,
-  MESSAGE_MAX_SIZE = 65507,
+  MESSAGE_MAX_SIZE = 1 << 20,
   MESSAGE_PIECES = 512, /* so many numbers in a row have different patterns */
   MESSAGE_PATTERN_SIZE = MESSAGE_MAX_SIZE + MESSAGE_PIECES,
 };

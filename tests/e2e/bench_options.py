@@ -4,7 +4,7 @@ import re
 import socket
 
 from harness import SERVER, case, check, equal, main, run
-from lab import BENCH, written
+from lab import BENCH, measured, written
 
 EXPERIMENTS = ["latency", "load", "idle", "churn", "ring", "cascade", "timers", "handlers", "wake",
                "overflow", "count"]
@@ -41,6 +41,17 @@ def _():
             found = re.search(r"(?m)^%s\n  \S" % heading, text)
             check(found, "%s --help has something under %s" % (name, heading))
         equal(err, b"", "stderr of %s --help" % name)
+
+
+@case("latency has points of 16 and 64 KiB, and none but those asked for where a size is given")
+def _():
+    def sizes(*options):
+        document, _, _ = measured("latency", "--contestants=poll", "--protocol=tcp", "--rounds=1",
+                                  "--duration=0.1", "--warmup=0", *options)
+        return [point["id"] for point in document["experiments"][0]["points"] if point["id"].endswith("k")]
+    equal(sizes(), ["tcp-1-16k", "tcp-1-64k"], "points of other sizes")
+    equal(sizes("--size=20000"), [], "where a size is given")
+    equal(sizes("--size=1048576", "--connections=1"), [], "where connections are given as well")
 
 
 @case("--help of quick, of several experiments and of each command is its own")

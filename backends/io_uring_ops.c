@@ -351,12 +351,22 @@ static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
 static void make_room(struct ioloop__ring *ring) {
   struct io_uring_cqe *entry;
   while (io_uring_peek_cqe(&ring->uring, &entry) == 0) {
-    if (!stash(ring, entry)) {
+    if (entry->user_data > IOLOOP__RING_REFUSED && !stash(ring, entry)) {
       ioloop__pause(); /* more than two rings, and no memory */
       return;
     }
     io_uring_cqe_seen(&ring->uring, entry);
   }
+}
+
+/* What was before it moves up. The mark still has as many before it, this one not counted. */
+static void close_gap(struct ioloop__ring *ring, unsigned gap) {
+  const struct io_uring_cq *cq = &ring->uring.cq;
+  if ((int32_t)(gap - ring->quiet_mark) >= 0)
+    ring->quiet_mark++;
+  for (; gap != *cq->khead; gap--)
+    cq->cqes[gap & cq->ring_mask] = cq->cqes[(gap - 1) & cq->ring_mask];
+  io_uring_cq_advance(&ring->uring, 1);
 }
 
 /* What is not ours stays in the ring. */
@@ -368,7 +378,7 @@ static bool take_from_ring(struct ioloop__ring *ring, uint64_t user_data,
     if ((entry->user_data & ~IOLOOP__RING_QUIET) != user_data)
       continue;
     *ret = (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
-    entry->user_data = IOLOOP__RING_NOTHING;
+    close_gap(ring, head);
     return true;
   }
   return false;

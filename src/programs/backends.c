@@ -105,7 +105,10 @@ static int refuse(struct backend_choice choice, const char *own, int error) {
              *info.name ? info.reason : "there is no such backend", available);
     return EXIT_USAGE;
   }
-  if (error == -EMFILE || error == -ENFILE)
+  if (error == -ENOMEM)
+    complain("cannot start: %s (close other programs, or raise the limit: ulimit -v)",
+             strerror(-error));
+  else if (error == -EMFILE || error == -ENFILE)
     complain("cannot start: %s (raise the limit of descriptors: ulimit -n 1024)", strerror(-error));
   else
     complain("%s=%s: cannot be used here: %s; available are %s", choice.source, choice.name,

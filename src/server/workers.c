@@ -295,16 +295,18 @@ static int watch_signals(struct workers *workers) {
   return error;
 }
 
+/* The slots last: where they are, the rest is. */
 static int make_slots(struct workers *workers) {
   size_t size = workers->count * sizeof *workers->shared;
-  workers->slots = calloc(workers->count, sizeof *workers->slots);
-  workers->sockets = calloc(workers->count, sizeof *workers->sockets);
-  if (!workers->slots || !workers->sockets)
-    return -ENOMEM;
   void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (shared == MAP_FAILED)
     return -errno;
   workers->shared = shared;
+  workers->sockets = calloc(workers->count, sizeof *workers->sockets);
+  if (workers->sockets)
+    workers->slots = calloc(workers->count, sizeof *workers->slots);
+  if (!workers->slots)
+    return -ENOMEM;
   for (size_t i = 0; i < workers->count; i++)
     workers->slots[i] = (struct slot){.workers = workers,
                                       .index = i,

@@ -78,8 +78,9 @@ static const char *user_name(const struct options *options) {
 static int make_workers(struct client *client) {
   size_t count = (size_t)client->options.concurrency, targets = client->targets.count;
   client->workers = calloc(count, sizeof *client->workers);
-  client->attempts = calloc(count * targets, sizeof *client->attempts);
-  if (!client->workers || !client->attempts)
+  if (client->workers)
+    client->attempts = calloc(count * targets, sizeof *client->attempts);
+  if (!client->attempts)
     return -ENOMEM;
   for (uint64_t i = client->options.concurrency; i-- > 0;) {
     struct worker *worker = &client->workers[i];

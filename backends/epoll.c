@@ -67,7 +67,8 @@ static void fini(struct ioloop *loop, void *state) {
 
 static int control(struct state *s, int operation, uint64_t token, unsigned mask) {
   struct epoll_event event = {.events = mask, .data.u64 = token};
-  return epoll_ctl(s->set, operation, (int)(uint32_t)token, &event) < 0 ? -errno : 0;
+  struct epoll_event *what = operation == EPOLL_CTL_DEL ? NULL : &event;
+  return epoll_ctl(s->set, operation, (int)(uint32_t)token, what) < 0 ? -errno : 0;
 }
 
 static uint32_t generation_of(uint64_t token) {

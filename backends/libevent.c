@@ -40,7 +40,6 @@
  */
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,7 +210,8 @@ static int reserve(struct state *s) {
 }
 
 static bool is_closed(int fd) {
-  return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+  struct stat status;
+  return fstat(fd, &status) < 0 && errno == EBADF;
 }
 
 /* 0: not a socket. */
@@ -294,6 +294,10 @@ static void discard(struct state *s, int fd, struct slot *slot) {
 }
 
 static int change(struct state *s, int fd, unsigned mask, struct slot *slot) {
+  if (is_other_file(s, fd, slot)) {
+    discard(s, fd, slot);
+    return -ENOENT;
+  }
   struct event *event = s->events[slot->index];
   forget_note(s, slot);
   event_del(event);

@@ -17,6 +17,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -164,6 +165,10 @@ receive_observed(struct datagram *it, struct ioloop__message *messages, int coun
   return n;
 }
 
+static bool would_block(int error) {
+  return error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR;
+}
+
 /* Receive at most `count` with one call and deliver them. Returns how many, or -errno. */
 static int receive(struct datagram *it, char *buffer, int count) {
   struct ioloop__message messages[DATAGRAM_BATCH];
@@ -196,16 +201,30 @@ void datagram__note_failure(struct datagram *it, int error) {
 }
 
 void datagram__receive_failed(struct datagram *it, int error) {
-  bool nothing = error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR;
-  if (nothing && ++it->vain % LOOK_EVERY)
+  if (would_block(error))
     return;
-  if (nothing) {
-    datagram__report_queued_errors(it);
-    return;
-  }
   if (error == -ENOMEM || error == -ENOBUFS)
     datagram__rest(it, DATAGRAM_REST_READ);
   datagram__note_failure(it, error);
+}
+
+/* Was it the error queue, or does the socket stay ready without anything to be received? One whose
+ * input was shut down (shutdown(2), of UDP and AF_UNIX) does, for ever: then time must do. */
+static void woken_in_vain(struct datagram *it, char *buffer) {
+  short found = ++it->vain % LOOK_EVERY ? 0 : ioloop__poll_now(it->fd, POLLIN);
+  if (!found || (found & POLLERR && datagram__report_queued_errors(it)))
+    return;
+  int n = receive(it, buffer, 1); /* it may have come just now */
+  if (it->flags & DATAGRAM_CLOSED)
+    return;
+  if (n == -EAGAIN) {
+    it->vain = LOOK_EVERY - 1;
+    datagram__rest(it, DATAGRAM_REST_READ);
+  } else if (n < 0) {
+    datagram__receive_failed(it, n);
+  } else if (ioloop__fifo_size(it->queue)) {
+    datagram__flush(it);
+  }
 }
 
 static void set_batch(struct datagram *it, int batch) {
@@ -242,7 +261,9 @@ static void ready_to_read(struct datagram *it) {
   int n = buffer ? receive(it, buffer, it->batch) : -ENOMEM;
   if (it->flags & DATAGRAM_CLOSED)
     return;
-  if (n < 0)
+  if (n < 0 && would_block(n))
+    woken_in_vain(it, buffer);
+  else if (n < 0)
     datagram__receive_failed(it, n);
   else if (ioloop__fifo_size(it->queue))
     datagram__flush(it);

@@ -174,7 +174,8 @@ void iostream__fail(struct iostream *stream, int error) {
 /* ---- what passes ------------------------------------------------------------------------- */
 
 enum {
-  MOST_FAILURES = 12 /* after pauses of 1 ms, 2 ms, 4 ms ...: 4 s in all */
+  MOST_FAILURES = 12, /* after pauses of 1 ms, 2 ms, 4 ms ...: 4 s in all */
+  REST_NS = 10 * 1000 * 1000
 };
 
 static void on_pause_over(struct ioloop *loop, void *arg) {
@@ -195,6 +196,12 @@ bool iostream__pause(struct iostream *stream, uint8_t *failures, int error) {
     return false;
   ++*failures;
   return true;
+}
+
+void iostream__rest(struct iostream *stream) {
+  if (!stream->pause)
+    (void)ioloop_call_later(stream->loop, REST_NS, on_pause_over, stream, &stream->pause);
+  iostream__update_interest(stream);
 }
 
 /* ---- events ------------------------------------------------------------------------------ */

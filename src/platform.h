@@ -93,6 +93,9 @@ int ioloop__empty_error_queue(int fd, int *error);
  * 0 where the system does not tell. */
 uint64_t ioloop__kernel_drops(int fd);
 
+/* What poll() says of a descriptor now: revents. */
+short ioloop__poll_now(int fd, short events);
+
 /* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */
 int ioloop__check_fd(int fd);
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -46,6 +47,11 @@ int ioloop__set_blocking(int fd, bool on) {
 bool ioloop__is_blocking(int fd) {
   int status = fcntl(fd, F_GETFL);
   return status >= 0 && !(status & O_NONBLOCK);
+}
+
+short ioloop__poll_now(int fd, short events) {
+  struct pollfd entry = {.fd = fd, .events = events};
+  return poll(&entry, 1, 0) == 1 ? entry.revents : 0;
 }
 
 int ioloop__check_fd(int fd) {

@@ -127,6 +127,9 @@ int iostream__defer(struct iostream *stream);
  * buffers, and everything is to be tried again after a pause. false: the error is final. */
 bool iostream__pause(struct iostream *stream, uint8_t *failures, int error);
 
+/* What is reported again and again cannot be done: not watched for a moment. */
+void iostream__rest(struct iostream *stream);
+
 /* End it soon. The first error is the one that counts. */
 void iostream__fail(struct iostream *stream, int error);
 
@@ -197,7 +200,8 @@ int iostream__nodelay(int fd, bool on);
 /* It is TCP, and not set. */
 bool iostream__lacks_nodelay(int fd);
 /* A wake-up found nothing to receive, or no room to send. Where a model does not say that the
- * socket has failed, every 32nd of them looks into its error queue. */
+ * socket has failed, every 32nd of them looks into its error queue; and whether it is a hang-up
+ * that is reported, with no room for what waits to be sent. */
 void iostream__woken_in_vain(struct iostream *stream);
 /* Readiness was reported with an error: it may be the socket's error queue, which no receive or
  * send empties. What it holds is no end of a connection (that is a call's result): thrown away. */

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -101,8 +102,14 @@ void iostream__empty_error_queue(struct iostream *stream) {
 }
 
 void iostream__woken_in_vain(struct iostream *stream) {
-  if (++stream->vain == 0)
+  short found = ++stream->vain ? 0 : ioloop__poll_now(stream->fd, POLLOUT);
+  if (found & POLLERR)
     iostream__empty_error_queue(stream);
+  /* A pty without its other side, which may come back: only time helps. */
+  if (stream->queue && found & POLLHUP && !(found & POLLOUT)) {
+    stream->vain = 31; /* the next one looks at once */
+    iostream__rest(stream);
+  }
 }
 
 /* ENOTCONN: the peer was faster; the next read tells. A socket that was shut down here is ready in

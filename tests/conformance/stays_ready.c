@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* stays_ready.c - conformance 207: what stays ready although nothing can be done about it. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+enum {
+  ENOUGH_TURNS = 2 * 33 /* until it is found out */
+};
+
+static void no_datagram(struct datagram *socket, const char *data, size_t size,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
+}
+
+TEST(207, "a datagram socket whose input was shut down does not spin, and sends on") {
+  static const enum kind kinds[] = {UDP, UNIX_DGRAM};
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    struct ioloop *loop = test_loop_new();
+    struct datagram *socket;
+    int pair[2];
+    char byte;
+    make_pair(kinds[i], pair);
+    CHECK_OK(datagram_new(loop, pair[0], no_datagram, NULL, NULL, &socket));
+    CHECK_SYS(shutdown(pair[0], SHUT_RD));
+    run_turns(loop, ENOUGH_TURNS);
+    CHECK_NO_SPIN(loop, MS(60));
+    CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+    CHECK_IS(receive_within(loop, pair[1], &byte, 1), ==, 1);
+    datagram_close(socket);
+    CHECK_SYS(close(pair[1]));
+    test_loop_free(loop);
+  }
+}
+
+TEST(207, "a pty that is hung up while a write waits for room does not spin") {
+  static char data[256 * 1024];
+  struct ioloop *loop = test_loop_new();
+  struct iostream *stream;
+  int master = SYS(posix_openpt(O_RDWR | O_NOCTTY));
+  CHECK_SYS(grantpt(master));
+  CHECK_SYS(unlockpt(master));
+  int slave = SYS(open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK));
+  CHECK_OK(iostream_new(loop, master, &stream));
+  CHECK_OK(iostream_write(stream, data, sizeof data));
+  CHECK_SYS(close(slave));
+  run_turns(loop, ENOUGH_TURNS);
+  CHECK_NO_SPIN(loop, MS(60));
+  CHECK_IS(iostream_pending(stream), >, 0);
+  iostream_close(stream);
+  test_loop_free(loop);
+}

@@ -27,7 +27,7 @@
 
 enum {
   KEEP_SIZE = 512 * 1024,      /* a buffer that a burst made larger is let go when empty */
-  RETRY_NS = 10 * 1000 * 1000, /* where the descriptor cannot be watched */
+  RETRY_NS = 10 * 1000 * 1000, /* where the descriptor cannot be watched, or memory is short */
 };
 
 struct output {
@@ -137,21 +137,33 @@ static ssize_t write_once(struct output *output) {
                            : write(output->fd, data, size);
 }
 
+/* The kernel has no memory at the moment, for a page of a pipe say. */
+static void try_later(struct output *output) {
+  output->blocked = true;
+  int error = ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
+  if (error)
+    fail(output, error);
+}
+
+static void write_failed(struct output *output, int error) {
+  if (error == EAGAIN || error == EWOULDBLOCK)
+    wait_writable(output);
+  else if (error == ENOMEM || error == ENOBUFS)
+    try_later(output);
+  else
+    fail(output, -error);
+}
+
 /* A short write is tried once more, to learn whether it was the end of the room. */
 static void write_pending(struct output *output) {
-  while (output->head < output->tail) {
+  while (output->head < output->tail && !output->blocked) {
     ssize_t n = write_once(output);
-    if (n < 0 && errno == EINTR)
-      continue;
-    if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
-      fail(output, -errno);
+    if (n >= 0)
+      output->head += (size_t)n;
+    else if (errno != EINTR)
+      write_failed(output, errno);
+    if (output->failed)
       return;
-    }
-    if (n < 0) {
-      wait_writable(output);
-      break;
-    }
-    output->head += (size_t)n;
   }
   tell(output);
 }

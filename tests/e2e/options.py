@@ -593,6 +593,18 @@ def _():
         equal(server.backend, "blocking", "backend of the environment")
 
 
+@case("stdout for which the kernel has no memory is written to again")
+def _():
+    if sanitized():
+        skip("a sanitizer does not work under strace")
+    need_program("strace")
+    # The first write is the line that says where it listens, on stderr.
+    inject = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=write:error=ENOMEM:when=2..4"]
+    with Server("--tcp", wrapper=inject) as server:
+        server.echo(b"hello\n")
+        equal(server.stdout.wait_lines(1), [b"hello"], "records")
+
+
 @case("blocking: an accept that fails again and again is not tried without a pause")
 def _():
     if sanitized():

@@ -84,6 +84,15 @@ static void cancel_timeout(struct iostream *stream) {
   stream->timeout = 0;
 }
 
+/* EPIPE only says that sending is over; receiving may know why, or would be the next to be given
+ * the reason. */
+static int reason_of(const struct iostream *stream, int error) {
+  if (error != -EPIPE || stream->not_socket)
+    return error;
+  int reason = stream->input_error ? stream->input_error : iostream__take_error(stream->fd);
+  return reason ? reason : error;
+}
+
 void iostream__finish(struct iostream *stream, int error) {
   stream->flags |= STREAM_CLOSED;
   stream->on_read = NULL;
@@ -97,6 +106,7 @@ void iostream__finish(struct iostream *stream, int error) {
   iostream__forget_hunch(stream);
   if (stream->completer)
     iostream__cancel_operations(stream);
+  error = reason_of(stream, error);
   close(stream->fd);
   stream->fd = -1;
   if (stream->owner)
@@ -123,12 +133,6 @@ bool iostream__is_over(const struct iostream *stream) {
 
 /* ---- deferred work ----------------------------------------------------------------------- */
 
-/* EPIPE only says that sending is over; receiving may know why. */
-static int end_reason(const struct iostream *stream) {
-  bool vague = stream->error == -EPIPE && stream->input_error;
-  return vague ? stream->input_error : stream->error;
-}
-
 void iostream__settle(struct iostream *stream) {
   cancel_timeout(stream);
   bool more = iostream__deliver(stream);
@@ -136,7 +140,7 @@ void iostream__settle(struct iostream *stream) {
   if (stream->flags & STREAM_CLOSED)
     release(stream);
   else if (iostream__is_over(stream))
-    iostream__finish(stream, end_reason(stream));
+    iostream__finish(stream, stream->error);
   else if (more)
     iostream__defer(stream);
   else

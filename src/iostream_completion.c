@@ -98,8 +98,11 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
   (void)loop;
   if (!more)
     stream->operations &= (uint8_t) ~(RECEIVING | STOPPING);
-  if (stream->flags & STREAM_CLOSED)
+  if (stream->flags & STREAM_CLOSED) {
+    if (result < 0 && !goes_on(result))
+      stream->input_error = (int16_t)result;
     return;
+  }
   iostream__enter(stream);
   if (result > 0)
     received(stream, data, (size_t)result);
@@ -211,8 +214,10 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   (void)loop, (void)data, (void)more;
   bool quietly = stream->operations & QUIETLY;
   stream->operations &= (uint8_t) ~(SENDING | QUIETLY);
-  if (stream->flags & STREAM_CLOSED)
+  if (stream->flags & STREAM_CLOSED) {
+    ioloop__fifo_consume(stream->queue, result > 0 ? (size_t)result : 0);
     return;
+  }
   iostream__enter(stream);
   if (result >= 0 || iostream__would_block(result))
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
@@ -261,23 +266,33 @@ void iostream__use_completion(struct iostream *stream) {
   stream->unsent = (struct ioloop__deferred_op){.start = start_sending};
 }
 
-/* The turn's writes have been tried when the stream is closed in it, as a send() would have. */
-static void try_unsent(struct iostream *stream) {
+/* Start it, and end it at once. */
+static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
   const struct ioloop__completer *completer = stream->completer;
-  ioloop__list_remove(&stream->unsent.link);
-  if (stream->queue && !(stream->operations & SENDING) &&
-      !completer->table->send(completer->state, &stream->sending, stream->fd,
-                              ioloop__fifo_data(stream->queue), ioloop__fifo_size(stream->queue),
-                              false))
-    stream->operations |= SENDING;
+  size_t size = ioloop__fifo_size(queue);
+  if (size && !completer->table->send(completer->state, &stream->sending, stream->fd,
+                                      ioloop__fifo_data(queue), size, false))
+    completer->table->cancel(stream->loop, completer->state, &stream->sending);
+}
+
+/* What is queued is lost, but, as by readiness, not what only waits for the end of the turn, or for
+ * a send that was started in the last. */
+static void end_sending(struct iostream *stream) {
+  const struct ioloop__completer *completer = stream->completer;
+  if (stream->operations & SENDING) {
+    completer->table->cancel(stream->loop, completer->state, &stream->sending);
+    if (!ioloop__fifo_size(stream->queue))
+      try_sending(stream, stream->next);
+  } else if (stream->unsent.link.next && !stream->pause) {
+    try_sending(stream, stream->queue);
+  }
+  if (stream->unsent.link.next)
+    ioloop__list_remove(&stream->unsent.link);
 }
 
 void iostream__cancel_operations(struct iostream *stream) {
   const struct ioloop__completer *completer = stream->completer;
-  if (stream->unsent.link.next)
-    try_unsent(stream);
   if (stream->operations & RECEIVING)
     completer->table->cancel(stream->loop, completer->state, &stream->receiving);
-  if (stream->operations & SENDING)
-    completer->table->cancel(stream->loop, completer->state, &stream->sending);
+  end_sending(stream);
 }

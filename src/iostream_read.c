@@ -180,15 +180,13 @@ bool iostream__deliver(struct iostream *stream) {
   while (stream->on_read && !(stream->flags & stopped) && !ioloop__inherited(stream->loop)) {
     ptrdiff_t size = frame_size(stream);
     bool end = size == 0 && stream->flags & STREAM_END;
-    if (size < 0)
-      iostream__fail(stream, (int)size);
     if (end && end_told)
       return true; /* to a program that goes on asking, once an iteration */
-    if ((size <= 0 && !end) || iostream__held_by_gate(stream) ||
+    if ((size == 0 && !end) || iostream__held_by_gate(stream) ||
         (end && iostream__is_sending(stream)))
       return false;
-    if (end && (stream->input_error || stream->flags & STREAM_BROKEN)) {
-      iostream__fail(stream, stream->input_error);
+    if (size < 0 || (end && (stream->input_error || stream->flags & STREAM_BROKEN))) {
+      iostream__fail(stream, size < 0 ? (int)size : stream->input_error);
       return false;
     }
     if (end) {

@@ -31,8 +31,8 @@ void iostream__broken(struct iostream *stream, int error) {
   drop_queue(stream);
   stream->flags |= STREAM_BROKEN;
   stream->flags &= (uint16_t)~STREAM_CHOKED;
-  stream->error = error;
   bool gone = error == -EPIPE || error == -ECONNRESET;
+  stream->error = error;
   if (!gone && !stream->not_socket)
     iostream__end_input(stream);
   iostream__defer(stream);

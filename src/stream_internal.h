@@ -91,7 +91,7 @@ struct iostream {
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
   ioloop_timeout pause;   /* of iostream__pause; 0: none */
-  int error;              /* the close callback's: see end_reason */
+  int error;              /* the close callback's: see reason_of */
   int16_t input_error;    /* with STREAM_END: why, behind all that was received; 0: in order */
 
   uint8_t send_failures, receive_failures; /* in a row, for lack of something: iostream__pause */
@@ -206,6 +206,8 @@ void iostream__woken_in_vain(struct iostream *stream);
 /* Readiness was reported with an error: it may be the socket's error queue, which no receive or
  * send empties. What it holds is no end of a connection (that is a call's result): thrown away. */
 void iostream__empty_error_queue(struct iostream *stream);
+/* The socket's own error, -errno, which is not reported again. 0: none. */
+int iostream__take_error(int fd);
 /* Has the connection been made? 0, -EINPROGRESS, or why not: -ECONNREFUSED also if it is one with
  * itself. */
 int iostream__connect_result(int fd);

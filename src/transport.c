@@ -157,16 +157,19 @@ static bool is_own_address(int fd, const struct sockaddr_storage *peer, socklen_
          memcmp(&own, peer, size) == 0;
 }
 
-int iostream__connect_result(int fd) {
+int iostream__take_error(int fd) {
   int error = 0;
   socklen_t size = sizeof error;
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-    return -errno;
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
+}
+
+int iostream__connect_result(int fd) {
+  int error = iostream__take_error(fd);
   if (error)
-    return -error;
+    return error;
   /* Readiness may be spurious, and no error does not mean a connection. */
   struct sockaddr_storage peer = {0};
-  size = sizeof peer;
+  socklen_t size = sizeof peer;
   if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0)
     return is_own_address(fd, &peer, size) ? -ECONNREFUSED : 0;
   return errno == ENOTCONN ? -EINPROGRESS : -errno;

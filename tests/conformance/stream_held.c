@@ -147,6 +147,28 @@ TEST(101, "the end of a stream that its gate holds comes when the gate opens, be
   test_loop_free(loop);
 }
 
+TEST(101, "a frame that is too long is not noticed while the gate is closed") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream_gate *gate;
+  struct tale tale;
+  open_tale(&tale, loop, UNIX_STREAM);
+  CHECK_OK(iostream_gate_new(&gate));
+  iostream_set_gate(tale.stream, gate);
+  begin_reading(&tale);
+  run_turns(loop, 2);
+  iostream_gate_close(gate);
+  send_text(&tale, "a\n123456789");
+  run_turns(loop, 3);
+  CHECK_NO_SPIN(loop, MS(5));
+  check_story(&tale, "");
+  iostream_gate_open(gate);
+  RUN_UNTIL(loop, tale.closed);
+  check_story(&tale, "<a> size");
+  end_tale(&tale);
+  iostream_gate_free(gate);
+  test_loop_free(loop);
+}
+
 /* ---- by a full queue ------------------------------------------------------------------------ */
 
 static void choke(struct tale *tale, struct ioloop *loop) {
@@ -222,6 +244,24 @@ TEST(101, "frames that have come are read though their echo cannot be sent, then
     }
     RUN_UNTIL(loop, tale.closed || strchr(tale.story, '$'));
     check_story(&tale, "<a><b><c> pipe");
+    end_tale(&tale);
+  }
+  test_loop_free(loop);
+}
+
+TEST(101, "a write to a peer that went without reading all ends in a reset, read or not") {
+  struct ioloop *loop = test_loop_new();
+  for (int reading = 0; reading < 2; reading++) {
+    struct tale tale;
+    open_tale(&tale, loop, UNIX_STREAM);
+    CHECK_OK(iostream_write(tale.stream, "unread", 6));
+    run_turns(loop, 2);
+    close_peer(&tale);
+    CHECK_OK(iostream_write(tale.stream, "x", 1));
+    if (reading)
+      begin_reading(&tale);
+    RUN_UNTIL(loop, tale.closed);
+    check_story(&tale, " reset");
     end_tale(&tale);
   }
   test_loop_free(loop);

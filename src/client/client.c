@@ -106,6 +106,9 @@ static const char *remedy(int error) {
   case EMFILE:
   case ENFILE:
     return "raise the limit of descriptors: ulimit -n; or give a smaller --concurrency=N";
+  case ENOMEM:
+  case ENOBUFS:
+    return "this machine is short of memory; try again later";
   case EADDRNOTAVAIL:
     return "no local port is free; give a smaller --concurrency=N, or wait a minute";
   case EMSGSIZE:

@@ -7,9 +7,10 @@
  * is delivered, as ever: closing a gate stops receiving, and what came before that took effect
  * still arrives. A send is an operation of its own, with its message and a copy of its data in a
  * block that is used again; nothing is called for it, it leaves with the next wait. One for which
- * the kernel has no room waits for readiness, as it does without completion. Errors of a send are
- * treated as in datagram_send.c: the first may be an earlier datagram's, reported by the network,
- * so it is sent once more.
+ * the kernel has no room waits for readiness, as it does without completion. An error of a send may
+ * be an earlier datagram's, reported by the network, as datagram_send.c has it. But here many are
+ * under way at once, and each of a batch may meet the error of the one before it, again when it
+ * is sent once more: half of them each time. So it is sent up to eight times more.
  *
  * A socket that was made elsewhere and is non-blocking stays with readiness: O_NONBLOCK belongs to
  * all that share the file, and by some kernels it is a reason to fail instead of waiting.
@@ -32,7 +33,8 @@ enum {
 };
 
 enum {
-  SMALL = 1536, /* data of a block that is kept: what an Ethernet frame holds */
+  MOST_FAILURES = 8, /* of a send, before it is given up */
+  SMALL = 1536,      /* data of a block that is kept: what an Ethernet frame holds */
   SPARES = 64
 };
 
@@ -40,7 +42,8 @@ struct send {
   struct ioloop__op op;
   struct ioloop__list link; /* among those under way, or the spare ones */
   struct datagram *socket;
-  int error;    /* of the first try */
+  int error;    /* of the latest try that failed; 0: none has */
+  int failures; /* tries that did */
   bool counted; /* as sent, which is taken back if it fails */
   size_t capacity;
   struct msghdr message;
@@ -230,8 +233,9 @@ static bool try_again(struct datagram *it, struct send *send, int error) {
     return false;
   if (error == -EAGAIN || error == -EINTR)
     return wait_for_room(it, send) == 0;
-  if (send->error)
+  if (send->failures == MOST_FAILURES)
     return false;
+  send->failures++;
   send->error = error;
   return start(it, send) == 0;
 }
@@ -257,6 +261,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
 static void fill(struct send *send, const struct ioloop__message *message) {
   send->op.done = on_sent;
   send->error = 0;
+  send->failures = 0;
   send->counted = false;
   send->vector = (struct iovec){.iov_base = send->data, .iov_len = message->size};
   send->message = (struct msghdr){.msg_iov = &send->vector, .msg_iovlen = 1};

@@ -2,6 +2,7 @@
 /* datagram_failures_linux.c - conformance 206: sends that fail, for a moment or for good. The
  * sockets are non-blocking and made elsewhere, so that sendto is called under every model. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -103,5 +104,36 @@ TEST(206, "a datagram that is refused is counted and reported, and the socket go
   }
   datagram_close(socket);
   CHECK_SYS(close(peer));
+  test_loop_free(loop);
+}
+
+/* Connected to where nothing listens: each that arrives brings an error for one of those after it.
+ */
+TEST(206, "a burst to a port that refuses is sent whole, every model alike") {
+  enum {
+    BURST = 64
+  };
+  struct ioloop *loop = test_loop_new();
+  struct reports reports = {0};
+  struct datagram_metrics metrics;
+  struct datagram *sender;
+  struct sockaddr_in address = loopback_address(0), dead = loopback_address(0);
+  socklen_t size = sizeof dead;
+  int refusing = SYS(socket(AF_INET, SOCK_DGRAM, 0));
+  CHECK_SYS(bind(refusing, (struct sockaddr *)&dead, size));
+  CHECK_SYS(getsockname(refusing, (struct sockaddr *)&dead, &size));
+  CHECK_SYS(close(refusing));
+  CHECK_OK(datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_datagram, on_error,
+                         &reports, &sender));
+  CHECK_SYS(connect(datagram_fd(sender), (struct sockaddr *)&dead, sizeof dead));
+  for (int i = 0; i < BURST; i++)
+    CHECK_OK(datagram_send(sender, "x", 1, NULL, 0));
+  run_turns(loop, 20);
+  CHECK_NO_SPIN(loop, MS(20));
+  datagram_get_metrics(sender, &metrics);
+  CHECK_IS(metrics.sent, ==, BURST);
+  CHECK_IS(metrics.send_dropped, ==, 0);
+  CHECK_IS(reports.error, ==, -ECONNREFUSED);
+  datagram_close(sender);
   test_loop_free(loop);
 }

@@ -111,6 +111,9 @@ struct ioloop_backend {
    * socket that came with a report, as an errno; 0: none. */
   int (*taken_error)(struct ioloop *loop, int fd);
 
+  /* Does the model take this signal from the queue itself? NULL: none. */
+  bool (*takes_signal)(const void *state, int signo);
+
   /* IOLOOP_F_COMPLETION: the model's other face, which the streams use. News of operations are one
    * entry of a wait's report, with the token of the descriptor that completion->fd names; the core
    * then calls completion->dispatch. */

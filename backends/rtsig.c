@@ -215,6 +215,11 @@ static void after_fork(struct ioloop *loop, void *state) {
   ioloop__claim_drop(&s->claim, true); /* a child inherits the mask, but nothing queued */
 }
 
+static bool takes_signal(const void *state, int signo) {
+  const struct state *s = state;
+  return signo == s->signo || signo == SIGIO;
+}
+
 /* ---- registrations ------------------------------------------------------------------ */
 
 /* FIONBIO's sister FIOASYNC, unlike F_SETFL, touches no other flag and says if it cannot. */
@@ -467,4 +472,5 @@ const struct ioloop_backend ioloop__rtsig = {
     .wait = wait_ready,
     .wait_observed = wait_observed,
     .after_fork = after_fork,
+    .takes_signal = takes_signal,
 };

@@ -117,6 +117,11 @@ static void after_fork(struct ioloop *loop, void *state) {
   ioloop__pollset_free(&s->set);
 }
 
+static bool takes_signal(const void *state, int signo) {
+  (void)state;
+  return signo == SIGIO;
+}
+
 static void set_mask(struct state *s, struct ioloop__watch *watch, unsigned mask) {
   s->unannounced -= (watch->mask & ~watch->announced) != 0;
   watch->mask = (uint8_t)mask;
@@ -295,4 +300,5 @@ const struct ioloop_backend ioloop__sigio = {
     .wait = wait_ready,
     .wait_observed = wait_observed,
     .after_fork = after_fork,
+    .takes_signal = takes_signal,
 };

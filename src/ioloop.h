@@ -252,7 +252,8 @@ int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
  * coalesce; none is lost, and none needs memory. The process's disposition is taken over while any
  * loop watches the signal (SA_RESTART, SA_ONSTACK) and put back afterwards. Several loops may watch
  * the same signal: each calls its handler. One that arrived before the handler was added is not
- * its: also where it replaces another, whose signal had come and was not called yet.
+ * its: also where it replaces another, whose signal had come and was not called yet. A signal that
+ * is blocked does not arrive: the mask, which a program inherits, is the program's affair.
  *   -EINVAL  not a signal that can be caught, or one that this backend uses itself; or SIGSEGV,
  *            SIGBUS, SIGFPE, SIGILL: a thread that has made such a fault never gets back to the
  *            loop, as the kernel raises it again when the handler returns

@@ -513,13 +513,13 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
 
 /* Ours, which a forked child inherited. */
 static void free_copy(struct ioloop *loop) {
-  ioloop__signals_free(loop);
   loop->backend->after_fork(loop, loop->state);
   ioloop__waker_close(loop->waker);
   free_memory(loop);
 }
 
 static int free_inherited(struct ioloop *loop) {
+  ioloop__signals_free(loop);
   if (!pthread_equal(loop->thread, pthread_self()))
     return 0; /* of a thread that is not here: whatever that was changing is half changed */
   if (loop->running)

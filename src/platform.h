@@ -26,9 +26,6 @@ void ioloop__waker_wake(int fd); /* signal-safe; keeps errno */
 void ioloop__waker_clear(int fd);
 void ioloop__waker_close(int fds[2]);
 
-/* The highest signal number below the real-time ones. */
-int ioloop__last_standard_signal(void);
-
 /* socket() and accept() that give non-blocking, close-on-exec, SIGPIPE-free descriptors on which
  * signal-driven I/O is off, whatever the system makes accept() inherit. */
 int ioloop__socket(int family, int type, int protocol);

@@ -41,10 +41,6 @@ void ioloop__witness_remove(int witness, int fd) {
   (void)witness, (void)fd;
 }
 
-int ioloop__last_standard_signal(void) {
-  return SIGUSR2;
-}
-
 /* Fails on what is not a socket; only sockets need it. */
 static void set_no_sigpipe(int fd) {
   int on = 1;

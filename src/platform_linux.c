@@ -62,10 +62,6 @@ void ioloop__witness_remove(int witness, int fd) {
   epoll_ctl(witness, EPOLL_CTL_DEL, fd, NULL);
 }
 
-int ioloop__last_standard_signal(void) {
-  return 31;
-}
-
 int ioloop__socket(int family, int type, int protocol) {
   int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
   return fd < 0 ? -errno : fd;

@@ -127,14 +127,8 @@ static bool is_of_a_fault(int signo) {
   return signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL;
 }
 
-/* Signal-driven backends block the signals that they take from the queue themselves. */
 static bool taken_by_backend(const struct ioloop *loop, int signo) {
-  sigset_t blocked;
-  if (!(loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN) ||
-      pthread_sigmask(SIG_BLOCK, NULL, &blocked))
-    return false;
-  return sigismember(&blocked, signo) == 1 &&
-         (signo == SIGIO || signo > ioloop__last_standard_signal());
+  return loop->backend->takes_signal && loop->backend->takes_signal(loop->state, signo);
 }
 
 int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg) {
@@ -208,4 +202,5 @@ void ioloop__signals_free(struct ioloop *loop) {
   for (int signo = 1; loop->signals.watchers && signo <= IOLOOP__MAX_SIGNO; signo++)
     ioloop_remove_signal(loop, signo);
   free(loop->signals.watchers);
+  loop->signals.watchers = NULL;
 }

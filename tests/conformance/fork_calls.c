@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "echo.h"
@@ -333,16 +334,25 @@ struct crowd {
   pthread_t threads[3];
 };
 
+/* Work and rest by turns, so that a fork meets both and the children get a processor. */
+static bool goes_on(struct crowd *crowd, unsigned *turn) {
+  static const struct timespec rest = {.tv_nsec = 100000};
+  if (++*turn % 32 == 0)
+    nanosleep(&rest, NULL);
+  return !atomic_load(&crowd->done);
+}
+
 static void *post(void *arg) {
   struct crowd *crowd = arg;
-  for (; !atomic_load(&crowd->done); crowd->posted++)
+  for (unsigned turn = 0; goes_on(crowd, &turn); crowd->posted++)
     CHECK_OK(ioloop_add_callback_threadsafe(crowd->loop, on_count, &crowd->called));
   return NULL;
 }
 
 static void *take_signals(void *arg) {
   struct crowd *crowd = arg;
-  while (!atomic_load(&crowd->done))
+  unsigned turn = 0;
+  while (goes_on(crowd, &turn))
     CHECK_SYS(raise(SIGUSR1));
   return NULL;
 }
@@ -350,8 +360,8 @@ static void *take_signals(void *arg) {
 /* Those of some models need descriptors or memory for a moment after they were freed. */
 static void *make_loops(void *arg) {
   struct crowd *crowd = arg;
-  unsigned signals = 0;
-  while (!atomic_load(&crowd->done)) {
+  unsigned signals = 0, turn = 0;
+  while (goes_on(crowd, &turn)) {
     struct ioloop *loop;
     if (ioloop_new(tap_argument, &loop) < 0)
       continue;

@@ -88,6 +88,35 @@ TEST(307, "started with SIGIO and all real-time signals blocked") {
   check_loop_works();
 }
 
+static void on_signal(struct ioloop *loop, int signo, void *arg) {
+  (void)loop, (void)signo;
+  ++*(unsigned *)arg;
+}
+
+TEST(307,
+     "a real-time signal that was blocked at the start can be watched, unless it is the model's") {
+#ifdef SIGRTMIN
+  block_all();
+  struct ioloop *loop = test_loop_new();
+  unsigned calls = 0, refused = 0;
+  for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++) {
+    int r = ioloop_add_signal(loop, signo, on_signal, &calls);
+    CHECK(r == 0 || r == -EINVAL);
+    refused += r != 0;
+  }
+  CHECK_IS(refused, ==, strcmp(tap_argument, "rtsig") == 0);
+  sigset_t some;
+  sigemptyset(&some);
+  sigaddset(&some, SIGRTMIN + 1);
+  CHECK_THREAD(pthread_sigmask(SIG_UNBLOCK, &some, NULL));
+  CHECK_SYS(raise(SIGRTMIN + 1));
+  RUN_UNTIL(loop, calls == 1);
+  test_loop_free(loop);
+#else
+  SKIP("no real-time signals here");
+#endif
+}
+
 TEST(307, "started with SIGIO and all real-time signals ignored") {
   set_all(SIG_IGN);
   check_loop_works();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* stale.c - conformance 303, 304: nothing is called for what happened before it was there. */
 #include <signal.h>
+#include <unistd.h>
 
-#include "support.h"
+#include "echo.h"
 
 /* ---- 303: signals ----------------------------------------------------------------------- */
 
@@ -204,5 +205,40 @@ TEST(304, "an observer that comes as a wait begins does not hear the end of that
   ioloop_set_observer(loop, &replacing, loop);
   run_turns(loop, 3);
   CHECK_IS(second.waits, ==, 0);
+  test_loop_free(loop);
+}
+
+static void submitted(void *arg, const char *operation, int fd, size_t size) {
+  (void)operation, (void)fd, (void)size;
+  ((struct heard *)arg)->operations++;
+}
+
+static void completed(void *arg, const char *operation, int fd, int result, bool more) {
+  struct heard *heard = arg;
+  (void)operation, (void)fd, (void)result;
+  CHECK_IS(heard->operations, >, 0);
+  heard->operations -= !more;
+}
+
+TEST(304, "an observer that replaces another does not hear of operations that the other knows") {
+  static const struct ioloop_observer of_operations = {.submitted = submitted,
+                                                       .completed = completed};
+  struct ioloop *loop = test_loop_new();
+  if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION))
+    SKIP("only the completion model has operations");
+  struct echo echo;
+  first = second = (struct heard){0};
+  ioloop_set_observer(loop, &of_operations, &first);
+  echo_open(&echo, loop, NULL);
+  int client = client_connect(echo.port);
+  ping(loop, client); /* now it accepts, and receives */
+  CHECK_IS(first.operations, >, 0);
+  ioloop_set_observer(loop, &of_operations, &second);
+  CHECK_SYS(close(client));
+  RUN_UNTIL(loop, echo.closed == 1);
+  client = client_connect(echo.port);
+  ping(loop, client);
+  CHECK_SYS(close(client));
+  echo_close(&echo);
   test_loop_free(loop);
 }

@@ -15,6 +15,7 @@ from harness import (CLIENT, DEADLINE, SERVER, Process, Server, case, check, equ
 
 MODELS = sys.argv[1:]
 BENCH = os.environ.get("IOLOOP_BENCH")
+F_SETPIPE_SZ = 1031  # of Linux; in fcntl since Python 3.10
 ALL = signal.valid_signals()
 RUDE = [s for s in ALL if s not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGINT, signal.SIGHUP)]
 
@@ -125,7 +126,7 @@ def limit_files():
 @case("a stdout that another process made non-blocking: all is printed, and the flag stays")
 def _():
     read, write = os.pipe()
-    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    fcntl.fcntl(write, F_SETPIPE_SZ, 4096)
     flags = fcntl.fcntl(write, fcntl.F_GETFL) | os.O_NONBLOCK
     fcntl.fcntl(write, fcntl.F_SETFL, flags)
     process = Process([SERVER, "--help"], stdout=write)

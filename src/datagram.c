@@ -409,31 +409,6 @@ void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics
   ret->kernel_drops = ioloop__kernel_drops(socket->fd);
 }
 
-int datagram_local_address(const struct datagram *socket, struct sockaddr_storage *ret,
-                           socklen_t *ret_size) {
-  const struct ioloop__message *message = socket->delivering;
-  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-  socklen_t size = sizeof address;
-  if (!message || socket->flags & DATAGRAM_CLOSED)
-    return -ENOENT;
-  if (getsockname(socket->fd, (struct sockaddr *)&address, &size) < 0)
-    return -errno;
-  if (socket->flags & DATAGRAM_ANY) {
-    union ioloop__local bound, local = *message->local;
-    memcpy(&bound, &address, sizeof bound);
-    if (local.any.sa_family != bound.any.sa_family)
-      return -ENOENT;
-    if (local.any.sa_family == AF_INET)
-      local.v4.sin_port = bound.v4.sin_port;
-    else
-      local.v6.sin6_port = bound.v6.sin6_port;
-    memcpy(&address, &local, sizeof local);
-  }
-  *ret = address;
-  *ret_size = size;
-  return 0;
-}
-
 int datagram_fd(const struct datagram *socket) {
   return socket->fd;
 }

@@ -242,6 +242,31 @@ static int send_from(struct datagram *it, const void *data, size_t size,
   return send_message(it, &message);
 }
 
+int datagram_local_address(const struct datagram *socket, struct sockaddr_storage *ret,
+                           socklen_t *ret_size) {
+  const struct ioloop__message *message = socket->delivering;
+  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof address;
+  if (!message || socket->flags & DATAGRAM_CLOSED)
+    return -ENOENT;
+  if (getsockname(socket->fd, (struct sockaddr *)&address, &size) < 0)
+    return -errno;
+  if (socket->flags & DATAGRAM_ANY) {
+    union ioloop__local bound, local = *message->local;
+    memcpy(&bound, &address, sizeof bound);
+    if (local.any.sa_family != bound.any.sa_family)
+      return -ENOENT;
+    if (local.any.sa_family == AF_INET)
+      local.v4.sin_port = bound.v4.sin_port;
+    else
+      local.v6.sin6_port = bound.v6.sin6_port;
+    memcpy(&address, &local, sizeof local);
+  }
+  *ret = address;
+  *ret_size = size;
+  return 0;
+}
+
 /* Where the datagram that is being delivered was sent to, if this is an answer to it. */
 static union ioloop__local *source_of_answer(const struct datagram *it, const struct sockaddr *peer,
                                              socklen_t peer_size) {

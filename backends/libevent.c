@@ -239,6 +239,10 @@ static bool is_other_file(const struct state *s, int fd, const struct slot *slot
 static void on_ready(evutil_socket_t fd, short what, void *arg) {
   struct state *s = arg;
   struct slot *slot = ioloop__slot(s->loop, fd);
+  if (slot->note) { /* noted in this turn already: there is room for each once */
+    s->notes[slot->note - 1].what |= what;
+    return;
+  }
   s->notes[s->noted] = (struct note){.fd = fd, .what = what};
   slot->note = ++s->noted;
 }
@@ -336,6 +340,18 @@ static bool drop_closed(struct state *s) {
   return dropped;
 }
 
+/* The number may be another file's by now, which is recognised from here on. */
+static int move_event(struct state *s, struct event *event, struct event_base *base) {
+  int fd = event_get_fd(event);
+  struct slot *slot = ioloop__slot(s->loop, fd);
+  event_del(event);
+  event_base_set(base, event);
+  errno = 0;
+  if (event_add(event, NULL) < 0)
+    return last_error();
+  return is_other_file(s, fd, slot) ? recognise(s, fd, slot) : 0;
+}
+
 /* Move everyone to a new base, and free the old one with the ghosts that it keeps. (event_reinit
  * would do the same in place, but ends the process if it cannot.) */
 static void rebuild(struct state *s) {
@@ -343,15 +359,18 @@ static void rebuild(struct state *s) {
   if (!base)
     return; /* no descriptor or no memory: next time */
   drop_closed(s);
-  s->ghost = false;
   ioloop__metrics(s->loop)->rebuilds++;
   event_base_set(base, s->timer);
-  for (uint32_t i = 0; i < s->count; i++) {
-    event_del(s->events[i]);
-    event_base_set(base, s->events[i]);
-    if (event_add(s->events[i], NULL) < 0)
-      s->ghost = true; /* next time */
+  bool again = false;
+  for (uint32_t i = 0; i < s->count;) {
+    int r = move_event(s, s->events[i], base);
+    if (r == 0 || ioloop__is_passing(r))
+      i++;
+    else
+      ioloop__fd_gone(s->loop, event_get_fd(s->events[i])); /* puts another one in this place */
+    again |= ioloop__is_passing(r);
   }
+  s->ghost = again;
   event_base_free(s->base);
   s->base = base;
 }
@@ -373,7 +392,7 @@ static int run_base(struct state *s, int flags) {
 
 /* There is a ghost and no new base: a wait would not end, and not sleep. */
 static int turn_with_ghost(struct state *s, uint64_t timeout_ns) {
-  int r = run_base(s, EVLOOP_NONBLOCK);
+  int r = run_base(s, EVLOOP_ONCE | EVLOOP_NONBLOCK);
   if (!r && !s->noted && timeout_ns)
     ioloop__pause();
   return r;
@@ -432,7 +451,10 @@ static int hand_out(struct state *s, struct ioloop_ready *ready) {
   struct slot *slot = ioloop__slot(s->loop, note.fd);
   slot->note = 0;
   if (++slot->reports % LOOK_EVERY == 0 && is_other_file(s, note.fd, slot)) {
-    ioloop__fd_gone(s->loop, note.fd);
+    if (is_closed(note.fd))
+      ioloop__fd_gone(s->loop, note.fd);
+    else
+      s->ghost = true; /* the number is watched again for its new file */
     return 0;
   }
   *ready = (struct ioloop_ready){.token = ioloop__token(s->loop, note.fd),

@@ -16,7 +16,7 @@ FOLDERS = ("src", "backends", "bench", "tests", "docs")
 LINUX_FILES = re.compile(
     r"_linux\.[ch]$|^backends/(epoll|epoll_et|rtsig|io_uring|io_uring_ops)\.[ch]$|^bench/peers/|"
     r"^bench/workloads/(epoll|poll|select|raw)\.[ch]$|^tests/(stacks|unit/io_uring|unit/handler_memory|"
-    r"e2e/without_io_uring)\.c$|^docs/lectures/(labs/(drain|ghost)|naive/(causes|decode|scenarios))\.[ch]$")
+    r"e2e/(without_io_uring|failing_allocations))\.c$|^docs/lectures/(labs/(drain|ghost)|naive/(causes|decode|scenarios))\.[ch]$")
 
 # Whole names, as regular expressions; and who lacks them.
 STRANGERS = {
@@ -27,7 +27,7 @@ STRANGERS = {
     "macOS has no such call": r"""accept4 pipe2 ppoll sigtimedwait sigwaitinfo sigqueue clock_nanosleep
         clock_getcpuclockid sem_init sem_destroy sem_timedwait pthread_barrier\w* pthread_spin_\w+
         pthread_mutex_timedlock pthread_condattr_setclock pthread_getcpuclockid timer_create timer_settime
-        posix_fallocate getrandom explicit_bzero reallocarray mempcpy ptsname_r mq_\w+""",
+        posix_fallocate dl_iterate_phdr getrandom explicit_bzero reallocarray mempcpy ptsname_r mq_\w+""",
     "glibc's own": r"""strchrnul secure_getenv getauxval program_invocation\w* canonicalize_file_name mallinfo2?
         pthread_tryjoin_np pthread_timedjoin_np pthread_sigqueue strerrorname_np strerrordesc_np qsort_r
         strerror_r pthread_setname_np pthread_getname_np pthread_setaffinity_np TEMP_FAILURE_RETRY""",

@@ -36,8 +36,25 @@ TEST(207, "a datagram socket whose input was shut down does not spin, and sends 
   }
 }
 
+/* The kernel may take the bytes of a pty that nobody has open, a few at a time: such a turn does
+ * something, and so does one that finds out that there is room. */
+static void check_idle_turns(struct ioloop *loop, const struct iostream *stream, uint64_t ns) {
+  uint64_t end = tap_now() + ns;
+  int idle = 0, busy = 0;
+  while (tap_now() < end) {
+    size_t before = iostream_pending(stream);
+    CHECK_OK(ioloop_run_once(loop, end - tap_now()));
+    if (iostream_pending(stream) == before)
+      idle++;
+    else
+      busy++;
+  }
+  if (!presumes_readiness())
+    CHECK_IS(idle, <, busy + 50); /* it takes 33 to find out */
+}
+
 TEST(207, "a pty that is hung up while a write waits for room does not spin") {
-  static char data[256 * 1024];
+  static char data[8 * 1024 * 1024];
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
   int master = SYS(posix_openpt(O_RDWR | O_NOCTTY));
@@ -48,7 +65,7 @@ TEST(207, "a pty that is hung up while a write waits for room does not spin") {
   CHECK_OK(iostream_write(stream, data, sizeof data));
   CHECK_SYS(close(slave));
   run_turns(loop, ENOUGH_TURNS);
-  CHECK_NO_SPIN(loop, MS(60));
+  check_idle_turns(loop, stream, MS(60));
   CHECK_IS(iostream_pending(stream), >, 0);
   iostream_close(stream);
   test_loop_free(loop);

@@ -52,10 +52,6 @@
 #include "platform.h"
 #include "pollset.h"
 
-enum {
-  LOOK_EVERY = 16, /* reports of a descriptor between two looks whether it is closed */
-};
-
 struct note {
   int fd; /* -1: changed since */
   short what;
@@ -76,10 +72,10 @@ struct state {
 };
 
 struct slot {
-  uint64_t inode;   /* of a socket; 0: the file is in the witness */
-  uint32_t index;   /* in events */
-  uint32_t note;    /* in notes, plus one; 0: none */
-  uint32_t reports; /* since it was added */
+  uint64_t inode;       /* of a socket; 0: the file is in the witness */
+  uint32_t index;       /* in events */
+  uint32_t note : 28;   /* in notes, plus one; 0: none */
+  uint32_t reports : 4; /* wraps: one in 16 is a reason to look whether it is closed */
 };
 
 /* ---- libevent's methods ------------------------------------------------------------- */
@@ -244,7 +240,7 @@ static void on_ready(evutil_socket_t fd, short what, void *arg) {
     return;
   }
   s->notes[s->noted] = (struct note){.fd = fd, .what = what};
-  slot->note = ++s->noted;
+  slot->note = ++s->noted & 0xfffffff;
 }
 
 static short what_of(unsigned mask) {
@@ -450,7 +446,7 @@ static int hand_out(struct state *s, struct ioloop_ready *ready) {
     return 0;
   struct slot *slot = ioloop__slot(s->loop, note.fd);
   slot->note = 0;
-  if (++slot->reports % LOOK_EVERY == 0 && is_other_file(s, note.fd, slot)) {
+  if (++slot->reports == 0 && is_other_file(s, note.fd, slot)) {
     if (is_closed(note.fd))
       ioloop__fd_gone(s->loop, note.fd);
     else

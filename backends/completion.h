@@ -91,11 +91,12 @@ struct ioloop_completion {
   bool (*dispatch)(struct ioloop *loop, void *state);
 };
 
-/* An operation that is started when the turn is over, so that all that the turn adds to it goes in
- * one: `start` is called before the next wait, and must not call the program. */
-struct ioloop__deferred_op {
-  struct ioloop__list link; /* next NULL: not on the list */
-  void (*start)(struct ioloop__deferred_op *me);
+/* Operations that are started when the turn is over, so that all that the turn adds to one goes
+ * together: `start` is called with the link of each before the next wait, when it is off the list
+ * and its next is NULL, and must not call the program. */
+struct ioloop__deferred_ops {
+  struct ioloop__list list;
+  void (*start)(struct ioloop__list *link);
 };
 
 /* What a stream needs to start operations. */
@@ -103,7 +104,7 @@ struct ioloop__completer {
   const struct ioloop_completion *table;
   void *state;  /* the backend's, the first argument */
   bool running; /* the loop: a wait follows. Else start operations at once, and submit them */
-  struct ioloop__list *deferred;
+  struct ioloop__deferred_ops *deferred;
 };
 
 /* loop.c: that of a loop; NULL: its backend has none. Lives as long as the loop. */

@@ -25,9 +25,7 @@ static struct ioloop__fifo *enlarged(struct ioloop__fifo *old, size_t size) {
   struct ioloop__fifo *fifo = malloc(sizeof *fifo + capacity);
   if (!fifo)
     return NULL;
-  fifo->head = 0;
-  fifo->tail = used;
-  fifo->capacity = capacity;
+  *fifo = (struct ioloop__fifo){.next = old ? old->next : NULL, .tail = used, .capacity = capacity};
   if (used)
     memcpy(fifo->data, ioloop__fifo_data(old), used);
   free(old);
@@ -72,16 +70,12 @@ void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size) {
     fifo->head = fifo->tail = 0;
 }
 
-/* A spare one holds the next, in place of data. */
-static struct ioloop__fifo **link_of(struct ioloop__fifo *fifo) {
-  return (struct ioloop__fifo **)(void *)fifo->data;
-}
-
 struct ioloop__fifo *ioloop__fifo_reuse(struct ioloop__fifo_spares *spares) {
   struct ioloop__fifo *fifo = spares->first;
   if (fifo) {
-    spares->first = *link_of(fifo);
+    spares->first = fifo->next;
     spares->count--;
+    fifo->next = NULL;
   }
   return fifo;
 }
@@ -92,7 +86,7 @@ void ioloop__fifo_recycle(struct ioloop__fifo_spares *spares, struct ioloop__fif
     return;
   }
   fifo->head = fifo->tail = 0;
-  *link_of(fifo) = spares->first;
+  fifo->next = spares->first;
   spares->first = fifo;
   spares->count++;
 }

@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 struct ioloop__fifo {
-  size_t head, tail; /* what is in it: data[head] up to data[tail] */
+  struct ioloop__fifo *next; /* its owner's: what comes after it. NULL at first */
+  size_t head, tail;         /* what is in it: data[head] up to data[tail] */
   size_t capacity;
   _Alignas(8) char data[];
 };

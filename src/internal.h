@@ -45,7 +45,7 @@ struct ioloop {
   /* The backend's: as it is, or telling an observer of its system calls. */
   int (*look)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
   struct ioloop__completer completer;
-  struct ioloop__list deferred; /* operations to be started before the next wait */
+  struct ioloop__deferred_ops deferred; /* operations to be started before the next wait */
   struct ioloop__fdtable table;
   struct ioloop__timers timers;
   struct ioloop__callbacks callbacks;

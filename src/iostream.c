@@ -73,8 +73,9 @@ static void release(struct iostream *stream) {
   if (stream->framing)
     free(stream->framing->bytes);
   free(stream->framing);
+  if (stream->queue)
+    free(stream->queue->next);
   free(stream->queue);
-  free(stream->next);
   free(stream);
 }
 
@@ -171,7 +172,7 @@ void iostream__fail(struct iostream *stream, int error) {
     return;
   stream->flags |= STREAM_FAILED;
   if (!stream->error)
-    stream->error = error;
+    stream->error = (int16_t)error;
   iostream__defer(stream);
 }
 

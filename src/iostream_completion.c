@@ -150,17 +150,17 @@ static void send_queue(struct iostream *stream, bool quiet) {
     stream->owner->traffic(stream->owner, stream);
 }
 
-static void start_sending(struct ioloop__deferred_op *op) {
-  struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, unsent);
+static void start_sending(struct ioloop__list *link) {
+  struct iostream *stream = IOLOOP__LIST_ENTRY(link, struct iostream, unsent);
   if (stream->queue && !(stream->operations & SENDING) && !stream->pause)
     send_queue(stream, true);
 }
 
 void iostream__begin_sending(struct iostream *stream) {
-  if (stream->operations & SENDING || stream->unsent.link.next || stream->pause)
+  if (stream->operations & SENDING || stream->unsent.next || stream->pause)
     return;
   if (stream->completer->running && !(stream->operations & WAITING))
-    ioloop__list_insert(stream->completer->deferred->prev, &stream->unsent.link);
+    ioloop__list_insert(stream->completer->deferred->list.prev, &stream->unsent);
   else
     start_sending(&stream->unsent);
 }
@@ -171,7 +171,7 @@ void iostream__await_sent(struct iostream *stream) {
 }
 
 bool iostream__is_sending(struct iostream *stream) {
-  if (!stream->completer || !(stream->operations & SENDING || stream->unsent.link.next))
+  if (!stream->completer || !(stream->operations & SENDING || stream->unsent.next))
     return false;
   iostream__await_sent(stream);
   return true;
@@ -194,10 +194,10 @@ static void sent(struct iostream *stream, size_t size, bool quietly) {
   stream->send_failures = 0;
   ioloop__fifo_consume(stream->queue, size);
   bool all = !ioloop__fifo_size(stream->queue);
-  if (all && stream->next) {
+  struct ioloop__fifo *next = stream->queue->next;
+  if (all && next) {
     ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
-    stream->queue = stream->next;
-    stream->next = NULL;
+    stream->queue = next;
   }
   if (!all)
     wait_for_room(stream);
@@ -236,8 +236,9 @@ static void drop_if_empty(struct ioloop__fifo **queue) {
 }
 
 int iostream__queue_write(struct iostream *stream, const void *data, size_t size) {
-  bool busy = stream->operations & (SENDING | WAITING);
-  struct ioloop__fifo **queue = busy ? &stream->next : &stream->queue;
+  struct ioloop__fifo *first = stream->queue;
+  bool busy = first && (stream->operations & (SENDING | WAITING) || first->next);
+  struct ioloop__fifo **queue = busy ? &first->next : &stream->queue;
   if (!size)
     return 0;
   if (!*queue)
@@ -250,7 +251,7 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
     iostream__begin_sending(stream);
   if (iostream_pending(stream) > stream->high)
     iostream__apply_watermarks(stream);
-  if (stream->next || stream->flags & STREAM_CHOKED) /* something waits for the first queue */
+  if (busy || stream->flags & STREAM_CHOKED) /* something waits for the first queue */
     iostream__await_sent(stream);
   return 0;
 }
@@ -263,7 +264,8 @@ void iostream__use_completion(struct iostream *stream) {
     return;
   stream->receiving.done = on_received;
   stream->sending.done = on_sent;
-  stream->unsent = (struct ioloop__deferred_op){.start = start_sending};
+  stream->unsent.next = NULL;
+  stream->completer->deferred->start = start_sending;
 }
 
 /* Start it, and end it at once. */
@@ -282,12 +284,12 @@ static void end_sending(struct iostream *stream) {
   if (stream->operations & SENDING) {
     completer->table->cancel(stream->loop, completer->state, &stream->sending);
     if (!ioloop__fifo_size(stream->queue))
-      try_sending(stream, stream->next);
-  } else if (stream->unsent.link.next && !stream->pause) {
+      try_sending(stream, stream->queue->next);
+  } else if (stream->unsent.next && !stream->pause) {
     try_sending(stream, stream->queue);
   }
-  if (stream->unsent.link.next)
-    ioloop__list_remove(&stream->unsent.link);
+  if (stream->unsent.next)
+    ioloop__list_remove(&stream->unsent);
 }
 
 void iostream__cancel_operations(struct iostream *stream) {

@@ -19,12 +19,13 @@
 #include "stream_internal.h"
 
 static void drop_queue(struct iostream *stream) {
+  if (stream->queue)
+    free(stream->queue->next);
   if (stream->completer)
     ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
   else
     free(stream->queue);
-  free(stream->next);
-  stream->queue = stream->next = NULL;
+  stream->queue = NULL;
 }
 
 void iostream__broken(struct iostream *stream, int error) {
@@ -32,7 +33,7 @@ void iostream__broken(struct iostream *stream, int error) {
   stream->flags |= STREAM_BROKEN;
   stream->flags &= (uint16_t)~STREAM_CHOKED;
   bool gone = error == -EPIPE || error == -ECONNRESET;
-  stream->error = error;
+  stream->error = (int16_t)error;
   if (!gone && !stream->not_socket)
     iostream__end_input(stream);
   iostream__defer(stream);
@@ -154,7 +155,8 @@ int iostream_set_nodelay(struct iostream *stream, bool on) {
 }
 
 size_t iostream_pending(const struct iostream *stream) {
-  return ioloop__fifo_size(stream->queue) + ioloop__fifo_size(stream->next);
+  const struct ioloop__fifo *queue = stream->queue;
+  return queue ? ioloop__fifo_size(queue) + ioloop__fifo_size(queue->next) : 0;
 }
 
 static uint32_t at_most_4_gib(size_t size) {

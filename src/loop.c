@@ -126,12 +126,11 @@ __attribute__((cold, noinline)) static int failed_wait(int error, uint64_t timeo
  * reports. */
 __attribute__((noinline)) static uint64_t start_deferred(struct ioloop *loop, uint64_t limit_ns) {
   uint32_t timers = loop->timers.count;
-  while (!ioloop__list_is_empty(&loop->deferred)) {
-    struct ioloop__list *link = loop->deferred.next;
+  while (!ioloop__list_is_empty(&loop->deferred.list)) {
+    struct ioloop__list *link = loop->deferred.list.next;
     ioloop__list_remove(link);
     link->next = NULL;
-    struct ioloop__deferred_op *op = IOLOOP__LIST_ENTRY(link, struct ioloop__deferred_op, link);
-    op->start(op);
+    loop->deferred.start(link);
   }
   return loop->timers.count == timers ? limit_ns : 0;
 }
@@ -139,7 +138,7 @@ __attribute__((noinline)) static uint64_t start_deferred(struct ioloop *loop, ui
 static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watched) {
   unsigned observer = loop->observers;
   uint64_t begun = 0;
-  if (!ioloop__list_is_empty(&loop->deferred))
+  if (!ioloop__list_is_empty(&loop->deferred.list))
     timeout_ns = start_deferred(loop, timeout_ns);
   if (watched) {
     if (loop->observer.wait_begin)
@@ -493,7 +492,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
     return -ENOMEM;
   loop->backend = found;
   loop->wait = loop->look = found->wait;
-  ioloop__list_init(&loop->deferred);
+  ioloop__list_init(&loop->deferred.list);
   loop->thread = pthread_self();
   loop->fork_count = ioloop__fork_count();
   loop->process = getpid();

@@ -70,7 +70,7 @@ struct iostream {
   const struct ioloop__completer *completer; /* NULL: by readiness */
   iostream_read_callback *on_read;           /* NULL: no read under way */
   void *read_arg;
-  struct ioloop__fifo *queue; /* unsent; NULL or not empty */
+  struct ioloop__fifo *queue; /* unsent; NULL or not empty. Its next: by completion */
   struct ioloop__gate_member gate;
   struct ioloop__framing *framing; /* NULL until the first read_bytes or read_until */
   iostream_close_callback *on_close;
@@ -84,23 +84,19 @@ struct iostream {
     };
     struct { /* by completion, from then on */
       struct ioloop__op receiving, sending;
-      struct ioloop__deferred_op unsent; /* the queue, to be sent when the turn is over */
+      struct ioloop__list unsent; /* to be sent when the turn is over; next NULL: nothing is */
     };
   };
   uint32_t low, high; /* watermarks */
   struct iostream_owner *owner;
   ioloop_timeout timeout; /* of deferred work; 0: none */
   ioloop_timeout pause;   /* of iostream__pause; 0: none */
-  int error;              /* the close callback's: see reason_of */
+  int16_t error;          /* the close callback's: see reason_of */
   int16_t input_error;    /* with STREAM_END: why, behind all that was received; 0: in order */
-
   uint8_t send_failures, receive_failures; /* in a row, for lack of something: iostream__pause */
-
-  /* iostream_completion.c */
-  uint8_t operations;        /* what is under way */
-  bool not_socket : 1;       /* transport.c: pipe or pty, read and write instead of recv and send */
-  uint8_t vain : 5;          /* wake-ups that found nothing; wraps */
-  struct ioloop__fifo *next; /* written while the queue is being sent; NULL or not empty */
+  uint8_t operations;                      /* iostream_completion.c: what is under way */
+  bool not_socket : 1; /* transport.c: pipe or pty, read and write instead of recv and send */
+  uint8_t vain : 5;    /* wake-ups that found nothing; wraps */
 };
 
 /* ---- iostream.c ------------------------------------------------------------------------ */

@@ -128,6 +128,35 @@ TEST(1, "an operation for which the kernel has no memory is started again") {
   CHECK_OK(ioloop_free(loop));
 }
 
+/* The first send is under way when the second write comes, and has failed when the third does. */
+TEST(1, "what is written before and after a send that failed stays in order") {
+  struct ioloop *loop = open_loop();
+  struct end end;
+  char back[8];
+  int peer;
+  failing.at_once = false;
+  failing.error = -ENOBUFS;
+  failing.sends = 1;
+  failing.receives = 0;
+  struct iostream *stream = open_echo(loop, &end, &peer);
+  CHECK_OK(iostream_write(stream, "1", 1));
+  CHECK_OK(iostream_write(stream, "2", 1));
+  CHECK_OK(ioloop_run_once(loop, 0));
+  CHECK_IS(failing.sends, ==, 0);
+  CHECK_OK(iostream_write(stream, "3", 1));
+  CHECK_IS(iostream_pending(stream), ==, 3);
+  for (size_t got = 0; got < 3;) {
+    CHECK_OK(ioloop_run_once(loop, MS(100)));
+    ssize_t n = recv(peer, back + got, sizeof back - got, MSG_DONTWAIT);
+    got += n > 0 ? (size_t)n : 0;
+  }
+  CHECK(memcmp(back, "123", 3) == 0);
+  iostream_close(stream);
+  CHECK_IS(end.closed, ==, 1);
+  CHECK_SYS(close(peer));
+  CHECK_OK(ioloop_free(loop));
+}
+
 TEST(2, "a send that fails for good ends the stream when what has come is read") {
   struct ioloop *loop = open_loop();
   for (int variant = 0; variant < 3; variant++) {

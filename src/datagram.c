@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "datagram_internal.h"
 #include "observe.h"
 #include "platform.h"
@@ -74,10 +75,14 @@ void datagram__update_interest(struct datagram *it) {
     (void)wake_later(it, REST_MS * UINT64_C(1000000)); /* no memory: try again then */
 }
 
-void datagram__rest(struct datagram *it, unsigned flag) {
-  if (wake_later(it, REST_MS * UINT64_C(1000000)) == 0)
-    it->flags |= (uint8_t)flag;
+bool datagram__rest(struct datagram *it, unsigned flag) {
+  if (wake_later(it, REST_MS * UINT64_C(1000000)) < 0) {
+    ioloop__pause();
+    return false;
+  }
+  it->flags |= (uint8_t)flag;
   datagram__update_interest(it);
+  return true;
 }
 
 void datagram__note_error(struct datagram *it, int error) {
@@ -204,7 +209,7 @@ void datagram__receive_failed(struct datagram *it, int error) {
   if (would_block(error))
     return;
   if (error == -ENOMEM || error == -ENOBUFS)
-    datagram__rest(it, DATAGRAM_REST_READ);
+    (void)datagram__rest(it, DATAGRAM_REST_READ);
   datagram__note_failure(it, error);
 }
 
@@ -219,7 +224,7 @@ static void woken_in_vain(struct datagram *it, char *buffer) {
     return;
   if (n == -EAGAIN) {
     it->vain = LOOK_EVERY - 1;
-    datagram__rest(it, DATAGRAM_REST_READ);
+    (void)datagram__rest(it, DATAGRAM_REST_READ);
   } else if (n < 0) {
     datagram__receive_failed(it, n);
   } else if (ioloop__fifo_size(it->queue)) {

@@ -128,7 +128,7 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     };
     receive_one(it, &message);
   } else if (result == -EAGAIN) { /* it has become non-blocking */
-    datagram__rest(it, DATAGRAM_REST_READ);
+    (void)datagram__rest(it, DATAGRAM_REST_READ);
   } else if (result != -ECANCELED && result != -ENOBUFS) {
     datagram__receive_failed(it, result);
   }
@@ -139,10 +139,11 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
 
 static void begin_receiving(struct datagram *it) {
   const struct ioloop__completer *completer = it->completer;
-  int r = completer->table->receive_datagrams(completer->state, &it->receiving, it->fd);
-  if (r)
-    datagram__rest(it, DATAGRAM_REST_READ); /* no memory: try again in a moment */
-  else
+  int r;
+  do
+    r = completer->table->receive_datagrams(completer->state, &it->receiving, it->fd);
+  while (r && !datagram__rest(it, DATAGRAM_REST_READ)); /* no memory: in a moment */
+  if (!r)
     it->operations |= RECEIVING;
 }
 

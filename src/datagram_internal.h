@@ -65,8 +65,9 @@ void datagram__update_interest(struct datagram *it);
 /* Have datagram__flush called soon, when nothing of the program is under way. */
 void datagram__wake(struct datagram *it);
 
-/* Stop watching for reading or writing for a moment. */
-void datagram__rest(struct datagram *it, unsigned flag);
+/* Stop watching for reading or writing for a moment. false: there is no memory for a timeout; the
+ * whole loop has rested instead, and the socket is watched on. */
+bool datagram__rest(struct datagram *it, unsigned flag);
 
 /* Count an error and have the program told. */
 void datagram__note_error(struct datagram *it, int error);

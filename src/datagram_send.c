@@ -174,7 +174,7 @@ void datagram__ready_to_write(struct datagram *it) {
     return;
   }
   it->futile = 0;
-  datagram__rest(it, DATAGRAM_REST_WRITE);
+  (void)datagram__rest(it, DATAGRAM_REST_WRITE);
 }
 
 void datagram__drop_queue(struct datagram *it) {

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "observe.h"
 #include "platform.h"
 #include "stream_internal.h"
@@ -204,8 +205,9 @@ bool iostream__pause(struct iostream *stream, uint8_t *failures, int error) {
 }
 
 void iostream__rest(struct iostream *stream) {
-  if (!stream->pause)
-    (void)ioloop_call_later(stream->loop, REST_NS, on_pause_over, stream, &stream->pause);
+  if (!stream->pause &&
+      ioloop_call_later(stream->loop, REST_NS, on_pause_over, stream, &stream->pause) < 0)
+    ioloop__pause(); /* no memory: the whole loop rests */
   iostream__update_interest(stream);
 }
 

@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "observe.h"
 #include "platform.h"
 #include "tcpserver_internal.h"
@@ -64,17 +65,18 @@ static bool is_full(const struct tcpserver *server) {
 
 static void on_retry(struct ioloop *loop, void *arg);
 
-/* Try later. Without memory for that, go on watching: better busy than deaf. */
-static void run_short(struct tcpserver *server, int error) {
+/* Try later. false: there is no memory for that, so go on watching: better busy than deaf. */
+static bool run_short(struct tcpserver *server, int error) {
   if (!server->retry && ioloop_call_later(server->loop, RETRY_MS * UINT64_C(1000000), on_retry,
                                           server, &server->retry) < 0)
-    return;
+    return false;
   server->flags |= SERVER_SHORT;
   if (server->flags & SERVER_REPORTED)
-    return;
+    return true;
   server->flags |= SERVER_REPORTED;
   if (server->options.on_trouble)
     server->options.on_trouble(server, error, server->options.arg);
+  return true;
 }
 
 /* By completion. Without end, unless the number of connections has one. */
@@ -121,7 +123,7 @@ static void watch(struct tcpserver *server) {
   }
   if (error) {
     server->flags &= ~(unsigned)SERVER_WATCHING; /* not all of them: the retry watches all */
-    run_short(server, error);
+    (void)run_short(server, error);
   }
 }
 
@@ -181,7 +183,7 @@ static void admit(struct tcpserver *server, int fd, const struct sockaddr *peer,
     connection = new_connection(server, fd);
     if (!connection) {
       close(fd);
-      run_short(server, -ENOMEM);
+      (void)run_short(server, -ENOMEM);
       return;
     }
   }
@@ -218,12 +220,15 @@ static bool concerns_all(int error) {
   }
 }
 
-/* An error that is said to be a connection's and does not go away is everything's. */
-static void accept_failed(struct listener *listener, int error) {
+/* An error that is said to be a connection's and does not go away is everything's. false: enough
+ * for this turn. */
+static bool accept_failed(struct listener *listener, int error) {
   if (!concerns_all(error) && ++listener->failures < MOST_FAILURES)
-    return;
+    return true;
   listener->failures = 0;
-  run_short(listener->server, error);
+  if (!run_short(listener->server, error))
+    ioloop__pause(); /* the whole loop rests: the listener stays ready */
+  return false;
 }
 
 static int accept_one(struct tcpserver *server, int listener, struct sockaddr_storage *peer,
@@ -264,8 +269,8 @@ static int accept_some(struct listener *listener, int max) {
       listener->failures = 0;
       server->flags &= ~(unsigned)SERVER_REPORTED;
       admit(server, fd, (struct sockaddr *)&peer, size);
-    } else {
-      accept_failed(listener, fd);
+    } else if (!accept_failed(listener, fd)) {
+      break;
     }
   }
   return found;
@@ -345,7 +350,7 @@ static void go_on_accepting(struct listener *listener) {
   watch(server);
   int r = server->flags & SERVER_WATCHING ? set_watched(listener, true) : 0;
   if (r)
-    run_short(server, r);
+    (void)run_short(server, r);
 }
 
 static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
@@ -361,7 +366,7 @@ static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, 
   if (result == -EAGAIN) /* it has become non-blocking */
     listener->by_completion = false;
   else if (result < 0 && result != -ECANCELED)
-    accept_failed(listener, result);
+    (void)accept_failed(listener, result);
   else if (result >= 0 && (server->flags & (SERVER_ENDING | SERVER_CLOSED) || is_full(server)))
     hold(listener, result);
   else if (result >= 0)

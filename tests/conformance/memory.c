@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "support.h"
+#include "echo.h"
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop, (void)signo;
@@ -52,4 +53,60 @@ TEST(306, "without memory signals and what others posted are called, and nothing
   if (tap_in_sanitizer())
     SKIP("the sanitizer ends a program without memory");
   wait_child(fork_child(run_without_memory, NULL));
+}
+
+static void no_datagram(struct datagram *socket, const char *data, size_t size,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
+}
+
+static void shut_datagrams_down(struct ioloop *loop) {
+  struct datagram *socket;
+  int pair[2];
+  make_pair(UDP, pair);
+  CHECK_OK(datagram_new(loop, pair[0], no_datagram, NULL, NULL, &socket));
+  CHECK_SYS(shutdown(pair[0], SHUT_RD));
+}
+
+static struct echo echo;
+
+static void open_server(struct ioloop *loop) {
+  echo_open(&echo, loop, NULL);
+}
+
+/* The lowest number that is free is the last that may be used: accept has none. */
+static void connect_in_vain(void) {
+  int client = client_connect(echo.port);
+  struct rlimit limit = {.rlim_cur = (rlim_t)client + 1, .rlim_max = (rlim_t)client + 1};
+  CHECK_SYS(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+static void do_nothing(void) {}
+
+static const struct {
+  void (*prepare)(struct ioloop *loop);
+  void (*make_ready)(void);
+} ready[] = {{shut_datagrams_down, do_nothing}, {open_server, connect_in_vain}};
+
+static void stay_ready_without_memory(void *arg) {
+  struct ioloop *loop = test_loop_new();
+  size_t i = *(size_t *)arg;
+  ready[i].prepare(loop);
+  CHECK_OK(ioloop_run_once(loop, 1)); /* libevent takes memory of its own when it first waits */
+  run_turns(loop, 2);
+  use_up_memory();
+  ready[i].make_ready();
+  for (int turn = 0; turn < 2 * 33; turn++) /* until it is found out that nothing can be done */
+    CHECK(ioloop_run_once(loop, 0) >= 0);
+  CHECK_NO_SPIN(loop, MS(60));
+  _exit(0);
+}
+
+TEST(306, "without memory for a timeout to rest until, what stays ready does not spin") {
+  if (tap_in_sanitizer())
+    SKIP("the sanitizer ends a program without memory");
+  for (size_t i = 0; i < sizeof ready / sizeof ready[0]; i++) {
+    NOTE("case %zu", i);
+    wait_child(fork_child(stay_ready_without_memory, &i));
+  }
 }

@@ -196,6 +196,52 @@ TEST(308, "fork in a drain callback: the child that returns does nothing to the 
   test_loop_free(loop);
 }
 
+static void answer_and_fork(struct iostream *stream, const char *data, size_t size, void *arg) {
+  ((struct side *)arg)->bytes += size;
+  CHECK_OK(iostream_write(stream, data, size));
+  CHECK_OK(iostream_write(stream, data, size));
+  fork_once();
+  if (getpid() != parent)
+    iostream_close(stream);
+}
+
+/* By completion the two wait for the end of the turn, or behind what the socket has no room for. */
+TEST(308, "fork in a read callback that has written: the child that closes the stream sends none") {
+  enum {
+    SIZE = 4 << 20
+  };
+  char *data = calloc(1, SIZE);
+  CHECK(data);
+  for (int full = 0; full < 2; full++) {
+    struct ioloop *loop = test_loop_new();
+    struct side side = {0};
+    int pair[2];
+    size_t expected = full ? SIZE + 6 : 6, taken = 0;
+    begin_scene();
+    struct iostream *stream = make_stream(loop, pair, &side);
+    CHECK_OK(iostream_set_watermarks(stream, SIZE, 2 * SIZE));
+    CHECK_OK(iostream_read(stream, answer_and_fork, &side));
+    run_turns(loop, 2);
+    if (full)
+      CHECK_OK(iostream_write(stream, data, SIZE));
+    put(pair[1], 3);
+    run_to_fork(loop);
+    uint64_t deadline = tap_deadline(SECONDS(10));
+    while (taken < expected && tap_left(deadline)) {
+      taken += drain(pair[1]);
+      CHECK_OK(ioloop_run_once(loop, US(100)));
+    }
+    CHECK_IS(taken, ==, expected);
+    CHECK_NO_SPIN(loop, MS(1));
+    CHECK_IS(drain(pair[1]), ==, 0);
+    CHECK_IS(side.bytes, ==, 3);
+    iostream_close(stream);
+    CHECK_SYS(close(pair[1]));
+    test_loop_free(loop);
+  }
+  free(data);
+}
+
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   ++*(unsigned *)arg;

@@ -80,11 +80,19 @@ static void pause_shortly(void) {
   nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
+/* io_uring's: they never leave the kernel, so they run no handler and have no stack of the
+ * program's; and a gdb that attaches to them may not come back. */
+static int is_kernel_worker(const char *name) {
+  return strncmp(name, "iou-", 4) == 0;
+}
+
 static int ask_thread(pid_t pid, pid_t tid, int fd, atomic_int *answers) {
   char name[64], wait[64];
   read_line("/proc/%d/task/%d/comm", pid, tid, name, sizeof name);
   read_line("/proc/%d/task/%d/syscall", pid, tid, wait, sizeof wait);
   dprintf(fd, "thread %d (%s), system call: %s\n", (int)tid, name, wait);
+  if (is_kernel_worker(name))
+    return 1;
   if (!can_answer())
     return 0;
   int before = atomic_load(answers);
@@ -98,14 +106,15 @@ static int ask_thread(pid_t pid, pid_t tid, int fd, atomic_int *answers) {
   return 0;
 }
 
-static int ask_all(pid_t pid, int fd, atomic_int *answers) {
+/* How many do not answer. */
+static int ask_all(pid_t pid, int fd, atomic_int *answers, uint64_t deadline) {
   char path[64];
   int silent = 0;
   snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
   DIR *tasks = opendir(path);
   if (!tasks)
     return 1;
-  for (struct dirent *task; (task = readdir(tasks)) != NULL;)
+  for (struct dirent *task; tap_left(deadline) > 0 && (task = readdir(tasks)) != NULL;)
     if (task->d_name[0] != '.' && !ask_thread(pid, (pid_t)atoi(task->d_name), fd, answers))
       silent++;
   closedir(tasks);
@@ -126,24 +135,29 @@ static _Noreturn void become_gdb(pid_t pid, int fd) {
   _exit(127);
 }
 
+static int ends_until(pid_t pid, uint64_t deadline) {
+  while (waitpid(pid, NULL, WNOHANG) == 0) {
+    if (tap_left(deadline) == 0)
+      return 0;
+    pause_shortly();
+  }
+  return 1;
+}
+
+/* Killed, it may still be a while in the kernel, which is not waited for without end either. */
 static void ask_gdb(pid_t pid, int fd, uint64_t limit_ns) {
   pid_t gdb = fork();
   if (gdb == 0)
     become_gdb(pid, fd);
-  uint64_t deadline = tap_now() + limit_ns;
-  while (gdb > 0 && waitpid(gdb, NULL, WNOHANG) == 0) {
-    if (tap_left(deadline) > 0) {
-      pause_shortly();
-      continue;
-    }
-    kill(gdb, SIGKILL);
-    waitpid(gdb, NULL, 0);
-    dprintf(fd, "gdb did not end in time\n");
+  if (gdb < 0 || ends_until(gdb, tap_now() + limit_ns))
     return;
-  }
+  kill(gdb, SIGKILL);
+  dprintf(fd, "gdb did not end in time\n");
+  if (!ends_until(gdb, tap_now() + limit_ns))
+    dprintf(fd, "gdb did not end when it was killed\n");
 }
 
 void stacks_dump(pid_t pid, int fd, atomic_int *answers, uint64_t limit_ns) {
-  if (ask_all(pid, fd, answers) > 0)
+  if (ask_all(pid, fd, answers, tap_now() + limit_ns) > 0)
     ask_gdb(pid, fd, limit_ns);
 }

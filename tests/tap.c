@@ -319,11 +319,13 @@ static bool wait_for_child(pid_t child, uint64_t deadline) {
   return true;
 }
 
+/* One that was killed may be kept by the kernel, or by a debugger that is kept by it. */
 static int finish_child(pid_t child) {
-  int status = 0;
+  int status = SIGKILL;
   kill(-child, SIGKILL);
   kill(child, SIGKILL); /* one that stalled before its setpgid */
-  waitpid(child, &status, 0);
+  if (wait_for_child(child, tap_now() + TEST_TIME_NS * tap_scale()))
+    waitpid(child, &status, 0);
   return status;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,12 +33,21 @@ static void put_up_gdb(const char *folder, char path[64]) {
   CHECK_SYS(symlink(program, path));
 }
 
-/* A process that does not answer by itself. */
-static pid_t start_silent(void) {
+/* A process that does not answer by itself. Its thread's name; NULL: as it is. */
+static pid_t start_silent(const char *name) {
+  int ready[2];
+  CHECK_SYS(pipe(ready));
   pid_t pid = SYS(fork());
-  if (pid == 0)
+  if (pid == 0) {
+    if (name)
+      prctl(PR_SET_NAME, name);
+    close(ready[1]);
     for (;;)
       pause();
+  }
+  CHECK_SYS(close(ready[1]));
+  CHECK_IS(read(ready[0], &(char){0}, 1), ==, 0); /* it has its name */
+  CHECK_SYS(close(ready[0]));
   return pid;
 }
 
@@ -51,7 +61,7 @@ TEST(1, "gdb is asked with no signal blocked, and is killed when it does not end
   CHECK_SYS(sigprocmask(SIG_BLOCK, &child, NULL)); /* as the runner has it */
   CHECK(mkdtemp(folder));
   put_up_gdb(folder, path);
-  pid_t silent = start_silent();
+  pid_t silent = start_silent(NULL);
   FILE *output = tmpfile();
   CHECK(output);
   uint64_t begun = tap_now();
@@ -67,6 +77,25 @@ TEST(1, "gdb is asked with no signal blocked, and is killed when it does not end
   CHECK_IS(waitpid(-1, NULL, 0), ==, silent); /* no other child is left */
   CHECK_SYS(unlink(path));
   CHECK_SYS(rmdir(folder));
+}
+
+TEST(2, "threads of the kernel are neither asked nor given to gdb") {
+  char said[4096] = "";
+  atomic_int answers = 0;
+  pid_t silent = start_silent("iou-wrk-1");
+  FILE *output = tmpfile();
+  CHECK(output);
+  stacks_dump(silent, fileno(output), &answers, SECONDS(10));
+  rewind(output);
+  CHECK(fread(said, 1, sizeof said - 1, output) > 0);
+  NOTE("%s", said);
+  CHECK(strstr(said, "(iou-wrk-1)"));
+  CHECK(!strstr(said, "does not answer"));
+  CHECK(!strstr(said, "Thread 1")); /* gdb's word for it */
+  fclose(output);
+  CHECK_IS(waitpid(silent, NULL, WNOHANG), ==, 0); /* nor did a signal end it */
+  CHECK_SYS(kill(silent, SIGKILL));
+  CHECK_IS(waitpid(silent, NULL, 0), ==, silent);
 }
 
 int main(int argc, char **argv) {

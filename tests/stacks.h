@@ -4,8 +4,8 @@
  *
  * The test answers itself: on SIGQUIT a thread writes its own stack. That works in containers
  * without ptrace, under valgrind and under the sanitizers. Threads that do not answer (the signal
- * is blocked, the C library has no backtrace()) are asked for through gdb, where there is one; but not
- * io_uring's workers, which have no stack to show.
+ * is blocked, the C library has no backtrace()) are asked for through gdb, where there is one; but
+ * not io_uring's workers, which have no stack to show.
  */
 #ifndef STACKS_H
 #define STACKS_H

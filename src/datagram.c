@@ -349,8 +349,6 @@ static int set_blocking(struct datagram *it, bool ours) {
 /* `ours`: nothing else has the file. */
 static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callback *fn,
                         datagram_error *on_error, void *arg, struct datagram **ret) {
-  if (ioloop__inherited(loop))
-    return -ECHILD;
   struct datagram *it = malloc(sizeof *it);
   if (!it)
     return -ENOMEM;
@@ -383,7 +381,8 @@ static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callbac
 
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret) {
-  return new_datagram(loop, fd, false, fn, on_error, arg, ret);
+  int r = ioloop__inherited(loop) ? -ECHILD : ioloop__check_socket(fd, SOCK_DGRAM, false);
+  return r ? r : new_datagram(loop, fd, false, fn, on_error, arg, ret);
 }
 
 int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,

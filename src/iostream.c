@@ -10,6 +10,7 @@
  * callback of the loop: those cannot be taken back when the stream is closed first.)
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -299,17 +300,17 @@ static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
 
 /* By what calls it is served, and whether it can be a byte stream at all. */
 static int find_transport(struct iostream *stream) {
-  int type = iostream__socket_type(stream->fd);
-  if (type == -ENOTSOCK) {
+  int r = ioloop__check_socket(stream->fd, SOCK_STREAM, false);
+  if (r == -ENOTSOCK) {
+    int opened_for = fcntl(stream->fd, F_GETFL) & O_ACCMODE;
     stream->not_socket = true;
+    stream->read_only = opened_for == O_RDONLY;
+    stream->write_only = opened_for == O_WRONLY;
     stream->flags |= STREAM_DETOUR;
     return 0;
   }
-  if (type < 0)
-    return type;
-  if (type != SOCK_STREAM)
-    return -EPROTOTYPE;
-  int r = iostream__nodelay(stream->fd, true);
+  if (!r)
+    r = iostream__nodelay(stream->fd, true);
   return r == -EOPNOTSUPP ? 0 : r;
 }
 

@@ -74,7 +74,7 @@ typedef void iostream_close_callback(struct iostream *stream, int error, void *a
 /* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's. O_NONBLOCK
  * is set, for all that share the file, and never cleared; a socket does not depend on it.
  * -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose messages a stream would
- * cut. -EBADF, -EPERM, -EEXIST, -ENOMEM as ioloop_add_handler. */
+ * cut. -EINVAL: a socket that listens. -EBADF, -EPERM, -EEXIST, -ENOMEM as ioloop_add_handler. */
 int iostream_new(struct ioloop *loop, int fd, struct iostream **ret);
 
 /* Connect; on_connect is called when the peer has accepted, the close callback with the error
@@ -88,10 +88,11 @@ int iostream_connect(struct ioloop *loop, const struct sockaddr *address, sockle
 void iostream_set_close_callback(struct iostream *stream, iostream_close_callback *fn, void *arg);
 
 /* Read whatever comes, each read a call, until iostream_read_stop or the end. -EALREADY: a read
- * is under way. -EPIPE: the stream is closing. -ENOMEM. The end of input is reported to whichever
- * read is under way, and to each later one. An error of the connection closes the stream. Either
- * comes after all input before it that satisfies a read, and is noticed by reading or writing: a
- * stream that does neither is not watched. */
+ * is under way. -EPIPE: the stream is closing. -EBADF: the write end of a pipe, or what else was
+ * opened for writing only. -ENOMEM. The end of input is reported to whichever read is under way,
+ * and to each later one. An error of the connection closes the stream. Either comes after all input
+ * before it that satisfies a read, and is noticed by reading or writing: a stream that does neither
+ * is not watched. */
 int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg);
 /* Once: exactly `size` bytes (1 ..), or size 0 at the end of input with less than that left (the
  * next read may ask for what is). -EINVAL, and as iostream_read. */
@@ -108,8 +109,9 @@ void iostream_read_stop(struct iostream *stream);
  * Send `data`: at once what the socket takes, the rest is copied and sent when it can. Each write
  * is a call of its own: put together what belongs together. Where the backend completes
  * (IOLOOP_F_COMPLETION) all that one turn of the loop writes is copied, and leaves in one send with
- * the next wait. Bytes arrive in order, each once. Returns 0, or
+ * the next wait. Bytes arrive in order, each once; of 0 bytes nothing is sent. Returns 0, or
  *   -EPIPE   writing was shut down, or the stream is closing
+ *   -EBADF   the read end of a pipe, or what else was opened for reading only
  *   -ENOMEM  nothing was sent or queued
  * A failure of the connection comes through the close callback; SIGPIPE is never raised, on pipes
  * neither. It does not interrupt reading: what the peer has sent is delivered first if a read is
@@ -205,7 +207,9 @@ int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, s
 /* Listen on a socket made elsewhere, bound and listening: with options of its own (SO_REUSEPORT),
  * or inherited from a parent process. O_NONBLOCK may be set and is never cleared, as others may
  * have the file in use; one that is blocking stays so where the backend completes, until the server
- * stops. On failure fd remains the caller's. Errors as ioloop_add_handler. */
+ * stops. On failure fd remains the caller's. -ENOTSOCK. -EPROTOTYPE: a socket of another type than
+ * SOCK_STREAM. -EINVAL: it does not listen, or the server was stopped. Else as ioloop_add_handler.
+ */
 int tcpserver_add_socket(struct tcpserver *server, int fd);
 
 /* The index-th address listened on. -ENOENT: past the last. */
@@ -249,10 +253,11 @@ struct datagram_metrics {
   uint64_t kernel_drops; /* thrown away by the kernel because its queue was full */
 };
 
-/* Take over a bound or connected datagram socket. One that is bound to all addresses is set to
- * report which was used (datagram_local_address). UDP_GRO is switched off, for it joins datagrams.
- * O_NONBLOCK may be set and is never cleared. on_error may be NULL. On failure fd remains the
- * caller's. Errors as ioloop_add_handler. */
+/* Take over a bound or connected datagram socket (UDP, AF_UNIX). One that is bound to all addresses
+ * is set to report which was used (datagram_local_address). UDP_GRO is switched off, for it joins
+ * datagrams. O_NONBLOCK may be set and is never cleared. on_error may be NULL. On failure fd
+ * remains the caller's. -ENOTSOCK. -EPROTOTYPE: a socket of another type than SOCK_DGRAM. Else as
+ * ioloop_add_handler. */
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret);
 

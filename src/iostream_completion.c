@@ -239,8 +239,6 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
   struct ioloop__fifo *first = stream->queue;
   bool busy = first && (stream->operations & (SENDING | WAITING) || first->next);
   struct ioloop__fifo **queue = busy ? &first->next : &stream->queue;
-  if (!size)
-    return 0;
   if (!*queue)
     *queue = ioloop__fifo_reuse(ioloop__spares(stream->loop));
   if (ioloop__fifo_append(queue, data, size) < 0) {

@@ -211,6 +211,8 @@ static int may_read(const struct iostream *stream) {
     return -ECHILD;
   if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
     return -EPIPE;
+  if (stream->write_only)
+    return -EBADF;
   return stream->on_read ? -EALREADY : 0;
 }
 

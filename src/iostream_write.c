@@ -129,6 +129,10 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
     return -ECHILD;
   if (stream->flags & (refusing | hopeless))
     return stream->flags & refusing ? -EPIPE : 0;
+  if (stream->read_only)
+    return -EBADF;
+  if (!size) /* no call, which would meet an error of the connection in some models only */
+    return 0;
   if (stream->completer)
     return iostream__queue_write(stream, data, size);
   ptrdiff_t sent = 0;

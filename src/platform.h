@@ -96,6 +96,10 @@ short ioloop__poll_now(int fd, short events);
 /* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */
 int ioloop__check_fd(int fd);
 
+/* Is it a socket of that type (SOCK_*), and does it listen, or not? 0, -EPROTOTYPE (of another
+ * type), -EINVAL (it listens, or does not), -ENOTSOCK, -EBADF. */
+int ioloop__check_socket(int fd, int type, bool listening);
+
 /*
  * ---- recognising files, for backends/libevent.c ----
  *

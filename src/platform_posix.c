@@ -64,6 +64,22 @@ int ioloop__check_fd(int fd) {
   return ioloop__check_file(fd, stored);
 }
 
+static int socket_option(int fd, int name) {
+  int value;
+  socklen_t size = sizeof value;
+  return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
+}
+
+int ioloop__check_socket(int fd, int type, bool listening) {
+  int found = socket_option(fd, SO_TYPE);
+  if (found < 0)
+    return found;
+  if (found != type)
+    return -EPROTOTYPE;
+  int listens = socket_option(fd, SO_ACCEPTCONN); /* some versions of macOS do not know it */
+  return listens >= 0 && !listens == listening ? -EINVAL : 0;
+}
+
 int ioloop__pipe_waker_open(int fds[2]) {
   if (pipe(fds) < 0)
     return -errno;

@@ -96,7 +96,9 @@ struct iostream {
   uint8_t send_failures, receive_failures; /* in a row, for lack of something: iostream__pause */
   uint8_t operations;                      /* iostream_completion.c: what is under way */
   bool not_socket : 1; /* transport.c: pipe or pty, read and write instead of recv and send */
-  uint8_t vain : 5;    /* wake-ups that found nothing; wraps */
+  bool write_only : 1; /* ... opened for only one of them: an end of a pipe */
+  bool read_only : 1;
+  uint8_t vain : 5; /* wake-ups that found nothing; wraps */
 };
 
 /* ---- iostream.c ------------------------------------------------------------------------ */
@@ -181,9 +183,6 @@ void iostream__drained(struct iostream *stream);
 void iostream__apply_watermarks(struct iostream *stream);
 
 /* ---- transport.c ----------------------------------------------------------------------- */
-
-/* SOCK_*, or -errno: -ENOTSOCK. */
-int iostream__socket_type(int fd);
 
 /* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);

@@ -428,7 +428,8 @@ int tcpserver_add_socket(struct tcpserver *server, int fd) {
     return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
     return -EINVAL;
-  return add_listener(server, fd, false, NULL);
+  int r = ioloop__check_socket(fd, SOCK_STREAM, true);
+  return r ? r : add_listener(server, fd, false, NULL);
 }
 
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {

@@ -36,12 +36,6 @@ static ptrdiff_t read_file(int fd, void *data, size_t size) {
   return n == -EIO ? 0 : n;
 }
 
-int iostream__socket_type(int fd) {
-  int type;
-  socklen_t size = sizeof type;
-  return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ? -errno : type;
-}
-
 __attribute__((cold, noinline)) static ptrdiff_t receive_long_way(struct iostream *stream,
                                                                   void *data, size_t size) {
   uint64_t begun = ioloop__call_clock();

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* refusals.c - conformance 108 and 208: descriptors that are not what they are taken for. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "echo.h"
+
+static void no_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+  (void)stream, (void)data, (void)size, (void)arg;
+}
+
+static void count_close(struct iostream *stream, int error, void *arg) {
+  (void)stream, (void)error;
+  ++*(unsigned *)arg;
+}
+
+TEST(108, "a socket that listens is no stream") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream *stream;
+  int listener;
+  uint16_t port;
+  make_tcp_listener(&listener, &port);
+  CHECK_ERROR(iostream_new(loop, listener, &stream), EINVAL);
+  CHECK_SYS(close(client_connect(port))); /* it still listens */
+  CHECK_SYS(close(listener));
+  test_loop_free(loop);
+}
+
+TEST(108, "an end of a pipe is refused what it was not opened for, and goes on") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream *reader, *writer;
+  unsigned closed = 0;
+  int ends[2];
+  char byte;
+  CHECK_SYS(pipe(ends));
+  CHECK_OK(iostream_new(loop, ends[0], &reader));
+  CHECK_OK(iostream_new(loop, ends[1], &writer));
+  iostream_set_close_callback(reader, count_close, &closed);
+  iostream_set_close_callback(writer, count_close, &closed);
+  CHECK_ERROR(iostream_read(writer, no_input, NULL), EBADF);
+  CHECK_ERROR(iostream_read_bytes(writer, 1, no_input, NULL), EBADF);
+  CHECK_ERROR(iostream_read_until(writer, "\n", 1, 10, no_input, NULL), EBADF);
+  CHECK_ERROR(iostream_write(reader, "x", 1), EBADF);
+  CHECK_OK(iostream_write(writer, "x", 1));
+  run_turns(loop, 3);
+  CHECK_IS(closed, ==, 0);
+  CHECK_IS(read(ends[0], &byte, 1), ==, 1);
+  iostream_close(reader);
+  iostream_close(writer);
+  test_loop_free(loop);
+}
+
+TEST(108, "a write of nothing makes no call: it does not notice that the peer has gone") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream *stream;
+  unsigned closed = 0;
+  int pair[2];
+  make_pair(UNIX_STREAM, pair);
+  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  iostream_set_close_callback(stream, count_close, &closed);
+  CHECK_SYS(close(pair[1]));
+  CHECK_OK(iostream_write(stream, "", 0));
+  run_turns(loop, 3);
+  CHECK_IS(closed, ==, 0);
+  CHECK_OK(iostream_shutdown(stream));
+  CHECK_ERROR(iostream_write(stream, "", 0), EPIPE);
+  iostream_close(stream);
+  test_loop_free(loop);
+}
+
+static void no_connection(struct tcpserver *server, struct iostream *stream,
+                          const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  (void)server, (void)stream, (void)peer, (void)peer_size, (void)arg;
+}
+
+static void no_datagram(struct datagram *socket, const char *data, size_t size,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
+}
+
+static int serve(struct ioloop *loop, int fd) {
+  struct tcpserver_options options = {.on_connection = no_connection};
+  struct tcpserver *server;
+  CHECK_OK(tcpserver_new(loop, &options, &server));
+  int r = tcpserver_add_socket(server, fd);
+  tcpserver_close(server);
+  return r;
+}
+
+static int receive_from(struct ioloop *loop, int fd) {
+  struct datagram *socket;
+  int r = datagram_new(loop, fd, no_datagram, NULL, NULL, &socket);
+  if (r == 0)
+    datagram_close(socket);
+  return r;
+}
+
+static void check_refused(struct ioloop *loop, const int fds[2], int server, int datagram) {
+  if (server)
+    CHECK_ERROR(serve(loop, fds[0]), server);
+  if (datagram)
+    CHECK_ERROR(receive_from(loop, fds[0]), datagram);
+  CHECK_IS(write(fds[1], "x", 1), ==, 1); /* it is still the caller's */
+  close_pair(fds);
+}
+
+TEST(208, "a server refuses what does not listen or is no stream, a datagram socket all others") {
+  struct ioloop *loop = test_loop_new();
+  int pair[2];
+  make_pair(TCP, pair);
+  check_refused(loop, pair, EINVAL, EPROTOTYPE);
+  make_pair(UNIX_STREAM, pair);
+  check_refused(loop, pair, EINVAL, EPROTOTYPE);
+  make_pair(UDP, pair);
+  check_refused(loop, pair, EPROTOTYPE, 0);
+  make_pair(UNIX_DGRAM, pair);
+  check_refused(loop, pair, EPROTOTYPE, 0);
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0) /* macOS has none */
+    check_refused(loop, pair, EPROTOTYPE, EPROTOTYPE);
+  CHECK_SYS(pipe(pair));
+  check_refused(loop, pair, ENOTSOCK, ENOTSOCK);
+  test_loop_free(loop);
+}
+
+TEST(208, "a server refuses a socket that was never made to listen, or is closed") {
+  struct ioloop *loop = test_loop_new();
+  int fd = SYS(socket(AF_INET, SOCK_STREAM, 0));
+  CHECK_ERROR(serve(loop, fd), EINVAL);
+  CHECK_SYS(close(fd));
+  CHECK_ERROR(serve(loop, fd), EBADF);
+  CHECK_ERROR(receive_from(loop, fd), EBADF);
+  test_loop_free(loop);
+}

@@ -175,10 +175,12 @@ typedef void tcpserver_connection(struct tcpserver *server, struct iostream *str
 typedef void tcpserver_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
                                 socklen_t peer_size, void *arg);
 
-/* accept() failed: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EINVAL (it no longer listens), or with any
- * other error 64 times in a row, for one is the connection's (-ECONNABORTED, or -EPERM by a
- * firewall). Accepting pauses, and is tried again when a connection closes and every 100 ms;
- * reported once a pause. Or the backlog cannot be emptied by tcpserver_stop. */
+/* accept() failed: -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, or with any other error 64 times in a row,
+ * for one is the connection's (-ECONNABORTED, or -EPERM by a firewall). Accepting pauses, and is
+ * tried again when a connection closes and every 100 ms; reported once a pause. -EINVAL, -EBADF,
+ * -ENOTSOCK, or -EOPNOTSUPP 64 times in a row: one listener no longer listens, as when another
+ * process that shares it calls shutdown(2). Reported once: it accepts no more, and the others go
+ * on. Or the backlog cannot be emptied by tcpserver_stop. */
 typedef void tcpserver_trouble(struct tcpserver *server, int error, void *arg);
 
 struct tcpserver_options {

@@ -6,7 +6,9 @@
  * again) nor spin when there is nothing to accept with. A listener whose connection cannot be
  * taken for lack of descriptors or memory stays ready for ever, so it is not watched then: the
  * next try comes when a connection of ours closes, or after a while, for descriptors are not only
- * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog.
+ * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog. A
+ * listener that no longer listens, as another process that shares it can have it (shutdown(2)), is
+ * not watched again: the others would have to wait for its sake.
  *
  * An accept that finds nobody is dear: Linux makes a socket and a file for it before it looks
  * (net/socket.c, do_accept). Where connections come one by one it would be every second one. So
@@ -45,6 +47,7 @@ struct listener {
   int failures;             /* of connections, since one was accepted */
   struct socket_file *file; /* to be removed; NULL: none */
   bool by_completion;
+  bool retired; /* it accepts no more, for good */
 
   /* By readiness: wake-ups that shall take one only, at first and still. */
   int singles, singles_left;
@@ -102,6 +105,7 @@ static void stop_accepting(struct listener *listener) {
 }
 
 static int set_watched(struct listener *listener, bool wanted) {
+  wanted = wanted && !listener->retired;
   if (!listener->by_completion)
     return ioloop_update_handler(listener->server->loop, listener->fd, wanted ? IOLOOP_READ : 0);
   if (wanted)
@@ -202,31 +206,52 @@ static void admit(struct tcpserver *server, int fd, const struct sockaddr *peer,
 
 /* ---- accepting --------------------------------------------------------------------------- */
 
-/* Other errors concern the connection that was to be accepted, and the next may do: accept(2)
- * passes on what the network, or a firewall, has already reported for it. */
-static bool concerns_all(int error) {
+enum scope {
+  CONNECTION,
+  LISTENER,
+  SERVER
+};
+
+/* What an error of accept(2) concerns. Most concern the connection that was to be accepted, and the
+ * next may do: it passes on what the network, or a firewall, has already reported for that. One
+ * that does not go away is more than that. */
+static enum scope scope_of(int error, bool lasting) {
   switch (-error) {
+  case EBADF:
+  case EINVAL: /* it no longer listens */
+  case ENOTSOCK:
+    return LISTENER;
   case EMFILE:
   case ENFILE:
   case ENOBUFS:
   case ENOMEM:
-  case EBADF:
   case EFAULT:
-  case EINVAL: /* it no longer listens */
-  case ENOTSOCK:
-    return true;
+    return SERVER;
+  case EOPNOTSUPP:
+    return lasting ? LISTENER : CONNECTION;
   default:
-    return false;
+    return lasting ? SERVER : CONNECTION;
   }
 }
 
-/* An error that is said to be a connection's and does not go away is everything's. false: enough
- * for this turn. */
+/* The listeners beside it go on. */
+static void retire(struct listener *listener, int error) {
+  struct tcpserver *server = listener->server;
+  listener->retired = true;
+  (void)set_watched(listener, false);
+  if (server->options.on_trouble)
+    server->options.on_trouble(server, error, server->options.arg);
+}
+
+/* false: enough for this turn. */
 static bool accept_failed(struct listener *listener, int error) {
-  if (!concerns_all(error) && ++listener->failures < MOST_FAILURES)
+  enum scope scope = scope_of(error, ++listener->failures >= MOST_FAILURES);
+  if (scope == CONNECTION)
     return true;
   listener->failures = 0;
-  if (!run_short(listener->server, error))
+  if (scope == LISTENER)
+    retire(listener, error);
+  else if (!run_short(listener->server, error))
     ioloop__pause(); /* the whole loop rests: the listener stays ready */
   return false;
 }
@@ -255,7 +280,7 @@ static int accept_some(struct listener *listener, int max) {
   struct tcpserver *server = listener->server;
   int found = 0;
   /* Any of them may fork, and the rest is the parent's. */
-  for (; found < max && !(server->flags & no_more) && !is_full(server) &&
+  for (; found < max && !listener->retired && !(server->flags & no_more) && !is_full(server) &&
          !ioloop__inherited(server->loop);
        found++) {
     struct sockaddr_storage peer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listeners.c - conformance 203 to 206: sockets that were made elsewhere and may be in use there,
- * the files of AF_UNIX ones, and errors of accept.
+ * listeners.c - conformance 203, 204, 210 and 211: sockets that were made elsewhere and may be in
+ * use there, what becomes of them, and the files of AF_UNIX ones.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -92,6 +92,49 @@ TEST(203, "and so is a datagram socket") {
     CHECK(!nonblocking || is_nonblocking(elsewhere));
     CHECK_SYS(close(elsewhere));
     CHECK_SYS(close(pair[1]));
+    test_loop_free(loop);
+  }
+}
+
+/* ---- a listener that is none any more ---------------------------------------------------- */
+
+static void count_trouble(struct tcpserver *server, int error, void *arg) {
+  (void)server;
+  CHECK_IS(error, ==, -EINVAL);
+  ++((unsigned *)arg)[1];
+}
+
+TEST(210, "a listener that another process shuts down is reported once, and the others go on") {
+  for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
+    struct ioloop *loop = test_loop_new();
+    struct tcpserver *server;
+    unsigned counts[2] = {0};
+    struct tcpserver_options options = {
+        .on_connection = hello, .on_trouble = count_trouble, .arg = counts};
+    int listeners[2];
+    uint16_t ports[2];
+    CHECK_OK(tcpserver_new(loop, &options, &server));
+    for (int i = 0; i < 2; i++) {
+      make_tcp_listener(&listeners[i], &ports[i]);
+      if (nonblocking)
+        set_nonblocking(listeners[i]);
+      else
+        set_blocking(listeners[i]);
+      CHECK_OK(tcpserver_add_socket(server, listeners[i]));
+    }
+    run_turns(loop, 3);
+    CHECK_SYS(shutdown(listeners[0], SHUT_RDWR));
+    run_turns(loop, 3);
+    for (unsigned i = 1; i <= 4; i++) {
+      int client = client_connect(ports[1]);
+      RUN_UNTIL(loop, counts[0] == i);
+      CHECK_SYS(close(client));
+    }
+    CHECK_IS(counts[1], <=, 1); /* the kernel sends no signal for it */
+    RUN_UNTIL(loop, tcpserver_connections(server) == 0);
+    run_turns(loop, 3);
+    CHECK_QUIET(loop, MS(120));
+    tcpserver_close(server);
     test_loop_free(loop);
   }
 }

@@ -33,9 +33,10 @@ enum {
   SLOT_SIZE = 64 * 1024, /* no UDP datagram has more than 65,527 bytes */
   SLOT_STRIDE = SLOT_SIZE + 512,
   DRAIN_BATCH = 16,
-  PROBE_EVERY = 8, /* wake-ups that brought the one asked for, before two are asked for */
-  PATIENCE = 16,   /* wake-ups that brought less than was asked for, before half is asked for */
-  LOOK_EVERY = 32, /* wake-ups that brought nothing, into the error queue: not all models tell */
+  PROBE_EVERY = 8,   /* wake-ups that brought the one asked for, before two are asked for */
+  PATIENCE = 16,     /* wake-ups that brought less than was asked for, before half is asked for */
+  MOST_FAILURES = 8, /* of receives in a row, before they come at intervals */
+  LOOK_EVERY = 32,   /* wake-ups that brought nothing, into the error queue: not all models tell */
   REST_MS = 10
 };
 
@@ -186,8 +187,10 @@ static int receive(struct datagram *it, char *buffer, int count) {
                                            .local = it->flags & DATAGRAM_ANY ? &locals[i] : NULL};
   int n = it->flags & DATAGRAM_OBSERVED ? receive_observed(it, messages, count)
                                         : ioloop__receive_messages(it->fd, messages, count);
-  if (n > 0)
+  if (n > 0) {
+    it->failures = 0;
     deliver_all(it, messages, n);
+  }
   return n;
 }
 
@@ -205,10 +208,14 @@ void datagram__note_failure(struct datagram *it, int error) {
     datagram__note_error(it, error);
 }
 
+/* An error of the network's is over once it is reported; one that lasts, whichever it is, would
+ * come in every turn. */
 void datagram__receive_failed(struct datagram *it, int error) {
   if (would_block(error))
     return;
-  if (error == -ENOMEM || error == -ENOBUFS)
+  if (it->failures < MOST_FAILURES)
+    it->failures++;
+  if (error == -ENOMEM || error == -ENOBUFS || it->failures == MOST_FAILURES)
     (void)datagram__rest(it, DATAGRAM_REST_READ);
   datagram__note_failure(it, error);
 }
@@ -222,7 +229,7 @@ static void woken_in_vain(struct datagram *it, char *buffer) {
   int n = receive(it, buffer, 1); /* it may have come just now */
   if (it->flags & DATAGRAM_CLOSED)
     return;
-  if (n == -EAGAIN) {
+  if (n < 0 && would_block(n)) {
     it->vain = LOOK_EVERY - 1;
     (void)datagram__rest(it, DATAGRAM_REST_READ);
   } else if (n < 0) {

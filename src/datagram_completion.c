@@ -116,6 +116,7 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
   datagram__enter(it);
   if (datagram) {
     union ioloop__local local;
+    it->failures = 0;
     if (it->flags & DATAGRAM_ANY)
       ioloop__read_local(datagram->control, datagram->control_size, &local);
     struct ioloop__message message = {

@@ -35,6 +35,7 @@ struct datagram {
   uint8_t batch;      /* how many datagrams to ask for */
   uint8_t vain;       /* wake-ups that found nothing */
   uint8_t streak;     /* wake-ups since it changed that speak for another number */
+  uint8_t failures;   /* receives that failed since a datagram came */
   unsigned depth;     /* callbacks under way: the memory must stay */
   unsigned futile;    /* wake-ups in a row in which nothing could be sent */
   int error;          /* to tell the program; 0: none */

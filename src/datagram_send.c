@@ -26,7 +26,8 @@ enum {
   LARGEST = 65535,
   LARGEST_UDP6 = LARGEST - 8,       /* less UDP's header */
   LARGEST_UDP4 = LARGEST_UDP6 - 20, /* ... and IPv4's, which IPv6's length does not count */
-  FUTILE_MAX = 2
+  FUTILE_MAX = 2,
+  MOST_TRIES = 4 /* of a call that signals interrupt */
 };
 
 /* ---- the queue: records of a header, both addresses and the data, each padded to 8 -------- */
@@ -109,14 +110,14 @@ send_observed(struct datagram *it, const struct ioloop__message *messages, int c
   return n;
 }
 
+/* One that is interrupted again and again is made later, as if the kernel were full. */
 static int send_uninterrupted(struct datagram *it, const struct ioloop__message *messages,
                               int count) {
-  int n;
-  do
+  int n = -EINTR;
+  for (int i = 0; n == -EINTR && i < MOST_TRIES; i++)
     n = it->flags & DATAGRAM_OBSERVED ? send_observed(it, messages, count)
                                       : ioloop__send_messages(it->fd, messages, count);
-  while (n == -EINTR);
-  return n;
+  return n == -EINTR ? -EAGAIN : n;
 }
 
 static void count_sent(struct datagram *it, const struct ioloop__message *messages, int count) {

@@ -243,7 +243,8 @@ typedef void datagram_callback(struct datagram *socket, const char *data, size_t
 
 /* An error that the network reported for an earlier datagram (-ECONNREFUSED, -EHOSTUNREACH ...),
  * or with which the kernel refused one (-EMSGSIZE, -EPERM, -ENOBUFS ...), which was tried twice.
- * Never called from inside another function of this file but datagram_drain. The socket goes on. */
+ * Never called from inside another function of this file but datagram_drain. The socket goes on;
+ * receives that fail one after the other are made, and reported, every 10 ms. */
 typedef void datagram_error(struct datagram *socket, int error, void *arg);
 
 struct datagram_metrics {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* datagram_failures_linux.c - conformance 206: sends that fail, for a moment or for good. The
- * sockets are non-blocking and made elsewhere, so that sendto is called under every model. */
+/* datagram_failures_linux.c - conformance 206 and 209: sends and receives that fail, for a moment
+ * or for good. The sockets are non-blocking and made elsewhere, so that sendto and recvfrom are
+ * called under every model. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -23,6 +24,20 @@ ssize_t fail_or_send(int fd, const void *data, size_t size, int flags,
     return syscall(SYS_sendto, fd, data, size, flags, address, address_size);
   failing.left--;
   errno = failing.error;
+  return -1;
+}
+
+static struct { int error, left; } receiving;
+
+ssize_t fail_or_receive(int fd, void *data, size_t size, int flags, struct sockaddr *address,
+                        socklen_t *address_size) __asm__("recvfrom");
+
+ssize_t fail_or_receive(int fd, void *data, size_t size, int flags, struct sockaddr *address,
+                        socklen_t *address_size) {
+  if (receiving.left <= 0)
+    return syscall(SYS_recvfrom, fd, data, size, flags, address, address_size);
+  receiving.left--;
+  errno = receiving.error;
   return -1;
 }
 
@@ -135,5 +150,52 @@ TEST(206, "a burst to a port that refuses is sent whole, every model alike") {
   CHECK_IS(metrics.send_dropped, ==, 0);
   CHECK_IS(reports.error, ==, -ECONNREFUSED);
   datagram_close(sender);
+  test_loop_free(loop);
+}
+
+enum {
+  FOR_EVER = 1000000
+};
+
+TEST(209, "receives that fail for ever are made and reported at intervals, until one does not") {
+  static const int lasting[] = {ENOTCONN, ENOTSOCK, EBADF, EIO, EINTR};
+  for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
+    struct ioloop *loop = test_loop_new();
+    struct reports reports = {0};
+    int peer;
+    struct datagram *socket = open_socket(loop, &reports, &peer);
+    NOTE("%s", strerror(lasting[i]));
+    receiving.error = lasting[i];
+    receiving.left = FOR_EVER;
+    CHECK_IS(send(peer, "x", 1, 0), ==, 1);
+    run_turns(loop, 64); /* until it is found out */
+    CHECK_NO_SPIN(loop, MS(60));
+    CHECK_IS(FOR_EVER - receiving.left, <, 200);
+    CHECK(reports.error == (lasting[i] == EINTR ? 0 : -lasting[i]));
+    receiving.left = 0;
+    RUN_UNTIL(loop, reports.received == 1);
+    datagram_close(socket);
+    CHECK_SYS(close(peer));
+    test_loop_free(loop);
+  }
+}
+
+TEST(209, "a send that signals interrupt for ever is made again in other turns") {
+  struct ioloop *loop = test_loop_new();
+  struct reports reports = {0};
+  int peer;
+  char byte;
+  struct datagram *socket = open_socket(loop, &reports, &peer);
+  failing.error = EINTR;
+  failing.left = FOR_EVER;
+  CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+  CHECK_IS(FOR_EVER - failing.left, <, 100);
+  run_turns(loop, 10);
+  CHECK_NO_SPIN(loop, MS(60));
+  failing.left = 0;
+  CHECK_IS(receive_within(loop, peer, &byte, 1), ==, 1);
+  CHECK_IS(reports.errors, ==, 0);
+  datagram_close(socket);
+  CHECK_SYS(close(peer));
   test_loop_free(loop);
 }

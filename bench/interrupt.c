@@ -4,29 +4,46 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "../src/programs/signals.h"
 
 static volatile sig_atomic_t seen;
 static volatile sig_atomic_t *wanted;
 
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Only here is `first_ns` touched, and no handler interrupts another. A raised signal comes when
+ * this one returns. */
 static void note(int signo) {
+  static uint64_t first_ns;
+  if (seen && !signals_same_request(first_ns, now_ns())) {
+    signal(signo, SIG_DFL);
+    raise(signo);
+  }
+  if (seen)
+    return;
+  first_ns = now_ns();
   seen = signo;
   if (wanted)
     *wanted = 1;
 }
 
 void interrupt_watch(volatile sig_atomic_t *flag) {
+  static const int requests[] = {SIGINT, SIGHUP, SIGTERM};
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = note;
   /* No SA_RESTART: what waits shall look at the flag. */
-  action.sa_flags = (int)SA_RESETHAND;
-  sigemptyset(&action.sa_mask);
+  sigfillset(&action.sa_mask);
   wanted = flag;
-  if (!signals_ignored(SIGINT))
-    sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
+    if (!signals_ignored(requests[i]))
+      sigaction(requests[i], &action, NULL);
 }
 
 bool interrupt_seen(void) {

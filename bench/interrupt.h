@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * interrupt.h - Ctrl-C: the first ends the measurement under way and prints what is there; the
- * second ends the program, as it would have without us.
+ * second, 0.25 s later or more (signals_same_request), ends the program at once.
  */
 #ifndef BENCH_INTERRUPT_H
 #define BENCH_INTERRUPT_H
@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* From now on SIGINT, unless the parent left it ignored, and SIGTERM set *flag, and calls that wait
- * return with EINTR. */
+/* From now on SIGINT and SIGHUP, unless the parent left them ignored, and SIGTERM set *flag
+ * (may be NULL), and calls that wait return with EINTR. */
 void interrupt_watch(volatile sig_atomic_t *flag);
 
 /* Did one come? */

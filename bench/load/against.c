@@ -6,6 +6,7 @@
 
 #include "../../src/programs/cli.h"
 #include "../../src/programs/say.h"
+#include "../interrupt.h"
 
 enum {
   EXIT_INTERRUPTED = 128 + 2, /* as a shell says of SIGINT */
@@ -52,6 +53,7 @@ int against_main(int argc, char **argv) {
     return against_print_help();
   struct against_result result = {.latency = histogram_new(), .lateness = histogram_new()};
   if (result.latency && result.lateness) {
+    interrupt_watch(NULL); /* while no loop does, the report is written */
     measure(&against, &result);
     error = report(&against, &result);
   } else {

@@ -73,7 +73,11 @@ void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop;
-  generator__fail(arg, -EINTR, "interrupted (%s)", signo == SIGINT ? "SIGINT" : "SIGTERM");
+  generator__break_off(arg);
+  generator__fail(arg, -EINTR, "interrupted (%s)",
+                  signo == SIGINT   ? "SIGINT"
+                  : signo == SIGHUP ? "SIGHUP"
+                                    : "SIGTERM");
 }
 
 static int make_loop(struct generator *generator) {

@@ -26,6 +26,11 @@ enum {
   PATIENCE_MS = 15000, /* for a sign of life */
 };
 
+static const int requests[] = {SIGINT, SIGHUP, SIGTERM}; /* to end */
+enum {
+  REQUESTS = sizeof requests / sizeof requests[0],
+};
+
 /* What the child sends: any number of SIGN_ALIVE, then SIGN_RESULT, a report, two histograms. */
 enum {
   SIGN_ALIVE = 'a',
@@ -66,6 +71,7 @@ static void on_watching(void *arg) {
   (void)arg;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGHUP);
   sigaddset(&ending, SIGTERM);
   sigprocmask(SIG_UNBLOCK, &ending, NULL);
 }
@@ -110,9 +116,9 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   const struct generator_hooks hooks = {
       .watching = on_watching, .begin = on_begin, .end = on_end, .alive = on_alive, .arg = &child};
   signal(SIGPIPE, SIG_IGN);
-  if (!signals_ignored(SIGINT))
-    signal(SIGINT, on_nothing);
-  signal(SIGTERM, on_nothing);
+  for (size_t i = 0; i < REQUESTS; i++)
+    if (!signals_ignored(requests[i]))
+      signal(requests[i], on_nothing);
   if (!latency || !lateness)
     _exit(EXIT_FAILURE);
   if (child.measures)
@@ -131,7 +137,7 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
 
 /* ---- the parent ----------------------------------------------------------------------------- */
 
-/* SIGINT and SIGTERM, while the child runs: passed on at once, and ours when it has ended. */
+/* Requests to end, while the child runs: passed on at once, and ours when it has ended. */
 static volatile sig_atomic_t ended_by;
 static volatile pid_t running;
 
@@ -143,21 +149,22 @@ static void pass_on(int signo) {
 }
 
 struct dispositions {
-  struct sigaction interrupt, terminate;
+  struct sigaction of[REQUESTS];
 };
 
 static void take_signals(struct dispositions *before) {
   struct sigaction ours = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
   sigemptyset(&ours.sa_mask);
-  sigaction(SIGINT, NULL, &before->interrupt);
-  if (!signals_ignored(SIGINT))
-    sigaction(SIGINT, &ours, NULL);
-  sigaction(SIGTERM, &ours, &before->terminate);
+  for (size_t i = 0; i < REQUESTS; i++) {
+    sigaction(requests[i], NULL, &before->of[i]);
+    if (!signals_ignored(requests[i]))
+      sigaction(requests[i], &ours, NULL);
+  }
 }
 
 static void give_signals_back(const struct dispositions *before) {
-  sigaction(SIGINT, &before->interrupt, NULL);
-  sigaction(SIGTERM, &before->terminate, NULL);
+  for (size_t i = 0; i < REQUESTS; i++)
+    sigaction(requests[i], &before->of[i], NULL);
   if (ended_by)
     raise(ended_by);
 }
@@ -250,6 +257,7 @@ static pid_t start_guarded(int pipe_ends[2], const struct generator_options *opt
   sigset_t ending, mask;
   sigemptyset(&ending);
   sigaddset(&ending, SIGINT);
+  sigaddset(&ending, SIGHUP);
   sigaddset(&ending, SIGTERM);
   sigprocmask(SIG_BLOCK, &ending, &mask);
   pid_t child = start(pipe_ends, options, server);

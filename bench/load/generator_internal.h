@@ -129,6 +129,8 @@ static inline bool generator__is_over(const struct generator *generator) {
 
 /* From opening to the end. */
 void generator__drive(struct generator *generator);
+/* At an interruption, before generator__fail. */
+void generator__break_off(struct generator *generator);
 
 /* Something has just been received. */
 static inline void generator__heard(struct generator *generator) {

@@ -155,6 +155,17 @@ static void end_measured(struct generator *generator, uint64_t at_ns) {
   call_hook(generator, generator->hooks->end, "end");
 }
 
+/* The figures are of the time until now. Requests under way have no echo yet, and are not lost. */
+void generator__break_off(struct generator *generator) {
+  struct generator_result *result = generator->result;
+  uint64_t unanswered = result->sent - result->echoed;
+  generator->now_ns = ioloop_time(generator->loop);
+  if (generator->phase == PHASE_MEASURED)
+    end_measured(generator, generator->now_ns);
+  if (generator->phase == PHASE_DRAIN)
+    result->sent -= generator->under_way < unanswered ? generator->under_way : unanswered;
+}
+
 static void ask_first(struct generator *generator) {
   const struct generator_options *options = &generator->options;
   for (size_t i = 0; i < options->connections && !generator__is_over(generator); i++) {

@@ -54,6 +54,8 @@ static void on_output_failed(void *arg, int error) {
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct client *client = arg;
   char total[32] = "";
+  if (client->status > 128)
+    return; /* the loop stops */
   if (input_total(client->input) > 0)
     snprintf(total, sizeof total, " of %" PRIu64, input_total(client->input));
   output_flush(client->output);
@@ -128,6 +130,7 @@ static int make_parts(struct client *client) {
 }
 
 static void free_parts(struct client *client) {
+  signals_hold_end();
   for (uint64_t i = 0; client->attempts && i < client->options.concurrency; i++) {
     struct worker *worker = &client->workers[i];
     race_end(worker);

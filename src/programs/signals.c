@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#define SAME_REQUEST_NS UINT64_C(250000000)
+
 enum {
   LAST_SIGNAL = 128, /* of FreeBSD; where there are fewer, sigaction refuses the others */
 };
@@ -39,6 +41,19 @@ void signals_begin(void) {
 void signals_survive_writes(void) {
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
+}
+
+void signals_hold_end(void) {
+  sigset_t requests;
+  sigemptyset(&requests);
+  sigaddset(&requests, SIGINT);
+  sigaddset(&requests, SIGHUP);
+  sigaddset(&requests, SIGTERM);
+  sigprocmask(SIG_BLOCK, &requests, NULL);
+}
+
+bool signals_same_request(uint64_t first_ns, uint64_t now_ns) {
+  return now_ns - first_ns < SAME_REQUEST_NS;
 }
 
 bool signals_ignored(int signo) {

@@ -10,6 +10,7 @@
 #define PROGRAMS_SIGNALS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct ioloop;
 
@@ -28,7 +29,18 @@ void signals_survive_writes(void);
 /* Is this one of those that stay ignored? Before anything else changes its disposition. */
 bool signals_ignored(int signo);
 
-/* Watch SIGINT, unless it is ignored, and SIGTERM. 0 or -errno of ioloop_add_signal. */
+/*
+ * Is a request to end that came at `now_ns` the one of `first_ns` again? timeout(1) signals its
+ * child and then the group that the child is in, a fraction of a millisecond apart. A second
+ * request is one that comes at least a quarter of a second after the first. Async-signal-safe.
+ */
+bool signals_same_request(uint64_t first_ns, uint64_t now_ns);
+
+/* These requests wait from now on: the end is not to be ended. */
+void signals_hold_end(void);
+
+/* Watch SIGINT and SIGHUP, unless they are ignored, and SIGTERM. 0 or -errno of
+ * ioloop_add_signal. */
 int signals_watch_end(struct ioloop *loop,
                       void (*on_end)(struct ioloop *loop, int signo, void *arg), void *arg);
 

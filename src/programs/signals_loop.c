@@ -7,6 +7,10 @@
 
 int signals_watch_end(struct ioloop *loop,
                       void (*on_end)(struct ioloop *loop, int signo, void *arg), void *arg) {
-  int error = signals_ignored(SIGINT) ? 0 : ioloop_add_signal(loop, SIGINT, on_end, arg);
-  return error ? error : ioloop_add_signal(loop, SIGTERM, on_end, arg);
+  static const int requests[] = {SIGINT, SIGHUP, SIGTERM};
+  int error = 0;
+  for (size_t i = 0; i < sizeof requests / sizeof requests[0] && !error; i++)
+    if (!signals_ignored(requests[i]))
+      error = ioloop_add_signal(loop, requests[i], on_end, arg);
+  return error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ending.c - SIGINT and SIGTERM: an end that loses nothing and does not take for ever.
+ * ending.c - SIGINT, SIGTERM and SIGHUP: an end that loses nothing and does not take for ever.
  *
  *   at once         no new connections, but those in the backlog are served
  *   every 25 ms     UDP queues are drained; when nothing has come over TCP since the last look, a
@@ -9,7 +9,8 @@
  *   when all is     no connection, no datagram, nothing waiting for stdout: summary, exit 0
  *   after 3 s       what is left is cut off. Records that stdout did not take are counted, and
  *                   the exit status is 1 then
- *   second signal   exit 128 + its number, at once (but with the trace written)
+ *   second signal   exit 128 + its number, at once (but with the trace written). One that comes in
+ *                   the first 0.25 s is the first again: timeout(1) sends it twice
  *
  * While stdout is stalled the gate is closed, and nothing is drained into a buffer that nobody
  * empties: the peers keep what they have, and learn by the reset that it was not taken.
@@ -117,6 +118,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
 void server_begin_end(struct server *server, int signo) {
   struct ioloop *loop = server->loop;
   server->ending_signal = signo;
+  server->ending_ns = ioloop_time(loop);
   (void)nothing_came(server); /* since now */
   if (server->control < 0)
     say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
@@ -137,10 +139,9 @@ void server_begin_end(struct server *server, int signo) {
  * parent alone knows when there is a second. */
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct server *server = arg;
-  (void)loop;
   if (!server->ending_signal) {
     server_begin_end(server, signo);
-  } else if (server->control < 0) {
+  } else if (server->control < 0 && !signals_same_request(server->ending_ns, ioloop_time(loop))) {
     output_restore(server->output);
     tracing_write_now(server);
     _exit(128 + signo);

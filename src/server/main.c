@@ -2,6 +2,7 @@
 /*
  * main.c - the echo-print server: what the command line asks for, in one process or several.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,8 +27,15 @@ static int check(const struct options *options) {
   return error ? error : tracing_check(options);
 }
 
+/* By default they would end it, and its workers. SIGUSR1 has a use with --trace: tracing.c. */
+static void ignore_unused_signals(void) {
+  signal(SIGUSR1, SIG_IGN);
+  signal(SIGUSR2, SIG_IGN);
+}
+
 static int serve(const struct options *options) {
   int error = check(options);
+  ignore_unused_signals();
   if (!error && options->workers > 0)
     return workers_run(options);
   if (!error && options->cpus.count > 0)

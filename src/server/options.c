@@ -251,7 +251,7 @@ static const char help[] =
     "  Each has a loop and sockets of its own; the kernel shares connections and peers out among\n"
     "  them. One that dies is started again, at once the first time, then after 0.1 to 5 s; what\n"
     "  came for it meanwhile waits. Records of all are on stdout, each whole; counters are sums\n"
-    "  (those of loops up to one --stats old). SIGUSR1 and SIGUSR2 are passed on.\n"
+    "  (those of loops up to one --stats old). With --trace SIGUSR1 is passed on.\n"
     "\n"
     "SOCKPERF\n"
     "  Another benchmark's client, to measure this server and to judge our own figures by:\n"
@@ -284,8 +284,11 @@ static const char help[] =
     "  The blocking model has no loop, and 0 turns of it.\n"
     "\n"
     "ENDING\n"
-    "  SIGINT (Ctrl-C) or SIGTERM: what has arrived is served, stdout flushed and a summary\n"
-    "  printed, within 3 seconds. A second signal ends it at once.\n"
+    "  SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is closed; not under nohup): what has\n"
+    "  arrived is served, stdout flushed and a summary printed, within 3 seconds. A second signal\n"
+    "  ends it at once, unless it comes in the first 0.25 s: timeout(1) sends each twice. "
+    "SIGUSR2,\n"
+    "  and SIGUSR1 without --trace, are ignored.\n"
     "  Exit status: 0 ended in order, 1 trouble (one line says why), 2 wrong command line.\n";
 
 int options_print_help(void) {

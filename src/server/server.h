@@ -15,7 +15,7 @@
  *   record.c    what was read as a line of stdout
  *   stats.c     counters, the summary, the heartbeat
  *   tracing.c   --trace
- *   ending.c    SIGINT and SIGTERM: the orderly end
+ *   ending.c    SIGINT, SIGTERM and SIGHUP: the orderly end
  *   workers.c   --workers: the parent of several such processes, with relay.c and backoff.c
  *
  * Below the parent it is written against ioloop.h and iostream.h and does not know what model it
@@ -68,6 +68,7 @@ struct server {
   uint64_t began_ns;
   _Atomic uint64_t complained_ns; /* when somebody last said that a connection cannot be had */
   int ending_signal;              /* 0: serving */
+  uint64_t ending_ns;             /* when it came */
   uint64_t records_at_look;       /* over TCP, when connections were last to be closed */
   bool check_queued;              /* whether the end has come will be looked at */
   bool forced;                    /* the end's time is over */

@@ -92,6 +92,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
  * theirs. */
 static void begin_end(struct workers *workers, int signo) {
   workers->ending_signal = signo;
+  workers->ending_ns = ioloop_time(workers->loop);
   workers->lost_before_end = workers->lost;
   if (workers->began_ns)
     say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
@@ -106,16 +107,16 @@ static void begin_end(struct workers *workers, int signo) {
 
 static void on_end_signal(struct ioloop *loop, int signo, void *arg) {
   struct workers *workers = arg;
-  (void)loop;
-  if (workers->ending_signal) {
+  if (!workers->ending_signal) {
+    begin_end(workers, signo);
+  } else if (!signals_same_request(workers->ending_ns, ioloop_time(loop))) {
     signal_all(workers, SIGKILL);
     output_restore(workers->output);
     _exit(128 + signo);
   }
-  begin_end(workers, signo);
 }
 
-static void on_other_signal(struct ioloop *loop, int signo, void *arg) {
+static void on_flush_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop;
   signal_all(arg, signo);
 }
@@ -285,14 +286,10 @@ static int start_reports(struct workers *workers) {
 /* ---- the whole ------------------------------------------------------------------------ */
 
 static int watch_signals(struct workers *workers) {
-  static const struct {
-    int signo;
-    ioloop_signal_handler *handler;
-  } watched[] = {{SIGUSR1, on_other_signal}, {SIGUSR2, on_other_signal}, {SIGCHLD, on_child}};
   int error = signals_watch_end(workers->loop, on_end_signal, workers);
-  for (size_t i = 0; i < sizeof watched / sizeof watched[0] && !error; i++)
-    error = ioloop_add_signal(workers->loop, watched[i].signo, watched[i].handler, workers);
-  return error;
+  if (!error && workers->options->trace)
+    error = ioloop_add_signal(workers->loop, SIGUSR1, on_flush_signal, workers);
+  return error ? error : ioloop_add_signal(workers->loop, SIGCHLD, on_child, workers);
 }
 
 /* The slots last: where they are, the rest is. */

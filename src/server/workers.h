@@ -50,9 +50,10 @@ struct workers {
   uint64_t lost;         /* records that went with them */
   uint64_t lost_before_end;
   uint64_t restarts;
-  uint64_t began_ns; /* 0: not all of them serve yet */
-  int ending_signal; /* 0: serving */
-  bool stalled;      /* stdout has more than it can take */
+  uint64_t began_ns;  /* 0: not all of them serve yet */
+  int ending_signal;  /* 0: serving */
+  uint64_t ending_ns; /* when it came */
+  bool stalled;       /* stdout has more than it can take */
   bool forced, done;
   int status; /* to exit with */
 };

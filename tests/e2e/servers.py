@@ -428,6 +428,33 @@ def _():
         equal(target.summary()["records"], len(expected), "records in the summary")
 
 
+@case("timeout(1) sends SIGTERM twice at once: that is one request, and the end is in order")
+def _():
+    target = server("--print=none")
+    sock = target.connect()
+    target.echo(b"hello", sock)
+    target.signal(signal.SIGINT)  # another one: two of a kind may become one
+    target.signal(signal.SIGTERM)
+    equal(target.wait(), 0, "exit code")
+    equal(target.summary()["bytes"], 5, "bytes in the summary")
+    equal(receive_all(sock), b"", "an end in order")
+
+
+@case("SIGHUP, when the terminal is closed, ends it in order")
+def _():
+    with server("--print=none") as target:
+        target.echo(b"hello")
+        target.stop(signal.SIGHUP)
+
+
+@case("SIGUSR2, and SIGUSR1 without --trace, do nothing")
+def _():
+    with server("--print=none") as target:
+        target.signal(signal.SIGUSR1)
+        target.signal(signal.SIGUSR2)
+        target.echo(b"hello")
+
+
 @case("a reader of stdout that stalls: backpressure, and nothing is lost")
 def _():
     stall()

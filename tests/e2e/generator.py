@@ -3,6 +3,7 @@
 its own, what it costs and prints."""
 import json
 import os
+import re
 import signal
 import tempfile
 
@@ -227,20 +228,27 @@ def _():
                                "--duration=60"])
             child = child_of(process)
             process.signal(signo)
-            equal(process.wait(), -signo, "exit code")
+            equal(process.wait(), -9 if signo == signal.SIGKILL else 130, "exit code")
+            if signo != signal.SIGKILL:
+                check_in("interrupted (", process.stderr.bytes().decode())
             wait_until(lambda: not is_there(child), "the child to end")
 
 
 @case("interrupted: what there is is printed, and the exit code says so")
 def _():
     with Server("--print=none") as server:
-        for signo in (signal.SIGINT, signal.SIGTERM):
+        for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             begun = server.cpu_seconds()
             process = Process([AGAINST, ":%d" % server.port, "--duration=60", "--warmup=0"])
             wait_until(lambda: server.cpu_seconds() > begun + 0.05, "requests")
             process.signal(signo)
             equal(process.wait(), 130, "exit code")
-            check_in("p50", process.stdout.bytes().decode())
+            out = process.stdout.bytes().decode()
+            check_in("p50", out)
+            found = re.search(r"(\d+) sent, (\d+) echoed, 0 lost, 0 wrong in ([0-9.]+) s: (\d+) echo",
+                              out)
+            check(found and found[1] == found[2] and float(found[3]) > 0 and int(found[4]) > 0,
+                  "what was measured until then: %s" % out)
             check_in("interrupted (%s)" % signal.Signals(signo).name,
                      process.stderr.bytes().decode())
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import tempfile
+import time
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
@@ -406,6 +407,7 @@ def _():
     server, sock = stuffed_server()
     server.signal(signal.SIGTERM)
     server.stderr.wait_match(rb"(?m)^stopping: ", "a line about the end")
+    time.sleep(0.3)  # sooner it would be the first again
     server.signal(signal.SIGTERM)
     equal(server.wait(2), 128 + signal.SIGTERM, "exit code")
     sock.close()

@@ -29,10 +29,10 @@
  *     fails for ever (EBADF), poll reports it for ever, and so does epoll if a dup keeps the file
  *     open; once the event is deleted that one spins inside event_base_loop. So we check each one
  *     that is removed, and those that are reported again and again: if it is no longer the file
- * that was added, all move to a new base. A socket is known by its inode's number. Eventfds, timers
- *     and their like share one inode, and what is opened by a path twice shares the path's: these
- *     are put in an epoll set of our own that nothing waits for, as the kernel knows them there by
- *     file and number.
+ *     that was added, all move to a new base.
+ *   - Which file is it? A socket is known by its inode's number. Eventfds, timers and their like
+ *     share one inode, and what is opened by a path twice shares the path's: these are put in an
+ *     epoll set of our own that nothing waits for; the kernel knows them there by file and number.
  *   - Its select grows its bitmaps but fills them with FD_SET. Distributions build libevent with
  *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set

@@ -145,15 +145,19 @@ __attribute__((cold, noinline)) static int read_edges_observed(struct state *s,
   int fd = s->set.fds[EDGES].fd;
   uint64_t begun = ioloop__call_clock();
   int n = epoll_wait(fd, edges, BATCH, 0);
-  ioloop__note_call(s->set.loop, "epoll_wait", fd, n < 0 ? -errno : n, begun);
+  int error = errno;
+  ioloop__note_call(s->set.loop, "epoll_wait", fd, n < 0 ? -error : n, begun);
+  errno = error;
   return n;
 }
 
-static void take_edges(struct state *s) {
+static int take_edges(struct state *s) {
   struct epoll_event edges[BATCH];
   bool ghosts = false;
   int n = s->set.observed ? read_edges_observed(s, edges)
                           : epoll_wait(s->set.fds[EDGES].fd, edges, BATCH, 0);
+  if (n < 0)
+    return -errno;
   for (int i = 0; i < n; i++) {
     uint64_t token = edges[i].data.u64;
     int fd = (int)(uint32_t)token;
@@ -161,13 +165,16 @@ static void take_edges(struct state *s) {
   }
   if (ghosts)
     rebuild(s);
+  return 0;
 }
 
 static int look(struct state *s, uint64_t timeout_ns) {
   int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
   if (r || !s->set.fds[EDGES].revents)
     return r;
-  take_edges(s);
+  r = take_edges(s);
+  if (r)
+    return r;
   return s->set.left ? 0 : ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
 }
 

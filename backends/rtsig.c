@@ -257,6 +257,7 @@ static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *wat
   watch->mask = (uint8_t)mask;
   watch->announced = 0;
   unsigned announced = ioloop__announced(fd);
+  watch->file = announced ? ioloop__file_of(fd) : 0;
   if (announced && arm(s, fd) == 0)
     set_announced(s, watch, announced);
   ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
@@ -266,7 +267,7 @@ static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *wat
 static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
   ioloop__pollset_remove(&s->set, &watch->place);
   /* Whoever shares the file and switches O_ASYNC on expects SIGIO, not our signal. */
-  if (watch->announced && (ioloop__disarm(fd) != 0 || fcntl(fd, F_SETSIG, 0) < 0))
+  if (watch->announced && (ioloop__disarm(fd, watch->file) != 0 || fcntl(fd, F_SETSIG, 0) < 0))
     s->lost = true;
   set_announced(s, watch, 0);
 }
@@ -330,23 +331,27 @@ __attribute__((cold, noinline)) static ssize_t
 read_signals_observed(struct state *s, struct signalfd_siginfo queued[BATCH]) {
   uint64_t begun = ioloop__call_clock();
   ssize_t n = read(s->signals, queued, BATCH * sizeof queued[0]);
-  ioloop__note_call(s->set.loop, "read", s->signals, n < 0 ? -errno : n, begun);
+  int error = errno;
+  ioloop__note_call(s->set.loop, "read", s->signals, n < 0 ? -error : n, begun);
+  errno = error;
   return n;
 }
 
-/* true: all that there were. */
-static bool take_signals(struct state *s) {
+/* 1: all that there were; 0: not all; -errno. */
+static int take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
   for (int i = 0; i < MAX_BATCHES; i++) {
     ssize_t size = s->set.observed ? read_signals_observed(s, queued)
                                    : read(s->signals, queued, sizeof queued);
+    if (size < 0 && errno != EAGAIN)
+      return -errno;
     size_t count = size > 0 ? (size_t)size / sizeof queued[0] : 0;
     for (size_t k = 0; k < count; k++)
       on_signal(s, &queued[k], (unsigned)(count - k));
     if (count < BATCH)
-      return true;
+      return 1;
   }
-  return false;
+  return 0;
 }
 
 /* ---- the safety scan ---------------------------------------------------------------- */
@@ -361,9 +366,10 @@ static bool cold_one_ready(const struct state *s) {
 static void arm_again(struct state *s) {
   for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
     struct ioloop__watch *watch = ioloop__slot(s->set.loop, s->set.fds[i].fd);
-    if (!watch->announced || arm(s, s->set.fds[i].fd) == 0)
+    int fd = s->set.fds[i].fd;
+    if (!watch->announced || (ioloop__file_of(fd) == watch->file && arm(s, fd) == 0))
       continue;
-    set_announced(s, watch, 0); /* another file by now, which cannot signal */
+    set_announced(s, watch, 0); /* another file by now, perhaps another loop's */
     s->set.fds[i].events = ioloop__watch_events(watch);
     s->lost = true;
   }
@@ -397,7 +403,7 @@ static void scan(struct state *s) {
   uint64_t ticks;
   (void)!read(s->clock, &ticks, sizeof ticks);
   uint32_t cold = s->set.count - s->set.hot;
-  if (!cold || !take_signals(s))
+  if (!cold || take_signals(s) <= 0)
     return;
   cold = s->set.count - s->set.hot;
   if (poll_some(s, s->set.fds + s->set.hot, cold, 0) <= 0)
@@ -428,10 +434,11 @@ static int look(struct state *s, uint64_t timeout_ns) {
   if (r)
     return r;
   bool signalled = s->set.fds[SIGNALS].revents, ticked = s->set.fds[CLOCK].revents;
-  if (signalled)
-    take_signals(s);
+  if (signalled && (r = take_signals(s)) < 0)
+    return r;
   if (ticked)
     scan(s);
+  r = 0;
   if ((signalled || ticked) && s->set.left == 0)
     r = ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
   return r;

@@ -136,6 +136,7 @@ static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *wat
     return r;
   watch->mask = 0;
   watch->announced = (uint8_t)ioloop__announced(fd);
+  watch->file = watch->announced ? ioloop__file_of(fd) : 0;
   if (watch->announced && ioloop__sigio_arm(fd) != 0)
     watch->announced = 0;
   set_mask(s, watch, mask);
@@ -145,7 +146,7 @@ static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *wat
 
 static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
   ioloop__pollset_remove(&s->set, &watch->place);
-  if (watch->announced && ioloop__disarm(fd) != 0)
+  if (watch->announced && ioloop__disarm(fd, watch->file) != 0)
     s->lost = true;
   set_mask(s, watch, 0);
   watch->announced = 0;
@@ -208,11 +209,12 @@ static int poll_after_signal(struct state *s) {
 static int arm_again(struct state *s) {
   for (uint32_t i = 0; i < s->set.count; i++) {
     struct ioloop__watch *watch = ioloop__slot(s->set.loop, s->set.fds[i].fd);
-    if (!watch->announced || ioloop__sigio_arm(s->set.fds[i].fd) == 0)
+    int fd = s->set.fds[i].fd;
+    if (!watch->announced || (ioloop__file_of(fd) == watch->file && ioloop__sigio_arm(fd) == 0))
       continue;
     unsigned mask = watch->mask;
     set_mask(s, watch, 0);
-    watch->announced = 0; /* another file by now, which cannot signal */
+    watch->announced = 0; /* another file by now, perhaps another loop's */
     set_mask(s, watch, mask);
     s->set.fds[i].events = ioloop__watch_events(watch);
     s->lost = true;
@@ -222,14 +224,16 @@ static int arm_again(struct state *s) {
 
 /* The safety net: poll everybody although nothing was said. */
 static int scan(struct state *s) {
-  if (take_signal(s, 0) == 1)
-    return poll_after_signal(s);
+  int r = take_signal(s, 0);
+  if (r)
+    return r == 1 ? poll_after_signal(s) : r;
   uint32_t woken;
-  int r = poll_everybody(s, &woken);
+  r = poll_everybody(s, &woken);
   if (r || !woken)
     return r;
-  if (take_signal(s, GRACE_NS) == 1) /* it was on its way */
-    return poll_after_signal(s);
+  r = take_signal(s, GRACE_NS);
+  if (r) /* 1: it was on its way */
+    return r == 1 ? poll_after_signal(s) : r;
   ioloop__note_rescue(s->set.loop, woken);
   return arm_again(s);
 }
@@ -239,10 +243,8 @@ static inline __attribute__((always_inline)) int await_signal(struct state *s,
   uint64_t until_scan_ns = SCAN_NS - s->quiet_ns;
   uint64_t nap_ns = timeout_ns < until_scan_ns ? timeout_ns : until_scan_ns;
   int r = take_signal(s, nap_ns);
-  if (r < 0)
-    return 0;
-  if (r == 1)
-    return poll_after_signal(s);
+  if (r)
+    return r == 1 ? poll_after_signal(s) : r;
   s->quiet_ns += nap_ns;
   return s->quiet_ns >= SCAN_NS ? scan(s) : 0;
 }
@@ -262,7 +264,8 @@ static int look(struct state *s, uint64_t timeout_ns) {
     return r;
   if (s->set.hot == 0)
     return await_signal(s, timeout_ns);
-  return take_signal(s, 0) == 1 ? poll_after_signal(s) : 0;
+  r = take_signal(s, 0);
+  return r == 1 ? poll_after_signal(s) : r;
 }
 
 static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,

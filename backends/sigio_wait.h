@@ -10,7 +10,8 @@
 int ioloop__sigio_open(struct sigaction *before);
 void ioloop__sigio_close(const struct sigaction *before);
 
-/* Take a SIGIO, waiting up to timeout_ns. 1: taken. 0: none came. -EINTR: another signal did. */
+/* Take a SIGIO, waiting up to timeout_ns. 1: taken. 0: none came. -errno; -EINTR: another signal
+ * did. */
 int ioloop__sigio_wait(uint64_t timeout_ns);
 
 /* The system call that it makes. */

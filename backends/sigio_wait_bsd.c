@@ -63,12 +63,12 @@ int ioloop__sigio_wait(uint64_t timeout_ns) {
   uint64_t seconds = timeout_ns / 1000000000;
   struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
                              .tv_nsec = (long)(timeout_ns % 1000000000)};
-  int r = 0;
+  int error = 0;
   if (timeout_ns == 0)
     let_through_pending(&mask);
-  else
-    r = pselect(0, NULL, NULL, NULL, &timeout, &mask);
+  else if (pselect(0, NULL, NULL, NULL, &timeout, &mask) < 0)
+    error = errno;
   if (atomic_exchange(&arrived, 0))
     return 1;
-  return r < 0 ? -EINTR : 0;
+  return -error;
 }

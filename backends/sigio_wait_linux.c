@@ -34,5 +34,5 @@ int ioloop__sigio_wait(uint64_t timeout_ns) {
                              .tv_nsec = (long)(timeout_ns % 1000000000)};
   if (sigtimedwait(&set, NULL, &timeout) == SIGIO)
     return 1;
-  return errno == EAGAIN ? 0 : -EINTR;
+  return errno == EAGAIN ? 0 : -errno;
 }

@@ -111,7 +111,19 @@ short ioloop__watch_events(const struct ioloop__watch *watch) {
   return (short)(watch->mask | (watch->mask & ~watch->announced ? IOLOOP__PINNED : 0));
 }
 
-int ioloop__disarm(int fd) {
+/* A pipe's two ends have one inode. */
+uint32_t ioloop__file_of(int fd) {
+  struct stat status;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fstat(fd, &status) < 0)
+    return 0;
+  uint32_t mixed = (uint32_t)status.st_ino * 4 + (uint32_t)(flags & O_ACCMODE);
+  return mixed ? mixed : 1;
+}
+
+int ioloop__disarm(int fd, uint32_t file) {
+  if (ioloop__file_of(fd) != file)
+    return -EBADF;
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0)
     return -errno;

@@ -16,7 +16,13 @@ struct ioloop__watch {
   struct ioloop__place place;
   uint8_t mask;      /* READ and WRITE, as asked for */
   uint8_t announced; /* those of which every change raises a signal; not 0: we armed it */
+  uint32_t file;     /* that was armed: ioloop__file_of */
 };
+
+/* Which file is that? 0: closed. So that a number that is another file's by now is noticed: that
+ * file's O_ASYNC is not ours to switch. Two of one FIFO, and two inotify descriptors, look alike.
+ */
+uint32_t ioloop__file_of(int fd);
 
 /*
  * Of READ and WRITE, what an armed descriptor of this kind announces reliably. 0: nothing, or
@@ -28,9 +34,9 @@ unsigned ioloop__announced(int fd);
 /* What poll shall ask for, pinned if a signal cannot be trusted to bring it up. */
 short ioloop__watch_events(const struct ioloop__watch *watch);
 
-/* O_ASYNC off. -ENOTTY: it was not on; -EBADF: closed. Either way the file that we armed may still
- * be open under another number, and signalling. */
-int ioloop__disarm(int fd);
+/* O_ASYNC off. -ENOTTY: it was not on; -EBADF: closed, or another file's number. Either way the
+ * file that we armed may still be open under another number, and signalling. */
+int ioloop__disarm(int fd, uint32_t file);
 
 /* The signals of one loop: blocked in its thread as long as it lives. */
 struct ioloop__claim {

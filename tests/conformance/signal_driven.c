@@ -3,6 +3,7 @@
  * signal_driven.c - conformance 54 to 59: where models that wait for signals go wrong. The other
  * models run them too, which shows that what is asked for is not more than the contract.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -124,6 +125,86 @@ TEST(56, "both numbers of a dup are watched") {
     RUN_UNTIL(loop, first.calls);
     test_loop_free(loop);
     close_pair(pair);
+  }
+}
+
+static void check_told(struct ioloop *loop, int peer, struct record *record) {
+  size_t before = record->bytes;
+  put(peer, 1);
+  RUN_UNTIL(loop, record->bytes == before + 1);
+  CHECK_IS(metrics_of(loop).rescues, ==, 0);
+}
+
+TEST(415, "a number that dup2 gave to another watched file is removed: that one stays watched") {
+  for (int turns = 0; turns < 2; turns++) {
+    struct ioloop *loop = test_loop_new();
+    struct record record = {0};
+    int pair[2], other[2];
+    make_pair(UNIX_STREAM, pair);
+    make_pair(PIPE, other);
+    CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
+    CHECK_OK(ioloop_add_handler(loop, other[0], IOLOOP_READ, on_drain, &record));
+    run_turns(loop, 2);
+    CHECK_SYS(dup2(pair[0], other[0]));
+    run_turns(loop, turns);
+    int r = ioloop_remove_handler(loop, other[0]);
+    CHECK(r == 0 || r == -ENOENT);
+    run_turns(loop, 2);
+    check_told(loop, pair[1], &record);
+    check_told(loop, pair[1], &record);
+    test_loop_free_abandoned(loop, 1);
+    close_pair(pair);
+    close_pair(other);
+  }
+}
+
+struct successor {
+  int fd, peer;
+  struct barrier together;
+};
+
+/* Another thread's loop watches the file that has the number now. */
+static void *watch_number(void *arg) {
+  struct successor *it = arg;
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  CHECK_OK(ioloop_add_handler(loop, it->fd, IOLOOP_READ, on_drain, &record));
+  run_turns(loop, 2);
+  barrier_wait(&it->together);
+  barrier_wait(&it->together); /* the other loop has given the number up */
+  check_told(loop, it->peer, &record);
+  check_told(loop, it->peer, &record);
+  test_loop_free(loop);
+  return NULL;
+}
+
+TEST(415, "a closed number is given up, and is watched by another thread's loop by then") {
+  for (int by_free = 0; by_free < 2; by_free++) {
+    struct ioloop *loop = NULL;
+    struct successor it;
+    struct record record = {0};
+    pthread_t thread;
+    int old[2], new[2];
+    if (ioloop_new(tap_argument, &loop) < 0)
+      SKIP("there can be no such loop");
+    make_pair(UNIX_STREAM, old);
+    CHECK_OK(ioloop_add_handler(loop, old[0], IOLOOP_READ, on_event, &record));
+    run_turns(loop, 2);
+    make_pair(UNIX_STREAM, new);
+    CHECK_SYS(dup2(new[0], old[0]));
+    it.fd = old[0];
+    it.peer = new[1];
+    barrier_init(&it.together, 2);
+    CHECK_THREAD(pthread_create(&thread, NULL, watch_number, &it));
+    barrier_wait(&it.together);
+    if (!by_free)
+      CHECK_OK(ioloop_remove_handler(loop, old[0]));
+    CHECK_OK(ioloop_free(loop));
+    barrier_wait(&it.together);
+    CHECK_THREAD(pthread_join(thread, NULL));
+    barrier_destroy(&it.together);
+    close_pair(old);
+    close_pair(new);
   }
 }
 

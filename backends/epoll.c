@@ -43,6 +43,7 @@ _Static_assert(sizeof(struct ioloop_ready) == sizeof(struct epoll_event) &&
 struct state {
   int set;
   bool milliseconds;   /* the kernel has no epoll_pwait2 */
+  bool ghost;          /* there is one, and there was no descriptor for a new set */
   uint8_t until_check; /* wake-ups, counted round and round, until a report is checked */
   uint64_t lost_at;    /* the iteration in which an entry was last found gone from its number */
 };
@@ -96,9 +97,20 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 
 /* ---- ghosts ------------------------------------------------------------------------------ */
 
+/* Known to be closed: no handler is called for it, whatever becomes of the set. */
+static void drop_closed(struct ioloop *loop, const struct ioloop_ready *ready, int count) {
+  for (int i = 0; i < count; i++) {
+    int fd = (int)(uint32_t)ready[i].token;
+    if (ioloop__check_fd(fd) == -EBADF)
+      ioloop__fd_gone(loop, fd);
+  }
+}
+
 static void rebuild(struct ioloop *loop, struct state *s) {
   int set = epoll_create1(EPOLL_CLOEXEC);
-  if (set < 0) { /* the ghost stays, and every wait reports it until there is a descriptor */
+  s->ghost = set < 0;
+  if (s->ghost) { /* every wait reports it until there is a descriptor: the next tries again */
+    s->until_check = 1;
     ioloop__pause();
     return;
   }
@@ -113,9 +125,11 @@ static void rebuild(struct ioloop *loop, struct state *s) {
 __attribute__((noinline)) static void check_one(struct ioloop *loop, struct state *s,
                                                 const struct ioloop_ready *ready, int count) {
   uint64_t turn = ioloop__metrics(loop)->wakeups / 256;
-  int r = control(s, EPOLL_CTL_ADD, ready[turn % (unsigned)count].token, 0);
-  if (r != -EEXIST && !ioloop__is_passing(r))
-    rebuild(loop, s);
+  int r = s->ghost ? -ENOENT : control(s, EPOLL_CTL_ADD, ready[turn % (unsigned)count].token, 0);
+  if (r == -EEXIST || ioloop__is_passing(r))
+    return;
+  drop_closed(loop, ready, count);
+  rebuild(loop, s);
 }
 
 /* Reports of the iteration in which an entry was lost were taken before. */
@@ -123,7 +137,7 @@ static void stale(struct ioloop *loop, void *state, uint64_t token) {
   struct state *s = state;
   const struct slot *slot = ioloop__slot(loop, (int)(uint32_t)token);
   bool lost = slot->lost && (int32_t)(slot->lost - generation_of(token)) >= 0;
-  if (lost && s->lost_at != ioloop__metrics(loop)->iterations)
+  if (lost && !s->ghost && s->lost_at != ioloop__metrics(loop)->iterations)
     rebuild(loop, s);
 }
 

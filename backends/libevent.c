@@ -37,6 +37,9 @@
  *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
  *     too: event_reinit comes first.
+ *   - A library that exits: event_base_new and event_reinit end the process where they cannot open
+ *     the pair by which libevent hears of signals, which no option leaves out. We look beforehand
+ *     whether there is room. Another thread may take it in between; that we cannot prevent.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -84,12 +87,31 @@ static void drop_message(int severity, const char *message) {
   (void)severity, (void)message;
 }
 
+/* Without room for its pair for signals libevent calls exit. So four are opened and closed before:
+ * its pair, its set's, and the witness. false: errno says why. */
+static bool has_room(void) {
+  int first[2], second[2];
+  if (pipe(first) < 0)
+    return false;
+  bool room = pipe(second) == 0;
+  int error = errno;
+  for (int i = 0; i < 2; i++) {
+    close(first[i]);
+    if (room)
+      close(second[i]);
+  }
+  errno = error;
+  return room;
+}
+
 /* A base on `method`, or on what libevent thinks best. NULL: errno says why; 0: libevent was built
  * without the method. Nothing is remembered of that: a lack of memory may be over the next time. */
 static struct event_base *new_base(const char *method) {
   static const char *const methods[] = {
       "epoll", "epoll (with changelist)", "poll", "select", "kqueue", "devpoll", "evport", "win32",
       "wepoll"};
+  if (!has_room())
+    return NULL;
   event_set_log_callback(drop_message);
   struct event_config *config = event_config_new();
   if (!config) {
@@ -118,17 +140,20 @@ static int check_support(const char *method, char *reason, size_t reason_size) {
     return 0;
   }
   if (errno == 0) {
-    snprintf(reason, reason_size, "libevent %s was built without %s", event_get_version(), method);
+    snprintf(reason, reason_size, "libevent %s was built without %s", event_get_version(),
+             method ? method : "any method");
     return -ENOSYS;
   }
-  snprintf(reason, reason_size, "libevent:%s: %s", method, strerror(errno));
-  return -errno;
+  int error = errno;
+  snprintf(reason, reason_size, "libevent%s%s: %s", method ? ":" : "", method ? method : "",
+           strerror(error));
+  return -error;
 }
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
   static const char *const variants[] = {"epoll", "poll", "select"};
   if (!variant)
-    return 0;
+    return check_support(NULL, reason, reason_size);
   for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
     if (strcmp(variant, variants[i]) == 0)
       return check_support(variant, reason, reason_size);
@@ -182,8 +207,16 @@ static void fini(struct ioloop *loop, void *state) {
 
 static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
-  event_reinit(s->base); /* a set of our own to delete from; lets go of the parent's */
-  fini(loop, state);
+  if (!s->keeps_files || has_room()) {
+    if (s->keeps_files)
+      event_reinit(s->base); /* a set of our own to delete from; lets go of the parent's */
+    fini(loop, state);
+    return;
+  }
+  /* The base stays as it is, with its three descriptors, until exec or exit. */
+  close(s->witness);
+  free(s->events);
+  free(s->notes);
 }
 
 /* ---- registrations ------------------------------------------------------------------ */
@@ -351,10 +384,10 @@ static int move_event(struct state *s, struct event *event, struct event_base *b
 /* Move everyone to a new base, and free the old one with the ghosts that it keeps. (event_reinit
  * would do the same in place, but ends the process if it cannot.) */
 static void rebuild(struct state *s) {
+  drop_closed(s);
   struct event_base *base = new_base(event_base_get_method(s->base));
   if (!base)
     return; /* no descriptor or no memory: next time */
-  drop_closed(s);
   ioloop__metrics(s->loop)->rebuilds++;
   event_base_set(base, s->timer);
   bool again = false;

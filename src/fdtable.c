@@ -142,8 +142,9 @@ int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_
   if (!entry)
     return -ENOENT;
 
-  bool unarmed = !entry->armed;
-  if (unarmed && events) {
+  /* One that is not armed for lack of memory waits for its turn. */
+  bool arm_now = !entry->armed && !entry->wanted;
+  if (arm_now && events) {
     int r = arm(loop, fd, events);
     if (r)
       return r;
@@ -152,7 +153,7 @@ int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_
   entry->arg = arg;
   entry->wanted = with_error(events);
   /* An unchanged mask is news to signal-driven backends: "look again" (backend.h). */
-  if (!unarmed && (events != entry->armed || loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN))
+  if (!arm_now && (events != entry->armed || loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN))
     mark_dirty(loop, fd);
   return 0;
 }

@@ -9,6 +9,7 @@
 
 enum failing {
   FAILING_WAITS,    /* poll, ppoll, select, epoll_wait */
+  FAILING_HINTS,    /* sigtimedwait, epoll_wait that does not wait */
   FAILING_CHANGES,  /* epoll_ctl */
   FAILING_SETS,     /* epoll_create1 */
   FAILING_SENDS,    /* send */

@@ -62,7 +62,14 @@ int select(int count, fd_set *restrict read, fd_set *restrict write, fd_set *res
 
 int epoll_wait(int set, struct epoll_event *events, int count, int timeout) {
   REAL(epoll_wait)
-  return fails(FAILING_WAITS) ? -1 : real(set, events, count, timeout);
+  bool failed = fails(FAILING_WAITS) || (timeout == 0 && fails(FAILING_HINTS));
+  return failed ? -1 : real(set, events, count, timeout);
+}
+
+int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
+                 const struct timespec *restrict timeout) {
+  REAL(sigtimedwait)
+  return fails(FAILING_HINTS) ? -1 : real(set, info, timeout);
 }
 
 int epoll_ctl(int set, int operation, int fd, struct epoll_event *event) {

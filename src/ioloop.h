@@ -24,8 +24,10 @@
  *   exceptions  a C++ exception, or the end of its thread (pthread_exit, pthread_cancel), may
  *               pass through a loop that runs. The loop can be run again and freed after that.
  *               What was left of the turn is called in the next: callbacks and timeouts that
- *               were due, descriptors that are ready still. A periodic timeout goes on. Not so
- *               in callbacks of iostream.h: see there.
+ *               were due, descriptors that are ready still. A periodic timeout goes on. An
+ *               ioloop_stop of that run has done its work. Not so in callbacks of iostream.h: see
+ *               there. pthread_cancel ends a thread that waits in its loop, but under io_uring,
+ *               whose wait is no cancellation point: ioloop_stop wakes it.
  *   ownership   the loop never closes a descriptor and never frees an `arg`.
  *   logging     none. The library neither prints, nor exits, nor reads the environment
  *               (but for ioloop_backend_from_env, which says so).
@@ -63,11 +65,12 @@ extern "C" {
  * every event asked for is reported, so that the next read or write says what happened.
  * ERROR is a hint on top of that; some models cannot give it (select), and nobody needs it.
  * Two exceptions: select does not report a hang-up to a descriptor that is watched for WRITE only,
- * unless writing would not block; epoll, libevent's too, misses that a pty becomes writable when
- * the kernel moves its output on in the background (ioloop-backends(7)).
- * Linux reports a socket as failed as long as its error queue holds anything (IP_RECVERR,
- * SO_TIMESTAMPING, MSG_ZEROCOPY): a handler that asks for these must fetch it (recvmsg with
- * MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
+ * unless writing would not block, and reports the end of a pipe whose writers are gone for READ
+ * only, if its read end is watched for WRITE too (so does libevent:select); epoll, libevent's too,
+ * misses that a pty becomes writable when the kernel moves its output on in the background
+ * (ioloop-backends(7)). Linux reports a socket as failed as long as its error queue holds anything
+ * (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY): a handler that asks for these must fetch it (recvmsg
+ * with MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
  */
 enum {
   IOLOOP_READ = 0x01,
@@ -239,10 +242,10 @@ int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *
                       ioloop_timeout *ret);
 
 /* Move a timeout that has not fired to another deadline; cheaper than remove and call_at.
- * Inside its own function a periodic callback may be moved. -ENOENT: fired or removed. */
+ * Inside its own function a periodic callback may be moved. -ENOENT: fired or removed. -ECHILD. */
 int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns);
 
-/* -ENOENT: fired, being called, or removed already. */
+/* -ENOENT: fired, being called, or removed already. -ECHILD. */
 int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
 
 /* ---- signals ------------------------------------------------------------------------ */
@@ -263,7 +266,7 @@ int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
  */
 int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg);
 
-/* -ENOENT: not watched by this loop. */
+/* -ENOENT: not watched by this loop. -ECHILD. */
 int ioloop_remove_signal(struct ioloop *loop, int signo);
 
 /* ---- backends ----------------------------------------------------------------------- */

@@ -258,6 +258,8 @@ static void leave_running(struct ioloop **place) {
   if (!inherited)
     (void)start_deferred(loop, 0);
   loop->running = loop->completer.running = false;
+  if (ioloop__has(loop, IOLOOP__STOP)) /* it has ended this run */
+    ioloop__set(loop, IOLOOP__STOP, false);
   ioloop__timers_put_back(&loop->timers);
   if (!inherited && loop->backend->completion)
     loop->backend->completion->submit(loop->state);
@@ -297,7 +299,6 @@ int ioloop_start(struct ioloop *loop) {
   }
   if (ioloop__inherited(run))
     return -ECHILD;
-  ioloop__set(run, IOLOOP__STOP, false);
   return r < 0 ? r : 0;
 }
 
@@ -312,8 +313,6 @@ int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
   r = iterate(run, timeout_ns, true);
   if (ioloop__inherited(run))
     return -ECHILD;
-  if (ioloop__has(run, IOLOOP__STOP))
-    ioloop__set(run, IOLOOP__STOP, false);
   if (r < 0)
     return r;
   uint64_t calls = calls_made(run) - before - run->uncounted;
@@ -383,10 +382,14 @@ int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *
 }
 
 int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
   return ioloop__timers_update(&loop->timers, timeout, deadline_ns);
 }
 
 int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
   return ioloop__timers_remove(&loop->timers, timeout);
 }
 

@@ -155,7 +155,7 @@ int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *han
   return r;
 }
 
-int ioloop_remove_signal(struct ioloop *loop, int signo) {
+static int remove_signal(struct ioloop *loop, int signo) {
   struct ioloop__signals *own = &loop->signals;
   if (signo <= 0 || signo > IOLOOP__MAX_SIGNO || !own->watchers || !own->watchers[signo].handler)
     return -ENOENT;
@@ -167,6 +167,10 @@ int ioloop_remove_signal(struct ioloop *loop, int signo) {
   set_pending(own, signo, false);
   own->due &= ~bit_of(signo);
   return 0;
+}
+
+int ioloop_remove_signal(struct ioloop *loop, int signo) {
+  return ioloop__inherited(loop) ? -ECHILD : remove_signal(loop, signo);
 }
 
 static void call_watcher(struct ioloop *loop, int signo) {
@@ -200,7 +204,7 @@ void ioloop__signals_run(struct ioloop *loop) {
 
 void ioloop__signals_free(struct ioloop *loop) {
   for (int signo = 1; loop->signals.watchers && signo <= IOLOOP__MAX_SIGNO; signo++)
-    ioloop_remove_signal(loop, signo);
+    remove_signal(loop, signo);
   free(loop->signals.watchers);
   loop->signals.watchers = NULL;
 }

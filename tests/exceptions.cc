@@ -82,6 +82,11 @@ void on_stop(struct ioloop *loop, void *) {
   ioloop_stop(loop);
 }
 
+void count_and_stop(struct ioloop *loop, void *calls) {
+  ++*static_cast<int *>(calls);
+  ioloop_stop(loop);
+}
+
 // Two of each, so that there is something behind the one that throws.
 void put_all(struct ioloop *loop, scene *it, const int fds[2]) {
   for (int i = 0; i < 2; i++) {
@@ -145,6 +150,25 @@ void run_scene(place thrower, bool start) {
   close(fds[1]);
 }
 
+void stop_and_throw(struct ioloop *loop, void *) {
+  ioloop_stop(loop);
+  throw std::runtime_error("on its way");
+}
+
+// The exception has ended the run that was to stop: the next one is another.
+void run_stopped(bool start) {
+  where = "stop, then an exception";
+  struct ioloop *loop = nullptr;
+  int calls = 0;
+  CHECK(ioloop_new(backend.c_str(), &loop) == 0);
+  CHECK(ioloop_add_callback(loop, stop_and_throw, nullptr) == 0);
+  CHECK(throws(loop, start));
+  CHECK(ioloop_call_later(loop, 10000000, count_and_stop, &calls, nullptr) == 0);
+  CHECK(ioloop_start(loop) == 0);
+  CHECK(calls == 1);
+  CHECK(ioloop_free(loop) == 0);
+}
+
 struct ioloop *of_thread;
 
 void *run_and_end(void *arg) {
@@ -173,6 +197,8 @@ void run_backend() {
     run_scene(static_cast<place>(thrower), true);
     run_scene(static_cast<place>(thrower), false);
   }
+  run_stopped(true);
+  run_stopped(false);
   run_thread();
 }
 

@@ -135,6 +135,22 @@ static void take_signal(void *signo) {
   CHECK_SYS(raise(*(int *)signo)); /* must neither kill nor reach the parent */
 }
 
+static void remove_and_take_signal(void *loop) {
+  CHECK_ERROR(ioloop_remove_signal(loop, SIGUSR1), ECHILD);
+  CHECK_SYS(raise(SIGUSR1)); /* must not kill */
+}
+
+TEST(310, "fork: the child cannot remove its parent's signal, which does nothing there") {
+  struct ioloop *loop = test_loop_new();
+  struct record told = {0};
+  CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &told));
+  wait_child(fork_child(remove_and_take_signal, loop));
+  CHECK_QUIET(loop, MS(5));
+  CHECK_IS(told.calls, ==, 0);
+  CHECK_OK(ioloop_remove_signal(loop, SIGUSR1));
+  test_loop_free(loop);
+}
+
 TEST(53, "fork: a signal that the child gets is not told to the parent") {
   struct family family;
   struct record told = {0};

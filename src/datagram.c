@@ -28,6 +28,7 @@
 #include "observe.h"
 #include "platform.h"
 #include "scratch.h"
+#include "socket_file.h"
 
 enum {
   SLOT_SIZE = 64 * 1024, /* no UDP datagram has more than 65,527 bytes */
@@ -404,10 +405,15 @@ int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t
     r = -errno;
   if (!r && bind(fd, address, size) < 0)
     r = -errno;
+  struct socket_file *file = r ? NULL : ioloop__note_file(address, size);
   if (!r)
     r = new_datagram(loop, fd, true, fn, on_error, arg, ret);
-  if (r)
-    close(fd);
+  if (!r) {
+    (*ret)->file = file;
+    return 0;
+  }
+  ioloop__remove_file(file);
+  close(fd);
   return r;
 }
 
@@ -437,6 +443,7 @@ void datagram_close(struct datagram *socket) {
   ioloop_remove_handler(socket->loop, socket->fd);
   if (socket->completer)
     datagram__cancel_operations(socket);
+  ioloop__remove_file(socket->file);
   close(socket->fd);
   datagram__leave(socket);
 }

@@ -47,6 +47,7 @@ struct datagram {
   struct ioloop__fifo *queue; /* of records, see datagram_send.c */
   ioloop_timeout timeout;
   struct datagram_metrics metrics;
+  struct socket_file *file; /* to be removed; NULL: none */
 
   /* datagram_completion.c */
   const struct ioloop__completer *completer; /* NULL: by readiness */

@@ -201,9 +201,9 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
 
 /* Listen on one more address. Port 0 takes a free one: tcpserver_address tells. -errno of
  * socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are V6ONLY.
- * The file of an AF_UNIX socket is removed when the server stops, unless it has become another one,
- * or in a forked child. What a killed server has left is -EADDRINUSE, unless replace_stale_file.
- * -EINVAL: the server was stopped. */
+ * The file of an AF_UNIX socket is removed when the server stops, also if the program has changed
+ * its directory, unless it has become another one, or in a forked child. What a killed server has
+ * left is -EADDRINUSE, unless replace_stale_file. -EINVAL: the server was stopped. */
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size);
 
 /* Listen on a socket made elsewhere, bound and listening: with options of its own (SO_REUSEPORT),
@@ -264,7 +264,8 @@ struct datagram_metrics {
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret);
 
-/* Bind a new socket to `address` (port 0: any). -errno of socket and bind. */
+/* Bind a new socket to `address` (port 0: any). The file of an AF_UNIX one is removed by
+ * datagram_close, as tcpserver_listen has it. -errno of socket and bind. */
 int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
                   datagram_callback *fn, datagram_error *on_error, void *arg,
                   struct datagram **ret);

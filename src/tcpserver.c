@@ -30,6 +30,7 @@
 #include "backend.h"
 #include "observe.h"
 #include "platform.h"
+#include "socket_file.h"
 #include "tcpserver_internal.h"
 
 enum {
@@ -466,10 +467,10 @@ int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, s
   if (fd < 0)
     return fd;
   (void)iostream__nodelay(fd, true); /* connections inherit it: saves a call for each */
-  struct socket_file *file = tcpserver__note_file(address, size);
+  struct socket_file *file = ioloop__note_file(address, size);
   int r = add_listener(server, fd, true, file);
   if (r) {
-    tcpserver__remove_file(file);
+    ioloop__remove_file(file);
     close(fd);
   }
   return r;
@@ -502,7 +503,7 @@ static void free_listener(struct listener *listener) {
   if (listener->by_completion)
     end_accepting(listener);
   ioloop_remove_handler(listener->server->loop, listener->fd);
-  tcpserver__remove_file(listener->file);
+  ioloop__remove_file(listener->file);
   close(listener->fd);
   while (listener->held_count)
     close(listener->held[--listener->held_count]);

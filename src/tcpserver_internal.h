@@ -57,11 +57,6 @@ void tcpserver__leave(struct tcpserver *server);
 int tcpserver__open_listener(const struct sockaddr *address, socklen_t size,
                              const struct tcpserver_options *options);
 
-/* The file that bind has made, to be removed with the listener. NULL: none, or no memory. */
-struct socket_file *tcpserver__note_file(const struct sockaddr *address, socklen_t size);
-/* Remove it if it is still that, and free this. NULL is fine. */
-void tcpserver__remove_file(struct socket_file *file);
-
 /* ---- tcpserver_idle.c -------------------------------------------------------------------- */
 
 /* It had traffic just now: it is the last to expire. Reads the clock. */

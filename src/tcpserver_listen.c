@@ -1,45 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcpserver_listen.c - sockets that listen, and the files of AF_UNIX ones.
+ * tcpserver_listen.c - sockets that listen.
  *
- * The file of a socket outlives its server (unix(7)): one that was killed leaves it, and the next
- * bind fails with EADDRINUSE. Whether anything listens there is found out by connecting. A file is
- * removed only as long as it is the one that was made here, by device and inode, and in the
- * process that made it: another server may have put its own in that place.
+ * The file of an AF_UNIX socket outlives its server (unix(7)): one that was killed leaves it, and
+ * the next bind fails with EADDRINUSE. Whether anything listens there is found out by connecting.
  */
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "fork.h"
 #include "platform.h"
+#include "socket_file.h"
 #include "tcpserver_internal.h"
-
-struct socket_file {
-  dev_t device;
-  ino_t inode;
-  unsigned forks; /* ioloop__fork_count of the process that made it */
-  char path[sizeof((struct sockaddr_un *)0)->sun_path + 1];
-};
-
-/* Its path, which need not end in a zero. false: an address of another kind, or an abstract one. */
-static bool copy_path(const struct sockaddr *address, socklen_t size, char *path) {
-  const size_t head = offsetof(struct sockaddr_un, sun_path);
-  if (address->sa_family != AF_UNIX || size <= head || size > sizeof(struct sockaddr_un))
-    return false;
-  const char *name = (const char *)address + head;
-  size_t length = strnlen(name, size - head);
-  memcpy(path, name, length);
-  path[length] = '\0';
-  return length > 0;
-}
 
 static bool is_listened_on(const struct sockaddr *address, socklen_t size) {
   int fd = ioloop__socket(AF_UNIX, SOCK_STREAM, 0);
@@ -64,10 +39,10 @@ static int bind_anew(int fd, const struct sockaddr *address, socklen_t size, con
 }
 
 static int bind_unix(int fd, const struct sockaddr *address, socklen_t size, bool replace) {
-  char path[sizeof((struct socket_file *)0)->path];
+  char path[IOLOOP__PATH_SIZE];
   if (bind(fd, address, size) == 0)
     return 0;
-  if (errno != EADDRINUSE || !replace || !copy_path(address, size, path))
+  if (errno != EADDRINUSE || !replace || !ioloop__socket_path(address, size, path))
     return -errno;
   return bind_anew(fd, address, size, path);
 }
@@ -97,27 +72,4 @@ int tcpserver__open_listener(const struct sockaddr *address, socklen_t size,
     return fd;
   close(fd);
   return r;
-}
-
-struct socket_file *tcpserver__note_file(const struct sockaddr *address, socklen_t size) {
-  struct socket_file *file = malloc(sizeof *file);
-  struct stat status;
-  if (file && copy_path(address, size, file->path) && lstat(file->path, &status) == 0) {
-    file->device = status.st_dev;
-    file->inode = status.st_ino;
-    file->forks = ioloop__fork_count();
-    return file;
-  }
-  free(file);
-  return NULL;
-}
-
-void tcpserver__remove_file(struct socket_file *file) {
-  struct stat status;
-  if (!file)
-    return;
-  if (file->forks == ioloop__fork_count() && lstat(file->path, &status) == 0 &&
-      status.st_dev == file->device && status.st_ino == file->inode)
-    (void)unlink(file->path); /* a directory that cannot be written any more keeps it */
-  free(file);
 }

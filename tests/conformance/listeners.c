@@ -243,3 +243,62 @@ TEST(204, "nor does a forked child remove its parent's") {
   CHECK_SYS(rmdir(place.directory));
   test_loop_free(loop);
 }
+
+static void no_datagram(struct datagram *socket, const char *data, size_t size,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
+}
+
+static int bind_at(struct place *place, struct ioloop *loop, struct datagram **ret) {
+  return datagram_bind(loop, (struct sockaddr *)&place->address, sizeof place->address, no_datagram,
+                       NULL, NULL, ret);
+}
+
+static void close_datagram(void *socket) {
+  datagram_close(socket);
+}
+
+TEST(211, "the file of a datagram socket goes with it, if it is still that, and not in a child") {
+  struct ioloop *loop = test_loop_new();
+  struct datagram *socket, *second;
+  struct place place;
+  make_place(&place);
+  CHECK_OK(bind_at(&place, loop, &socket));
+  CHECK_ERROR(bind_at(&place, loop, &second), EADDRINUSE);
+  CHECK(is_there(&place));
+  wait_child(fork_child(close_datagram, socket));
+  CHECK(is_there(&place));
+  CHECK_SYS(unlink(place.address.sun_path));
+  CHECK_OK(bind_at(&place, loop, &second));
+  datagram_close(socket);
+  CHECK(is_there(&place));
+  datagram_close(second);
+  CHECK(!is_there(&place));
+  CHECK_SYS(rmdir(place.directory));
+  test_loop_free(loop);
+}
+
+TEST(211, "the file of a socket goes with it when the program is in another directory") {
+  struct ioloop *loop = test_loop_new();
+  struct tcpserver *server;
+  struct datagram *socket;
+  struct place place, relative = {.address = {.sun_family = AF_UNIX, .sun_path = "socket"}};
+  unsigned opened = 0;
+  int before = SYS(open(".", O_RDONLY));
+  make_place(&place);
+  CHECK_SYS(chdir(place.directory));
+  CHECK_OK(listen_at(&relative, loop, false, &opened, &server));
+  CHECK_SYS(chdir("/"));
+  CHECK(is_there(&place));
+  tcpserver_close(server);
+  CHECK(!is_there(&place));
+  CHECK_SYS(chdir(place.directory));
+  CHECK_OK(bind_at(&relative, loop, &socket));
+  CHECK_SYS(chdir("/"));
+  datagram_close(socket);
+  CHECK(!is_there(&place));
+  CHECK_SYS(rmdir(place.directory));
+  CHECK_SYS(fchdir(before));
+  CHECK_SYS(close(before));
+  test_loop_free(loop);
+}

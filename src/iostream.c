@@ -27,10 +27,11 @@ enum {
 
 /* ---- interest ---------------------------------------------------------------------------- */
 
-static unsigned interest(const struct iostream *stream) {
+/* What its state calls for, but for a pause. */
+static unsigned wanted(const struct iostream *stream) {
   const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_DEFERRED;
   unsigned mask = 0;
-  if (stream->flags & (STREAM_FAILED | STREAM_CLOSED) || stream->pause)
+  if (stream->flags & (STREAM_FAILED | STREAM_CLOSED))
     return 0;
   if (stream->flags & STREAM_CONNECTING)
     return IOLOOP_WRITE;
@@ -39,6 +40,10 @@ static unsigned interest(const struct iostream *stream) {
   if (stream->queue)
     mask |= IOLOOP_WRITE;
   return mask;
+}
+
+static unsigned interest(const struct iostream *stream) {
+  return stream->pause ? 0 : wanted(stream);
 }
 
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg);
@@ -250,6 +255,7 @@ static void ready_to_connect(struct iostream *stream) {
 
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct iostream *stream = arg;
+  unsigned mask = stream->mask;
   (void)loop, (void)fd;
   iostream__enter(stream);
   if (events & IOLOOP_WRITE) {
@@ -259,8 +265,10 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
       iostream__ready_to_write(stream);
     if (ioloop__inherited(stream->loop)) /* a callback forked: what can be read is the parent's */
       events = 0;
+    /* A send that will be made again keeps no receive from its turn: each has as many tries. */
+    mask &= stream->pause ? wanted(stream) : stream->mask;
   }
-  if (events & stream->mask & IOLOOP_READ)
+  if (events & mask & IOLOOP_READ)
     iostream__ready_to_read(stream);
   /* After the calls that take the socket's own error: emptying the queue may clear it. */
   if (events & IOLOOP_ERROR && !(stream->flags & (STREAM_CLOSED | STREAM_CONNECTING)) &&

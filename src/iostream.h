@@ -139,7 +139,8 @@ size_t iostream_pending(const struct iostream *stream);
  * reach (SIZE_MAX), or a timeout of the program's. -EINVAL: low > high. */
 int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high);
 
-/* Called whenever the queue has become empty after having been not. */
+/* Called whenever the queue has become empty after having been not (iostream_pending): where the
+ * backend completes that is after every write, else only if the socket did not take all at once. */
 void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg);
 
 /* Half-close: finish sending once the queue is empty. Reading goes on. -EPIPE: done already.
@@ -150,7 +151,9 @@ int iostream_shutdown(struct iostream *stream);
  * TCP answers a close with a reset; where that matters, half-close and read on to the end. */
 void iostream_close_when_sent(struct iostream *stream);
 
-/* Close now; what is queued is lost. The close callback is called with error 0. */
+/* Close now; what is queued is lost. The close callback is called with error 0. With input unread
+ * TCP sends the peer a reset; where the backend completes it may be out of the socket already, and
+ * then the peer sees an end in order. */
 void iostream_close(struct iostream *stream);
 
 /* NULL detaches. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_trouble_linux.c - conformance 105: sends and receives for which the kernel is short of
- * something, and sends that fail for good with a peer that is still there.
+ * stream_trouble_linux.c - conformance 105 and 109: sends and receives for which the kernel is
+ * short of something, and sends that fail for good with a peer that is still there.
  */
 #include <errno.h>
 #include <limits.h>
@@ -100,4 +100,37 @@ TEST(105, "a send that fails for good ends the stream when what has come is read
 
 TEST(105, "a lasting lack of memory for sends ends the stream, and does not spin") {
   fail_to_send(loop_that_calls(), INT_MAX, ENOBUFS);
+}
+
+static void no_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+  (void)stream, (void)data, (void)size, (void)arg;
+}
+
+static void note_close(struct iostream *stream, int error, void *arg) {
+  (void)stream;
+  *(int *)arg = error;
+}
+
+TEST(109, "where neither sends nor receives get memory they are tried side by side") {
+  struct ioloop *loop = loop_that_calls();
+  struct iostream *stream;
+  int pair[2], error = 0;
+  make_pair(TCP, pair);
+  put(pair[1], 1);
+  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  iostream_set_close_callback(stream, note_close, &error);
+  failing_next(FAILING_SENDS, INT_MAX, ENOBUFS);
+  failing_next(FAILING_RECEIVES, INT_MAX, ENOBUFS);
+  CHECK_OK(iostream_read(stream, no_input, NULL));
+  CHECK_OK(iostream_write(stream, "x", 1));
+  RUN_UNTIL(loop, failing_count(FAILING_SENDS) == 8);
+  CHECK_IS(failing_count(FAILING_RECEIVES), >=, 6);
+  RUN_UNTIL(loop, error);
+  CHECK_IS(error, ==, -ENOBUFS);
+  CHECK_IS(failing_count(FAILING_SENDS), ==, 13);
+  CHECK_IS(failing_count(FAILING_RECEIVES), <=, 13);
+  failing_next(FAILING_SENDS, 0, 0);
+  failing_next(FAILING_RECEIVES, 0, 0);
+  CHECK_SYS(close(pair[1]));
+  test_loop_free(loop);
 }

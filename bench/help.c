@@ -47,8 +47,10 @@ const char help_after_experiments[] =
     "OUTPUT\n"
     "  The table goes to stdout, progress and complaints to stderr. A contestant that fails is\n"
     "  reported with its last words, and the others go on. Ctrl-C ends it early: what is there is\n"
-    "  printed and written.\n"
-    "  Exit status: 0 done, 1 trouble (one line says why) or a regression, 2 wrong command line,\n"
+    "  printed and written. A file is replaced when the new one is complete; a run that measured\n"
+    "  nothing replaces none. An output that is one of the inputs is refused.\n"
+    "  Exit status: 0 done, 1 trouble (one line says why), a regression, or nothing that compare\n"
+    "  could compare, 2 wrong command line,\n"
     "  130 Ctrl-C (what was measured until then is there).\n";
 
 /* ---- one experiment ---------------------------------------------------------------- */

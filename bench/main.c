@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "../src/programs/cli.h"
+#include "../src/programs/outfile.h"
 #include "../src/programs/program.h"
 #include "../src/programs/say.h"
+#include "../src/programs/signals.h"
 #include "catalogue.h"
 #include "contestants/programs.h"
 #include "hiccups.h"
@@ -70,6 +72,26 @@ static int run_one(struct bench *bench, const struct experiment *experiment, jso
   return EXIT_TROUBLE;
 }
 
+/* A result without a figure replaces no file. */
+static const char *unless_there(const char *path) {
+  if (!path || !outfile_exists(path))
+    return path;
+  complain("%s: stays as it was: nothing was measured", path);
+  return NULL;
+}
+
+static struct options keep_earlier(const struct options *options, const json_t *document) {
+  struct options kept = *options;
+  const json_t *experiments = json_object_get(document, "experiments");
+  for (size_t i = 0; i < json_array_size(experiments); i++)
+    if (measured_anything(json_array_get(experiments, i)))
+      return kept;
+  kept.json = unless_there(kept.json);
+  kept.csv = unless_there(kept.csv);
+  kept.html = unless_there(kept.html);
+  return kept;
+}
+
 static int run_all(struct bench *bench, const struct options *options,
                    const struct experiment *const *experiments, int argc, char **argv) {
   json_t *document = document_new(bench, argc, argv);
@@ -83,7 +105,8 @@ static int run_all(struct bench *bench, const struct options *options,
   for (size_t i = 0; experiments[i] && !bench->interrupted; i++)
     code = first_of(code, run_one(bench, experiments[i], document));
   json_object_set_new(document, "interrupted", json_boolean(bench->interrupted));
-  code = first_of(code, report(options, document));
+  const struct options kept = keep_earlier(options, document);
+  code = first_of(code, report(&kept, document));
   json_decref(document);
   return bench->interrupted ? interrupt_exit_code() : code;
 }
@@ -112,6 +135,16 @@ static int refuse(const char *line) {
   return EXIT_USAGE;
 }
 
+/* A mistyped output would destroy what was measured. */
+static int refuse_input(const char *option, const char *path, const struct options *options) {
+  const char *input =
+      path ? outfile_among(path, options->words + 1, options->word_count - 1) : NULL;
+  if (!input)
+    return 0;
+  complain("%s=%s: is the input %s; give another name", option, path, input);
+  return EXIT_USAGE;
+}
+
 static int run_list(const struct options *options) {
   struct contestants all;
   if (options->word_count > 1)
@@ -133,6 +166,9 @@ static int run_list(const struct options *options) {
 static int run_merge(const struct options *options) {
   if (options->word_count < 3)
     return refuse("merge: name two results at least: merge -o ALL.json A.json B.json");
+  int code = refuse_input("-o", options->json, options);
+  if (code)
+    return code;
   return documents_merge(options->words + 1, options->word_count - 1,
                          options->json ? options->json : "-");
 }
@@ -146,10 +182,13 @@ static int run_compare(const struct options *options) {
 static int run_report(const struct options *options) {
   if (options->word_count != 2)
     return refuse("report: name one result, as --json wrote it: report FILE.json");
-  json_t *document = document_load(options->words[1]);
+  int code = first_of(refuse_input("--json", options->json, options),
+                      first_of(refuse_input("--csv", options->csv, options),
+                               refuse_input("--html", options->html, options)));
+  json_t *document = code ? NULL : document_load(options->words[1]);
   if (!document)
-    return EXIT_TROUBLE;
-  int code = report(options, document);
+    return first_of(code, EXIT_TROUBLE);
+  code = report(options, document);
   json_decref(document);
   return code;
 }
@@ -247,6 +286,7 @@ static void spell_out(int argc, char **argv) {
 int main(int argc, char **argv) {
   program_begin(argv[0]);
   programs_begin(argv[0]);
+  signals_survive_writes();
   if (argc > 1 && strcmp(argv[1], "against") == 0) {
     say_begin("bench against"); /* in its complaints and its --help */
     return against_main(argc - 1, argv + 1);

@@ -286,6 +286,28 @@ static unsigned what_was_given(const struct options *options,
   return takes;
 }
 
+static int check_outputs(const struct options *options) {
+  const struct {
+    const char *option, *path;
+  } outputs[] = {{"json", options->json}, {"csv", options->csv}, {"html", options->html}};
+  for (size_t i = 0; i < 3; i++)
+    for (size_t j = 0; j < i; j++)
+      if (outputs[i].path && outputs[j].path && strcmp(outputs[i].path, outputs[j].path) == 0) {
+        complain("--%s=%s and --%s=%s: two forms into one; give each an output of its own",
+                 outputs[j].option, outputs[j].path, outputs[i].option, outputs[i].path);
+        return EXIT_USAGE;
+      }
+  return 0;
+}
+
+static int check_size(const struct options *options) {
+  if (options->protocol != CHOICE_UDP || options->size <= GENERATOR_MAX_DATAGRAM)
+    return 0;
+  complain("--size=%" PRIu64 ": a datagram has at most %d bytes (--protocol=udp)", options->size,
+           (int)GENERATOR_MAX_DATAGRAM);
+  return EXIT_USAGE;
+}
+
 /* --rate: at these rates; --slo: find the highest one. */
 static int check_together(unsigned given) {
   if (!(given & TAKES_RATE && given & TAKES_SLO))
@@ -325,6 +347,10 @@ int options_parse(int argc, char **argv, const char **words, struct options *ret
   options.given = what_was_given(&options, table, given);
   if (!error)
     error = check_together(options.given);
+  if (!error)
+    error = check_outputs(&options);
+  if (!error)
+    error = check_size(&options);
   if (!error)
     *ret = options;
   return error;

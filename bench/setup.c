@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../src/programs/descriptors.h"
+#include "../src/programs/outfile.h"
 #include "../src/programs/say.h"
 #include "catalogue.h"
 #include "environment.h"
@@ -251,12 +252,10 @@ int setup_bench(const struct options *options, struct bench *ret) {
 /* ---- what is written at the end ---------------------------------------------------- */
 
 static int check_file(const char *path) {
-  FILE *file = path && strcmp(path, "-") != 0 ? fopen(path, "a") : NULL;
-  if (file)
-    fclose(file);
-  if (file || !path || strcmp(path, "-") == 0)
+  int error = path && strcmp(path, "-") != 0 ? outfile_check(path) : 0;
+  if (!error)
     return 0;
-  complain("cannot write %s: %s", path, strerror(errno));
+  complain("cannot write %s: %s", path, strerror(-error));
   return EXIT_TROUBLE;
 }
 

@@ -8,6 +8,7 @@
 #include "../../src/programs/backends.h"
 #include "../../src/programs/cli.h"
 #include "../../src/programs/cpus.h"
+#include "../../src/programs/outfile.h"
 #include "../../src/programs/say.h"
 #include "against.h"
 
@@ -202,6 +203,8 @@ static int refuse_contradictions(const struct words *words) {
     fault = "--rate is an open loop: --requests, --churn and --depth are for a closed one";
   else if (words->poisson && !words->rate)
     fault = "--poisson needs --rate=N";
+  else if ((words->late_ns || words->late_percent) && !words->rate)
+    fault = "--late and --late-percent need --rate=N: only a planned request can be late";
   else if (words->churn && (words->udp || words->depth > 1))
     fault = "--churn is a TCP connection for each request: neither --udp nor --depth go with it";
   else if (words->udp && words->size > GENERATOR_MAX_DATAGRAM)
@@ -228,7 +231,7 @@ static void take_words(const struct words *words, struct against *ret) {
       .drain_ns = words->drain_ns,
       .requests = words->requests,
       .late_ns = words->late_ns,
-      .late_share = (double)words->late_percent / 100,
+      .late_share = (words->late_percent ? (double)words->late_percent : 1) / 100,
       .cpu = words->cpu == anywhere ? -1 : (int)words->cpu,
       .spin = words->spin,
   };
@@ -248,6 +251,14 @@ static int take_arguments(const struct cli *cli, struct against *ret) {
   return parse_target(cli->arguments[0], ret);
 }
 
+static int check_hgrm(const char *path) {
+  int error = path ? outfile_check(path) : 0;
+  if (!error)
+    return 0;
+  complain("--hgrm=%s: cannot write it: %s", path, strerror(-error));
+  return EXIT_TROUBLE;
+}
+
 int against_parse(int argc, char **argv, struct against *ret) {
   struct cli_option table[OPTION_COUNT];
   struct words words = {.connections = 1,
@@ -257,8 +268,7 @@ int against_parse(int argc, char **argv, struct against *ret) {
                         .cpu = anywhere,
                         .backend = ioloop_backend_from_env(),
                         .warmup_ns = SECOND_NS / 2,
-                        .duration_ns = 5 * SECOND_NS,
-                        .late_percent = 1};
+                        .duration_ns = 5 * SECOND_NS};
   const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
   struct cli cli = {.options = table,
                     .option_count = OPTION_COUNT,
@@ -271,6 +281,8 @@ int against_parse(int argc, char **argv, struct against *ret) {
   if (!error) {
     take_words(&words, ret);
     error = take_arguments(&cli, ret);
+    if (!error && !ret->help)
+      error = check_hgrm(ret->hgrm);
   }
   free(arguments);
   return error;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* against_print.c - what `bench against` found: as a table, as JSON, as .hgrm. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../src/programs/cli.h"
+#include "../../src/programs/outfile.h"
 #include "../../src/programs/say.h"
 #include "against.h"
 
@@ -153,14 +153,13 @@ int against_print_json(const struct against *against, const struct against_resul
  * --------------------------------------------------------------------------------------- */
 
 int against_write_hgrm(const char *path, const struct histogram *latency) {
-  FILE *file = fopen(path, "w");
-  bool failed = !file;
-  if (file) {
-    histogram_print_hgrm(latency, 1000, file);
-    failed = ferror(file) != 0;
-    failed = fclose(file) != 0 || failed;
+  struct outfile out;
+  int error = outfile_open(path, &out);
+  if (!error) {
+    histogram_print_hgrm(latency, 1000, out.file);
+    error = outfile_close(&out, true);
   }
-  if (failed)
-    complain("cannot write %s: %s", path, strerror(errno));
-  return failed ? EXIT_TROUBLE : 0;
+  if (error)
+    complain("cannot write %s: %s", path, strerror(-error));
+  return error ? EXIT_TROUBLE : 0;
 }

@@ -3,13 +3,13 @@
  * csv.c - the figures for spreadsheets and data frames: a row each, RFC 4180 (lines end with CR LF,
  * a field with a comma, a quote or a line's end in it is quoted). What could not be had is empty.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../src/programs/cli.h"
+#include "../../src/programs/outfile.h"
 #include "../../src/programs/say.h"
 #include "../bench.h"
 #include "../results/figures.h"
@@ -101,13 +101,15 @@ int report_csv(const json_t *document, const char *path) {
     put_document(stdout, document);
     return cli_finish_stdout();
   }
-  FILE *file = fopen(path, "w");
-  if (file) {
-    put_document(file, document);
-    int failed = ferror(file);
-    if (fclose(file) == 0 && !failed)
-      return EXIT_OK;
+  struct outfile out;
+  int error = outfile_open(path, &out);
+  if (!error) {
+    put_document(out.file, document);
+    error = outfile_close(&out, true);
   }
-  complain("cannot write %s: %s: choose a file that can be written (--csv)", path, strerror(errno));
+  if (!error)
+    return EXIT_OK;
+  complain("cannot write %s: %s: choose a file that can be written (--csv)", path,
+           strerror(-error));
   return EXIT_TROUBLE;
 }

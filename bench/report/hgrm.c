@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../src/programs/outfile.h"
 #include "../../src/programs/say.h"
 #include "../bench.h"
 #include "../results/figures.h"
@@ -32,21 +33,20 @@ static void file_name(char to[NAME_SIZE], const json_t *experiment, const json_t
   strcat(to, ".hgrm");
 }
 
-static int cannot_write(const char *path) {
+static int cannot_write(const char *path, int error) {
   complain("cannot write %s: %s: choose a directory that can be written (--hgrm)", path,
-           strerror(errno));
+           strerror(-error));
   return EXIT_TROUBLE;
 }
 
 static int write_histogram(const struct histogram *histogram, const char *path) {
-  FILE *file = fopen(path, "w");
-  if (!file)
-    return cannot_write(path);
-  histogram_print_hgrm(histogram, MICROSECOND, file);
-  int failed = ferror(file);
-  if (fclose(file) != 0 || failed)
-    return cannot_write(path);
-  return EXIT_OK;
+  struct outfile out;
+  int error = outfile_open(path, &out);
+  if (!error) {
+    histogram_print_hgrm(histogram, MICROSECOND, out.file);
+    error = outfile_close(&out, true);
+  }
+  return error ? cannot_write(path, error) : EXIT_OK;
 }
 
 static int report_entry(const json_t *experiment, const json_t *entry, const char *directory) {
@@ -84,7 +84,7 @@ static int report_experiment(const json_t *experiment, const char *directory) {
 
 int report_hgrm(const json_t *document, const char *directory) {
   if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-    return cannot_write(directory);
+    return cannot_write(directory, -errno);
   const json_t *experiments = json_object_get(document, "experiments");
   for (size_t i = 0; i < json_array_size(experiments); i++) {
     int failed = report_experiment(json_array_get(experiments, i), directory);

@@ -6,6 +6,7 @@
  * experiment, the machine, and how to run it all again. No script: what there is, is there.
  */
 #include "html.h"
+#include "../../src/programs/outfile.h"
 
 #include <errno.h>
 #include <math.h>
@@ -209,20 +210,17 @@ static int trouble(const char *path, int error) {
 
 int report_html(const json_t *document, const char *path) {
   bool to_stdout = strcmp(path, "-") == 0;
-  FILE *to = to_stdout ? stdout : fopen(path, "w");
-  if (!to)
-    return trouble(path, errno);
-  struct page page = {.to = to, .document = document, .plots = gnuplot_present()};
+  struct outfile out = {.file = stdout};
+  int error = to_stdout ? 0 : outfile_open(path, &out);
+  if (error)
+    return trouble(path, -error);
+  struct page page = {.to = out.file, .document = document, .plots = gnuplot_present()};
   page.command = command_of(document);
-  int error = all_contestants(&page) && page.command ? -put_page(&page) : ENOMEM;
+  error = all_contestants(&page) && page.command ? put_page(&page) : -ENOMEM;
   json_decref(page.contestants);
   free(page.command);
 
-  errno = EIO;
-  bool failed = fflush(to) != 0 || ferror(to);
-  if (failed && error == 0)
-    error = errno;
-  if (!to_stdout && fclose(to) != 0 && error == 0)
-    error = errno;
-  return error ? trouble(path, error) : EXIT_OK;
+  int failed = to_stdout ? outfile_flush(stdout) : outfile_close(&out, !error);
+  error = error ? error : failed;
+  return error ? trouble(path, -error) : EXIT_OK;
 }

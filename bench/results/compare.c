@@ -190,6 +190,10 @@ static int compare(const json_t *before, const json_t *now) {
   print_only_in(&comparison.table, new_experiments, old_experiments, "NEW");
   size_t regressions = print_summary(&comparison);
   int failed = cli_finish_stdout();
+  if (regressions + comparison.judged[JUDGED_IMPROVEMENT] + comparison.judged[JUDGED_SAME] == 0) {
+    complain("nothing was compared: the two have no figure of the same kind in common");
+    return EXIT_TROUBLE;
+  }
   return regressions > 0 ? EXIT_TROUBLE : failed;
 }
 

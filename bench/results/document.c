@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "../../src/programs/cli.h"
+#include "../../src/programs/outfile.h"
 #include "../../src/programs/say.h"
 #include "../bench.h"
 
@@ -74,9 +75,10 @@ static json_t *checked(const char *path, json_t *document) {
 json_t *document_load(const char *path) {
   json_error_t error;
   bool is_stdin = strcmp(path, "-") == 0;
-  FILE *file = is_stdin ? stdin : fopen(path, "r");
+  int failed;
+  FILE *file = is_stdin ? stdin : outfile_read(path, &failed);
   if (!file) {
-    complain("%s: cannot read it: %s", path, strerror(errno));
+    complain("%s: cannot read it: %s", path, strerror(-failed));
     return NULL;
   }
   json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
@@ -109,11 +111,12 @@ int document_save(const json_t *document, const char *path) {
     dump(document, stdout);
     return cli_finish_stdout();
   }
-  FILE *file = fopen(path, "w");
-  if (!file)
-    return refuse_write(path, errno);
-  int error = dump(document, file);
-  if (fclose(file) == EOF && !error)
-    error = errno;
+  struct outfile out;
+  int error = outfile_open(path, &out);
+  if (error)
+    return refuse_write(path, -error);
+  error = dump(document, out.file);
+  int failed = outfile_close(&out, !error);
+  error = error ? error : -failed;
   return error ? refuse_write(path, error) : EXIT_OK;
 }

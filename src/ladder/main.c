@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - ioladder: the command line, and what follows from it. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../ioloop.h"
 #include "../programs/cli.h"
+#include "../programs/outfile.h"
 #include "../programs/program.h"
 #include "../programs/say.h"
+#include "../programs/signals.h"
 #include "ladder.h"
 
 struct options {
@@ -35,7 +36,7 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .kind = CLI_TEXT,
        .min = 1,
        .target = &options->output,
-       .help = "write the picture there, as SVG; -o FILE is the same"},
+       .help = "write the picture there, as SVG (- is stdout); -o FILE is the same"},
       {.name = "text",
        .kind = CLI_FLAG,
        .target = &options->text,
@@ -160,24 +161,23 @@ const char *figure_caption(const struct figure *figure, char *to, size_t size) {
 /* ---- drawing ------------------------------------------------------------------------------ */
 
 static int write_figure(const struct options *options, const struct figure *figure) {
-  FILE *file = fopen(options->output, "w");
-  bool good = file;
-  if (file) {
-    (options->text ? draw_text : draw_svg)(figure, file);
-    good = !ferror(file);
-    good = fclose(file) == 0 && good;
+  struct outfile out;
+  int error = outfile_open(options->output, &out);
+  if (!error) {
+    (options->text ? draw_text : draw_svg)(figure, out.file);
+    error = outfile_close(&out, true);
   }
-  if (good)
+  if (!error)
     return EXIT_OK;
   complain("cannot write %s: %s (see that its folder exists, may be written and has room)",
-           options->output, strerror(errno));
+           options->output, strerror(-error));
   return EXIT_TROUBLE;
 }
 
 static int draw(const struct options *options, const struct figure *figure) {
-  if (options->output)
+  if (options->output && strcmp(options->output, "-") != 0)
     return write_figure(options, figure);
-  draw_text(figure, stdout);
+  (options->text ? draw_text : draw_svg)(figure, stdout);
   return cli_finish_stdout();
 }
 
@@ -191,6 +191,12 @@ static int run(struct options *options, const char *const *paths, size_t count) 
   if (!ladders) {
     complain("not enough memory");
     return EXIT_TROUBLE;
+  }
+  const char *input = options->output ? outfile_among(options->output, paths, count) : NULL;
+  if (input) {
+    complain("--output=%s: is the trace %s; give another name", options->output, input);
+    free(ladders);
+    return EXIT_USAGE;
   }
   options->excerpt.from_us = (double)options->from_us;
   options->excerpt.to_us = (double)options->to_us;
@@ -232,6 +238,7 @@ int main(int argc, char **argv) {
                             .to_us = LATEST_US,
                             .columns = DEFAULT_COLUMNS};
   program_begin(argv[0]);
+  signals_survive_writes();
   const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   if (!paths)
     return EXIT_TROUBLE;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../programs/outfile.h"
 #include "../programs/say.h"
 #include "ladder.h"
 
@@ -58,11 +59,14 @@ static const char *other(const json_t *document, const char *name) {
 
 int events_read(const char *path, struct events *ret) {
   json_error_t error;
-  struct events events = {.document = json_load_file(path, 0, &error)};
-  if (!events.document && error.line < 0) {
-    complain("cannot read %s: %s", path, error.text);
+  int failed;
+  FILE *file = outfile_read(path, &failed);
+  if (!file) {
+    complain("cannot read %s: %s", path, strerror(-failed));
     return EXIT_TROUBLE;
   }
+  struct events events = {.document = json_loadf(file, 0, &error)};
+  fclose(file);
   if (!events.document) {
     complain("%s: is not JSON: %s, line %d (make a trace with server --trace=FILE)", path,
              error.text, error.line);

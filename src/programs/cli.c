@@ -4,13 +4,13 @@
  */
 #include "cli.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "outfile.h"
 #include "say.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -345,9 +345,9 @@ void cli_print_help(const struct cli *cli, const char *text) {
 }
 
 int cli_finish_stdout(void) {
-  errno = 0;
-  if (fflush(stdout) == 0 && !ferror(stdout))
+  int error = outfile_flush(stdout);
+  if (!error)
     return EXIT_OK;
-  complain("cannot write to stdout: %s", errno ? strerror(errno) : "write error");
+  complain("cannot write to stdout: %s", strerror(-error));
   return EXIT_TROUBLE;
 }

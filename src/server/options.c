@@ -180,6 +180,12 @@ static int check_combination(const struct options *options) {
   if (options->handler == HANDLER_THREAD && !options->tcp)
     return refuse("--handler=thread: serves connections, and --udp alone has none; leave out one "
                   "of the two");
+  if (!options->tcp && (options->max_connections || options->idle_timeout_ns || options->backlog))
+    return refuse("--max-connections, --idle-timeout and --backlog: are for connections, and --udp "
+                  "alone has none; leave out one of the two");
+  if (options->prefix && options->print == PRINT_NONE)
+    return refuse("--prefix: is printed before records, and --print=none prints none; leave out "
+                  "one of the two");
   if (options->no_echo && options->reply == REPLY_SOCKPERF)
     return refuse("--no-echo: sends nothing back, and --reply=sockperf says what; leave out one of "
                   "the two");

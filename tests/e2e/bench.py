@@ -474,6 +474,15 @@ def _():
     equal(experiment["figures"], [], "figures")
     check("cannot: no such thing" in experiment["failures"][0]["said"], "its last words")
     check("nothing could be measured" in err, "the exit code is explained: %r" % err)
+    old = file("earlier.json")
+    with open(old, "w") as to:
+        to.write("earlier")
+    code, out, err = run(bench, "latency", "--contestants=peer:epoll", "--json=" + old, *TINY)
+    equal(code, 1, "exit code")
+    check(b"earlier.json: stays as it was: nothing was measured" in err, "a line says so: %r" % err)
+    check(b"cannot: no such thing" in out, "the table has the reason")
+    with open(old) as kept:
+        equal(kept.read(), "earlier", "the earlier result")
 
 
 @case("Ctrl-C prints what is there, leaves no process and exits as a shell expects")

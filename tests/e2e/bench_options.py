@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The lab's command line: what its help says, and what it refuses before anything is measured."""
+import os
 import re
+import resource
 import socket
 
-from harness import SERVER, case, check, equal, main, run
+from harness import SERVER, Process, case, check, equal, main, run
 from lab import BENCH, measured, written
 
 EXPERIMENTS = ["latency", "load", "idle", "churn", "ring", "cascade", "timers", "handlers", "wake",
@@ -136,6 +138,11 @@ REFUSED = [
     (2, ["latency", "ring", "latency"], "latency: is named twice"),
     (2, ["nosuch", "--help"], "nosuch: there is no such experiment"),
     (2, ["latency", "nosuch", "--help"], "nosuch: there is no such experiment"),
+    (2, ["latency", "--protocol=udp", "--size=65508"], "--size=65508: a datagram has at most 65507"),
+    (2, ["report", "a.json", "--json=-", "--csv=-"], "--json=- and --csv=-: two forms into one"),
+    (2, ["latency", "--csv=a", "--html=a"], "--csv=a and --html=a: two forms into one"),
+    (1, ["latency", "--json=/"], "cannot write /: Is a directory"),
+    (1, ["report", "/"], "/: cannot read it: Is a directory"),
     (2, ["load", "--rate=100", "--slo=0.1"], "--rate and --slo: "),
     (2, ["load", "--connections=1,2"], "--connections with more than one number: is not for load"),
     (2, ["churn", "--protocol=udp"], "--protocol=udp: is not for churn; it is for latency, load, witness"),
@@ -216,6 +223,56 @@ def _():
         path = written("bad.json", text)
         refused(1, ["report", path], path + ": " + line)
         refused(1, ["compare", path, path], line)
+
+
+EMPTY = '{"format": "ioloop-bench", "version": 1, "experiments": [], "environment": {}}'
+
+
+def content(path):
+    with open(path) as file:
+        return file.read()
+
+
+@case("an output that is an input is refused, whatever its name, and stays as it is")
+def _():
+    path = written("input.json", EMPTY)
+    other = path + ".link"
+    os.link(path, other)
+    for words in (["report", path, "--json=" + path], ["report", path, "--csv=" + other],
+                  ["report", path, "--html=" + path], ["merge", "-o", other, path, path]):
+        refused(2, words, "is the input %s; give another name" % path)
+        equal(content(path), EMPTY, "the input")
+
+
+@case("a write that fails says why, and leaves the earlier file and nothing else")
+def _():
+    path, old = written("result.json", EMPTY), written("old", "earlier\n")
+    before = sorted(os.listdir(os.path.dirname(old)))
+    for form in "json", "csv", "html":
+        code, _, err = run(BENCH, "report", path, "--%s=%s" % (form, old),
+                           limits={resource.RLIMIT_FSIZE: 20})
+        equal(code, 1, "exit code")
+        check(b"File too large" in err, "the reason: %r" % err)
+        equal(content(old), "earlier\n", "the file")
+        equal(sorted(os.listdir(os.path.dirname(old))), before, "the folder")
+
+
+@case("a reader that is gone: a line says so, exit 1")
+def _():
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = Process([BENCH, "--help"], stdout=writer)
+    os.close(writer)
+    equal(process.wait(), 1, "exit code")
+    check(b"cannot write to stdout: Broken pipe" in process.stderr.bytes(), "the reason")
+
+
+@case("compare: two results with nothing in common are no success")
+def _():
+    path = written("empty.json", EMPTY)
+    code, _, err = run(BENCH, "compare", path, path)
+    equal(code, 1, "exit code")
+    check(b"nothing was compared" in err, "the reason: %r" % err)
 
 
 @case("a port that somebody has is refused in one line")

@@ -289,8 +289,7 @@ def _():
         check("p99.9" not in out.decode(), "200 values do not have a p99.9")
         with open(path) as file:
             check_in("Total count    =          200", file.read())
-        check_in("No such file", refusal(":%d" % server.port, "--requests=1",
-                                         "--hgrm=/nonexistent/x"))
+        check_in("No such file", refusal(":1", "--hgrm=/nonexistent/x"))  # before it measures
 
 
 @case("command lines that are wrong")
@@ -301,6 +300,7 @@ def _():
                           ([":1", "--size=1048577"], "1048576"),
                           ([":1", "--udp", "--size=65508"], "65507"), ([":1", "--poisson"], "--rate"),
                           ([":1", "--rate=5", "--depth=2"], "closed"),
+                          ([":1", "--late=1"], "--rate"), ([":1", "--late-percent=5"], "--rate"),
                           ([":1", "--churn", "--udp"], "--churn"),
                           ([":1", "--tcp", "--udp"], "one of the two")):
         check_in(text, refusal(*options, code=2))

@@ -31,8 +31,8 @@ def _():
     # the closed one has one under way, and asks nothing until it is back.
     stall_ms, rate = 200, 1000
     server = Stalling(stall_ms, 1000)
-    options = ["--warmup=0.2", "--duration=2.5", "--drain=5"] + PATIENT
-    opened, _ = measure(server.port, "--rate=%d" % rate, *options)
+    options = ["--warmup=0.2", "--duration=2.5", "--drain=5"]
+    opened, _ = measure(server.port, "--rate=%d" % rate, *options, *PATIENT)
     closed, _ = measure(server.port, *options)
     stalls = server.stop()
     half_ns = stall_ms * 500000
@@ -52,11 +52,11 @@ def _():
 def _():
     # To be read; what is checked is what holds on a busy machine as well.
     server = Stalling(1, 1000)
-    options = ["--warmup=0.2", "--duration=3", "--spin"] + PATIENT
-    opened, _ = measure(server.port, "--rate=20000", *options)
+    options = ["--warmup=0.2", "--duration=3", "--spin"]
+    opened, _ = measure(server.port, "--rate=20000", *options, *PATIENT)
     closed, _ = measure(server.port, *options)
     still = Stalling(0, 1000)
-    reference, _ = measure(still.port, "--rate=20000", *options)
+    reference, _ = measure(still.port, "--rate=20000", *options, *PATIENT)
     check(server.stop() >= 6, "too few stalls")
     still.stop()
     for name, result in (("open loop", opened), ("closed loop", closed),

@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-from harness import BUILD, SERVER, Server, case, check, equal, main, need_program, run
+from harness import BUILD, SERVER, Process, Server, case, check, equal, main, need_program, run
 from traces import RECEIVES, SENDS, Trace, file_in, folder
 
 LADDER = os.environ.get("IOLOOP_LADDER", os.path.join(BUILD, "ioladder"))
@@ -239,6 +240,42 @@ def _():
         drawn("--text", "--output=" + text, path)
         with open(text, encoding="utf-8") as file:
             equal(file.read(), drawn("--text", path), "text in a file")
+
+
+@case("--output that is the trace, under any name, is refused; a failed write leaves the earlier picture")
+def _():
+    with folder() as name:
+        path, svg = file_in(name), os.path.join(name, "a.svg")
+        make_trace(path, 1, 2)
+        os.link(path, path + ".link")
+        before = os.stat(path).st_size
+        for output in path, path + ".link":
+            code, _, err = run(LADDER, path, "-o", output)
+            equal((code, err.count(b"\n")), (2, 1), "exit code, lines")
+            equal(os.stat(path).st_size, before, "the trace's size")
+        drawn(path, "-o", svg)
+        with open(svg, "rb") as file:
+            picture = file.read()
+        code, _, err = run(LADDER, path, "-o", svg, limits={resource.RLIMIT_FSIZE: 100})
+        equal(code, 1, "exit code")
+        check(b"File too large" in err, "the reason: %r" % err)
+        with open(svg, "rb") as file:
+            equal(file.read(), picture, "the earlier picture")
+        equal(len(os.listdir(name)), 3, "files")
+        equal(drawn(path, "-o", "-").encode(), picture, "on stdout")
+
+
+@case("a reader that is gone, a folder as the trace: a line says so, exit 1")
+def _():
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = Process([LADDER, "--help"], stdout=writer)
+    os.close(writer)
+    equal(process.wait(), 1, "exit code")
+    check(b"cannot write to stdout: Broken pipe" in process.stderr.bytes(), "the reason")
+    for path, why in ("/", b"cannot read /: Is a directory\n"), ("/none", b"/none: No such file or dire"):
+        code, _, err = run(LADDER, "--text", path)
+        check(code == 1 and why in err and b"unable" not in err, "%r" % err)
 
 
 def places(path):

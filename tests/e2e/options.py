@@ -489,6 +489,10 @@ def _():
     for options, words in [
             (["--udp", "--handler=thread"], rb"--handler=thread.*--udp"),
             (["--udp", "--handler=thread", "--workers=2"], rb"--handler=thread.*--udp"),
+            (["--udp", "--max-connections=2"], rb"--max-connections.*--udp"),
+            (["--udp", "--idle-timeout=2"], rb"--idle-timeout.*--udp"),
+            (["--udp", "--backlog=2"], rb"--backlog.*--udp"),
+            (["--print=none", "--prefix"], rb"--prefix.*--print=none"),
             (["--backend=blocking", "--handler=inline"], rb"--handler=inline.*blocking"),
             (["--backend=blocking", "--spin=5"], rb"--spin.*blocking"),
             (["--backend=blocking:now"], rb"blocking:now"),

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* outfile.c - see outfile.h. */
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *part_of(const char *path) {
+  size_t size = strlen(path) + 32;
+  char *part = malloc(size);
+  if (part)
+    snprintf(part, size, "%s.%d.part", path, (int)getpid());
+  return part;
+}
+
+static bool in_place(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
+int outfile_open(const char *path, struct outfile *ret) {
+  bool whole = !in_place(path);
+  *ret = (struct outfile){.path = path, .part = whole ? part_of(path) : NULL};
+  if (whole && !ret->part)
+    return -ENOMEM;
+  ret->file = fopen(whole ? ret->part : path, "w");
+  int error = ret->file ? 0 : -errno;
+  if (error)
+    free(ret->part);
+  return error;
+}
+
+int outfile_close(struct outfile *out, bool good) {
+  int error = good ? outfile_flush(out->file) : -ECANCELED;
+  if (fclose(out->file) != 0 && !error)
+    error = -errno;
+  if (out->part && !error && rename(out->part, out->path) < 0)
+    error = -errno;
+  if (out->part && error)
+    unlink(out->part);
+  free(out->part);
+  return error;
+}
+
+int outfile_check(const char *path) {
+  struct stat status;
+  if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+    return -EISDIR;
+  if (in_place(path))
+    return access(path, W_OK) < 0 ? -errno : 0;
+  struct outfile out;
+  int error = outfile_open(path, &out);
+  if (!error)
+    (void)outfile_close(&out, false);
+  return error;
+}
+
+/* stdio keeps no reason of an earlier failure: what is broken anyway is written to once more. */
+int outfile_flush(FILE *file) {
+  errno = 0;
+  if (fflush(file) != 0)
+    return errno ? -errno : -EIO;
+  if (!ferror(file))
+    return 0;
+  return write(fileno(file), "\n", 1) < 0 ? -errno : -EIO;
+}
+
+FILE *outfile_read(const char *path, int *ret_error) {
+  struct stat status;
+  FILE *file = fopen(path, "r");
+  *ret_error = file ? 0 : -errno;
+  if (!file || fstat(fileno(file), &status) < 0 || !S_ISDIR(status.st_mode))
+    return file;
+  *ret_error = -EISDIR;
+  fclose(file);
+  return NULL;
+}
+
+bool outfile_exists(const char *path) {
+  struct stat status;
+  return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+const char *outfile_among(const char *path, const char *const *inputs, size_t count) {
+  struct stat ours, theirs;
+  if (strcmp(path, "-") == 0 || stat(path, &ours) < 0 || !S_ISREG(ours.st_mode))
+    return NULL;
+  for (size_t i = 0; i < count; i++)
+    if (stat(inputs[i], &theirs) == 0 && theirs.st_dev == ours.st_dev &&
+        theirs.st_ino == ours.st_ino)
+      return inputs[i];
+  return NULL;
+}

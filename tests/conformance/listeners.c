@@ -123,7 +123,11 @@ TEST(210, "a listener that another process shuts down is reported once, and the 
       CHECK_OK(tcpserver_add_socket(server, listeners[i]));
     }
     run_turns(loop, 3);
-    CHECK_SYS(shutdown(listeners[0], SHUT_RDWR));
+    if (shutdown(listeners[0], SHUT_RDWR) < 0) { /* BSD: ENOTCONN */
+      tcpserver_close(server);
+      test_loop_free(loop);
+      SKIP("the system shuts no listener down");
+    }
     run_turns(loop, 3);
     for (unsigned i = 1; i <= 4; i++) {
       int client = client_connect(ports[1]);

@@ -242,10 +242,11 @@ int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *
                       ioloop_timeout *ret);
 
 /* Move a timeout that has not fired to another deadline; cheaper than remove and call_at.
- * Inside its own function a periodic callback may be moved. -ENOENT: fired or removed. -ECHILD. */
+ * Inside its own function a periodic callback may be moved. -ENOENT: fired or removed. In a
+ * forked child this and the next only change the child's copy, which calls nothing. */
 int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns);
 
-/* -ENOENT: fired, being called, or removed already. -ECHILD. */
+/* -ENOENT: fired, being called, or removed already. */
 int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
 
 /* ---- signals ------------------------------------------------------------------------ */

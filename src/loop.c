@@ -382,14 +382,10 @@ int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *
 }
 
 int ioloop_update_timeout(struct ioloop *loop, ioloop_timeout timeout, uint64_t deadline_ns) {
-  if (ioloop__inherited(loop))
-    return -ECHILD;
   return ioloop__timers_update(&loop->timers, timeout, deadline_ns);
 }
 
 int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout) {
-  if (ioloop__inherited(loop))
-    return -ECHILD;
   return ioloop__timers_remove(&loop->timers, timeout);
 }
 

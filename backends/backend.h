@@ -166,6 +166,6 @@ struct ioloop_metrics *ioloop__metrics(struct ioloop *loop);
 
 extern const struct ioloop_backend ioloop__select, ioloop__poll, ioloop__epoll, ioloop__sigio,
     ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking, ioloop__kqueue,
-    ioloop__io_uring;
+    ioloop__io_uring, ioloop__linux_aio;
 
 #endif

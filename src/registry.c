@@ -32,6 +32,7 @@ static const struct {
     {"rtsig", "signal-driven", IOLOOP_BACKEND_RTSIG, IOLOOP_WHY_NOT_RTSIG},
     {"sigio", "signal-driven", IOLOOP_BACKEND_SIGIO, IOLOOP_WHY_NOT_SIGIO},
     {"io_uring", "asynchronous", IOLOOP_BACKEND_IO_URING, IOLOOP_WHY_NOT_IO_URING},
+    {"linux-aio", "asynchronous", IOLOOP_BACKEND_LINUX_AIO, IOLOOP_WHY_NOT_LINUX_AIO},
     {"nonblocking", "non-blocking", IOLOOP_BACKEND_NONBLOCKING, IOLOOP_WHY_NOT_NONBLOCKING},
     {"libevent", "multiplexing", IOLOOP_BACKEND_LIBEVENT, IOLOOP_WHY_NOT_LIBEVENT},
     {"blocking", "blocking", NULL, NULL},

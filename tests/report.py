@@ -26,7 +26,7 @@ import re
 import sys
 
 # Suites that are columns, the model without a loop last. A variant's suite comes after its backend's: epoll, libevent-poll.
-BACKENDS = ["epoll", "epoll-et", "kqueue", "poll", "select", "rtsig", "sigio", "io_uring", "nonblocking",
+BACKENDS = ["epoll", "epoll-et", "kqueue", "poll", "select", "rtsig", "sigio", "io_uring", "linux-aio", "nonblocking",
             "libevent", "blocking"]
 PASS, FAIL, SKIP = "passed", "failed", "skipped"
 MISSING = "missing: "

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "echo.h"
+#include "kinds.h"
 
 /* ---- 74: connecting ------------------------------------------------------------------------- */
 
@@ -399,10 +400,8 @@ TEST(77, "a stream over a pty: its hang-up is an end") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer = {0};
   struct iostream *stream;
-  int master = posix_openpt(O_RDWR | O_NOCTTY);
-  if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
-    SKIP("no pty here");
-  int slave = SYS(open(ptsname(master), O_RDWR | O_NOCTTY));
+  int master, slave;
+  open_pty(&master, &slave);
   CHECK_OK(iostream_new(loop, master, &stream));
   iostream_set_close_callback(stream, on_dialer_closed, &dialer);
   char text[2] = {pattern(0), pattern(1)};

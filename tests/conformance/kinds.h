@@ -17,6 +17,9 @@ void write_to_source(const struct source *source);
 void drain_source(const struct source *source);
 
 /* Both ends non-blocking. Skips where there is none. */
+/* Whether the model can watch what has two wait queues: terminals, a FIFO open for both. */
+bool watches_two_queues(void);
+/* Skips if not. */
 void open_pty(int *master, int *slave);
 
 #endif

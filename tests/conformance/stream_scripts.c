@@ -179,6 +179,8 @@ static void play_all(struct ioloop *loop, uint64_t first, struct script *scripts
 }
 
 TEST(107, "random scripts: a program sees of a stream what it sees under poll") {
+  if (strcmp(tap_argument, "linux-aio") == 0)
+    SKIP("a thread of the kernel reports some changes a moment later; this compares turn by turn");
   static struct script here[SCRIPTS], there[SCRIPTS];
   size_t count = tap_count(SCRIPTS);
   uint64_t seed = tap_random();

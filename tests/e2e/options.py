@@ -18,8 +18,8 @@ from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, ca
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--reply", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",
            "--heartbeat", "--stats", "--list-backends", "--help", "--version"]
-BACKENDS = ["select", "poll", "epoll", "epoll-et", "kqueue", "sigio", "rtsig", "io_uring", "nonblocking",
-            "libevent", "blocking"]
+BACKENDS = ["select", "poll", "epoll", "epoll-et", "kqueue", "sigio", "rtsig", "io_uring", "linux-aio",
+            "nonblocking", "libevent", "blocking"]
 IMAGE = b"\x1b]0;owned\x07\x1b[31mred\x9b5m \x00\x7f \xff\xfe ok \xc2\x9b \xe2\x82\xac\tend\n"
 
 

@@ -39,6 +39,7 @@ LIMITS = {
     "rtsig": (2.6, 4.0, None),
     "sigio": (None, 5.0, None),
     "io_uring": (0.10, 1.0, 0.15),
+    "linux-aio": (2.10, 4.0, None),
 }
 
 

@@ -2,9 +2,12 @@
 /*
  * handler_memory.c - what an idle registered handler costs us: at most 64 bytes of heap, at 10,000,
  * our table, the backend's slots and its own arrays together. (libevent's events are libevent's.)
+ * Under linux-aio each has a control block besides, whose 64 bytes are the kernel's, and
+ * malloc's 16.
  */
 #include <fcntl.h>
 #include <malloc.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,6 +17,7 @@
 enum {
   HANDLERS = 10000,
   MAX_BYTES = 64,
+  CONTROL_BLOCK = 64 + 16,
 };
 
 static size_t heap_bytes(void) {
@@ -48,7 +52,8 @@ static void measure(const char *backend) {
     CHECK_OK(ioloop_add_handler(loop, fds[i], i % 2 ? IOLOOP_WRITE : IOLOOP_READ, ignore, NULL));
   size_t bytes = heap_bytes() - before;
   NOTE("%s: %.1f bytes a handler", backend, (double)bytes / HANDLERS);
-  CHECK_IS(bytes, <=, MAX_BYTES * HANDLERS);
+  size_t block = strcmp(backend, "linux-aio") == 0 ? CONTROL_BLOCK : 0;
+  CHECK_IS(bytes, <=, (MAX_BYTES + block) * HANDLERS);
   CHECK_OK(ioloop_free(loop));
   for (int i = 0; i < HANDLERS; i++)
     close(fds[i]);

@@ -96,7 +96,7 @@ static void answer(struct udp *udp, struct buffers *buffers, size_t size) {
   const char *call = udp->any ? "sendmsg" : "sendto";
   const char *data = reply_to_datagram((enum reply_kind)thread->server->options.reply,
                                        buffers->data, size, buffers->reply);
-  if (thread->server->options.no_echo || !data)
+  if (!data)
     return;
   trace_call_begin(thread->track, call, thread->fd);
   ssize_t n = send_back(udp, data, size);
@@ -130,7 +130,11 @@ static int serve(struct udp *udp, struct buffers *buffers) {
       continue;
     struct address from = address_from((struct sockaddr *)&udp->peer, udp->peer_size);
     error = blocking_put_record(thread, &clock, "udp", &from, buffers->data, (size_t)n);
-    if (!error && !address_leads_back(&from, &udp->bound))
+    if (error || thread->server->options.no_echo)
+      continue;
+    if (address_leads_back(&from, &udp->bound))
+      counts_add_shared(thread->server->counts, COUNT_REPLY_DROPS, 1);
+    else
       answer(udp, buffers, (size_t)n);
   }
   return 0;

@@ -39,8 +39,10 @@ static void reply(struct server *server, struct datagram *socket, const char *da
                   const struct sockaddr *peer, socklen_t peer_size) {
   char room[REPLY_DATAGRAM_SIZE];
   data = reply_to_datagram((enum reply_kind)server->options.reply, data, size, room);
-  if (data && datagram_send(socket, data, size, peer, peer_size) == 0)
-    count(server, COUNT_ECHOED, size);
+  if (!data || datagram_send(socket, data, size, peer, peer_size) != 0)
+    return;
+  server->udp_replied += size;
+  count(server, COUNT_ECHOED, size); /* stats.c takes it back where it is given up */
 }
 
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
@@ -52,7 +54,11 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
     struct address from = address_from(peer, peer_size);
     server_print(server, "udp", &from, data, size);
   }
-  if (!server->options.no_echo && !leads_back(server, socket, peer, peer_size))
+  if (server->options.no_echo)
+    return;
+  if (leads_back(server, socket, peer, peer_size))
+    server->udp_refused++;
+  else
     reply(server, socket, data, size, peer, peer_size);
 }
 

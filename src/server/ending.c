@@ -51,8 +51,10 @@ static void close_if_read(struct iostream *stream, void *arg) {
     iostream_close_when_sent(stream);
 }
 
+/* Its echo, or what it sent, is lost. */
 static void close_now(struct iostream *stream, void *arg) {
-  (void)arg;
+  const struct server *server = arg;
+  counts_add(server->counts, COUNT_FAILED, 1);
   iostream_close(stream);
 }
 
@@ -109,7 +111,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   if (server->threads)
     threads_abandon(server->threads);
   else if (server->tcp)
-    tcpserver_each(server->tcp, close_now, NULL);
+    tcpserver_each(server->tcp, close_now, server);
   if (ioloop_call_later(loop, FORCED_MS * MILLISECOND_NS, on_last, server, NULL) < 0)
     ioloop_stop(loop);
   server_check_end(server);

@@ -57,7 +57,10 @@ struct server {
   struct threads *threads;    /* NULL unless connections are served by threads */
   struct datagram **udp;      /* room for each socket that there is */
   size_t udp_count;
-  uint16_t udp_port; /* of each of them */
+  uint16_t udp_port;    /* of each of them */
+  uint64_t udp_refused; /* seemed to come from ourselves */
+  uint64_t udp_replied; /* bytes that datagram_send took */
+  uint64_t udp_unsent;  /* of these, not sent when they were last published */
   struct record_format format;
   struct record_clock clock;
   struct counts *counts, own_counts; /* the first points to the second, unless shared */

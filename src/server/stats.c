@@ -42,13 +42,18 @@ const char *stats_line(const struct counts *counts, uint64_t unprinted, char to[
 /* ---- what it is made of --------------------------------------------------------------- */
 
 static void publish_udp(struct server *server) {
-  uint64_t kernel_drops = 0, reply_drops = 0;
+  uint64_t kernel_drops = 0, reply_drops = server->udp_refused, sent = 0;
   for (size_t i = 0; i < server->udp_count; i++) {
     struct datagram_metrics metrics;
     datagram_get_metrics(server->udp[i], &metrics);
     kernel_drops += metrics.kernel_drops;
     reply_drops += metrics.send_dropped;
+    sent += metrics.sent_bytes;
   }
+  uint64_t unsent = server->udp_replied - sent;
+  /* Modulo 2^64: it may be less or more than before. Threads count at the same time. */
+  counts_add_shared(server->counts, COUNT_ECHOED, server->udp_unsent - unsent);
+  server->udp_unsent = unsent;
   counts_set(server->counts, COUNT_KERNEL_DROPS, kernel_drops);
   counts_set(server->counts, COUNT_REPLY_DROPS, reply_drops);
 }

@@ -17,8 +17,8 @@ import sys
 import threading
 
 from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, main,
-                     namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, wait_until,
-                     writable)
+                     namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, skip,
+                     wait_until, writable)
 
 BACKEND = sys.argv[1]
 BUSY = BACKEND == "nonblocking"  # takes a core, by design
@@ -438,6 +438,44 @@ def _():
     equal(target.wait(), 0, "exit code")
     equal(target.summary()["bytes"], 5, "bytes in the summary")
     equal(receive_all(sock), b"", "an end in order")
+
+
+def forge(source_port, port, data):
+    """A datagram from 127.0.0.1, of a port that is not ours."""
+    try:
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    except PermissionError:
+        skip("this user may not make raw sockets")
+    with raw:
+        head = struct.pack("!4H", source_port, port, 8 + len(data), 0)
+        raw.sendto(head + data, ("127.0.0.1", 0))
+
+
+@case("replies that cannot be sent, or would go to itself, are reply_drops and not echoed")
+def _():
+    with server("--udp", "--print=none") as target:
+        forge(0, target.port, b"no port to reply to")
+        forge(target.port, target.port, b"from itself")
+        with target.datagram_socket() as sock:
+            sock.send(b"hello")
+            equal(sock.recv(100), b"hello", "echo")
+        summary = target.stop()
+        equal([summary[k] for k in ("records", "echoed", "reply_drops")], [3, 5, 2],
+              "records, bytes echoed, replies dropped")
+
+
+@case("connections that are cut off 3 seconds after SIGTERM are counted as failed")
+def _():
+    target = server("--tcp", "--print=none")
+    with target.connect() as stuck, target.connect() as idle:
+        target.echo(b"hello", idle)
+        stuck.setblocking(False)
+        send_until_stuck(stuck, b"x" * 65536)
+        target.signal(signal.SIGTERM)
+        equal(target.wait(), 0, "exit code")
+        summary = target.summary()
+        equal([summary[k] for k in ("accepted", "failed", "connections")], [2, 1, 0],
+              "accepted, failed, open")
 
 
 @case("SIGHUP, when the terminal is closed, ends it in order")

@@ -3,7 +3,8 @@
  * race.c - which of the addresses of a name answers (RFC 8305, "Happy Eyeballs").
  *
  * The first address gets a head start. The next one is tried as soon as it has failed, or after
- * 250 ms in which nothing came; whichever answers first is used, and the others are closed. So an
+ * 250 ms in which nothing came, or sooner where else the last would not have half of --timeout
+ * left; whichever answers first is used, and the others are closed. So an
  * address behind which a firewall drops everything costs a quarter of a second, not the timeout.
  * The address that answered is the only one that is used from then on.
  *
@@ -30,8 +31,14 @@ static void stop_timer(struct worker *worker) {
   worker->next_attempt = 0;
 }
 
+/* All attempts begin in the first half of the timeout. */
+static uint64_t step_of(const struct worker *worker) {
+  uint64_t step_ns = worker->client->options.timeout_ns / 2 / (worker->last - worker->first);
+  return step_ns < ATTEMPT_DELAY_NS ? step_ns : ATTEMPT_DELAY_NS;
+}
+
 static int start_timer(struct worker *worker) {
-  return ioloop_call_later(worker->client->loop, ATTEMPT_DELAY_NS, on_delay, worker,
+  return ioloop_call_later(worker->client->loop, step_of(worker), on_delay, worker,
                            &worker->next_attempt);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Names with several addresses, of which some are silent or refuse, and a client that would talk to
 itself. The names are in a hosts file, and the ports in a network, of the test's own."""
+import contextlib
 import os
 import re
 import signal
@@ -70,6 +71,19 @@ def _():
             code, out, _ = ask(wrapper, server.port, "--count=50", "--concurrency=10")
             equal((code, out), (0, b"hi\n" * 50), "fifty messages over ten connections")
             equal(ask(wrapper, server.port, "--no-wait")[0], 0, "exit code of --no-wait")
+
+
+@case("ten silent addresses before the one that answers are all tried within a short --timeout")
+def _():
+    file, wrapper = with_hosts(*["127.0.0.%d" % i for i in range(2, 13)])
+    with file:
+        order = order_of(wrapper)
+        with Server(host=order[-1]) as server, contextlib.ExitStack() as silent:
+            for host in order[:-1]:
+                silent.enter_context(Silent(host, server.port))
+            for protocol in ("--tcp", "--udp"):
+                code, out, err = ask(wrapper, server.port, protocol, "--timeout=2")
+                equal((code, out, err), (0, b"hi\n", b""), "result over " + protocol)
 
 
 @case("the first of two addresses that answer is used alone")

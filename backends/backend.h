@@ -1,25 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backend.h - the contract between the loop and an I/O model.
+ * backend.h - the contract between the loop and an I/O model. This one works, on poll(2):
  *
- * A backend only translates. The core hands it changes of interest one at a time, asks it to wait,
- * and gets an array of what is ready; only the core calls user code. So a handler can do anything
- * without upsetting a backend's iteration, every model shares one dispatch path (the fairness
- * condition of a comparison), and a backend stays a lecture page.
+ *   struct state { // of each loop; the core has zeroed it
+ *     struct pollfd *fds; // indexed by descriptor; poll passes over those with .fd == -1
+ *     int size, last;     // last: reported last; the next wait begins behind it
+ *   };
+ *   static int init(struct ioloop *loop, void *state, const char *variant) {
+ *     return 0;
+ *   }
+ *   static void fini(struct ioloop *loop, void *state) {
+ *     free(((struct state *)state)->fds);
+ *   }
+ *   static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
+ *                     void *slot) {
+ *     struct state *s = state;
+ *     int fd = (int)(uint32_t)token, r = old ? 0 : ioloop__check_fd(fd);
+ *     if (r == 0 && fd >= s->size) {
+ *       struct pollfd *fds = realloc(s->fds, ((size_t)fd + 1) * sizeof *fds);
+ *       if (!fds)
+ *         return -ENOMEM;
+ *       for (s->fds = fds; s->size <= fd; s->size++)
+ *         fds[s->size].fd = -1;
+ *     }
+ *     if (r == 0)
+ *       s->fds[fd] = (struct pollfd){.fd = now ? fd : -1, .events = (short)now};
+ *     return r;
+ *   }
+ *   static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+ *                         struct ioloop_ready *ready) {
+ *     struct state *s = state;
+ *     uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0); // FOREVER: 24 days
+ *     int n = 0, found = poll(s->fds, (nfds_t)s->size, ms < INT_MAX ? (int)ms : INT_MAX);
+ *     for (int i = 0; i < s->size && found > 0 && n < IOLOOP__MAX_READY; i++) {
+ *       s->last = (s->last + 1) % s->size;
+ *       unsigned events = (unsigned)s->fds[s->last].revents;
+ *       if (events & POLLNVAL)
+ *         ioloop__fd_gone(loop, s->last);
+ *       else if (events)
+ *         ready[n++] = (struct ioloop_ready){events, ioloop__token(loop, s->last)};
+ *     }
+ *     return found < 0 ? -errno : n;
+ *   }
+ *   const struct ioloop_backend ioloop__skeleton = {.name = "skeleton", .summary = "a start",
+ *       .state_size = sizeof(struct state), .init = init, .fini = fini, .modify = modify,
+ *       .wait = wait_ready, .after_fork = fini};
  *
- * A backend knows this file and the system, nothing above it. It never prints, never calls user
- * code, keeps all it knows in the memory the core gives it, and reports failures as -errno. All
- * calls come from the thread that made the loop.
+ * To add one: a file here, a line in src/registry.c, a line in meson.build. Then read poll.c.
  *
- * To add one: one file here, one line in src/registry.c, one in meson.build.
+ * A backend only translates. The core passes on changes of interest one at a time, calls wait, and
+ * gets an array of what is ready; only the core calls user code. So a handler can do anything
+ * without upsetting a backend's iteration, and every model shares one dispatch path (the fairness
+ * condition of a comparison).
+ *
+ * A backend knows this file and the system, nothing above it. It never prints, keeps all it knows
+ * in the memory the core gives it, and reports failures as -errno. All calls come from the thread
+ * that made the loop.
  *
  * Tokens. `token` is generation << 32 | fd. The generation changes whenever the number is added for
  * a new owner, so that the core recognises a report meant for an earlier one. Where the kernel
  * carries 64 bits with an event, put the token there; elsewhere rebuild it from the fd with
  * ioloop__token().
  *
- * Masks are of IOLOOP_READ and IOLOOP_WRITE. A report uses them too, and IOLOOP_ERROR for a
- * descriptor that failed or hung up, which the core turns into every event that was asked for.
+ * Masks are of IOLOOP_READ and IOLOOP_WRITE (POLLIN and POLLOUT). A report uses them too, and
+ * IOLOOP_ERROR (POLLERR | POLLHUP) for a descriptor that failed or hung up, which the core turns
+ * into every event that was asked for.
  */
 #ifndef IOLOOP_BACKEND_H
 #define IOLOOP_BACKEND_H
@@ -54,7 +99,7 @@ struct ioloop_backend {
   size_t state_size;   /* the core allocates both, zeroed: per loop ... */
   size_t slot_size;    /* ... and per descriptor; a slot may move between calls */
 
-  /* ---- the five that every backend has ------------------------------------------------- */
+  /* ---- the five you write --------------------------------------------------------------- */
 
   /* 0 or -errno; on failure nothing is left behind and fini is not called. Before fini the core
    * removes every descriptor. `variant` is what follows the colon of "libevent:poll", or NULL. */

@@ -60,10 +60,12 @@ struct state {
   struct ioloop__pollset set;
 };
 
+static ioloop__look look;
+
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
   struct state *s = state;
-  ioloop__pollset_init(&s->set, loop);
+  ioloop__pollset_init(&s->set, loop, look);
   int edges = epoll_create1(EPOLL_CLOEXEC);
   if (edges < 0)
     return -errno;
@@ -74,10 +76,9 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
 }
 
 static void fini(struct ioloop *loop, void *state) {
-  (void)loop;
   struct state *s = state;
   close(s->set.fds[EDGES].fd);
-  ioloop__pollset_free(&s->set);
+  ioloop__pollset_fini(loop, s);
 }
 
 static int control(const struct state *s, int operation, uint64_t token, unsigned mask) {
@@ -168,7 +169,8 @@ static int take_edges(struct state *s) {
   return 0;
 }
 
-static int look(struct state *s, uint64_t timeout_ns) {
+static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  struct state *s = (struct state *)set;
   int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
   if (r || !s->set.fds[EDGES].revents)
     return r;
@@ -176,27 +178,6 @@ static int look(struct state *s, uint64_t timeout_ns) {
   if (r)
     return r;
   return s->set.left ? 0 : ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
-}
-
-static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
-  (void)loop;
-  struct state *s = state;
-  if (!s->set.left) {
-    int r = look(s, timeout_ns);
-    if (r)
-      return r;
-  }
-  return ioloop__pollset_report(&s->set, ready);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct state *s = state;
-  s->set.observed = true;
-  int n = wait_ready(loop, state, timeout_ns, ready);
-  s->set.observed = false;
-  return n;
 }
 
 const struct ioloop_backend ioloop__epoll_et = {
@@ -209,7 +190,7 @@ const struct ioloop_backend ioloop__epoll_et = {
     .init = init,
     .fini = fini,
     .modify = modify,
-    .wait = wait_ready,
-    .wait_observed = wait_observed,
+    .wait = ioloop__pollset_wait,
+    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
 };

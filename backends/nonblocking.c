@@ -53,8 +53,7 @@ enum {
 
 struct state {
   struct ioloop__pollset set;
-  uint32_t patrol; /* whom to ask next for being open */
-  bool adaptive;
+  uint32_t patrol;     /* whom to ask next for being open */
   unsigned vain_looks; /* in a row */
   uint64_t pause_ns;   /* 0: not pausing yet */
 };
@@ -64,36 +63,6 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
     return 0;
   snprintf(reason, reason_size, "nonblocking has no variant '%.32s', only adaptive", variant);
   return -EINVAL;
-}
-
-static int init(struct ioloop *loop, void *state, const char *variant) {
-  struct state *s = state;
-  ioloop__pollset_init(&s->set, loop);
-  s->adaptive = variant;
-  return 0;
-}
-
-static void fini(struct ioloop *loop, void *state) {
-  (void)loop;
-  struct state *s = state;
-  ioloop__pollset_free(&s->set);
-}
-
-static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  void *slot) {
-  (void)loop;
-  struct state *s = state;
-  int fd = (int)(uint32_t)token;
-  if (!now) {
-    ioloop__pollset_remove(&s->set, slot);
-    return 0;
-  }
-  if (old) {
-    ioloop__pollset_change(&s->set, (short)now, slot);
-    return 0;
-  }
-  int r = ioloop__check_fd(fd);
-  return r ? r : ioloop__pollset_add(&s->set, fd, (short)now, slot);
 }
 
 /* ---- trying everything ---------------------------------------------------------------- */
@@ -106,9 +75,11 @@ static void check_one_open(struct state *s) {
   ioloop__pollset_gone(&s->set, s->set.fds[s->patrol].fd);
 }
 
-static void look_like_ready(struct state *s) {
-  check_one_open(s);
-  ioloop__pollset_presume_ready(&s->set);
+static int look_like_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  (void)timeout_ns;
+  check_one_open((struct state *)set);
+  ioloop__pollset_presume_ready(set);
+  return 0;
 }
 
 /* ---- adaptive --------------------------------------------------------------------------- */
@@ -131,11 +102,10 @@ static int pause_ns(uint64_t ns) {
 }
 
 static int look_until(struct state *s, uint64_t timeout_ns) {
-  uint32_t woken;
   bool timed = timeout_ns && timeout_ns != IOLOOP_FOREVER;
   uint64_t begun = timed ? ioloop__now() : 0, spent = 0;
   for (;;) {
-    int r = ioloop__pollset_poll_all(&s->set, 0, &woken);
+    int r = ioloop__pollset_poll_all(&s->set, 0);
     if (r || s->set.left || spent >= timeout_ns)
       return r;
     uint64_t left = timeout_ns - spent, pause = next_pause(s);
@@ -146,38 +116,19 @@ static int look_until(struct state *s, uint64_t timeout_ns) {
   }
 }
 
-static int look_adaptively(struct state *s, uint64_t timeout_ns) {
+static int look_adaptively(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  struct state *s = (struct state *)set;
   int r = look_until(s, timeout_ns);
-  if (s->set.left) {
+  if (set->left) {
     s->vain_looks = 0;
     s->pause_ns = 0;
   }
   return r;
 }
 
-static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
-  (void)loop;
-  struct state *s = state;
-  if (!s->set.left) {
-    int r = 0;
-    if (s->adaptive)
-      r = look_adaptively(s, timeout_ns);
-    else
-      look_like_ready(s);
-    if (r)
-      return r;
-  }
-  return ioloop__pollset_report(&s->set, ready);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct state *s = state;
-  s->set.observed = true;
-  int n = wait_ready(loop, state, timeout_ns, ready);
-  s->set.observed = false;
-  return n;
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  ioloop__pollset_init(state, loop, variant ? look_adaptively : look_like_ready);
+  return 0;
 }
 
 const struct ioloop_backend ioloop__nonblocking = {
@@ -189,9 +140,9 @@ const struct ioloop_backend ioloop__nonblocking = {
     .slot_size = sizeof(struct ioloop__place),
     .probe = probe,
     .init = init,
-    .fini = fini,
-    .modify = modify,
-    .wait = wait_ready,
-    .wait_observed = wait_observed,
-    .after_fork = fini, /* nothing but memory */
+    .fini = ioloop__pollset_fini,
+    .modify = ioloop__pollset_modify,
+    .wait = ioloop__pollset_wait,
+    .wait_observed = ioloop__pollset_wait_observed,
+    .after_fork = ioloop__pollset_fini, /* there is nothing but memory */
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pollset.c - see pollset.h. Shared by poll, sigio, rtsig and epoll-et; touches nothing but its
- * array. */
+/* pollset.c - see pollset.h. Shared by poll, sigio, rtsig, epoll-et and nonblocking. */
 #include "pollset.h"
 
 #include <errno.h>
@@ -8,12 +7,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <time.h>
-
-enum {
-  PROBE_FROM = 16,
-  PIECE = 16,      /* entries that a look in pieces asks about at first */
-  PIECE_COST = 24, /* in looks at an entry, of which a call costs about eight */
-};
 
 _Static_assert(IOLOOP_READ == POLLIN && IOLOOP_WRITE == POLLOUT &&
                    IOLOOP_ERROR == (POLLERR | POLLHUP),
@@ -45,31 +38,31 @@ int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
   return errno == EINVAL ? ioloop__poll_by_select(fds, count, timeout_ns) : -errno;
 }
 
-__attribute__((cold, noinline)) int ioloop__poll_observed(struct ioloop *loop, struct pollfd *fds,
-                                                          uint32_t count, uint64_t timeout_ns) {
+__attribute__((cold, noinline)) static int call_observed(struct ioloop__pollset *set,
+                                                         struct pollfd *fds, uint32_t count,
+                                                         uint64_t timeout_ns) {
   bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
   uint64_t begun = ioloop__call_clock();
   int n = ioloop__poll_ns(fds, count, timeout_ns);
-  ioloop__note_call(loop, timed && (IOLOOP__POLL_FEATURES) != 0 ? "ppoll" : "poll", -1, n, begun);
+  ioloop__note_call(set->loop, timed && (IOLOOP__POLL_FEATURES) != 0 ? "ppoll" : "poll", -1, n,
+                    begun);
   return n;
 }
 
-static int poll_piece(struct ioloop__pollset *set, uint32_t from, uint32_t count,
-                      uint64_t timeout_ns) {
+int ioloop__pollset_call(struct ioloop__pollset *set, struct pollfd *fds, uint32_t count,
+                         uint64_t timeout_ns) {
   if (__builtin_expect(set->observed, false))
-    return ioloop__poll_observed(set->loop, set->fds + from, count, timeout_ns);
-  return ioloop__poll_ns(set->fds + from, count, timeout_ns);
+    return call_observed(set, fds, count, timeout_ns);
+  return ioloop__poll_ns(fds, count, timeout_ns);
 }
 
-static int poll_first(struct ioloop__pollset *set, uint32_t count, uint64_t timeout_ns) {
-  return poll_piece(set, 0, count, timeout_ns);
+void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, ioloop__look *look) {
+  *set = (struct ioloop__pollset){.loop = loop, .look = look};
 }
 
-void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop) {
-  *set = (struct ioloop__pollset){.loop = loop};
-}
-
-void ioloop__pollset_free(struct ioloop__pollset *set) {
+void ioloop__pollset_fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct ioloop__pollset *set = state;
   free(set->fds);
   set->fds = NULL;
 }
@@ -159,6 +152,23 @@ void ioloop__pollset_change(struct ioloop__pollset *set, short events,
   heat(set, index);
 }
 
+int ioloop__pollset_modify(struct ioloop *loop, void *state, uint64_t token, unsigned old,
+                           unsigned now, void *slot) {
+  (void)loop;
+  struct ioloop__pollset *set = state;
+  int fd = (int)(uint32_t)token;
+  int r = old ? 0 : ioloop__check_fd(fd);
+  if (r)
+    return r;
+  if (!old)
+    return ioloop__pollset_add(set, fd, (short)now, slot);
+  if (now)
+    ioloop__pollset_change(set, (short)now, slot);
+  else
+    ioloop__pollset_remove(set, slot);
+  return 0;
+}
+
 void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *place) {
   uint32_t index = leave_snapshot(set, place->index - 1);
   index = cross(set, index, &set->cursor);
@@ -186,100 +196,42 @@ void ioloop__pollset_cool(struct ioloop__pollset *set) {
   }
 }
 
-/* The answer to a poll of the first `polled` entries: n is what ioloop__poll_ns returned. */
-static int begin_snapshot(struct ioloop__pollset *set, uint32_t polled, int n) {
+int ioloop__pollset_answer(struct ioloop__pollset *set, uint32_t from, uint32_t count, int n) {
   end_snapshot(set);
   if (n < 0)
     return n;
-  set->polled = polled;
+  if (from > set->cursor)
+    set->cursor = from;
+  set->polled = from + count;
   set->left = (uint32_t)n;
-  for (uint32_t i = 0; i < set->fixed; i++)
+  for (uint32_t i = from; i < set->fixed; i++)
     if (set->fds[i].revents)
       set->left--;
-  return 0;
+  return n;
 }
 
 int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  int r = begin_snapshot(set, set->hot, poll_first(set, set->hot, timeout_ns));
-  if (!r)
-    ioloop__pollset_cool(set);
-  return r;
-}
-
-int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns, uint32_t *woken) {
-  int n = poll_first(set, set->count, timeout_ns);
-  uint32_t before = set->hot;
-  for (uint32_t i = before; n > 0 && i < set->count; i++)
-    if (set->fds[i].revents)
-      swap(set, i, set->hot++);
-  *woken = set->hot - before;
-  return begin_snapshot(set, set->hot, n);
-}
-
-static uint32_t least(uint32_t a, uint32_t b) {
-  return a < b ? a : b;
-}
-
-static int look_at_all(struct ioloop__pollset *set) {
-  uint32_t woken;
-  return ioloop__pollset_poll_all(set, 0, &woken);
-}
-
-/* Once round, from behind the one that was reported last: nobody has a second turn before everybody
- * was looked at. Pieces double, so that a round in vain is no more than a few calls. */
-static int look_in_pieces(struct ioloop__pollset *set) {
-  uint32_t from = set->look < set->count ? set->look : 0;
-  end_snapshot(set);
-  for (uint32_t unseen = set->count, size = PIECE; unseen; size = 2 * least(size, unseen)) {
-    uint32_t piece = least(size, least(unseen, set->count - from));
-    int n = poll_piece(set, from, piece, 0);
-    if (n > 0) {
-      set->cursor = from;
-      set->polled = from + piece;
-      set->left = (uint32_t)n;
-    }
-    if (n != 0)
-      return n < 0 ? n : 0;
-    unseen -= piece;
-    from = from + piece < set->count ? from + piece : 0;
-  }
+  int n = ioloop__pollset_call(set, set->fds, set->hot, timeout_ns);
+  n = ioloop__pollset_answer(set, 0, set->hot, n);
+  if (n < 0)
+    return n;
+  ioloop__pollset_cool(set);
   return 0;
 }
 
-static int look(struct ioloop__pollset *set) {
-  if (!ioloop__probe_whole(&set->probe))
-    return look_in_pieces(set);
-  int r = look_at_all(set);
-  ioloop__probe_found(&set->probe, set->left, set->count, PIECE_COST);
-  return r;
-}
-
-static int wait_after(struct ioloop__pollset *set, uint64_t timeout_ns,
-                      int (*probe)(struct ioloop__pollset *set)) {
-  uint32_t woken;
-  int r = 0;
-  if (timeout_ns && set->count >= PROBE_FROM && ioloop__probe_due(&set->probe)) {
-    r = probe(set);
-    ioloop__probe_done(&set->probe, set->left == 0);
-  }
-  if (!r && !set->left)
-    r = ioloop__pollset_poll_all(set, timeout_ns, &woken);
-  set->probe.traffic = set->left > 0;
-  return r;
-}
-
-int ioloop__pollset_wait_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  return wait_after(set, timeout_ns, look_at_all);
-}
-
-int ioloop__pollset_wait(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  return wait_after(set, timeout_ns, look);
+int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  int n = ioloop__pollset_call(set, set->fds, set->count, timeout_ns);
+  for (uint32_t i = set->hot; n > 0 && i < set->count; i++)
+    if (set->fds[i].revents)
+      swap(set, i, set->hot++);
+  n = ioloop__pollset_answer(set, 0, set->hot, n);
+  return n < 0 ? n : 0;
 }
 
 void ioloop__pollset_presume_ready(struct ioloop__pollset *set) {
   for (uint32_t i = set->fixed; i < set->count; i++)
     set->fds[i].revents = set->fds[i].events;
-  begin_snapshot(set, set->count, (int)(set->count - set->fixed));
+  ioloop__pollset_answer(set, 0, set->count, (int)(set->count - set->fixed));
 }
 
 bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
@@ -289,7 +241,7 @@ bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
   return true;
 }
 
-int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
+static int report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
   int n = 0;
   while (set->left && set->cursor < set->polled && n < IOLOOP__MAX_READY) {
     struct pollfd entry = set->fds[set->cursor++];
@@ -304,8 +256,25 @@ int ioloop__pollset_report(struct ioloop__pollset *set, struct ioloop_ready *rea
     ready[n++] =
         (struct ioloop_ready){.token = ioloop__token(set->loop, entry.fd), .events = events};
   }
-  set->look = set->cursor;
+  set->served = set->cursor;
   if (!set->left || set->cursor == set->polled)
     end_snapshot(set);
+  return n;
+}
+
+int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                         struct ioloop_ready *ready) {
+  (void)loop;
+  struct ioloop__pollset *set = state;
+  int r = set->left ? 0 : set->look(set, timeout_ns);
+  return r < 0 ? r : report(set, ready);
+}
+
+int ioloop__pollset_wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                                  struct ioloop_ready *ready) {
+  struct ioloop__pollset *set = state;
+  set->observed = true;
+  int n = ioloop__pollset_wait(loop, state, timeout_ns, ready);
+  set->observed = false;
   return n;
 }

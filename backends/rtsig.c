@@ -151,8 +151,10 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   return 0;
 }
 
+static ioloop__look look;
+
 static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
-  ioloop__pollset_init(&s->set, loop);
+  ioloop__pollset_init(&s->set, loop, look);
   s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
   if (s->signals < 0)
     return -errno;
@@ -168,7 +170,7 @@ static void close_set(struct state *s) {
     close(s->signals);
   if (s->clock >= 0)
     close(s->clock);
-  ioloop__pollset_free(&s->set);
+  ioloop__pollset_fini(s->set.loop, s);
 }
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
@@ -392,11 +394,6 @@ static void rescue(struct state *s) {
   arm_again(s);
 }
 
-static int poll_some(struct state *s, struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
-  return s->set.observed ? ioloop__poll_observed(s->set.loop, fds, count, timeout_ns)
-                         : ioloop__poll_ns(fds, count, timeout_ns);
-}
-
 /* Look at the cold ones. A signal may be queued or under way for who is found ready: then he
  * becomes hot by that, and his entry is cleared. */
 static void scan(struct state *s) {
@@ -406,11 +403,11 @@ static void scan(struct state *s) {
   if (!cold || take_signals(s) <= 0)
     return;
   cold = s->set.count - s->set.hot;
-  if (poll_some(s, s->set.fds + s->set.hot, cold, 0) <= 0)
+  if (ioloop__pollset_call(&s->set, s->set.fds + s->set.hot, cold, 0) <= 0)
     return;
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
   take_signals(s);
-  while (cold_one_ready(s) && poll_some(s, &signals, 1, GRACE_NS) > 0)
+  while (cold_one_ready(s) && ioloop__pollset_call(&s->set, &signals, 1, GRACE_NS) > 0)
     take_signals(s);
   rescue(s);
 }
@@ -423,10 +420,11 @@ static int wait_plain(struct state *s, uint64_t timeout_ns) {
     watch_signals(s, true);
     s->waits_since_overflow = 0;
   }
-  return ioloop__pollset_wait_all(&s->set, timeout_ns);
+  return ioloop__pollset_poll_all(&s->set, timeout_ns);
 }
 
-static int look(struct state *s, uint64_t timeout_ns) {
+static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  struct state *s = (struct state *)set;
   s->waits_since_overflow++;
   if (s->plain_left)
     return wait_plain(s, timeout_ns);
@@ -444,27 +442,6 @@ static int look(struct state *s, uint64_t timeout_ns) {
   return r;
 }
 
-static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
-  (void)loop;
-  struct state *s = state;
-  if (!s->set.left) {
-    int r = look(s, timeout_ns);
-    if (r)
-      return r;
-  }
-  return ioloop__pollset_report(&s->set, ready);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct state *s = state;
-  s->set.observed = true;
-  int n = wait_ready(loop, state, timeout_ns, ready);
-  s->set.observed = false;
-  return n;
-}
-
 const struct ioloop_backend ioloop__rtsig = {
     .name = "rtsig",
     .model = "signal-driven",
@@ -476,8 +453,8 @@ const struct ioloop_backend ioloop__rtsig = {
     .init = init,
     .fini = fini,
     .modify = modify,
-    .wait = wait_ready,
-    .wait_observed = wait_observed,
+    .wait = ioloop__pollset_wait,
+    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = after_fork,
     .takes_signal = takes_signal,
 };

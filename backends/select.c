@@ -23,9 +23,7 @@
  *   - Linux writes the time left into the timeout, others do not: it is filled in for each call. It
  *     counts microseconds; we round up. (pselect has nanoseconds and a signal mask; a model without
  *     signals needs neither, and valgrind 3.19 fails an interrupted pselect with EFAULT.)
- *   - As with poll, a call that blocks is dearer than one that only looks (probe.h), and none ends
- *     at the first that is ready: so the look before the wait is made of pieces, as poll.c
- * explains.
+ *   - Part of the cost can be avoided by clever use: the variant select:probing (probing.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +33,7 @@
 #include <sys/select.h>
 
 #include "backend.h"
-#include "probe.h"
+#include "probing.h"
 
 #if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__)
 enum {
@@ -52,9 +50,6 @@ enum {
   WRITE,
   SET_COUNT,
   WORD_BITS = CHAR_BIT * sizeof(unsigned long),
-  PROBE_FROM = 64, /* a highest number of less is looked through faster than a call is made */
-  PIECE = 32,      /* numbers that a look in pieces asks about at first */
-  PIECE_COST = 48, /* in looks at a number, of which a call costs about sixteen */
 };
 
 struct state {
@@ -64,8 +59,9 @@ struct state {
   int top;                         /* the highest number plus one */
   int left;                        /* bits set in the snapshot */
   size_t cursor;                   /* its first word that may have one */
-  int look;                        /* where looking begins: after the last that was reported */
-  struct ioloop__probe probe;
+  int served;                      /* behind the number that was reported last */
+  bool probes;                     /* select:probing */
+  struct ioloop__probing probing;
   struct ioloop *observed; /* the wait under way tells of its calls */
 };
 
@@ -77,8 +73,14 @@ static unsigned long bit_of(int fd) {
   return 1ul << ((unsigned)fd % WORD_BITS);
 }
 
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  return ioloop__probing_probe("select", variant, reason, reason_size);
+}
+
 static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)loop, (void)state, (void)variant;
+  (void)loop;
+  struct state *s = state;
+  s->probes = variant;
   return 0;
 }
 
@@ -209,30 +211,8 @@ static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
                      : call_plainly(s, from, to, timeout_ns);
 }
 
-static int least(int a, int b) {
-  return a < b ? a : b;
-}
-
-/* Once round without waiting, from behind the one that was reported last and until a piece has
- * somebody: nobody has a second turn before everybody was looked at. Pieces double, so that a round
- * in vain is no more than a few calls. */
-static int look_in_pieces(struct state *s) {
-  int from = s->look < s->top ? s->look : 0, n = 0;
-  for (int unseen = s->top, size = PIECE; n == 0 && unseen > 0; size = 2 * least(size, unseen)) {
-    int piece = least(size, least(unseen, s->top - from));
-    n = call(s, from, from + piece, 0);
-    unseen -= piece;
-    from = from + piece < s->top ? from + piece : 0;
-  }
-  return n;
-}
-
-static int look_without_waiting(struct state *s) {
-  if (!ioloop__probe_whole(&s->probe))
-    return look_in_pieces(s);
-  int n = call(s, 0, s->top, 0);
-  ioloop__probe_found(&s->probe, n > 0 ? (uint32_t)n : 0, (uint32_t)s->top, PIECE_COST);
-  return n;
+static int ask(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
+  return call(state, (int)from, (int)(from + count), timeout_ns);
 }
 
 static void drop_closed(struct ioloop *loop, struct state *s) {
@@ -242,15 +222,10 @@ static void drop_closed(struct ioloop *loop, struct state *s) {
 }
 
 static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
-  int n = 0;
-  if (timeout_ns && s->top >= PROBE_FROM && ioloop__probe_due(&s->probe)) {
-    n = look_without_waiting(s);
-    ioloop__probe_done(&s->probe, n == 0);
-  }
-  if (n == 0)
-    n = call(s, 0, s->top, timeout_ns);
+  int n = s->probes ? ioloop__probing_wait(&s->probing, (uint32_t)s->top, (uint32_t)s->served,
+                                           timeout_ns, ask, s)
+                    : call(s, 0, s->top, timeout_ns);
   s->left = n > 0 ? n : 0;
-  s->probe.traffic = n > 0;
   if (n == -EBADF)
     drop_closed(loop, s);
   return n == -EBADF || n > 0 ? 0 : n;
@@ -266,7 +241,7 @@ static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *r
     }
     int fd = (int)(s->cursor * WORD_BITS) + __builtin_ctzl(word);
     unsigned events = take(s, fd);
-    s->look = fd + 1;
+    s->served = fd + 1;
     ready[count++] = (struct ioloop_ready){.token = ioloop__token(loop, fd), .events = events};
   }
   return count;
@@ -293,6 +268,7 @@ const struct ioloop_backend ioloop__select = {
     .model = "multiplexing",
     .summary = "select: bitmaps of descriptor numbers that the kernel looks through at each call",
     .state_size = sizeof(struct state),
+    .probe = probe,
     .init = init,
     .fini = fini,
     .modify = modify,

@@ -80,6 +80,8 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   return -EINVAL;
 }
 
+static ioloop__look look;
+
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
   struct state *s = state;
@@ -93,28 +95,26 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   if (r)
     ioloop__claim_drop(&s->claim, true);
   else
-    ioloop__pollset_init(&s->set, loop);
+    ioloop__pollset_init(&s->set, loop, look);
   return r;
 }
 
 /* The core has removed every descriptor: none of ours signals any more. */
 static void fini(struct ioloop *loop, void *state) {
-  (void)loop;
   struct state *s = state;
   while (ioloop__sigio_wait(0) == 1)
     ;
   if (!s->lost)
     ioloop__sigio_close(&s->before);
   ioloop__claim_drop(&s->claim, !s->lost);
-  ioloop__pollset_free(&s->set);
+  ioloop__pollset_fini(loop, s);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
-  (void)loop;
   struct state *s = state;
   if (ioloop__claim_drop(&s->claim, true)) /* a child inherits the mask, but nothing pending */
     ioloop__sigio_close(&s->before);
-  ioloop__pollset_free(&s->set);
+  ioloop__pollset_fini(loop, s);
 }
 
 static bool takes_signal(const void *state, int signo) {
@@ -190,9 +190,11 @@ static int take_signal(struct state *s, uint64_t timeout_ns) {
 
 /* -EINTR (a poll without a timeout can be interrupted too): nobody was polled. */
 static int poll_everybody(struct state *s, uint32_t *woken) {
-  int r = ioloop__pollset_poll_all(&s->set, 0, woken);
+  uint32_t hot = s->set.hot;
+  int r = ioloop__pollset_poll_all(&s->set, 0);
   if (r)
     return r;
+  *woken = s->set.hot - hot;
   ioloop__pollset_cool(&s->set);
   s->owed = false;
   s->rounds = 0;
@@ -249,11 +251,12 @@ static inline __attribute__((always_inline)) int await_signal(struct state *s,
   return s->quiet_ns >= SCAN_NS ? scan(s) : 0;
 }
 
-static int look(struct state *s, uint64_t timeout_ns) {
+static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  struct state *s = (struct state *)set;
   if (s->owed)
     return poll_after_signal(s);
   if (s->unannounced)
-    return ioloop__pollset_wait_all(&s->set, timeout_ns);
+    return ioloop__pollset_poll_all(&s->set, timeout_ns);
   if (++s->rounds >= SCAN_ROUNDS)
     return scan(s);
   if (s->set.hot == 0)
@@ -268,27 +271,6 @@ static int look(struct state *s, uint64_t timeout_ns) {
   return r == 1 ? poll_after_signal(s) : r;
 }
 
-static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
-  (void)loop;
-  struct state *s = state;
-  if (!s->set.left) {
-    int r = look(s, timeout_ns);
-    if (r)
-      return r;
-  }
-  return ioloop__pollset_report(&s->set, ready);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct state *s = state;
-  s->set.observed = true;
-  int n = wait_ready(loop, state, timeout_ns, ready);
-  s->set.observed = false;
-  return n;
-}
-
 const struct ioloop_backend ioloop__sigio = {
     .name = "sigio",
     .model = "signal-driven",
@@ -300,8 +282,8 @@ const struct ioloop_backend ioloop__sigio = {
     .init = init,
     .fini = fini,
     .modify = modify,
-    .wait = wait_ready,
-    .wait_observed = wait_observed,
+    .wait = ioloop__pollset_wait,
+    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = after_fork,
     .takes_signal = takes_signal,
 };

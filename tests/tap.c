@@ -392,10 +392,17 @@ static bool is_number(const char *word) {
   return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
 }
 
+static bool is_meant(const struct tap_test *test, const char *word) {
+  return is_number(word) ? atoi(word) == test->number : strstr(test->name, word) != NULL;
+}
+
 static bool is_selected(const struct tap_test *test, char **words) {
-  bool selected = !*words;
+  bool selected = !*words || **words == '-';
   for (; *words; words++)
-    selected |= is_number(*words) ? atoi(*words) == test->number : !!strstr(test->name, *words);
+    if (**words != '-')
+      selected |= is_meant(test, *words);
+    else if (is_meant(test, *words + 1))
+      return false;
   return selected;
 }
 

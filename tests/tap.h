@@ -28,8 +28,9 @@
  *     ok 18 - 13 watches a pty # SKIP no pty here
  *
  * Program: `name [ARGUMENT] [NUMBER | WORD]...` runs all tests or those with one of the numbers
- * or with WORD in their names; `--list` prints the names. TEST_TIME_SCALE (1; 4 in sanitizer
- * builds) multiplies time limits and divides counts; TEST_SEED changes the random numbers.
+ * or with WORD in their names, `-NUMBER` and `-WORD` all but those; `--list` prints the names.
+ * TEST_TIME_SCALE (1; 4 in sanitizer builds) multiplies time limits and divides counts; TEST_SEED
+ * changes the random numbers.
  */
 #ifndef TAP_H
 #define TAP_H

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probing.h - poll:probing and select:probing: two ways to make an O(registered) call cheaper.
+ *
+ * Look before you wait. A call that may block queues itself on the wait queue of every descriptor
+ * before it sees that one is ready, and takes itself off again; with a timeout of 0 it only looks.
+ * So while there is traffic the variants look first, and block only if nothing was there. A look
+ * that finds nothing costs a call over the whole set, though. Where that is the rule (one busy
+ * connection that waits for our answer) looks become rare.
+ *
+ * Look in pieces. A call looks at its whole set, even when the first descriptor is ready. Where few
+ * are ready, the look is made of calls for a part of the set each, beginning behind the descriptor
+ * that was reported last, until one finds something. Parts double, so that a fruitless round is a
+ * few calls. Every descriptor is looked at before any gets a second turn.
+ *
+ * This is a scheduler in front of the model, and a good one: in a ring of 1,000 pipes it hides that
+ * poll is O(registered), as long as the next descriptor is near the last. That is why it is a
+ * variant with a name of its own, and no part of poll and select.
+ */
+#ifndef IOLOOP_PROBING_H
+#define IOLOOP_PROBING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ioloop__probing {
+  bool traffic;   /* the last wait found something */
+  uint8_t pause;  /* waits until the next look */
+  uint8_t next;   /* length of the pause after a fruitless look */
+  uint8_t pieces; /* looks in pieces until the next at the whole set */
+};
+
+/* Ask the kernel about [from, from + count): how many are ready, or -errno. */
+typedef int ioloop__ask(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns);
+
+/* Wait for any of `count`; `served`: behind the one that was reported last. What the last `ask`
+ * returned. */
+int ioloop__probing_wait(struct ioloop__probing *probing, uint32_t count, uint32_t served,
+                         uint64_t timeout_ns, ioloop__ask *ask, void *state);
+
+/* probe() of a backend whose one variant this is. */
+int ioloop__probing_probe(const char *backend, const char *variant, char *reason, size_t size);
+
+#endif

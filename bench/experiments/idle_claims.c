@@ -4,8 +4,8 @@
  *
  * The papers measured Web servers on the kernels of their time, mostly by replies a second and
  * latency; here the same is asked of the CPU time a request. A claim about a system call is put to
- * all contestants that wait in it, also through a library, since what one of them does to evade it
- * (select and poll in pieces) is no property of the call.
+ * all contestants that wait in it, also through a library; not to poll:probing and select:probing,
+ * which look at a part of their descriptors at a time: that is no property of the call.
  */
 #include "idle_claims.h"
 

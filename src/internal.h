@@ -14,7 +14,6 @@
 #include "ioloop.h"
 #include "platform.h"
 #include "scratch.h"
-#include "spin.h"
 #include "timers.h"
 
 enum {
@@ -58,7 +57,6 @@ struct ioloop {
   unsigned uncounted; /* calls of our own among those of this iteration */
   bool found_work;    /* the last wait did; kept while spinning is on */
   uint64_t spin_ns;   /* 0: off */
-  struct ioloop__hunch hunch;
 
   struct ioloop_observer observer;
   void *observer_arg;

@@ -147,9 +147,7 @@ uint64_t ioloop_time(const struct ioloop *loop);
  * event is near: with one peer that asks again when it has its answer, most of the time of a
  * request. Costs a core that is busy for that long after each burst of work; useless, even harmful
  * where there is none to spare. Timeouts, callbacks of other threads, signals and stop are seen
- * while it looks. Time spent looking counts as idle (metrics.idle_ns). Of the looks (metrics.spins)
- * most are a read of the stream that was heard last, if there is one: that finds with one system
- * call what a look at all finds with two.
+ * while it looks. Time spent looking counts as idle (metrics.idle_ns).
  * Works under every backend: all can be asked without waiting. From the next wait on. -ECHILD.
  */
 int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);

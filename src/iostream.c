@@ -111,7 +111,6 @@ void iostream__finish(struct iostream *stream, int error) {
   ioloop__gate_detach(&stream->gate);
   if (stream->flags & STREAM_REGISTERED)
     ioloop_remove_handler(stream->loop, stream->fd);
-  iostream__forget_hunch(stream);
   if (stream->completer)
     iostream__cancel_operations(stream);
   error = reason_of(stream, error);

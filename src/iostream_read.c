@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "spin.h"
 #include "stream_internal.h"
 
 enum {
@@ -57,44 +56,13 @@ bool iostream__held_by_gate(struct iostream *stream) {
   return true;
 }
 
-/* What a spinning loop asks in person, instead of looking at all (spin.h). The bytes stay in the
- * shared buffer until ready_to_read takes them from there, which is next. */
-static bool fetch(void *arg) {
-  struct iostream *stream = arg;
-  struct ioloop__hunch *hunch = ioloop__hunch(stream->loop);
-  if (!(stream->mask & IOLOOP_READ) || ioloop__gate_stops(&stream->gate))
-    return false;
-  char *buffer = ioloop__scratch(stream->loop, READ_SIZE);
-  if (!buffer)
-    return false;
-  hunch->result = iostream__receive(stream, buffer, READ_SIZE);
-  hunch->fetched = !iostream__would_block(hunch->result);
-  return hunch->fetched;
-}
-
-static ptrdiff_t receive(struct iostream *stream, char *buffer) {
-  struct ioloop__hunch *hunch = ioloop__hunch(stream->loop);
-  if (!hunch)
-    return iostream__receive(stream, buffer, READ_SIZE);
-  bool fetched = hunch->fetched && hunch->arg == stream;
-  ptrdiff_t size = fetched ? hunch->result : iostream__receive(stream, buffer, READ_SIZE);
-  *hunch = (struct ioloop__hunch){.fetch = fetch, .arg = stream, .fd = stream->fd};
-  return size;
-}
-
-void iostream__forget_hunch(struct iostream *stream) {
-  struct ioloop__hunch *hunch = ioloop__hunch(stream->loop);
-  if (hunch && hunch->arg == stream)
-    *hunch = (struct ioloop__hunch){.fetch = NULL};
-}
-
 void iostream__ready_to_read(struct iostream *stream) {
   if (iostream__held_by_gate(stream)) {
     iostream__update_interest(stream);
     return;
   }
   char *buffer = ioloop__scratch(stream->loop, READ_SIZE);
-  ptrdiff_t size = buffer ? receive(stream, buffer) : -ENOMEM;
+  ptrdiff_t size = buffer ? iostream__receive(stream, buffer, READ_SIZE) : -ENOMEM;
   if (iostream__would_block(size)) {
     iostream__woken_in_vain(stream);
     return;

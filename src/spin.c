@@ -3,36 +3,17 @@
  * spin.c - bounded spin: look again for a while before going to sleep.
  *
  * Waking a thread that sleeps in the kernel takes long: the scheduler must pick it, often on a
- * core that has gone to a sleep state of its own. Who answers one peer at a time pays that for
- * every request. So after a wait that found something, which is when the next thing is likely to
- * be near, the loop asks without waiting until something comes or the time is up, and only then
- * blocks. The price is a core that is busy for up to that time after each burst; where there is
- * no core to spare, whom we wait for may be kept from running by our looking.
- *
- * A look at all descriptors that finds one is a system call, and its handler's read another. The
- * one most likely to be next is the one that was heard last, so between two looks that one is
- * asked in person (spin.h): its read itself is tried, and saves the call that would find it.
+ * core that has gone to a sleep state of its own. A server that answers one peer at a time pays
+ * that for every request. So after a wait that found something, which is when the next event is
+ * likely to be near, the loop polls without waiting until something comes or the time is up, and
+ * only then blocks. The price is a core that is busy for up to that time after each burst of work;
+ * where there is no core to spare, it may keep the peer from running that it waits for.
  *
  * It stands where the backend's wait stands (ioloop.wait), so that a loop without it pays nothing.
  */
 #include <errno.h>
 
 #include "internal.h"
-
-enum {
-  LOOK_EVERY = 8 /* tries: the others wait that much longer at most, some microseconds */
-};
-
-/* Try the one that was heard last. true: it has something, and `ready` says so. */
-static bool ask_in_person(struct ioloop *loop, struct ioloop_ready *ready) {
-  const struct ioloop__hunch *hunch = &loop->hunch;
-  loop->metrics.spins++;
-  if (!hunch->fetch(hunch->arg))
-    return false;
-  loop->metrics.spin_hits++;
-  *ready = (struct ioloop_ready){.events = IOLOOP_READ, .token = ioloop__token(loop, hunch->fd)};
-  return true;
-}
 
 static int look_once(struct ioloop *loop, struct ioloop_ready *ready) {
   int n = loop->look(loop, loop->state, 0, ready);
@@ -49,8 +30,8 @@ static int look(struct ioloop *loop, uint64_t limit_ns, struct ioloop_ready *rea
   if (n) /* under load always: no clock is read then */
     return n;
   uint64_t begun = ioloop__now();
-  for (unsigned i = 1; n == 0 && (*spent_ns = ioloop__now() - begun) < limit_ns; i++)
-    n = loop->hunch.fetch && i % LOOK_EVERY ? ask_in_person(loop, ready) : look_once(loop, ready);
+  while (n == 0 && (*spent_ns = ioloop__now() - begun) < limit_ns)
+    n = look_once(loop, ready);
   return n;
 }
 
@@ -75,15 +56,10 @@ void ioloop__choose_wait(struct ioloop *loop) {
   loop->wait = loop->spin_ns ? wait_spinning : loop->look;
 }
 
-struct ioloop__hunch *ioloop__hunch(struct ioloop *loop) {
-  return loop->spin_ns ? &loop->hunch : NULL;
-}
-
 int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns) {
   if (ioloop__inherited(loop))
     return -ECHILD;
   loop->spin_ns = spin_ns;
-  loop->hunch.fetch = NULL;
   loop->found_work = false;
   ioloop__choose_wait(loop);
   return 0;

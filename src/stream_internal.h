@@ -144,9 +144,6 @@ bool iostream__is_over(const struct iostream *stream);
 
 void iostream__ready_to_read(struct iostream *stream);
 
-/* A spinning loop shall not ask this one any more. */
-void iostream__forget_hunch(struct iostream *stream);
-
 /* Hand buffered input and the end of input to the read under way, and to those that its callbacks
  * start. true: there is more to hand over, in another iteration. */
 bool iostream__deliver(struct iostream *stream);

@@ -31,7 +31,10 @@
  *                         struct ioloop_ready *ready) {
  *     struct state *s = state;
  *     uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0); // FOREVER: 24 days
+ *     uint64_t begun = ioloop__call_begins(loop);
  *     int n = 0, found = poll(s->fds, (nfds_t)s->size, ms < INT_MAX ? (int)ms : INT_MAX);
+ *     int error = found < 0 ? -errno : 0;
+ *     ioloop__call_ended(loop, "poll", -1, error ? error : found, begun);
  *     for (int i = 0; i < s->size && found > 0 && n < IOLOOP__MAX_READY; i++) {
  *       s->last = (s->last + 1) % s->size;
  *       unsigned events = (unsigned)s->fds[s->last].revents;
@@ -40,7 +43,7 @@
  *       else if (events)
  *         ready[n++] = (struct ioloop_ready){events, ioloop__token(loop, s->last)};
  *     }
- *     return found < 0 ? -errno : n;
+ *     return error ? error : n;
  *   }
  *   const struct ioloop_backend ioloop__skeleton = {.name = "skeleton", .summary = "a start",
  *       .state_size = sizeof(struct state), .init = init, .fini = fini, .modify = modify,
@@ -128,7 +131,7 @@ struct ioloop_backend {
    * so that nothing fires early. Fill at most IOLOOP__MAX_READY entries, each descriptor at most
    * once, and return their count. With more ready than fit, the rest must come next, before any of
    * these again. After a passing error the core waits again, at once if it is -EINTR, else after a
-   * pause; any other ends the loop.
+   * pause; any other ends the loop. Report each system call that waits or fetches: observe.h.
    */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
 
@@ -141,11 +144,6 @@ struct ioloop_backend {
   /* Can it run here? 0, or -errno with the reason in words: which call was refused, and by what.
    * -EINVAL: there is no such variant. Without a probe: always, and without variants. */
   int (*probe)(const char *variant, char *reason, size_t reason_size);
-
-  /* wait, with each system call reported by ioloop__note_call: for a loop that is observed. NULL
-   * where a wait makes none. */
-  int (*wait_observed)(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                       struct ioloop_ready *ready);
 
   /* For kernels that keep a set: `token` was reported, and is not watched. In the iteration in
    * which it was removed that is normal; later the kernel has an entry that no number can remove.

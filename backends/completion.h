@@ -21,9 +21,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "list.h"
+#include "observe.h"
 
 struct ioloop;
 struct ioloop__op;
@@ -35,9 +37,31 @@ struct ioloop__op;
 typedef void ioloop__done(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
                           bool more);
 
-struct ioloop__op {
+/* What its owner makes of it: one for all operations of a kind, static. */
+struct ioloop__op_kind {
+  const char *name; /* of the system call that does the same */
+  int (*fd)(const struct ioloop__op *op);
   ioloop__done *done;
 };
+
+struct ioloop__op {
+  const struct ioloop__op_kind *kind;
+};
+
+/* Backends call these when an operation was started, of `size` bytes (0: as many as come), and to
+ * say what became of it. */
+static inline void ioloop__op_started(struct ioloop *loop, const struct ioloop__op *op,
+                                      size_t size) {
+  if (__builtin_expect(ioloop__observed(loop)->operations, false))
+    ioloop__note_submitted(loop, op->kind->name, op->kind->fd(op), size);
+}
+
+static inline void ioloop__op_done(struct ioloop *loop, struct ioloop__op *op, int result,
+                                   void *data, bool more) {
+  if (__builtin_expect(ioloop__observed(loop)->operations, false))
+    ioloop__note_completed(loop, op->kind->name, op->kind->fd(op), result, more);
+  op->kind->done(loop, op, result, data, more);
+}
 
 /* A datagram that was received: `data` of that operation. Valid during the call, as all data. */
 struct ioloop__datagram {

@@ -143,71 +143,58 @@ static void stale(struct ioloop *loop, void *state, uint64_t token) {
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
+static inline int wait_ms(struct ioloop *loop, struct state *s, int timeout_ms,
+                          struct ioloop_ready *ready) {
+  uint64_t begun = ioloop__call_begins(loop);
+  int n = epoll_wait(s->set, (struct epoll_event *)ready, IOLOOP__MAX_READY, timeout_ms);
+  if (n < 0)
+    n = -errno;
+  ioloop__call_ended(loop, "epoll_wait", s->set, n, begun);
+  return n;
+}
+
 /* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t, and its
  * timespec has 64 bits in a field also where the C library's has 32. */
-static int wait_ns(struct state *s, uint64_t timeout_ns, struct epoll_event *events) {
+static int wait_ns(struct ioloop *loop, struct state *s, uint64_t timeout_ns,
+                   struct ioloop_ready *ready) {
   const struct {
     int64_t s, ns;
   } timeout = {(int64_t)(timeout_ns / 1000000000), (int64_t)(timeout_ns % 1000000000)};
-  return (int)syscall(SYS_epoll_pwait2, s->set, events, IOLOOP__MAX_READY, &timeout, NULL,
-                      (size_t)8);
-}
-
-static int wait_ms(struct state *s, uint64_t timeout_ns, struct epoll_event *events) {
-  uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-  return epoll_wait(s->set, events, IOLOOP__MAX_READY, ms < INT_MAX ? (int)ms : INT_MAX);
+  uint64_t begun = ioloop__call_begins(loop);
+  int n =
+      (int)syscall(SYS_epoll_pwait2, s->set, ready, IOLOOP__MAX_READY, &timeout, NULL, (size_t)8);
+  if (n < 0)
+    n = -errno;
+  ioloop__call_ended(loop, "epoll_pwait2", s->set, n, begun);
+  return n;
 }
 
 /* By an old kernel, or by a seccomp filter, which may answer what it likes. */
 static bool is_refused(int error) {
-  return error == ENOSYS || error == EPERM || error == EACCES || error == ENOTSUP;
+  return error == -ENOSYS || error == -EPERM || error == -EACCES || error == -ENOTSUP;
 }
 
-__attribute__((noinline)) static int wait_timed(struct state *s, uint64_t timeout_ns,
-                                                struct epoll_event *events) {
+__attribute__((noinline)) static int wait_timed(struct ioloop *loop, struct state *s,
+                                                uint64_t timeout_ns, struct ioloop_ready *ready) {
   if (!s->milliseconds) {
-    int n = wait_ns(s, timeout_ns, events);
-    if (n >= 0 || !is_refused(errno))
+    int n = wait_ns(loop, s, timeout_ns, ready);
+    if (!is_refused(n))
       return n;
     s->milliseconds = true;
   }
-  return wait_ms(s, timeout_ns, events);
-}
-
-static bool is_timed(uint64_t timeout_ns) {
-  return timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
-}
-
-static inline int wait_once(struct state *s, uint64_t timeout_ns, struct ioloop_ready *ready) {
-  struct epoll_event *events = (struct epoll_event *)ready;
-  return is_timed(timeout_ns)
-             ? wait_timed(s, timeout_ns, events)
-             : epoll_wait(s->set, events, IOLOOP__MAX_READY, timeout_ns == 0 ? 0 : -1);
-}
-
-static inline int result_of(struct ioloop *loop, struct state *s, const struct ioloop_ready *ready,
-                            int n) {
-  if (n > 0 && --s->until_check == 0)
-    check_one(loop, s, ready, n);
-  return n;
+  uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+  return wait_ms(loop, s, ms < INT_MAX ? (int)ms : INT_MAX, ready);
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready) {
-  int n = wait_once(state, timeout_ns, ready);
-  return result_of(loop, state, ready, n < 0 ? -errno : n);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
   struct state *s = state;
-  uint64_t begun = ioloop__call_clock();
-  int n = wait_once(s, timeout_ns, ready);
-  if (n < 0)
-    n = -errno;
-  bool timed = is_timed(timeout_ns) && !s->milliseconds;
-  ioloop__note_call(loop, timed ? "epoll_pwait2" : "epoll_wait", s->set, n, begun);
-  return result_of(loop, s, ready, n);
+  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
+  int n = timed ? wait_timed(loop, s, timeout_ns, ready)
+                : wait_ms(loop, s, timeout_ns == 0 ? 0 : -1, ready);
+  if (n > 0 && --s->until_check == 0)
+    check_one(loop, s, ready, n);
+  return n;
 }
 
 const struct ioloop_backend ioloop__epoll = {
@@ -221,7 +208,6 @@ const struct ioloop_backend ioloop__epoll = {
     .fini = fini,
     .modify = modify,
     .wait = wait_events,
-    .wait_observed = wait_observed,
     .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
     .stale = stale,
 };

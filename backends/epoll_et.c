@@ -141,24 +141,22 @@ static void rebuild(struct state *s) {
   ioloop__metrics(s->set.loop)->rebuilds++;
 }
 
-__attribute__((cold, noinline)) static int read_edges_observed(struct state *s,
-                                                               struct epoll_event edges[BATCH]) {
+static int read_edges(struct state *s, struct epoll_event edges[BATCH]) {
   int fd = s->set.fds[EDGES].fd;
-  uint64_t begun = ioloop__call_clock();
+  uint64_t begun = ioloop__call_begins(s->set.loop);
   int n = epoll_wait(fd, edges, BATCH, 0);
-  int error = errno;
-  ioloop__note_call(s->set.loop, "epoll_wait", fd, n < 0 ? -error : n, begun);
-  errno = error;
+  if (n < 0)
+    n = -errno;
+  ioloop__call_ended(s->set.loop, "epoll_wait", fd, n, begun);
   return n;
 }
 
 static int take_edges(struct state *s) {
   struct epoll_event edges[BATCH];
   bool ghosts = false;
-  int n = s->set.observed ? read_edges_observed(s, edges)
-                          : epoll_wait(s->set.fds[EDGES].fd, edges, BATCH, 0);
+  int n = read_edges(s, edges);
   if (n < 0)
-    return -errno;
+    return n;
   for (int i = 0; i < n; i++) {
     uint64_t token = edges[i].data.u64;
     int fd = (int)(uint32_t)token;
@@ -191,6 +189,5 @@ const struct ioloop_backend ioloop__epoll_et = {
     .fini = fini,
     .modify = modify,
     .wait = ioloop__pollset_wait,
-    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = fini, /* closes our copy of the set; the parent's entries stay */
 };

@@ -379,36 +379,32 @@ static int enter_timed(struct ioloop__ring *ring, uint64_t timeout_ns) {
 }
 
 /* Submit everything, and wait unless something is there already. */
-static inline __attribute__((always_inline)) int enter(struct ioloop__ring *ring,
-                                                       uint64_t timeout_ns) {
-  if (has_completions(ring))
-    return io_uring_sq_ready(&ring->uring) ? ioloop__ring_submit(ring) : 0;
-  if (timeout_ns == 0)
+static int submit_and_wait(struct ioloop__ring *ring, uint64_t timeout_ns) {
+  if (timeout_ns == 0 || has_completions(ring))
     return ioloop__ring_submit(ring);
   if (timeout_ns == IOLOOP_FOREVER)
     return io_uring_submit_and_wait(&ring->uring, 1);
   return enter_timed(ring, timeout_ns);
 }
 
-/* If it calls the kernel. */
-__attribute__((cold, noinline)) static int
-enter_observed(struct ioloop *loop, struct ioloop__ring *ring, uint64_t timeout_ns) {
+/* If there is a reason to call the kernel. */
+static int enter(struct ioloop__ring *ring, uint64_t timeout_ns) {
   if (has_completions(ring) && !io_uring_sq_ready(&ring->uring))
     return 0;
-  uint64_t begun = ioloop__call_clock();
-  int r = enter(ring, timeout_ns);
-  ioloop__note_call(loop, "io_uring_enter", ring->uring.ring_fd, r, begun);
+  uint64_t begun = ioloop__call_begins(ring->loop);
+  int r = submit_and_wait(ring, timeout_ns);
+  ioloop__call_ended(ring->loop, "io_uring_enter", ring->uring.ring_fd, r, begun);
   return r;
 }
 
-static int wait_completed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                          struct ioloop_ready *ready) {
+static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                       struct ioloop_ready *ready) {
   struct ioloop__ring *ring = state;
   arm_again(loop, ring);
   uint64_t limit_ns = ring->hurry ? 0 : timeout_ns;
   if (ring->rearm_count && limit_ns > IOLOOP__PAUSE_NS)
     limit_ns = IOLOOP__PAUSE_NS; /* the kernel had no memory for some */
-  int r = ring->observed ? enter_observed(loop, ring, limit_ns) : enter(ring, limit_ns);
+  int r = enter(ring, limit_ns);
   ring->begun = false;
   mark_quiet(ring);
   if (r == -ETIME || r == -EBUSY) /* nothing came in time; or there is no room in the ring */
@@ -421,20 +417,12 @@ static int wait_completed(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return n || r > 0 ? n : r;
 }
 
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct ioloop__ring *ring = state;
-  ring->observed = true;
-  int n = wait_completed(loop, state, timeout_ns, ready);
-  ring->observed = false;
-  return n;
-}
-
 /* ---- life --------------------------------------------------------------------------------- */
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)loop, (void)variant;
+  (void)variant;
   struct ioloop__ring *ring = state;
+  ring->loop = loop;
   int r = open_ring(SUBMISSIONS, COMPLETIONS, &ring->uring);
   if (r)
     return too_old(r);
@@ -470,8 +458,7 @@ const struct ioloop_backend ioloop__io_uring = {
     .init = init,
     .fini = fini,
     .modify = modify,
-    .wait = wait_completed,
-    .wait_observed = wait_observed,
+    .wait = wait_events,
     .after_fork = fini,
     .completion = &ioloop__ring_completion,
 };

@@ -36,6 +36,7 @@ struct ioloop__ring_buffers {
 };
 
 struct ioloop__ring {
+  struct ioloop *loop;
   struct io_uring uring;
   pthread_t thread; /* that made it: the kernel takes requests of no other */
   unsigned fork_count;
@@ -63,9 +64,8 @@ struct ioloop__ring {
    * through up to there. */
   int quiet_marked;
   unsigned quiet_mark;
-  bool hurry;    /* do not block before these are told */
-  bool begun;    /* an operation, since the last wait */
-  bool observed; /* the wait under way tells of its calls */
+  bool hurry; /* do not block before these are told */
+  bool begun; /* an operation, since the last wait */
 
   struct ioloop__ring_buffers bytes, datagrams;
 };

@@ -124,10 +124,12 @@ void ioloop__ring_free_buffers(struct ioloop__ring *ring) {
 
 /* ---- starting ----------------------------------------------------------------------------- */
 
-/* From now on `op` will hear of this request. */
-static void begin(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct ioloop__op *op) {
+/* From now on the completions of this request are the operation's. */
+static void begin(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct ioloop__op *op,
+                  size_t size) {
   entry->user_data = (uint64_t)(uintptr_t)op;
   ring->begun = true;
+  ioloop__op_started(ring->loop, op, size);
 }
 
 static int accept_connections(void *state, struct ioloop__op *op, int fd, bool blocking,
@@ -140,7 +142,7 @@ static int accept_connections(void *state, struct ioloop__op *op, int fd, bool b
     io_uring_prep_multishot_accept(entry, fd, NULL, NULL, flags);
   else
     io_uring_prep_accept(entry, fd, NULL, NULL, flags);
-  begin(state, entry, op);
+  begin(state, entry, op, 0);
   return 0;
 }
 
@@ -157,7 +159,7 @@ static int receive(void *state, struct ioloop__op *op, int fd) {
   io_uring_prep_recv_multishot(entry, fd, NULL, 0, 0);
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = BYTES_GROUP;
-  begin(ring, entry, op);
+  begin(ring, entry, op, 0);
   return 0;
 }
 
@@ -181,7 +183,7 @@ static int send_bytes(void *state, struct ioloop__op *op, int fd, const void *da
   /* A length has 32 bits here, and a result 31. */
   io_uring_prep_send(entry, fd, data, size < INT32_MAX ? size : INT32_MAX,
                      MSG_NOSIGNAL | MSG_DONTWAIT | (quiet ? MSG_WAITALL : 0));
-  begin(state, entry, op);
+  begin(state, entry, op, size);
   if (quiet)
     make_quiet(state, entry, op, size);
   return 0;
@@ -207,7 +209,7 @@ static int receive_datagrams(void *state, struct ioloop__op *op, int fd) {
   io_uring_prep_recvmsg_multishot(entry, fd, (struct msghdr *)(uintptr_t)&datagram_shape, 0);
   entry->flags |= IOSQE_BUFFER_SELECT;
   entry->buf_group = DATAGRAMS_GROUP;
-  begin(ring, entry, op);
+  begin(ring, entry, op, 0);
   return 0;
 }
 
@@ -216,7 +218,7 @@ static int send_datagram(void *state, struct ioloop__op *op, int fd, const struc
   if (!entry)
     return -ENOMEM;
   io_uring_prep_sendmsg(entry, fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  begin(state, entry, op);
+  begin(state, entry, op, message->msg_iov->iov_len);
   make_quiet(state, entry, op, message->msg_iov->iov_len);
   return 0;
 }
@@ -238,7 +240,7 @@ static void tell_datagram(struct ioloop *loop, struct ioloop__op *op, char *buff
       .control_size = out->controllen,
       .truncated = out->flags & MSG_TRUNC,
   };
-  op->done(loop, op, (int)datagram.size, &datagram, more);
+  ioloop__op_done(loop, op, (int)datagram.size, &datagram, more);
 }
 
 /* The index of a quiet send; -1: it is none, or over. */
@@ -262,7 +264,7 @@ static void tell_quiet(struct ioloop *loop, struct ioloop__ring *ring) {
     struct ioloop__op *op = ring->quiet[i].op;
     ring->quiet[i].op = NULL;
     if (op)
-      op->done(loop, op, (int)ring->quiet[i].size, NULL, false);
+      ioloop__op_done(loop, op, (int)ring->quiet[i].size, NULL, false);
   }
   ring->quiet_count -= over; /* more may have been started */
   memmove(ring->quiet, ring->quiet + over, (size_t)ring->quiet_count * sizeof ring->quiet[0]);
@@ -277,7 +279,7 @@ static void tell(struct ioloop *loop, struct ioloop__ring *ring,
   if (!(completed->flags & IORING_CQE_F_BUFFER)) {
     if (completed->result == -ENOBUFS)
       ioloop__metrics(loop)->starved++;
-    op->done(loop, op, completed->result, NULL, more);
+    ioloop__op_done(loop, op, completed->result, NULL, more);
     return;
   }
   unsigned id = completed->flags >> IORING_CQE_BUFFER_SHIFT;
@@ -286,7 +288,7 @@ static void tell(struct ioloop *loop, struct ioloop__ring *ring,
   if (buffers == &ring->datagrams)
     tell_datagram(loop, op, buffer, completed->result, more);
   else
-    op->done(loop, op, completed->result, buffer, more);
+    ioloop__op_done(loop, op, completed->result, buffer, more);
   give(buffers, id);
 }
 
@@ -402,7 +404,7 @@ static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
       index >= 0 && !io_uring_sq_ready(&ring->uring) && !io_uring_cq_has_overflow(&ring->uring);
   if (over) {
     ring->quiet[index].op = NULL;
-    op->done(loop, op, (int)ring->quiet[index].size, NULL, false);
+    ioloop__op_done(loop, op, (int)ring->quiet[index].size, NULL, false);
   }
   return over;
 }
@@ -432,7 +434,7 @@ static void give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloo
   int index = find_quiet(ring, op);
   if (index >= 0)
     ring->quiet[index].op = NULL;
-  op->done(loop, op, -ECANCELED, NULL, false);
+  ioloop__op_done(loop, op, -ECANCELED, NULL, false);
 }
 
 static void cancel(struct ioloop *loop, void *state, struct ioloop__op *op) {

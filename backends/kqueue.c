@@ -266,18 +266,14 @@ static int call(struct state *s, uint64_t timeout_ns, struct kevent events[IOLOO
   return n < 0 ? -error : n;
 }
 
-/* Compiled twice: once for loops that are observed. */
-static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, void *state,
-                                                          uint64_t timeout_ns,
-                                                          struct ioloop_ready *ready,
-                                                          bool observed) {
+static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                       struct ioloop_ready *ready) {
   struct state *s = state;
   struct kevent events[IOLOOP__MAX_READY];
   struct batch batch = {.ready = ready};
-  uint64_t begun = observed ? ioloop__call_clock() : 0;
+  uint64_t begun = ioloop__call_begins(loop);
   int n = call(s, timeout_ns, events);
-  if (observed)
-    ioloop__note_call(loop, "kevent", s->queue, n, begun);
+  ioloop__call_ended(loop, "kevent", s->queue, n, begun);
   int error = n < 0 ? n : 0;
   for (int i = 0; i < n; i++)
     if (!(events[i].flags & EV_ERROR)) {
@@ -287,16 +283,6 @@ static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, v
       error = r ? r : error;
     }
   return batch.count ? (int)batch.count : error; /* an error that passes: not again at once */
-}
-
-static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                       struct ioloop_ready *ready) {
-  return wait_for(loop, state, timeout_ns, ready, false);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  return wait_for(loop, state, timeout_ns, ready, true);
 }
 
 static int taken_error(struct ioloop *loop, int fd) {
@@ -315,7 +301,6 @@ const struct ioloop_backend ioloop__kqueue = {
     .fini = fini,
     .modify = modify,
     .wait = wait_events,
-    .wait_observed = wait_observed,
     .after_fork = after_fork,
     .taken_error = taken_error,
 };

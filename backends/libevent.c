@@ -440,7 +440,7 @@ static int turn_by_select(struct state *s, uint64_t timeout_ns) {
         .events = (short)((what & EV_READ ? POLLIN : 0) | (what & EV_WRITE ? POLLOUT : 0))};
   }
   uint32_t count = s->count;
-  int r = ioloop__poll_by_select(fds, count, timeout_ns);
+  int r = ioloop__poll_by_select(s->loop, fds, count, timeout_ns);
   for (uint32_t i = 0; r > 0 && i < count; i++)
     if (fds[i].revents & POLLNVAL)
       ioloop__fd_gone(s->loop, fds[i].fd);
@@ -491,22 +491,14 @@ static int hand_out(struct state *s, struct ioloop_ready *ready) {
   return 1;
 }
 
-/* What libevent calls inside is its own; its function stands for that. */
-static int turn_observed(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
-  uint64_t begun = ioloop__call_clock();
-  int r = turn(s, timeout_ns);
-  ioloop__note_call(loop, "event_base_loop", -1, r ? r : (int)s->noted, begun);
-  return r;
-}
-
-/* Compiled twice: once for loops that are observed. */
-static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, void *state,
-                                                          uint64_t timeout_ns,
-                                                          struct ioloop_ready *ready,
-                                                          bool observed) {
+static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
+                      struct ioloop_ready *ready) {
   struct state *s = state;
   if (s->handed_out == s->noted) {
-    int r = observed ? turn_observed(loop, s, timeout_ns) : turn(s, timeout_ns);
+    uint64_t begun = ioloop__call_begins(loop);
+    int r = turn(s, timeout_ns);
+    /* What libevent calls inside is its own; its function stands for that. */
+    ioloop__call_ended(loop, "event_base_loop", -1, r ? r : (int)s->noted, begun);
     if (r)
       return r;
   }
@@ -514,16 +506,6 @@ static inline __attribute__((always_inline)) int wait_for(struct ioloop *loop, v
   while (s->handed_out < s->noted && n < IOLOOP__MAX_READY)
     n += hand_out(s, &ready[n]);
   return n;
-}
-
-static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
-  return wait_for(loop, state, timeout_ns, ready, false);
-}
-
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  return wait_for(loop, state, timeout_ns, ready, true);
 }
 
 const struct ioloop_backend ioloop__libevent = {
@@ -537,6 +519,5 @@ const struct ioloop_backend ioloop__libevent = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
-    .wait_observed = wait_observed,
     .after_fork = after_fork,
 };

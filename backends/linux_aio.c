@@ -69,7 +69,6 @@ struct state {
   int highest;       /* descriptor that ever had one */
   int first_due;     /* descriptors whose requests are submitted before the next wait; NONE */
   int last_due;      /* valid if there is a first */
-  bool observed;
 };
 
 struct slot {
@@ -91,10 +90,9 @@ static int setup(unsigned capacity, aio_context_t *ret) {
 }
 
 static int submit(struct ioloop *loop, const struct state *s, struct iocb **requests, int count) {
-  uint64_t begun = s->observed ? ioloop__call_clock() : 0;
+  uint64_t begun = ioloop__call_begins(loop);
   int r = result_of(syscall(SYS_io_submit, s->context, (long)count, requests));
-  if (s->observed)
-    ioloop__note_call(loop, "io_submit", -1, r, begun);
+  ioloop__call_ended(loop, "io_submit", -1, r, begun);
   return r;
 }
 
@@ -104,12 +102,11 @@ static int get_events(struct ioloop *loop, const struct state *s, uint64_t timeo
   struct {
     long seconds, nanoseconds;
   } timeout = {seconds < INT_MAX ? (long)seconds : INT_MAX, (long)(timeout_ns % 1000000000)};
-  uint64_t begun = s->observed ? ioloop__call_clock() : 0;
+  uint64_t begun = ioloop__call_begins(loop);
   int r = result_of(syscall(SYS_io_getevents, s->context, (long)(timeout_ns > 0),
                             (long)IOLOOP__MAX_READY, events,
                             timeout_ns == IOLOOP_FOREVER ? NULL : &timeout));
-  if (s->observed)
-    ioloop__note_call(loop, "io_getevents", -1, r, begun);
+  ioloop__call_ended(loop, "io_getevents", -1, r, begun);
   return r;
 }
 
@@ -314,15 +311,6 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return count < 0 ? count : n;
 }
 
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct state *s = state;
-  s->observed = true;
-  int n = wait_ready(loop, state, timeout_ns, ready);
-  s->observed = false;
-  return n;
-}
-
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
@@ -380,5 +368,4 @@ const struct ioloop_backend ioloop__linux_aio = {
     .wait = wait_ready,
     .after_fork = after_fork,
     .probe = probe,
-    .wait_observed = wait_observed,
 };

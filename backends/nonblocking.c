@@ -143,6 +143,5 @@ const struct ioloop_backend ioloop__nonblocking = {
     .fini = ioloop__pollset_fini,
     .modify = ioloop__pollset_modify,
     .wait = ioloop__pollset_wait,
-    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = ioloop__pollset_fini, /* there is nothing but memory */
 };

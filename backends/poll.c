@@ -37,7 +37,7 @@ struct state {
 /* The model. */
 static int ask(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
   struct state *s = state;
-  int n = ioloop__pollset_call(&s->set, s->set.fds + from, count, timeout_ns);
+  int n = ioloop__poll_ns(s->set.loop, s->set.fds + from, count, timeout_ns);
   return ioloop__pollset_answer(&s->set, from, count, n);
 }
 
@@ -71,6 +71,5 @@ const struct ioloop_backend ioloop__poll = {
     .fini = ioloop__pollset_fini,
     .modify = ioloop__pollset_modify,
     .wait = ioloop__pollset_wait,
-    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = ioloop__pollset_fini, /* there is nothing but memory */
 };

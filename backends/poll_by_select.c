@@ -71,7 +71,8 @@ static int find_closed(struct pollfd *fds, uint32_t count) {
   return closed;
 }
 
-int ioloop__poll_by_select(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                           uint64_t timeout_ns) {
   int top = top_of(fds, count);
   size_t words = (size_t)top / WORD_BITS + 1;
   unsigned long *read = calloc(2 * words, sizeof *read);
@@ -82,12 +83,16 @@ int ioloop__poll_by_select(struct pollfd *fds, uint32_t count, uint64_t timeout_
   uint64_t us = timeout_ns / 1000 + (timeout_ns % 1000 != 0), seconds = us / 1000000;
   struct timeval timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
                             .tv_usec = (suseconds_t)(us % 1000000)};
+  uint64_t begun = ioloop__call_begins(loop);
   int n = select(top, (fd_set *)(void *)read, (fd_set *)(void *)write, NULL,
                  timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
+  if (n < 0)
+    n = -errno;
+  ioloop__call_ended(loop, "select", -1, n, begun);
   if (n >= 0)
     n = answer(fds, count, read, write);
-  else
-    n = errno == EBADF ? find_closed(fds, count) : -errno;
+  else if (n == -EBADF)
+    n = find_closed(fds, count);
   free(read);
   return n;
 }

@@ -12,48 +12,42 @@ _Static_assert(IOLOOP_READ == POLLIN && IOLOOP_WRITE == POLLOUT &&
                    IOLOOP_ERROR == (POLLERR | POLLHUP),
                "masks need no translation");
 
-#ifdef __APPLE__
-/* Milliseconds, rounded up: the last fraction must not become a busy loop. */
-static int poll_timed(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
-  uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-  return poll(fds, (nfds_t)count, ms < INT_MAX ? (int)ms : INT_MAX);
-}
-#else
-static int poll_timed(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
-  uint64_t seconds = timeout_ns / 1000000000;
-  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
-                             .tv_nsec = (long)(timeout_ns % 1000000000)};
-  return ppoll(fds, (nfds_t)count, &timeout, NULL);
-}
-#endif
-
-int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
-  int n;
-  if (timeout_ns == 0 || timeout_ns == IOLOOP_FOREVER)
-    n = poll(fds, (nfds_t)count, timeout_ns ? -1 : 0);
-  else
-    n = poll_timed(fds, count, timeout_ns);
-  if (n >= 0)
-    return n;
-  return errno == EINVAL ? ioloop__poll_by_select(fds, count, timeout_ns) : -errno;
-}
-
-__attribute__((cold, noinline)) static int call_observed(struct ioloop__pollset *set,
-                                                         struct pollfd *fds, uint32_t count,
-                                                         uint64_t timeout_ns) {
-  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
-  uint64_t begun = ioloop__call_clock();
-  int n = ioloop__poll_ns(fds, count, timeout_ns);
-  ioloop__note_call(set->loop, timed && (IOLOOP__POLL_FEATURES) != 0 ? "ppoll" : "poll", -1, n,
-                    begun);
+static inline int poll_ms(struct ioloop *loop, struct pollfd *fds, uint32_t count, int timeout_ms) {
+  uint64_t begun = ioloop__call_begins(loop);
+  int n = poll(fds, (nfds_t)count, timeout_ms);
+  if (n < 0)
+    n = -errno;
+  ioloop__call_ended(loop, "poll", -1, n, begun);
   return n;
 }
 
-int ioloop__pollset_call(struct ioloop__pollset *set, struct pollfd *fds, uint32_t count,
-                         uint64_t timeout_ns) {
-  if (__builtin_expect(set->observed, false))
-    return call_observed(set, fds, count, timeout_ns);
-  return ioloop__poll_ns(fds, count, timeout_ns);
+#ifdef __APPLE__
+/* Milliseconds, rounded up: the last fraction must not become a busy loop. */
+static int poll_timed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                      uint64_t timeout_ns) {
+  uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
+  return poll_ms(loop, fds, count, ms < INT_MAX ? (int)ms : INT_MAX);
+}
+#else
+static int poll_timed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                      uint64_t timeout_ns) {
+  uint64_t seconds = timeout_ns / 1000000000;
+  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  uint64_t begun = ioloop__call_begins(loop);
+  int n = ppoll(fds, (nfds_t)count, &timeout, NULL);
+  if (n < 0)
+    n = -errno;
+  ioloop__call_ended(loop, "ppoll", -1, n, begun);
+  return n;
+}
+#endif
+
+int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+  bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
+  int n = timed ? poll_timed(loop, fds, count, timeout_ns)
+                : poll_ms(loop, fds, count, timeout_ns ? -1 : 0);
+  return n == -EINVAL ? ioloop__poll_by_select(loop, fds, count, timeout_ns) : n;
 }
 
 void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, ioloop__look *look) {
@@ -211,7 +205,7 @@ int ioloop__pollset_answer(struct ioloop__pollset *set, uint32_t from, uint32_t 
 }
 
 int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  int n = ioloop__pollset_call(set, set->fds, set->hot, timeout_ns);
+  int n = ioloop__poll_ns(set->loop, set->fds, set->hot, timeout_ns);
   n = ioloop__pollset_answer(set, 0, set->hot, n);
   if (n < 0)
     return n;
@@ -220,7 +214,7 @@ int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
 }
 
 int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  int n = ioloop__pollset_call(set, set->fds, set->count, timeout_ns);
+  int n = ioloop__poll_ns(set->loop, set->fds, set->count, timeout_ns);
   for (uint32_t i = set->hot; n > 0 && i < set->count; i++)
     if (set->fds[i].revents)
       swap(set, i, set->hot++);
@@ -268,13 +262,4 @@ int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
   struct ioloop__pollset *set = state;
   int r = set->left ? 0 : set->look(set, timeout_ns);
   return r < 0 ? r : report(set, ready);
-}
-
-int ioloop__pollset_wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                                  struct ioloop_ready *ready) {
-  struct ioloop__pollset *set = state;
-  set->observed = true;
-  int n = ioloop__pollset_wait(loop, state, timeout_ns, ready);
-  set->observed = false;
-  return n;
 }

@@ -58,13 +58,13 @@ struct ioloop__pollset {
   uint32_t left;                       /* ready entries still to report */
   uint32_t served;                     /* behind the entry that was reported last */
   ioloop__look *look;
-  bool observed; /* the wait under way reports its calls */
 };
 
 /* ppoll, with the backends' timeouts: ready count or -errno. Goes on where the process has lowered
  * its RLIMIT_NOFILE below `count`: poll_by_select.c, which never reports ERROR. */
-int ioloop__poll_ns(struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
-int ioloop__poll_by_select(struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
+int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
+int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                           uint64_t timeout_ns);
 
 void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, ioloop__look *look);
 
@@ -73,8 +73,6 @@ void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, iolo
 /* Report what the snapshot has left; if that is nothing, look first. */
 int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
                          struct ioloop_ready *ready);
-int ioloop__pollset_wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                                  struct ioloop_ready *ready);
 int ioloop__pollset_modify(struct ioloop *loop, void *state, uint64_t token, unsigned old,
                            unsigned now, void *slot);
 /* Frees the array: for fini, and for after_fork where memory is all there is. */
@@ -97,10 +95,6 @@ void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *p
 bool ioloop__pollset_hint(struct ioloop__pollset *set, int fd);
 
 /* ---- for `look` ------------------------------------------------------------------------ */
-
-/* ioloop__poll_ns of a part of the array, or of anything else; reported to an observer. */
-int ioloop__pollset_call(struct ioloop__pollset *set, struct pollfd *fds, uint32_t count,
-                         uint64_t timeout_ns);
 
 /* The snapshot is the answer of a poll of [from, from + count), which returned n: passed on. */
 int ioloop__pollset_answer(struct ioloop__pollset *set, uint32_t from, uint32_t count, int n);

@@ -329,24 +329,23 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsi
   ioloop__pollset_hint(&s->set, fd);
 }
 
-__attribute__((cold, noinline)) static ssize_t
-read_signals_observed(struct state *s, struct signalfd_siginfo queued[BATCH]) {
-  uint64_t begun = ioloop__call_clock();
-  ssize_t n = read(s->signals, queued, BATCH * sizeof queued[0]);
-  int error = errno;
-  ioloop__note_call(s->set.loop, "read", s->signals, n < 0 ? -error : n, begun);
-  errno = error;
-  return n;
+/* Their size, or -errno. */
+static ssize_t read_signals(struct state *s, struct signalfd_siginfo queued[BATCH]) {
+  uint64_t begun = ioloop__call_begins(s->set.loop);
+  ssize_t size = read(s->signals, queued, BATCH * sizeof queued[0]);
+  if (size < 0)
+    size = -errno;
+  ioloop__call_ended(s->set.loop, "read", s->signals, size, begun);
+  return size;
 }
 
 /* 1: all that there were; 0: not all; -errno. */
 static int take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
   for (int i = 0; i < MAX_BATCHES; i++) {
-    ssize_t size = s->set.observed ? read_signals_observed(s, queued)
-                                   : read(s->signals, queued, sizeof queued);
-    if (size < 0 && errno != EAGAIN)
-      return -errno;
+    ssize_t size = read_signals(s, queued);
+    if (size < 0 && size != -EAGAIN)
+      return (int)size;
     size_t count = size > 0 ? (size_t)size / sizeof queued[0] : 0;
     for (size_t k = 0; k < count; k++)
       on_signal(s, &queued[k], (unsigned)(count - k));
@@ -403,11 +402,11 @@ static void scan(struct state *s) {
   if (!cold || take_signals(s) <= 0)
     return;
   cold = s->set.count - s->set.hot;
-  if (ioloop__pollset_call(&s->set, s->set.fds + s->set.hot, cold, 0) <= 0)
+  if (ioloop__poll_ns(s->set.loop, s->set.fds + s->set.hot, cold, 0) <= 0)
     return;
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
   take_signals(s);
-  while (cold_one_ready(s) && ioloop__pollset_call(&s->set, &signals, 1, GRACE_NS) > 0)
+  while (cold_one_ready(s) && ioloop__poll_ns(s->set.loop, &signals, 1, GRACE_NS) > 0)
     take_signals(s);
   rescue(s);
 }
@@ -454,7 +453,6 @@ const struct ioloop_backend ioloop__rtsig = {
     .fini = fini,
     .modify = modify,
     .wait = ioloop__pollset_wait,
-    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = after_fork,
     .takes_signal = takes_signal,
 };

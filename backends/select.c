@@ -53,6 +53,7 @@ enum {
 };
 
 struct state {
+  struct ioloop *loop;
   unsigned long *wanted[SET_COUNT];
   unsigned long *found[SET_COUNT]; /* the snapshot; what is handed out is cleared */
   size_t words;                    /* room in each */
@@ -62,7 +63,6 @@ struct state {
   int served;                      /* behind the number that was reported last */
   bool probes;                     /* select:probing */
   struct ioloop__probing probing;
-  struct ioloop *observed; /* the wait under way tells of its calls */
 };
 
 static size_t word_of(int fd) {
@@ -78,8 +78,8 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
 }
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)loop;
   struct state *s = state;
+  s->loop = loop;
   s->probes = variant;
   return 0;
 }
@@ -173,7 +173,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 
 /* Ask about the numbers in [from, to). The kernel reads and writes whole words up to that of `to`,
  * and passes over empty ones. */
-static int call_plainly(struct state *s, int from, int to, uint64_t timeout_ns) {
+static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
   size_t first = word_of(from), end = word_of(to + (int)WORD_BITS - 1);
   fd_set *sets[SET_COUNT];
   for (int set = 0; end > 0 && set < SET_COUNT; set++) {
@@ -189,26 +189,15 @@ static int call_plainly(struct state *s, int from, int to, uint64_t timeout_ns) 
   uint64_t us = timeout_ns / 1000 + (timeout_ns % 1000 != 0), seconds = us / 1000000;
   struct timeval timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
                             .tv_usec = (suseconds_t)(us % 1000000)};
+  uint64_t begun = ioloop__call_begins(s->loop);
   int n = select(to, sets[READ], sets[WRITE], NULL, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
-  int error = errno;
+  n = n < 0 ? -errno : n;
+  ioloop__call_ended(s->loop, "select", -1, n, begun);
   s->cursor = first;
   /* The question is still there then, and no answer. */
   for (int set = 0; n < 0 && end > 0 && set < SET_COUNT; set++)
     memset(s->found[set] + first, 0, (end - first) * sizeof *s->found[set]);
-  return n < 0 ? -error : n;
-}
-
-__attribute__((cold, noinline)) static int call_observed(struct state *s, int from, int to,
-                                                         uint64_t timeout_ns) {
-  uint64_t begun = ioloop__call_clock();
-  int n = call_plainly(s, from, to, timeout_ns);
-  ioloop__note_call(s->observed, "select", -1, n, begun);
   return n;
-}
-
-static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
-  return s->observed ? call_observed(s, from, to, timeout_ns)
-                     : call_plainly(s, from, to, timeout_ns);
 }
 
 static int ask(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
@@ -254,15 +243,6 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   return r ? r : hand_out(loop, s, ready);
 }
 
-static int wait_observed(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  struct state *s = state;
-  s->observed = loop;
-  int n = wait_ready(loop, state, timeout_ns, ready);
-  s->observed = NULL;
-  return n;
-}
-
 const struct ioloop_backend ioloop__select = {
     .name = "select",
     .model = "multiplexing",
@@ -273,6 +253,5 @@ const struct ioloop_backend ioloop__select = {
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
-    .wait_observed = wait_observed,
     .after_fork = fini, /* nothing but memory */
 };

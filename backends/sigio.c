@@ -169,18 +169,20 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   return 0;
 }
 
-__attribute__((cold, noinline)) static int wait_for_sigio_observed(struct state *s,
-                                                                   uint64_t timeout_ns) {
-  uint64_t begun = ioloop__call_clock();
+static int wait_for_sigio(struct state *s, uint64_t timeout_ns) {
+  uint64_t begun = ioloop__call_begins(s->set.loop);
   int r = ioloop__sigio_wait(timeout_ns);
-  int result = r == 1 ? SIGIO : r == 0 ? -EAGAIN : r;
-  ioloop__note_call(s->set.loop, ioloop__sigio_wait_name, -1, result, begun);
+  ioloop__call_ended(s->set.loop, ioloop__sigio_wait_name, -1,
+                     r == 1   ? SIGIO
+                     : r == 0 ? -EAGAIN
+                              : r,
+                     begun);
   return r;
 }
 
 /* 1: a SIGIO was taken, and a poll of everybody must follow. */
 static int take_signal(struct state *s, uint64_t timeout_ns) {
-  int r = s->set.observed ? wait_for_sigio_observed(s, timeout_ns) : ioloop__sigio_wait(timeout_ns);
+  int r = wait_for_sigio(s, timeout_ns);
   if (r == 1) {
     s->owed = true;
     ioloop__note_signal(s->set.loop, SIGIO, -1, 0, 1);
@@ -283,7 +285,6 @@ const struct ioloop_backend ioloop__sigio = {
     .fini = fini,
     .modify = modify,
     .wait = ioloop__pollset_wait,
-    .wait_observed = ioloop__pollset_wait_observed,
     .after_fork = after_fork,
     .takes_signal = takes_signal,
 };

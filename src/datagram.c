@@ -162,13 +162,13 @@ static void deliver_all(struct datagram *it, const struct ioloop__message *messa
   }
 }
 
-/* Of one datagram the size is told, as the call returns it; of several their count. */
-__attribute__((cold, noinline)) static int
-receive_observed(struct datagram *it, struct ioloop__message *messages, int count) {
-  uint64_t begun = ioloop__call_clock();
+/* Of one datagram the size is reported, as the call returns it; of several their count. */
+static int receive_messages(struct datagram *it, struct ioloop__message *messages, int count) {
+  uint64_t begun = ioloop__call_begins(it->loop);
   int n = ioloop__receive_messages(it->fd, messages, count);
-  ioloop__note_call(it->loop, ioloop__receive_name(messages, count), it->fd,
-                    count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
+  if (begun)
+    ioloop__note_call(it->loop, ioloop__receive_name(messages, count), it->fd,
+                      count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
   return n;
 }
 
@@ -186,8 +186,7 @@ static int receive(struct datagram *it, char *buffer, int count) {
                                            .size = SLOT_SIZE,
                                            .peer = &peers[i],
                                            .local = it->flags & DATAGRAM_ANY ? &locals[i] : NULL};
-  int n = it->flags & DATAGRAM_OBSERVED ? receive_observed(it, messages, count)
-                                        : ioloop__receive_messages(it->fd, messages, count);
+  int n = receive_messages(it, messages, count);
   if (n > 0) {
     it->failures = 0;
     deliver_all(it, messages, n);
@@ -363,7 +362,6 @@ static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callbac
   *it = (struct datagram){.loop = loop,
                           .fd = fd,
                           .family = family_of(fd),
-                          .flags = ioloop__observes_calls(loop) ? DATAGRAM_OBSERVED : 0,
                           .mask = IOLOOP_READ,
                           .batch = 1,
                           .on_datagram = fn,

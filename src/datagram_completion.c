@@ -260,8 +260,15 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   datagram__leave(it);
 }
 
+static int fd_of_send(const struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, const struct send, op)->socket->fd;
+}
+
+static const struct ioloop__op_kind sending = {
+    .name = "sendmsg", .fd = fd_of_send, .done = on_sent};
+
 static void fill(struct send *send, const struct ioloop__message *message) {
-  send->op.done = on_sent;
+  send->op.kind = &sending;
   send->error = 0;
   send->failures = 0;
   send->counted = false;
@@ -298,10 +305,17 @@ int datagram__start_send(struct datagram *it, const struct ioloop__message *mess
 
 /* ---- beginning and end -------------------------------------------------------------------- */
 
+static int fd_of_receiving(const struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, const struct datagram, receiving)->fd;
+}
+
+static const struct ioloop__op_kind receiving = {
+    .name = "recvmsg", .fd = fd_of_receiving, .done = on_received};
+
 void datagram__use_completion(struct datagram *it, bool ours) {
   bool udp = it->family == AF_INET || it->family == AF_INET6;
   it->completer = udp && (ours || ioloop__is_blocking(it->fd)) ? ioloop__completer(it->loop) : NULL;
-  it->receiving.done = on_received;
+  it->receiving.kind = &receiving;
 }
 
 void datagram__pause_receiving(struct datagram *it) {

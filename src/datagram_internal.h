@@ -18,8 +18,7 @@ enum {
   DATAGRAM_COLLECTING = 1 << 3, /* a batch is being delivered: replies leave at its end */
   DATAGRAM_CLOSED = 1 << 4,     /* only its memory is left */
   DATAGRAM_DRAINING = 1 << 5,   /* sends at once, and not by completion */
-  DATAGRAM_OBSERVED = 1 << 6,   /* an observer is told of its system calls */
-  DATAGRAM_ANY = 1 << 7         /* of all addresses: each datagram says which it was sent to */
+  DATAGRAM_ANY = 1 << 6         /* of all addresses: each datagram says which it was sent to */
 };
 
 enum {

@@ -101,12 +101,12 @@ int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages
 
 /* ---- to the kernel ------------------------------------------------------------------------ */
 
-__attribute__((cold, noinline)) static int
-send_observed(struct datagram *it, const struct ioloop__message *messages, int count) {
-  uint64_t begun = ioloop__call_clock();
+static int send_messages(struct datagram *it, const struct ioloop__message *messages, int count) {
+  uint64_t begun = ioloop__call_begins(it->loop);
   int n = ioloop__send_messages(it->fd, messages, count);
-  ioloop__note_call(it->loop, ioloop__send_name(messages, count), it->fd,
-                    count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
+  if (begun)
+    ioloop__note_call(it->loop, ioloop__send_name(messages, count), it->fd,
+                      count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
   return n;
 }
 
@@ -115,8 +115,7 @@ static int send_uninterrupted(struct datagram *it, const struct ioloop__message 
                               int count) {
   int n = -EINTR;
   for (int i = 0; n == -EINTR && i < MOST_TRIES; i++)
-    n = it->flags & DATAGRAM_OBSERVED ? send_observed(it, messages, count)
-                                      : ioloop__send_messages(it->fd, messages, count);
+    n = send_messages(it, messages, count);
   return n == -EINTR ? -EAGAIN : n;
 }
 

@@ -37,12 +37,11 @@ struct ioloop__signals {
 };
 
 struct ioloop {
+  struct ioloop__observed observed; /* first: observe.h */
   const struct ioloop_backend *backend;
   void *state; /* the backend's */
   /* The backend's, or spin.c's in front of it. */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
-  /* The backend's: as it is, or telling an observer of its system calls. */
-  int (*look)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
   struct ioloop__completer completer;
   struct ioloop__deferred_ops deferred; /* operations to be started before the next wait */
   struct ioloop__fdtable table;
@@ -61,8 +60,6 @@ struct ioloop {
   struct ioloop_observer observer;
   void *observer_arg;
   unsigned observers; /* how many there have been: a number for the present one */
-  struct ioloop__operations
-      *operations; /* observed ones under way; NULL until the first observer */
 
   int waker[2]; /* watched, written */
   pthread_t thread;
@@ -104,13 +101,6 @@ struct ioloop__call_span {
 struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,
                                             unsigned events);
 void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span);
-
-/* spin.c: `wait` to be `look`, or spinning in front of it. */
-void ioloop__choose_wait(struct ioloop *loop);
-
-/* observe_completion.c: put ourselves between the streams and the backend's table, or go away. */
-void ioloop__observe_completion(struct ioloop *loop, bool on);
-void ioloop__observe_completion_free(struct ioloop *loop);
 
 /* signals.c */
 void ioloop__signals_collect(struct ioloop *loop); /* take what has arrived */

@@ -338,8 +338,8 @@ void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret);
 void ioloop_set_timing(struct ioloop *loop, bool on);
 
 /*
- * Hooks for traces, debuggers and lectures. Any may be NULL. While none is set the loop runs
- * a dispatch path without them; they cost nothing then. Hooks must not change the loop.
+ * Hooks for traces, debuggers and lectures. Any may be NULL. While none is set the loop runs a
+ * dispatch path without them, and each system call costs a test. Hooks must not change the loop.
  * `what` of call_begin and call_end: 'h'andler (fd is valid), 'c'allback, 't'imeout,
  * 's'ignal watcher (fd is the signal number).
  */
@@ -352,7 +352,6 @@ struct ioloop_observer {
    * has made to wait, accept, receive or send; told when it has returned. `name` as in the manual,
    * static; `fd` -1 where the call has none; `result` what it returned, or -errno. What a program
    * calls in its own handlers is not seen, nor what libevent does inside event_base_loop.
-   * Streams and datagram sockets tell if this hook was there when they were made.
    */
   void (*system_call)(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
                       uint64_t duration_ns);
@@ -380,7 +379,8 @@ struct ioloop_observer {
 };
 
 /* Copied; `arg` goes to each hook. NULL removes it. Takes effect at the next iteration. One that
- * comes inside a call, a wait or an operation is not given the end of that. */
+ * comes inside a call or a wait is not given the end of that; of an operation that began before it,
+ * it is. */
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
 
 #pragma GCC visibility pop

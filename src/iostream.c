@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "backend.h"
-#include "observe.h"
 #include "platform.h"
 #include "stream_internal.h"
 
@@ -292,8 +291,6 @@ static void gate_opened(struct ioloop__gate_member *member) {
 
 void iostream__init(struct iostream *stream, struct ioloop *loop, int fd) {
   *stream = (struct iostream){.loop = loop, .fd = fd, .low = LOW_WATERMARK, .high = HIGH_WATERMARK};
-  if (ioloop__observes_calls(loop))
-    stream->flags |= STREAM_DETOUR;
 }
 
 static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
@@ -313,7 +310,6 @@ static int find_transport(struct iostream *stream) {
     stream->not_socket = true;
     stream->read_only = opened_for == O_RDONLY;
     stream->write_only = opened_for == O_WRONLY;
-    stream->flags |= STREAM_DETOUR;
     return 0;
   }
   if (!r)

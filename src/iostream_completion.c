@@ -256,12 +256,25 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
 
 /* ---- beginning and end -------------------------------------------------------------------- */
 
+static int fd_of_receiving(const struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, const struct iostream, receiving)->fd;
+}
+
+static int fd_of_sending(const struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, const struct iostream, sending)->fd;
+}
+
+static const struct ioloop__op_kind receiving = {
+    .name = "recv", .fd = fd_of_receiving, .done = on_received};
+static const struct ioloop__op_kind sending = {
+    .name = "send", .fd = fd_of_sending, .done = on_sent};
+
 void iostream__use_completion(struct iostream *stream) {
   stream->completer = ioloop__completer(stream->loop);
   if (!stream->completer)
     return;
-  stream->receiving.done = on_received;
-  stream->sending.done = on_sent;
+  stream->receiving.kind = &receiving;
+  stream->sending.kind = &sending;
   stream->unsent.next = NULL;
   stream->completer->deferred->start = start_sending;
 }

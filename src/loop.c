@@ -418,7 +418,6 @@ static void free_memory(struct ioloop *loop) {
   ioloop__timers_free(&loop->timers);
   ioloop__callbacks_free(&loop->callbacks, ioloop__inherited(loop));
   ioloop__fifo_spares_free(&loop->spares);
-  ioloop__observe_completion_free(loop);
   free(loop->scratch);
   free(loop->state);
   free(loop->name);
@@ -490,7 +489,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
   if (!loop)
     return -ENOMEM;
   loop->backend = found;
-  loop->wait = loop->look = found->wait;
+  loop->wait = found->wait;
   ioloop__list_init(&loop->deferred.list);
   loop->thread = pthread_self();
   loop->fork_count = ioloop__fork_count();

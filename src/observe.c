@@ -11,16 +11,9 @@ static void update_watched(struct ioloop *loop) {
                 o->call_end || (o->slow && o->slow_ns);
   if (!hooked)
     loop->observer = none;
+  loop->observed = (struct ioloop__observed){.calls = o->system_call,
+                                             .operations = o->submitted || o->completed};
   ioloop__set(loop, IOLOOP__WATCHED, hooked || loop->timing);
-}
-
-/* Who nobody observes keeps the functions that know nothing of it. */
-static void choose_functions(struct ioloop *loop) {
-  const struct ioloop_backend *backend = loop->backend;
-  bool tells = loop->observer.system_call && backend->wait_observed;
-  loop->look = tells ? backend->wait_observed : backend->wait;
-  ioloop__choose_wait(loop);
-  ioloop__observe_completion(loop, loop->observer.submitted || loop->observer.completed);
 }
 
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg) {
@@ -29,7 +22,6 @@ void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *obse
   loop->observer_arg = arg;
   loop->observers++;
   update_watched(loop);
-  choose_functions(loop);
 }
 
 void ioloop_set_timing(struct ioloop *loop, bool on) {
@@ -63,19 +55,25 @@ void ioloop__note_rescue(struct ioloop *loop, uint64_t count) {
     loop->observer.rescue(loop->observer_arg, count);
 }
 
-bool ioloop__observes_calls(const struct ioloop *loop) {
-  return loop->observer.system_call;
-}
-
 uint64_t ioloop__call_clock(void) {
   return ioloop__now();
 }
 
+/* The hook may be gone by now. */
 void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
-                       uint64_t begun_ns) {
+                       uint64_t begun) {
   if (loop->observer.system_call)
-    loop->observer.system_call(loop->observer_arg, name, fd, result, begun_ns,
-                               ioloop__now() - begun_ns);
+    loop->observer.system_call(loop->observer_arg, name, fd, result, begun, ioloop__now() - begun);
+}
+
+void ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size) {
+  if (loop->observer.submitted)
+    loop->observer.submitted(loop->observer_arg, name, fd, size);
+}
+
+void ioloop__note_completed(struct ioloop *loop, const char *name, int fd, int result, bool more) {
+  if (loop->observer.completed)
+    loop->observer.completed(loop->observer_arg, name, fd, result, more);
 }
 
 struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,

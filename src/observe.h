@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * observe.h - what streams and backends tell an observer of the system calls they make.
+ * observe.h - the one door through which streams and backends report what they do.
  *
- * Whoever makes a call asks once, when it is made or begins, whether somebody listens, and takes
- * another way then; the way of a loop that nobody observes has no test for it.
+ *     uint64_t begun = ioloop__call_begins(loop);
+ *     ssize_t n = read(fd, data, size);
+ *     ioloop__call_ended(loop, "read", fd, n < 0 ? -errno : n, begun);
+ *
+ * around each system call that waits, accepts, receives or sends. Where no observer is set that is
+ * a load and two tests, and no clock is read: a few instructions next to a system call, in place of
+ * a second copy of each function that makes one. Operations by completion report that they were
+ * started and what became of them: ioloop__op_started and ioloop__op_done (completion.h).
  */
 #ifndef IOLOOP_OBSERVE_H
 #define IOLOOP_OBSERVE_H
@@ -14,15 +20,33 @@
 
 struct ioloop;
 
-/* Does somebody want to hear of system calls? */
-bool ioloop__observes_calls(const struct ioloop *loop);
+/* What every loop begins with. */
+struct ioloop__observed {
+  bool calls, operations; /* there is a hook for them */
+};
 
-/* When a call begins that will be told of. */
+static inline const struct ioloop__observed *ioloop__observed(const struct ioloop *loop) {
+  return (const struct ioloop__observed *)loop;
+}
+
+/* observe.c */
 uint64_t ioloop__call_clock(void);
+void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
+                       uint64_t begun);
+void ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size);
+void ioloop__note_completed(struct ioloop *loop, const char *name, int fd, int result, bool more);
+
+/* When the call begins that ioloop__call_ended will report. 0: none observes it. */
+static inline uint64_t ioloop__call_begins(const struct ioloop *loop) {
+  return __builtin_expect(ioloop__observed(loop)->calls, false) ? ioloop__call_clock() : 0;
+}
 
 /* It is over: its name as in the manual, the descriptor (-1: none) and what it returned, or -errno.
- */
-void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
-                       uint64_t begun_ns);
+ * An observer may change errno. */
+static inline void ioloop__call_ended(struct ioloop *loop, const char *name, int fd,
+                                      ptrdiff_t result, uint64_t begun) {
+  if (__builtin_expect(begun != 0, false))
+    ioloop__note_call(loop, name, fd, result, begun);
+}
 
 #endif

@@ -16,7 +16,7 @@
 #include "internal.h"
 
 static int look_once(struct ioloop *loop, struct ioloop_ready *ready) {
-  int n = loop->look(loop, loop->state, 0, ready);
+  int n = loop->backend->wait(loop, loop->state, 0, ready);
   loop->metrics.spins++;
   loop->metrics.spin_hits += n > 0;
   return n;
@@ -41,19 +41,15 @@ static int wait_after_work(struct ioloop *loop, uint64_t timeout_ns, struct iolo
   if (n || spent_ns >= timeout_ns)
     return n;
   uint64_t left_ns = timeout_ns == IOLOOP_FOREVER ? IOLOOP_FOREVER : timeout_ns - spent_ns;
-  return loop->look(loop, loop->state, left_ns, ready);
+  return loop->backend->wait(loop, loop->state, left_ns, ready);
 }
 
 static int wait_spinning(struct ioloop *loop, void *state, uint64_t timeout_ns,
                          struct ioloop_ready *ready) {
   int n = loop->found_work ? wait_after_work(loop, timeout_ns, ready)
-                           : loop->look(loop, state, timeout_ns, ready);
+                           : loop->backend->wait(loop, state, timeout_ns, ready);
   loop->found_work = n > 0;
   return n;
-}
-
-void ioloop__choose_wait(struct ioloop *loop) {
-  loop->wait = loop->spin_ns ? wait_spinning : loop->look;
 }
 
 int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns) {
@@ -61,6 +57,6 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns) {
     return -ECHILD;
   loop->spin_ns = spin_ns;
   loop->found_work = false;
-  ioloop__choose_wait(loop);
+  loop->wait = spin_ns ? wait_spinning : loop->backend->wait;
   return 0;
 }

@@ -42,8 +42,7 @@ enum {
   STREAM_FAILED = 1 << 11,  /* ends as soon as no callback is under way */
   STREAM_DEFERRED = 1 << 12, /* iostream__settle is due, for one of the reasons above */
   STREAM_CLOSED = 1 << 13,   /* only its memory is left */
-  STREAM_TIMED = 1 << 14,    /* its owner wants to hear of traffic */
-  STREAM_DETOUR = 1 << 15    /* its system calls take the long way: see transport.c */
+  STREAM_TIMED = 1 << 14     /* its owner wants to hear of traffic */
 };
 
 /* Who made the stream and keeps account of it: a tcpserver. */

@@ -259,11 +259,9 @@ static bool accept_failed(struct listener *listener, int error) {
 
 static int accept_one(struct tcpserver *server, int listener, struct sockaddr_storage *peer,
                       socklen_t *size) {
-  bool observed = ioloop__observes_calls(server->loop);
-  uint64_t begun = observed ? ioloop__call_clock() : 0;
+  uint64_t begun = ioloop__call_begins(server->loop);
   int fd = ioloop__accept(listener, (struct sockaddr *)peer, size);
-  if (observed)
-    ioloop__note_call(server->loop, "accept", listener, fd, begun);
+  ioloop__call_ended(server->loop, "accept", listener, fd, begun);
   return fd;
 }
 
@@ -404,6 +402,13 @@ static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, 
 
 /* ---- listeners --------------------------------------------------------------------------- */
 
+static int fd_of_accepting(const struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, const struct listener, accepting)->fd;
+}
+
+static const struct ioloop__op_kind accepting = {
+    .name = "accept", .fd = fd_of_accepting, .done = on_accepted};
+
 static void append_listener(struct tcpserver *server, struct listener *listener) {
   struct listener **end = &server->listeners;
   while (*end)
@@ -415,7 +420,7 @@ static void append_listener(struct tcpserver *server, struct listener *listener)
 static int begin_listening(struct listener *listener, bool ours) {
   struct tcpserver *server = listener->server;
   bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !listener->by_completion;
-  listener->accepting.done = on_accepted;
+  listener->accepting.kind = &accepting;
   int r = 0;
   if (!listener->by_completion)
     r = ioloop__adopt(listener->fd);

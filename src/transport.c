@@ -5,8 +5,7 @@
  * Everything above works on bytes that came, bytes that were taken and -errno. This is what
  * readiness I/O does for that; a transport of completions would stand in its place.
  *
- * Some take the long way (STREAM_DETOUR), in which a call may be another, or an observer is told of
- * it. Sockets are asked not to wait in each call: O_NONBLOCK belongs to all that share the file,
+ * Sockets are asked not to wait in each call: O_NONBLOCK belongs to all that share the file,
  * and another process may have cleared it. Streams are sockets nearly always. Two things differ for
  * pipes and ptys, which share the API:
  *   - write(2) has no MSG_NOSIGNAL. SIGPIPE is sent to the writing thread, so it can be blocked
@@ -36,20 +35,13 @@ static ptrdiff_t read_file(int fd, void *data, size_t size) {
   return n == -EIO ? 0 : n;
 }
 
-__attribute__((cold, noinline)) static ptrdiff_t receive_long_way(struct iostream *stream,
-                                                                  void *data, size_t size) {
-  uint64_t begun = ioloop__call_clock();
+ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
   bool file = stream->not_socket;
+  uint64_t begun = ioloop__call_begins(stream->loop);
   ptrdiff_t n = file ? read_file(stream->fd, data, size)
                      : result_of(recv(stream->fd, data, size, MSG_DONTWAIT));
-  ioloop__note_call(stream->loop, file ? "read" : "recv", stream->fd, n, begun);
+  ioloop__call_ended(stream->loop, file ? "read" : "recv", stream->fd, n, begun);
   return n;
-}
-
-ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
-  if (stream->flags & STREAM_DETOUR)
-    return receive_long_way(stream, data, size);
-  return result_of(recv(stream->fd, data, size, MSG_DONTWAIT));
 }
 
 static bool is_pending(int signo) {
@@ -74,19 +66,12 @@ static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
   return n;
 }
 
-__attribute__((cold, noinline)) static ptrdiff_t send_long_way(struct iostream *stream,
-                                                               const void *data, size_t size) {
-  uint64_t begun = ioloop__call_clock();
-  bool file = stream->not_socket;
-  ptrdiff_t n = file ? write_quietly(stream->fd, data, size) : ioloop__send(stream->fd, data, size);
-  ioloop__note_call(stream->loop, file ? "write" : "send", stream->fd, n, begun);
-  return n;
-}
-
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size) {
-  if (stream->flags & STREAM_DETOUR)
-    return send_long_way(stream, data, size);
-  return ioloop__send(stream->fd, data, size);
+  bool file = stream->not_socket;
+  uint64_t begun = ioloop__call_begins(stream->loop);
+  ptrdiff_t n = file ? write_quietly(stream->fd, data, size) : ioloop__send(stream->fd, data, size);
+  ioloop__call_ended(stream->loop, file ? "write" : "send", stream->fd, n, begun);
+  return n;
 }
 
 void iostream__empty_error_queue(struct iostream *stream) {

@@ -125,6 +125,25 @@ TEST(86, "one that comes and goes in the middle disturbs no stream") {
   test_loop_free(loop);
 }
 
+TEST(86, "one that comes later hears of the streams that are there") {
+  struct ioloop *loop = test_loop_new();
+  struct heard heard = {0};
+  struct echo echo;
+  echo_open(&echo, loop, NULL);
+  int client = client_connect(echo.port);
+  ping(loop, client);
+  ioloop_set_observer(loop, &hooks, &heard);
+  for (int i = 0; i < 4; i++)
+    ping(loop, client);
+  CHECK_IS(heard.sent, >=, 3); /* that a send is over may be told late */
+  CHECK_IS(heard.sent, <=, 4);
+  CHECK_IS(heard.received, ==, 4);
+  CHECK_SYS(close(client));
+  RUN_UNTIL(loop, echo.closed == 1);
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
 TEST(86, "many streams under an observer: no byte lost, none told twice") {
   enum {
     CLIENTS = 200

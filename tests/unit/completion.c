@@ -24,7 +24,7 @@ static struct {
 
 static void on_failure(struct ioloop *loop, void *arg) {
   struct ioloop__op *op = arg;
-  op->done(loop, op, failing.error, NULL, false);
+  op->kind->done(loop, op, failing.error, NULL, false);
 }
 
 static int fail(struct ioloop__op *op) {

@@ -101,8 +101,8 @@ static int refuse(struct backend_choice choice, const char *own, int error) {
   int unknown = ioloop_backend_probe(choice.name, &info);
   list_available(own, available, sizeof available);
   if (unknown == -EINVAL) {
-    complain("%s=%s: %s; allowed are %s", choice.source, choice.name,
-             *info.name ? info.reason : "there is no such backend", available);
+    complain("%s=%s: %s; allowed are %s, and variants of some, as libevent:poll", choice.source,
+             choice.name, *info.name ? info.reason : "there is no such backend", available);
     return EXIT_USAGE;
   }
   if (error == -ENOMEM)

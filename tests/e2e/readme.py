@@ -46,10 +46,11 @@ def _():
 def _():
     code, out, err = run(PROGRAM, env={"IOLOOP_BACKEND": "sigoi"})
     equal((code, out), (1, b""), "exit code and stdout with an unknown backend")
-    check(re.fullmatch(rb"cannot start: Invalid argument\. .*\bsigio\b.*\n", err), "stderr: %r" % err)
+    check(re.fullmatch(rb"cannot start: .*\bsigio\b.* \(Invalid argument\)\n", err), "stderr: %r" % err)
     with open(os.path.join(SOURCE, "README.md")) as regular:
         code, _, err = run(PROGRAM, stdin=regular, env={"IOLOOP_BACKEND": "poll"})
-    equal((code, err), (1, b"cannot start: Operation not permitted. \n"), "exit code and stderr with a file")
+    equal((code, err), (1, b"cannot start: stdin cannot be watched (Operation not permitted)\n"),
+          "exit code and stderr with a file")
 
 
 @case("--list-backends prints what is shown")

@@ -151,7 +151,7 @@ static bool concerns(const struct events *events, const struct step *step, uint6
 }
 
 /* The call that takes a signal has said it already. */
-static bool is_said_by_call(const struct events *events, const struct step *step,
+static bool already_shown(const struct events *events, const struct step *step,
                             const struct step *before) {
   return step->kind == STEP_SIGNAL && before && before->kind == STEP_CALL &&
          strcmp(events->at[before->begin].name, "sigtimedwait") == 0 &&
@@ -211,7 +211,7 @@ bool steps_choose(const struct events *events, const struct excerpt *excerpt, st
   size_t kept = 0;
   for (size_t i = 0; i < steps.count; i++) {
     const struct step step = steps.at[i], *before = kept ? &steps.at[kept - 1] : NULL;
-    if (concerns(events, &step, excerpt->connection) && !is_said_by_call(events, &step, before))
+    if (concerns(events, &step, excerpt->connection) && !already_shown(events, &step, before))
       steps.at[kept++] = step;
   }
   steps.count = kept;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backoff.c - see backoff.h. An accident is repaired at once; what dies as soon as it is started
- * must not keep a processor busy with starting it.
+ * backoff.c - see backoff.h. The first failure is repaired at once; a process that dies on every
+ * start must not keep a processor busy.
  */
 #include "backoff.h"
 

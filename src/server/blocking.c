@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blocking.c - Stevens' first model: call, and sleep until there is something.
+ * blocking.c - Stevens' first model: make the call, and sleep until it has a result.
  *
  *      application                         kernel
- *      recvfrom --------------------->     no datagram yet
+ *      recvfrom --------------------->     no datagram ready
  *         | sleeps                         wait for it
  *      returns  <---------------------     copy it
  *
- * There is nothing to be told, because whoever waits waits for one thing only; hence a thread for
- * each thing: one for each listener, which accepts; one for each connection; one for each UDP
- * socket. With --handler=thread only the connections have threads, and a loop accepts.
+ * No call has to report which descriptor is ready, because each thread waits for only one. So there
+ * is a thread for each listener, for each connection and for each UDP socket. With --handler=thread
+ * only the connections have threads, and a loop accepts.
  *
- * No socket is in any loop here. The main thread does run one, for what is not the network:
- * signals, the clock of --stats and --heartbeat, and stdout (lines.c). How a thread that sleeps is
- * told that the end has come is in threads.c.
+ * No socket is in any loop here. The main thread does run a loop, for everything but the network:
+ * signals, the timers of --stats and --heartbeat, and stdout (lines.c). threads.c describes how a
+ * sleeping thread is woken at shutdown.
  *
- * A timeout is a property of the socket here (SO_RCVTIMEO), and its end is EAGAIN.
+ * A timeout is a property of the socket here (SO_RCVTIMEO); when it expires, the call fails with
+ * EAGAIN.
  */
 #include "blocking.h"
 
@@ -34,15 +35,15 @@
 
 enum {
   READ_SIZE = 16 * 1024,
-  PAUSE_MS = 100,     /* before what failed for lack of something is tried again */
-  MOST_FAILURES = 64, /* of accept, one after the other, before they are no single connection's */
+  PAUSE_MS = 100,     /* before a call that failed for lack of resources is retried */
+  MOST_FAILURES = 64, /* consecutive failures of accept() that are blamed on single connections */
 };
 
 bool blocking_would_sleep(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
-/* The machine's lack, of which the peer must not notice more than a delay? */
+/* A shortage on this machine: the peer should notice nothing but a delay. */
 static bool lacks_something(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -51,7 +52,7 @@ bool blocking_pause(struct thread *thread) {
   return threads_wait_for_room(thread->server->threads, PAUSE_MS);
 }
 
-/* A call failed for lack of something: true to try it again, which is after a pause. */
+/* A call failed for lack of resources: pause, then return true if it may be retried. */
 static bool may_retry(struct thread *thread, int error) {
   return lacks_something(error) && blocking_pause(thread);
 }
@@ -120,15 +121,15 @@ static int serve_connection(struct thread *thread) {
   }
 }
 
-/* Rounded up: 0 would be for ever. */
+/* Rounded up: 0 would mean forever. */
 static void set_timeout(int fd, int option, uint64_t ns) {
   uint64_t us = ns / 1000 + (ns % 1000 != 0);
   struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
   (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
 }
 
-/* What the loop accepted does not sleep, nor does what a BSD accepts from a listener that does
- * not. */
+/* A descriptor that the loop accepted is non-blocking, as is one that a BSD accepts from a
+ * non-blocking listener. */
 static int make_blocking(int fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0)
@@ -144,7 +145,8 @@ static void complain_of_thread(struct server *server, const struct address *peer
              address_text(peer, text), strerror(-error));
 }
 
-/* Counts it, gives it a thread; -errno where it could not, and then it remains the caller's. */
+/* Counts the connection and gives it a thread. On failure returns -errno, and the descriptor
+ * remains the caller's. */
 static int admit(struct server *server, int fd, const struct address *peer) {
   uint64_t idle_ns = server->options.idle_timeout_ns;
   counts_add_shared(server->counts, COUNT_ACCEPTED, 1);
@@ -173,8 +175,9 @@ void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *
 
 /* ---- a listener ----------------------------------------------------------------------- */
 
-/* What failed, so many times in a row: true to go on. Other errors concern one connection that has
- * failed before it was accepted (accept(2)), unless they stay. */
+/* Returns true to go on. `error` has occurred this many times in a row. Errors other than a
+ * shortage concern one connection that failed before it was accepted (accept(2)), unless they
+ * persist. */
 static bool accept_failed(struct thread *thread, int error, unsigned times) {
   if (blocking_would_sleep(error) || error == EINVAL || error == EBADF)
     return false;
@@ -199,15 +202,15 @@ static int serve_listener(struct thread *thread) {
       continue;
     failures = 0;
     struct address from = address_from((struct sockaddr *)&peer, size);
-    (void)admit(server, fd, &from); /* it has said why not */
+    (void)admit(server, fd, &from); /* has reported its failure */
   }
   return 0;
 }
 
-/* ---- all of it ------------------------------------------------------------------------ */
+/* ---- starting ------------------------------------------------------------------------- */
 
 static int start_one(struct server *server, struct bound_socket *bound) {
-  int error = make_blocking(bound->fd); /* a worker that was killed may have left it otherwise */
+  int error = make_blocking(bound->fd); /* a killed worker may have left it non-blocking */
   if (!error && bound->tcp)
     error = threads_start(server->threads, THREAD_LISTENER, bound->fd, NULL, serve_listener);
   else if (!error)

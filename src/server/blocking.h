@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blocking.h - the blocking model, Stevens' first: a thread for whatever may be waited for.
+ * blocking.h - the blocking model, Stevens' first: a thread for each descriptor that may block.
  */
 #ifndef SERVER_BLOCKING_H
 #define SERVER_BLOCKING_H
@@ -10,7 +10,8 @@
 
 #define BLOCKING_MODEL "blocking"
 
-/* --backend=blocking: a thread for each of the sockets, which it owns then. 0 or -errno. */
+/* --backend=blocking: start a thread for each of the sockets, and give it the socket. 0 or
+ * -errno. */
 int blocking_start(struct server *server, struct sockets *set);
 
 /* --handler=thread: a tcpserver_accepted with the server as arg. */
@@ -24,14 +25,16 @@ struct thread;
 /* blocking_udp.c: the thread of a UDP socket. */
 int blocking_serve_datagrams(struct thread *thread);
 
-/* Has the call come back instead of sleeping (EAGAIN: the idle timeout, or the end has come)? */
+/* Did the call return instead of sleeping? (EAGAIN: the idle timeout expired, or shutdown has
+ * begun.) */
 bool blocking_would_sleep(int error);
 
-/* A moment, before what failed for lack of something is tried again. False: the end has come. */
+/* A short wait before a call that failed for lack of resources is retried. False: shutdown has
+ * begun. */
 bool blocking_pause(struct thread *thread);
 
-/* lines_put, tried until there is memory. -ECANCELED: the end has come, and stdout takes no more;
- * -ENOMEM: the end has come. */
+/* lines_put, retried until there is memory. -ECANCELED: shutdown has begun and stdout takes no
+ * more; -ENOMEM: shutdown has begun. */
 int blocking_put_record(struct thread *thread, struct record_clock *clock, const char *protocol,
                         const struct address *peer, const char *data, size_t size);
 

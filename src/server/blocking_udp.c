@@ -3,8 +3,8 @@
  * blocking_udp.c - the thread of a UDP socket: receive and sleep, print, answer.
  *
  * On a socket that is bound to all addresses the kernel takes the source of an answer from the
- * route, and a connected peer that asked another address drops it. There recvmsg, which reports
- * where a datagram was sent to, and sendmsg, which sets the source, take the place of recvfrom and
+ * route, and a connected peer that asked another address drops it. On such a socket recvmsg, which
+ * reports where a datagram was sent, and sendmsg, which sets the source, replace recvfrom and
  * sendto.
  */
 #include <errno.h>
@@ -21,7 +21,7 @@ enum {
   DATAGRAM_SIZE = 64 * 1024,
 };
 
-/* Together half of a thread's stack, so they are not on it. */
+/* Together half of a thread's stack, so they are allocated. */
 struct buffers {
   char data[DATAGRAM_SIZE];
   char reply[REPLY_DATAGRAM_SIZE];
@@ -35,7 +35,7 @@ union control {
 struct udp {
   struct thread *thread;
   struct address bound;
-  bool any; /* bound to all addresses, and each datagram reports which one it was sent to */
+  bool any; /* bound to all addresses: each datagram reports which one it was sent to */
   struct sockaddr_storage peer; /* of the latest datagram */
   socklen_t peer_size;
   union ioloop__local local;
@@ -107,8 +107,8 @@ static void answer(struct udp *udp, struct buffers *buffers, size_t size) {
     counts_add_shared(counts, COUNT_REPLY_DROPS, 1);
 }
 
-/* What failed: true to go on. The network's word on an earlier answer (ECONNREFUSED) is no trouble
- * of ours; an error that stays must not make us spin. */
+/* Returns true to go on. A network error caused by an earlier answer (ECONNREFUSED) is not a
+ * failure of this socket; an error that persists must not make the thread spin. */
 static bool receive_failed(struct thread *thread, int error) {
   if (blocking_would_sleep(error) || error == EBADF)
     return false;

@@ -2,10 +2,10 @@
 /*
  * counts.h - the server's counters, in memory that several threads or processes may share.
  *
- * Counters about the service are kept as things happen, so that they outlive a worker process
- * that is killed: they are in memory that it shares with its parent. Those about the loop are
- * copied here now and then (stats.c). Each is a number of its own: a reader sees none of them torn,
- * and may see one a moment before another.
+ * Counters about the service are updated immediately, in memory that a worker shares with its
+ * parent, so they survive a worker that is killed. Counters about the loop are copied here
+ * periodically (stats.c). Each counter is atomic by itself: a reader never sees a torn value, but
+ * two counters may be from slightly different moments.
  */
 #ifndef SERVER_COUNTS_H
 #define SERVER_COUNTS_H
@@ -23,7 +23,7 @@ enum counter {
   COUNT_ECHOED,
   COUNT_REPLY_DROPS,
   COUNT_KERNEL_DROPS,
-  COUNT_ITERATIONS, /* from here on: the loop's */
+  COUNT_ITERATIONS, /* the loop's counters, from here on */
   COUNT_WAKEUPS,
   COUNT_EVENTS,
   COUNT_SPURIOUS,
@@ -48,12 +48,13 @@ static inline void counts_set(struct counts *counts, enum counter which, uint64_
   atomic_store_explicit(&counts->at[which], value, memory_order_relaxed);
 }
 
-/* Where one thread alone counts: a plain addition, without the bus lock of the other. */
+/* For a counter that only one thread writes: a plain addition, without the locked bus cycle of the
+ * other. */
 static inline void counts_add(struct counts *counts, enum counter which, uint64_t more) {
   counts_set(counts, which, counts_get(counts, which) + more);
 }
 
-/* Where any of several threads may count. */
+/* For a counter that several threads write. */
 static inline void counts_add_shared(struct counts *counts, enum counter which, uint64_t more) {
   atomic_fetch_add_explicit(&counts->at[which], more, memory_order_relaxed);
 }

@@ -2,11 +2,11 @@
 /*
  * echo_tcp.c - connections served on the loop: print what was read, write it back.
  *
- * A connection needs something of us only for --prefix, its peer's address, and for messages that
- * come in parts (reply.h); otherwise they all share one record, and ten thousand of them are no
- * memory of ours. Slowness is handled
- * below: a peer that does not read its echo is not read from (the stream's watermarks), and nobody
- * is read from while stdout is full (the gate).
+ * A connection needs a record of its own only for --prefix, which prints its peer's address, and
+ * for messages that arrive in parts (reply.h). Otherwise all connections share one record, and ten
+ * thousand of them take no memory here. Slow readers are handled below this layer: the stream's
+ * watermarks stop reading from a peer that does not read its echo, and the gate stops reading from
+ * all peers while stdout is full.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,9 +34,9 @@ static void reply(struct connection *connection, struct iostream *stream, const 
   int error = reply_to_stream((enum reply_kind)server->options.reply, &connection->framing, data,
                               size, send_reply, &target);
   if (error == -EPROTO)
-    counts_add(server->counts, COUNT_FAILED, 1); /* to the stream it is a close like any other */
+    counts_add(server->counts, COUNT_FAILED, 1); /* to the stream it looks like any other close */
   if (error == -EPROTO || error == -ENOMEM)
-    iostream_close(stream); /* an echo with a hole in it would be worse */
+    iostream_close(stream); /* an echo with a gap would be worse */
 }
 
 static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
@@ -63,7 +63,7 @@ static void on_close(struct iostream *stream, int error, void *arg) {
   counts_add(server->counts, COUNT_CLOSED, 1);
   if (connection != &server->anyone)
     free(connection);
-  server_check_end(server);
+  server_check_shutdown(server);
 }
 
 void server_on_connection(struct tcpserver *tcp, struct iostream *stream,

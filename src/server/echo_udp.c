@@ -2,14 +2,14 @@
 /*
  * echo_udp.c - datagrams: print each, reply to where it came from.
  *
- * While the gate is closed, because stdout stalls, datagrams wait in the kernel's queue, and those
- * that no longer fit are dropped and counted by the kernel.
+ * While stdout stalls, the gate is closed and datagrams wait in the kernel's queue. The kernel
+ * drops and counts those that do not fit.
  */
 #include "../programs/address.h"
 #include "reply.h"
 #include "server.h"
 
-/* Where connections have threads, these count at the same time. */
+/* Connections that have threads count at the same time. */
 static void count(struct server *server, enum counter which, uint64_t more) {
   if (server->threads)
     counts_add_shared(server->counts, which, more);
@@ -24,8 +24,8 @@ static struct address bound_address(int fd) {
   return address_from((struct sockaddr *)&address, size);
 }
 
-/* A sender that is this server, which only a forged one can be. All sockets have one port, so that
- * others cost no more than a look at that. */
+/* Is the sender this server itself? Only a forged sender can be. All sockets have one port, so for
+ * any other sender comparing the port is enough. */
 static bool leads_back(const struct server *server, const struct datagram *socket,
                        const struct sockaddr *peer, socklen_t peer_size) {
   struct address from = address_from(peer, peer_size);

@@ -4,9 +4,9 @@
  *
  *   thread:  recv -> line --(mutex)--> queue --> threadsafe callback --> loop: stdout
  *
- * One thread writes, so that a record is never torn, and what many threads print at once costs few
- * writes. A slow stdout holds the threads back on a condition; they then do not receive, and the
- * kernel does the rest: TCP closes the window, UDP drops and counts.
+ * Only one thread writes, so that a record is never torn and the output of many threads takes few
+ * writes. When stdout is slow, the threads block on a condition variable and stop receiving, and
+ * the kernel does the rest: TCP closes the window, UDP drops and counts.
  */
 #include "lines.h"
 
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 enum {
-  QUEUE_LIMIT = 256 * 1024, /* bytes of lines that the loop has not taken yet */
+  QUEUE_LIMIT = 256 * 1024, /* bytes of lines that the loop has not yet taken */
 };
 
 struct line {
@@ -28,32 +28,32 @@ struct lines {
   struct server *server;
   void (*on_news)(struct server *server);
 
-  pthread_mutex_t mutex; /* guards what follows */
+  pthread_mutex_t mutex; /* guards the rest */
   pthread_cond_t may_go_on;
   struct line *first, **last;
   size_t queued;
-  bool told; /* a callback is on its way to the loop */
+  bool notified; /* a callback is on its way to the loop */
   bool stalled, abandoned;
 };
 
 /* ---- in threads ----------------------------------------------------------------------- */
 
-static void on_told(struct ioloop *loop, void *arg);
+static void on_notified(struct ioloop *loop, void *arg);
 
-/* With the mutex held. Should there be no memory for the callback, the next one to come tries
- * again; a line is never lost. */
-static void tell_loop(struct lines *lines) {
-  if (!lines->told)
-    lines->told = ioloop_add_callback_threadsafe(lines->server->loop, on_told, lines) == 0;
+/* With the mutex held. If there is no memory for the callback, the next call tries again; no line
+ * is lost. */
+static void notify_loop(struct lines *lines) {
+  if (!lines->notified)
+    lines->notified = ioloop_add_callback_threadsafe(lines->server->loop, on_notified, lines) == 0;
 }
 
-void lines_tell(struct lines *lines) {
+void lines_notify(struct lines *lines) {
   pthread_mutex_lock(&lines->mutex);
-  tell_loop(lines);
+  notify_loop(lines);
   pthread_mutex_unlock(&lines->mutex);
 }
 
-/* -ECANCELED: not taken. */
+/* -ECANCELED: refused. */
 static int append(struct lines *lines, struct line *line) {
   pthread_mutex_lock(&lines->mutex);
   while ((lines->stalled || lines->queued >= QUEUE_LIMIT) && !lines->abandoned)
@@ -63,7 +63,7 @@ static int append(struct lines *lines, struct line *line) {
     *lines->last = line;
     lines->last = &line->next;
     lines->queued += line->size;
-    tell_loop(lines);
+    notify_loop(lines);
   }
   pthread_mutex_unlock(&lines->mutex);
   return taken ? 0 : -ECANCELED;
@@ -115,11 +115,11 @@ void lines_take(struct lines *lines) {
   }
 }
 
-static void on_told(struct ioloop *loop, void *arg) {
+static void on_notified(struct ioloop *loop, void *arg) {
   struct lines *lines = arg;
   (void)loop;
   pthread_mutex_lock(&lines->mutex);
-  lines->told = false;
+  lines->notified = false;
   pthread_mutex_unlock(&lines->mutex);
   lines->on_news(lines->server);
 }
@@ -139,7 +139,7 @@ void lines_abandon(struct lines *lines) {
   pthread_mutex_unlock(&lines->mutex);
 }
 
-/* ---- life ----------------------------------------------------------------------------- */
+/* ---- creating and freeing ------------------------------------------------------------- */
 
 int lines_new(struct server *server, void (*on_news)(struct server *server), struct lines **ret) {
   struct lines *lines = calloc(1, sizeof *lines);

@@ -9,29 +9,29 @@
 
 struct lines;
 
-/* `on_news` is called in the loop after lines_tell, and after lines have been taken. -ENOMEM */
+/* `on_news` is called in the loop after lines_notify, and after lines have been taken. -ENOMEM */
 int lines_new(struct server *server, void (*on_news)(struct server *server), struct lines **ret);
 
-/* In any thread: count a record and hand its line over. Blocks while stdout takes no more.
- * -ENOMEM; -ECANCELED: the end's time is over, nobody will take it. */
+/* In any thread: count a record and queue its line. Blocks while stdout takes no more. -ENOMEM;
+ * -ECANCELED: the time for shutdown is over, and the line would never be taken. */
 int lines_put(struct lines *lines, struct record_clock *clock, const char *protocol,
               const struct address *peer, const char *data, size_t size);
 
-/* In any thread: there is something else for the loop to look at. */
-void lines_tell(struct lines *lines);
+/* In any thread: make the loop call `on_news`. */
+void lines_notify(struct lines *lines);
 
 /* ---- in the loop ---------------------------------------------------------------------- */
 
-/* Put what has been handed over into the output. */
+/* Move the queued lines into the output. */
 void lines_take(struct lines *lines);
 
-/* stdout has more than it can take, or room again. */
+/* stdout is full, or has room again. */
 void lines_stall(struct lines *lines, bool stalled);
 
-/* Whoever waits in lines_put, or comes there, is sent away. */
+/* Make every present and future call of lines_put return -ECANCELED. */
 void lines_abandon(struct lines *lines);
 
-/* When no thread is left. NULL is fine. */
+/* Once no thread is left. NULL is fine. */
 void lines_free(struct lines *lines);
 
 #endif

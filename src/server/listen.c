@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listen.c - the sockets are given to who serves them: the loop, or threads.
+ * listen.c - gives the sockets to the loop, or to threads.
  */
 #include <errno.h>
 #include <stdlib.h>

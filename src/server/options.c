@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c - the server's options: one table that is parsed, refused and explained from.
+ * options.c - the server's options: one table for parsing, for errors and for --help.
  */
 #include "options.h"
 
@@ -11,7 +11,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* What is read from text before it is understood. */
+/* Option values as text, before they are interpreted. */
 struct texts {
   const char *cpus;
 };
@@ -175,7 +175,7 @@ static int refuse(const char *line) {
   return EXIT_USAGE;
 }
 
-/* What no single option can be blamed for. */
+/* Errors that no single option causes. */
 static int check_combination(const struct options *options) {
   if (options->handler == HANDLER_THREAD && !options->tcp)
     return refuse("--handler=thread: serves connections, and --udp alone has none; leave out one "

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - what the server's command line can say.
+ * options.h - the server's command line.
  */
 #ifndef SERVER_OPTIONS_H
 #define SERVER_OPTIONS_H
@@ -30,7 +30,7 @@ enum print_kind {
 struct options {
   const char *backend; /* NULL: IOLOOP_BACKEND or the best one */
   const char *host;
-  uint64_t port; /* 0: any that is free */
+  uint64_t port; /* 0: any free port */
   bool tcp, udp;
   int handler; /* enum handler_kind */
   bool no_echo;
@@ -46,17 +46,17 @@ struct options {
   uint64_t workers;      /* processes; 0: this one */
   const char *trace;     /* NULL: none */
   uint64_t trace_limit;  /* events */
-  struct cpus cpus;      /* none: wherever the system puts us */
+  struct cpus cpus;      /* empty: any processor */
   bool list_backends, help, version;
 };
 
-/* 0, or EXIT_USAGE when a line has been said. */
+/* 0, or EXIT_USAGE after printing an error. */
 int options_parse(int argc, char **argv, struct options *ret);
 
-/* Does the rest fit the blocking model? As options_parse. */
+/* Are the other options compatible with the blocking model? Returns as options_parse does. */
 int options_check_blocking(const struct options *options);
 
-/* --help on stdout. Returns an exit code. */
+/* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record.c - "2025-01-31 12:00:00.123456 tcp 127.0.0.1:4711 hello": the prefix where it is asked
- * for, then the bytes as escape.h makes them harmless.
+ * record.c - formats "2025-01-31 12:00:00.123456 tcp 127.0.0.1:4711 hello": an optional prefix,
+ * then the bytes, made harmless by escape.h.
  *
- * The time is that of the printing, so the clock is read only for a prefix.
+ * The time is that of printing, and the clock is read only for a prefix.
  */
 #include "record.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * record.h - what one read gave, as one line of stdout.
+ * record.h - the result of one read as one line of stdout.
  */
 #ifndef SERVER_RECORD_H
 #define SERVER_RECORD_H
@@ -15,17 +15,17 @@ struct record_format {
   bool prefix;
 };
 
-/* Local time costs a walk through the time zone's rules; so it is kept for the second. Zero at
- * first, one for each thread. */
+/* Converting to local time walks through the time zone's rules, so the result is kept for one
+ * second. Initially zero; one for each thread. */
 struct record_clock {
   time_t second;
   char text[24];
 };
 
-/* Room that a record of `size` bytes may need. */
+/* The room that a record of `size` bytes needs at most. */
 size_t record_room(const struct record_format *format, size_t size);
 
-/* The line, with its newline and no NUL; returns its size. */
+/* Write the line, with its newline and without NUL; returns its size. */
 size_t record_write(const struct record_format *format, struct record_clock *clock, char *to,
                     const char *protocol, const struct address *peer, const char *data,
                     size_t size);

@@ -2,18 +2,18 @@
 /*
  * relay.c - why workers do not write to stdout themselves.
  *
- * Two processes that write to one pipe tear each other's records: a write is whole only up to
- * PIPE_BUF (4 KiB) bytes, a record may have 256 KiB, and where the reader is slow a write is cut
- * anywhere. A lock would have to be held until the reader has taken the rest, which may be for
- * ever, and be taken over from a worker that is killed in the middle of a line.
+ * Two processes that write to one pipe tear each other's records: a write is atomic only up to
+ * PIPE_BUF (4 KiB) bytes, a record may have 256 KiB, and with a slow reader a write is cut
+ * anywhere. A lock would have to be held until the reader has taken the rest, possibly forever, and
+ * would have to be recovered from a worker that was killed in the middle of a line.
  *
- * So each worker has a pipe of its own to the parent, who alone owns stdout. He passes on whole
- * lines, and keeps the beginning of one until its end has come. A stdout that stalls is felt by
- * everybody in turn and blocks nobody: the parent does not read, the pipe fills, the worker's
- * output says EAGAIN to its loop, which closes its gate: backpressure as in a server of one
- * process. What a worker has put into its pipe survives it.
+ * So each worker has its own pipe to the parent, and only the parent writes to stdout. It passes on
+ * whole lines, and keeps the beginning of a line until the rest has arrived. When stdout stalls,
+ * nothing blocks: the parent stops reading, the pipes fill, and each worker's output gets EAGAIN
+ * and closes its gate, which is the same backpressure as in a server of one process. The contents
+ * of a pipe survive the worker that wrote them.
  *
- * The price is one copy and one more pair of system calls for up to 64 KiB of records.
+ * The price is one copy and one extra pair of system calls for up to 64 KiB of records.
  */
 #include "relay.h"
 
@@ -23,17 +23,17 @@
 #include <unistd.h>
 
 enum {
-  READ_SIZE = 64 * 1024, /* what a pipe holds */
+  READ_SIZE = 64 * 1024, /* the capacity of a pipe */
 };
 
-#define PAUSE_NS UINT64_C(100000000) /* without memory, before it is tried again */
+#define PAUSE_NS UINT64_C(100000000) /* before retrying after a lack of memory */
 
 struct relay {
   struct ioloop *loop;
   struct output *output;
   int fd;
   bool held, ended;
-  ioloop_timeout pause; /* 0: there is memory */
+  ioloop_timeout pause; /* 0: not waiting for memory */
   uint64_t lines;
   char *buffer; /* begins with an unfinished line, if any */
   size_t used, room;
@@ -49,7 +49,7 @@ static size_t count_lines(const char *data, size_t size) {
   return lines;
 }
 
-/* The first `before` bytes are known to have no end of a line. */
+/* The first `before` bytes are known to contain no newline. */
 static void pass_on(struct relay *relay, size_t before) {
   size_t whole = relay->used;
   while (whole > before && relay->buffer[whole - 1] != '\n')
@@ -73,7 +73,7 @@ static int make_room(struct relay *relay) {
   return 0;
 }
 
-/* How much came; 0 at the end, or -errno. */
+/* The number of bytes read; 0 at the end, or -errno. */
 static ssize_t read_some(struct relay *relay) {
   int error = make_room(relay);
   if (error)

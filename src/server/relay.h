@@ -12,19 +12,19 @@
 
 struct relay;
 
-/* Read `fd`, which is taken: closed by relay_free. -errno of watching it; -ENOMEM. */
+/* Read `fd`, and own it: relay_free closes it. -errno of watching it; -ENOMEM. */
 int relay_new(struct ioloop *loop, int fd, struct output *output, struct relay **ret);
 
-/* Read no more for now, or go on. */
+/* Stop reading, or resume. */
 void relay_hold(struct relay *relay, bool hold);
 
-/* The worker is dead: take what it left. A line that it did not finish is dropped. */
+/* The worker is dead: read the rest of its pipe. A line that it did not finish is dropped. */
 void relay_finish(struct relay *relay);
 
 /* Lines passed on so far. */
 uint64_t relay_lines(const struct relay *relay);
 
-/* In a forked child: close what was inherited, and touch nothing that is the parent's. */
+/* In a forked child: close the inherited descriptor, and leave the parent's state untouched. */
 void relay_forget(struct relay *relay);
 
 /* NULL is fine. */

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reply.c - the echo, or what sockperf's client takes for an answer.
+ * reply.c - the reply to a message: its echo, or what sockperf's client expects.
  *
- * An echo is what came. sockperf (the benchmark that Debian has a package of) wants more, so that
- * it knows its own words from ours. Its messages begin with a header, in network order:
+ * sockperf (the benchmark that Debian packages) distinguishes replies from requests. Its messages
+ * begin with a header, in network order:
  *
  *      0 sequence number (8)    8 flags (2)    10 length, header included (4)    14 ...
  *
- * Flags: 1 from a client, 2 wants an answer ("pong"), 4 warm-up. A client's message that wants one
- * is answered by itself with flag 1 cleared; all others, a warm-up above all, by nothing: so does
- * sockperf's own server.
+ * Flags: 1 from a client, 2 wants a reply ("pong"), 4 warm-up. A client's message that wants a
+ * reply is sent back with flag 1 cleared. All other messages, warm-up messages in particular, get
+ * no reply. This is what sockperf's own server does.
  *
- * Over TCP messages come cut anywhere. That server collects each and then answers; here it is
- * passed on as it comes, so that a connection keeps one header at most, whatever length a peer
+ * TCP may cut messages anywhere. sockperf's server collects a message and then replies. Here it is
+ * passed on as it arrives, so that a connection stores at most one header, whatever length its peer
  * claims.
  */
 #include "reply.h"
@@ -21,7 +21,7 @@
 #include <string.h>
 
 enum {
-  FLAGS_AT = 9, /* the byte of them that is used */
+  FLAGS_AT = 9, /* the one byte of the flags that is used */
   LENGTH_AT = 10,
   FROM_CLIENT = 1,
   WANTS_ANSWER = 2,
@@ -52,9 +52,11 @@ const char *reply_to_datagram(enum reply_kind how, const char *data, size_t size
   return room;
 }
 
-/* ---- streams -------------------------------------------------------------------------- */
+/* Replies to data that arrived together leave together: one send for each would double the system
+ * calls that are measured. */
 
-/* Answers to what came at once leave at once: a send for each would measure us twice. */
+/* Replies to data that arrived together leave together: one send for each would double the system
+ * calls that are measured. */
 struct batch {
   reply_send *send;
   void *to;
@@ -105,7 +107,7 @@ static int take_body(struct framing *framing, const char *data, size_t size, str
   return framing->answered ? put(batch, data, size) : 0;
 }
 
-/* The next part, header or body, as far as it has come; returns its size or -errno. */
+/* The next part, header or body, as far as it has arrived; returns its size or -errno. */
 static ptrdiff_t take(struct framing *framing, const char *data, size_t size, struct batch *batch) {
   bool in_header = framing->have < REPLY_HEADER_SIZE;
   size_t wanted = in_header ? (size_t)(REPLY_HEADER_SIZE - framing->have) : framing->left;

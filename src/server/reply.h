@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reply.h - what goes back to a peer for what came from it: --reply.
+ * reply.h - the reply to a message: --reply.
  */
 #ifndef SERVER_REPLY_H
 #define SERVER_REPLY_H
@@ -14,18 +14,18 @@
 enum {
   REPLY_HEADER_SIZE = 14,          /* of sockperf's messages */
   REPLY_LENGTH_MAX = 0xfffff,      /* the longest that sockperf sends over TCP (-m) */
-  REPLY_DATAGRAM_SIZE = 64 * 1024, /* more than a datagram may have */
+  REPLY_DATAGRAM_SIZE = 64 * 1024, /* larger than any datagram */
 };
 
-/* How far a connection is in sockperf's messages. Zero at first; of no use to REPLY_ECHO. */
+/* A connection's position in sockperf's messages. Initially zero; unused by REPLY_ECHO. */
 struct framing {
   unsigned char header[REPLY_HEADER_SIZE];
-  unsigned char have; /* bytes of the header that have come; all of them: in the body */
-  bool answered;      /* this message is */
-  uint32_t left;      /* bytes of the body that have not come */
+  unsigned char have; /* bytes of the header received; if complete: in the body */
+  bool answered;      /* this message gets a reply */
+  uint32_t left;      /* bytes of the body still to come */
 };
 
-/* Where a reply goes. 0, or -errno, which ends it. */
+/* Sends a reply. 0, or -errno, which ends the connection. */
 typedef int reply_send(void *to, const char *data, size_t size);
 
 /* As below, for REPLY_SOCKPERF. */
@@ -33,11 +33,11 @@ int reply_to_sockperf(struct framing *framing, const char *data, size_t size, re
                       void *to);
 
 /*
- * Reply to the next `size` bytes of a connection, however they are cut, through `send`: in one
- * piece where it has at most 16 KiB. `framing` may be NULL for REPLY_ECHO. 0; -errno of `send`;
- * -EPROTO: this is no message of sockperf's (a length below 14 or above 1,048,575), and the
- * connection cannot be understood from here on. Any thread, one at a time for each connection.
- * Inline, so that an echo is a plain send to the compiler.
+ * Reply to the next `size` bytes of a connection, wherever they are cut, through `send`: in one
+ * piece if they have at most 16 KiB. `framing` may be NULL for REPLY_ECHO. 0; -errno of `send`;
+ * -EPROTO: not a message of sockperf's (its length is below 14 or above 1,048,575), and the rest of
+ * the connection cannot be parsed. Any thread, but one at a time for each connection. Inline, so
+ * that the compiler turns an echo into a plain send.
  */
 static inline int reply_to_stream(enum reply_kind how, struct framing *framing, const char *data,
                                   size_t size, reply_send *send, void *to) {
@@ -46,9 +46,9 @@ static inline int reply_to_stream(enum reply_kind how, struct framing *framing, 
 }
 
 /*
- * The reply to a datagram, as long as it is: `data` itself, or a changed copy in `room`
- * (REPLY_DATAGRAM_SIZE). NULL: it gets none, because it asks for none or is not one message of
- * sockperf's, neither more nor less.
+ * The reply to a datagram, which has the same size: `data` itself, or a changed copy in `room`
+ * (REPLY_DATAGRAM_SIZE). NULL: no reply, because the datagram wants none or is not exactly one
+ * message of sockperf's.
  */
 const char *reply_to_datagram(enum reply_kind how, const char *data, size_t size, char *room);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * serve.c - the echo-print server of one process: parts put together, run, taken apart.
+ * serve.c - the echo-print server of one process: put together, run, taken apart.
  *
- * A worker of several is the same server with three differences: its sockets, its counters' memory
- * and its stdout come from its parent; it says nothing of itself; and it ends when the line to its
- * parent does.
+ * A worker is the same server with three differences: its sockets, its counters' memory and its
+ * stdout come from its parent; it prints nothing about itself; and it ends when its control line to
+ * the parent is closed.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,7 +22,7 @@
 #include "threads.h"
 #include "tracing.h"
 
-/* ---- what stdout does to the rest ----------------------------------------------------- */
+/* ---- how stdout affects the rest ------------------------------------------------------ */
 
 static void on_stalled(void *arg) {
   struct server *server = arg;
@@ -39,10 +39,10 @@ static void on_resumed(void *arg) {
 }
 
 static void on_emptied(void *arg) {
-  server_check_end(arg);
+  server_check_shutdown(arg);
 }
 
-/* A worker's reader is its parent: there is nobody left to tell. */
+/* A worker's reader is its parent: if it is gone, nobody reads an error message. */
 static void on_failed(void *arg, int error) {
   struct server *server = arg;
   if (server->control < 0)
@@ -52,10 +52,11 @@ static void on_failed(void *arg, int error) {
   ioloop_stop(server->loop);
 }
 
-/* ---- a worker's line to its parent ---------------------------------------------------- */
+/* Nothing is ever sent on it; when it closes, the parent has ended. Readiness may be spurious, and
+ * under the nonblocking model it is reported on every iteration. */
 
-/* Nothing is ever said on it; its end is the parent's. Readiness may be spurious, and under the
- * nonblocking model it is in every turn. */
+/* Nothing is ever sent on it; when it closes, the parent has ended. Readiness may be spurious, and
+ * under the nonblocking model it is reported on every iteration. */
 static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct server *server = arg;
   char byte;
@@ -64,12 +65,12 @@ static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) 
     return;
   ioloop_update_handler(loop, fd, 0);
   if (!server->ending_signal)
-    server_begin_end(server, SIGTERM);
+    server_begin_shutdown(server, SIGTERM);
 }
 
-/* Before a worker can receive signals, and at everybody's end, they wait: one that was lost would
- * leave it running, one that came early would kill it, and one that came late, a second one or for
- * the trace, would do so in the middle of its last words. */
+/* These are blocked before a worker can handle signals and at the end of every process. A lost
+ * signal would leave a worker running, an early one would kill it, and a late one (a second one, or
+ * the trace's) would kill it while it writes its last lines. */
 sigset_t server_signals(void) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -85,7 +86,7 @@ static void hold_signals(bool on) {
   pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &held, NULL);
 }
 
-/* They were held since before the fork. */
+/* They were blocked since before the fork. */
 static int watch_parent(struct server *server) {
   hold_signals(false);
   return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_control, server);
@@ -130,7 +131,7 @@ static int make_parts(struct server *server) {
   return EXIT_TROUBLE;
 }
 
-/* The loop of a blocking server has no sockets: any will do. */
+/* The loop of a blocking server has no sockets: any backend will do. */
 static int make_loop(struct server *server, struct backend_choice choice) {
   if (server->blocking)
     choice.name = "poll";
@@ -140,7 +141,8 @@ static int make_loop(struct server *server, struct backend_choice choice) {
   return error;
 }
 
-/* That nobody is served any more, and what is left takes as long as it takes: tracing_finish. */
+/* Closing it tells the parent that serving is over; writing the trace may still take a while
+ * (tracing_finish). */
 static void leave_parent(struct server *server) {
   if (server->control < 0)
     return;
@@ -148,8 +150,8 @@ static void leave_parent(struct server *server) {
   close(server->control);
 }
 
-/* Threads that could not be ended in time may still use any of it: then the process ends without
- * taking anything apart. */
+/* Threads that could not be ended in time may still use any of it: the process then exits without
+ * freeing anything. */
 static void free_parts(struct server *server) {
   hold_signals(true);
   leave_parent(server);

@@ -8,18 +8,19 @@
  *   serve.c     the server of one process: puts the parts together, runs, tears down
  *   listen.c    gives the sockets to the loop or to threads
  *   echo_tcp.c  connections served on the loop       echo_udp.c  datagrams
- *   reply.c     what goes back: the echo, or what sockperf expects
- *   blocking.c  connections and more served by a thread each, with calls that block
+ *   reply.c     the reply: the echo, or what sockperf expects
+ *   blocking.c  a thread for each descriptor, with blocking calls
  *   blocking_udp.c  the thread of a UDP socket
- *   threads.c   the life of these threads            lines.c     their records' way to stdout
- *   record.c    what was read as a line of stdout
+ *   threads.c   starting and ending these threads    lines.c     the path of their records to stdout
+ *   record.c    one read as one line of stdout
  *   stats.c     counters, the summary, the heartbeat
  *   tracing.c   --trace
- *   ending.c    SIGINT, SIGTERM and SIGHUP: the orderly end
+ *   shutdown.c  SIGINT, SIGTERM and SIGHUP: the orderly shutdown
  *   workers.c   --workers: the parent of several such processes, with relay.c and backoff.c
  *
- * Below the parent it is written against ioloop.h and iostream.h and does not know what model it
- * runs under; but for the blocking model, which is one of the server and not of the loop.
+ * Everything but the parent is written against ioloop.h and iostream.h and does not know which
+ * model it runs under. The exception is the blocking model, which belongs to the server and not to
+ * the loop.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -38,24 +39,24 @@
 struct threads;
 struct trace;
 
-/* What a connection's callbacks are given. */
+/* The argument of a connection's callbacks. */
 struct connection {
   struct server *server;
-  struct address peer;    /* of the latest where it is shared: only --prefix shows it */
-  struct framing framing; /* untouched where it is shared */
+  struct address peer;    /* of the most recent peer if shared: only --prefix prints it */
+  struct framing framing; /* unused if shared */
 };
 
 struct server {
   struct options options;
-  struct connection anyone; /* every connection's, unless they must be told apart */
+  struct connection anyone; /* shared by all connections, unless they need their own */
   const char *backend;
   bool blocking; /* --backend=blocking */
   struct ioloop *loop;
   struct output *output;
-  struct iostream_gate *gate; /* closed while stdout has more than it can take */
-  struct tcpserver *tcp;      /* NULL with --udp, and where threads accept */
+  struct iostream_gate *gate; /* closed while stdout is full */
+  struct tcpserver *tcp;      /* NULL with --udp, and if threads accept */
   struct threads *threads;    /* NULL unless connections are served by threads */
-  struct datagram **udp;      /* room for each socket that there is */
+  struct datagram **udp;      /* room for every socket */
   size_t udp_count;
   uint16_t udp_port;    /* of each of them */
   uint64_t udp_refused; /* seemed to come from ourselves */
@@ -64,21 +65,21 @@ struct server {
   struct record_format format;
   struct record_clock clock;
   struct counts *counts, own_counts; /* the first points to the second, unless shared */
-  int control;                       /* of a worker: the line to its parent; else -1 */
+  int control;                       /* a worker's control line to its parent; else -1 */
   struct trace *trace;               /* NULL without --trace */
   uint64_t trace_began_ns;
   unsigned long long descriptor_limit;
   uint64_t began_ns;
-  _Atomic uint64_t complained_ns; /* when somebody last said that a connection cannot be had */
+  _Atomic uint64_t complained_ns; /* time of the last message about a connection that failed */
   int ending_signal;              /* 0: serving */
-  uint64_t ending_ns;             /* when it came */
-  uint64_t records_at_look;       /* over TCP, when connections were last to be closed */
-  bool check_queued;              /* whether the end has come will be looked at */
-  bool forced;                    /* the end's time is over */
-  int status;                     /* to exit with */
+  uint64_t ending_ns;             /* when it arrived */
+  uint64_t records_at_look;       /* over TCP, at the last check for idle connections */
+  bool check_queued;              /* server_check_shutdown has scheduled a check */
+  bool forced;                    /* the time for shutdown is over */
+  int status;                     /* exit status */
 };
 
-/* What a worker process has from its parent. */
+/* What a worker process gets from its parent. */
 struct worker {
   size_t index;
   struct sockets *sockets;
@@ -86,12 +87,14 @@ struct worker {
   int control;
 };
 
-/* serve.c: serve until the end. `worker` is NULL in a server of one process. An exit code. */
+/* serve.c: serve until shutdown. `worker` is NULL in a server of one process. Returns an exit
+ * code. */
 int server_run(const struct options *options, const struct worker *worker);
-/* Those that wait until there is a handler for them, and when it is gone again. */
+/* The signals that are blocked until they have a handler, and again once it is removed. */
 sigset_t server_signals(void);
 
-/* listen.c: serve the sockets, which are taken. 0, or an exit code when a line has been said. */
+/* listen.c: serve the sockets, and take ownership of them. 0, or an exit code after printing an
+ * error. */
 int server_listen(struct server *server, struct sockets *set);
 
 /* echo_tcp.c */
@@ -99,7 +102,7 @@ void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg);
 void server_on_trouble(struct tcpserver *tcp, int error, void *arg);
 
-/* echo_udp.c: takes the socket; 0 or -errno. */
+/* echo_udp.c: takes ownership of the socket; 0 or -errno. */
 int server_add_udp(struct server *server, int fd);
 
 /* record.c: put a record into the output. */
@@ -108,17 +111,17 @@ void server_print(struct server *server, const char *protocol, const struct addr
 
 /* stats.c */
 int server_start_reports(struct server *server); /* 0 or -errno */
-void server_publish(struct server *server);      /* bring server->counts up to date */
+void server_publish(struct server *server);      /* update server->counts */
 void server_print_summary(struct server *server);
 size_t server_connections(const struct server *server);
-/* Any thread: may another line about a connection that cannot be had be said? Once a second. */
+/* Any thread: may another line about a failed connection be printed? True once a second. */
 bool server_may_complain(struct server *server);
 void server_complain_of_accept(struct server *server, int error);
 
-/* ending.c: 0 or -errno. */
+/* shutdown.c: 0 or -errno. */
 int server_watch_signals(struct server *server);
-void server_begin_end(struct server *server, int signo);
-/* Something that the end may have waited for has happened. */
-void server_check_end(struct server *server);
+void server_begin_shutdown(struct server *server, int signo);
+/* Something that shutdown may be waiting for has happened. */
+void server_check_shutdown(struct server *server);
 
 #endif

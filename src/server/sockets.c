@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets.c - one port for TCP and UDP, on every address that the host's name has.
+ * sockets.c - one port for TCP and UDP, on every address of the host's name.
  *
- * Port 0 asks the kernel for a free port once, for the first socket; all others must get the same
- * number, and where it is taken for one of them the search begins anew. An address that this
- * machine lacks (::1 of localhost without IPv6) is left out as long as another one of the name
- * works; an address that was given as such must work.
+ * With port 0 the kernel chooses a free port for the first socket. All others must get the same
+ * number; if it is taken for one of them, the search starts over. An address that this machine
+ * lacks (::1 of localhost without IPv6) is skipped as long as another address of the name works. A
+ * literal address must work.
  *
- * Workers each have sockets of their own on the same port (SO_REUSEPORT, Linux 3.9: the kernel
- * picks one by a hash of the peer's address). The option would also let a second server of the same
- * user in, unnoticed, to share the traffic of the first. So a probe binds the port without it
- * first.
+ * Each worker has its own sockets on the same port (SO_REUSEPORT, Linux 3.9: the kernel picks one
+ * by a hash of the peer's address). The option would also let a second server of the same user take
+ * part of the traffic unnoticed. So a probe first binds the port without it.
  */
 #include "sockets.h"
 
@@ -25,7 +24,7 @@
 
 #include "../programs/say.h"
 
-/* FreeBSD's SO_REUSEPORT gives everything to the last socket; this one shares out. */
+/* FreeBSD's SO_REUSEPORT gives everything to the last socket; this one distributes. */
 #ifdef SO_REUSEPORT_LB
 #define SHARE_PORT SO_REUSEPORT_LB
 #else
@@ -34,7 +33,7 @@
 
 enum {
   PORT_SEARCHES = 100,
-  RECEIVE_BUFFER_SIZE = 4 * 1024 * 1024, /* the kernel gives what net.core.rmem_max allows */
+  RECEIVE_BUFFER_SIZE = 4 * 1024 * 1024, /* the kernel grants up to net.core.rmem_max */
 };
 
 struct failure {
@@ -49,13 +48,13 @@ static int set_option(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-/* SO_REUSEADDR: else connections of the last run, in TIME_WAIT, would keep the port for a minute.
- * UDP has no such state, and there the option would share the port with strangers. */
+/* SO_REUSEADDR: without it, connections of the previous run in TIME_WAIT would block the port for a
+ * minute. UDP has no such state, and there the option would share the port with other programs. */
 static int prepare(int fd, bool tcp, bool share, int family) {
   int error = fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
   if (!error && tcp)
     error = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (!error && tcp) /* connections inherit it: saves a call for each */
+  if (!error && tcp) /* inherited by connections: saves one call each */
     error = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (!error && share)
     error = set_option(fd, SOL_SOCKET, SHARE_PORT, 1);
@@ -64,7 +63,7 @@ static int prepare(int fd, bool tcp, bool share, int family) {
   return error;
 }
 
-/* The descriptor, or -errno. Fills in address' port where it was 0. */
+/* Returns the descriptor, or -errno. Fills in the port of `address` if it was 0. */
 static int open_bound(struct address *address, bool tcp, bool share) {
   int family = address->any.sa_family;
   int fd = socket(family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
@@ -84,9 +83,9 @@ static int open_bound(struct address *address, bool tcp, bool share) {
   return fd;
 }
 
-/* Without --backlog the kernel's own limit decides: SOMAXCONN is a constant of the C library, and
- * in some of them 128, which a burst of a thousand connections fills. The kernel's queue is asked
- * to be long, because it is all that UDP has against a burst, or against a stdout that stalls. */
+/* Without --backlog the kernel's own limit applies: SOMAXCONN is a constant of the C library, in
+ * some of them only 128, which a burst of a thousand connections fills. The receive queue is made
+ * long because it is all that UDP has against a burst or a stalled stdout. */
 static int make_ready(int fd, bool tcp, uint64_t backlog) {
   if (tcp)
     return listen(fd, backlog ? (int)backlog : INT_MAX) < 0 ? -errno : 0;
@@ -94,7 +93,7 @@ static int make_ready(int fd, bool tcp, uint64_t backlog) {
   return 0;
 }
 
-/* ---- all of them ---------------------------------------------------------------------- */
+/* ---- all sockets ---------------------------------------------------------------------- */
 
 struct plan {
   const struct options *options;
@@ -127,8 +126,8 @@ static int open_one(const struct plan *plan, struct sockets *set, struct address
   return 0;
 }
 
-/* Is the port ours to share? Gives port 0 its number. A listening probe, because bound alone does
- * not exclude another that has SO_REUSEADDR. */
+/* Can the port be shared, and only with ourselves? Gives port 0 its number. The probe must listen:
+ * a socket that is only bound does not exclude another that has SO_REUSEADDR. */
 static int probe(const struct plan *plan, struct address *address, bool tcp) {
   int fd = open_bound(address, tcp, false);
   if (fd < 0)
@@ -165,7 +164,7 @@ static bool not_here(int error) {
   return error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT;
 }
 
-/* Every address of the list with one port. */
+/* Every address of the list on one port. */
 static int open_all(const struct plan *plan, const struct address_list *list,
                     struct failure *failure) {
   uint16_t port = (uint16_t)plan->options->port;
@@ -188,7 +187,7 @@ static int open_all(const struct plan *plan, const struct address_list *list,
   return plan->sets->count == 0 ? skipped.error : 0;
 }
 
-/* What bind(2) finds invalid: an address of the other family, or one of no interface. */
+/* An address that bind(2) rejects with EINVAL: of the other family, or without an interface. */
 static const char *remedy_of_invalid(const struct address *address) {
   static char text[80];
   const unsigned char *at = address->v6.sin6_addr.s6_addr;

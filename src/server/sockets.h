@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockets.h - the sockets that the options ask for: bound, listening, and nobody's yet.
+ * sockets.h - the sockets for the given options: bound and listening, but not served yet.
  */
 #ifndef SERVER_SOCKETS_H
 #define SERVER_SOCKETS_H
@@ -12,28 +12,28 @@
 #include "options.h"
 
 struct bound_socket {
-  int fd; /* -1: taken over by whoever serves it, or closed */
+  int fd; /* -1: taken over by the loop or a thread, or closed */
   bool tcp;
   struct address address;
 };
 
-/* Zero at first. */
+/* Initially zero. */
 struct sockets {
   struct bound_socket *at;
   size_t count;
 };
 
 /*
- * Open `count` sets (1 ..) of the same addresses and ports; with more than one, or --workers, the
- * kernel shares new connections and datagrams out among them. 0, or an exit code when a line has
- * been said; then none is open.
+ * Open `count` sets (at least 1) of the same addresses and ports. With more than one, or --workers,
+ * the kernel distributes new connections and datagrams among them. 0, or an exit code after
+ * printing an error; then none is open.
  */
 int sockets_open(const struct options *options, struct sockets *sets, size_t count);
 
-/* Close those that nobody has taken, and free the list. */
+/* Close those that were not taken over, and free the list. */
 void sockets_close(struct sockets *set);
 
-/* "listening tcp 127.0.0.1:8888 backend=epoll" for each. */
+/* Print "listening tcp 127.0.0.1:8888 backend=epoll" for each. */
 void sockets_announce(const struct sockets *set, const char *backend);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stats.c - what the server says about itself on stderr: counters, summary, heartbeat.
+ * stats.c - the server's own figures on stderr: counters, summary, heartbeat.
  *
- * The line of --stats and the summary have the same words, explained by --help, so that one
- * parser reads both. The books balance: records printed + kernel_drops == datagrams sent.
+ * The line of --stats and the summary use the same words, explained by --help, so that one parser
+ * reads both. The counts add up: records printed + kernel_drops == datagrams sent.
  *
- * A worker says nothing. It brings its counters up to date, and its parent adds them up.
+ * A worker prints none of it. It updates its counters, and its parent adds them up.
  */
 #include "stats.h"
 
@@ -39,7 +39,7 @@ const char *stats_line(const struct counts *counts, uint64_t unprinted, char to[
   return to;
 }
 
-/* ---- what it is made of --------------------------------------------------------------- */
+/* ---- collecting the figures ----------------------------------------------------------- */
 
 static void publish_udp(struct server *server) {
   uint64_t kernel_drops = 0, reply_drops = server->udp_refused, sent = 0;
@@ -73,7 +73,7 @@ static void publish_loop(struct server *server) {
   counts_set(server->counts, COUNT_SPIN_HITS, metrics.spin_hits);
 }
 
-/* The loop of a blocking server has no part in what is compared: its numbers stay 0. */
+/* The loop of a blocking server is not part of the comparison: its counters stay 0. */
 void server_publish(struct server *server) {
   if (server->blocking) {
     counts_set(server->counts, COUNT_KERNEL_DROPS, threads_kernel_drops(server->threads));
@@ -88,7 +88,7 @@ size_t server_connections(const struct server *server) {
                   counts_get(server->counts, COUNT_CLOSED));
 }
 
-/* ---- when ----------------------------------------------------------------------------- */
+/* ---- reporting ------------------------------------------------------------------------ */
 
 static void on_stats(struct ioloop *loop, void *arg) {
   struct server *server = arg;
@@ -122,7 +122,7 @@ void server_print_summary(struct server *server) {
       stats_line(server->counts, output_pending_lines(server->output), line));
 }
 
-/* ---- trouble -------------------------------------------------------------------------- */
+/* ---- errors --------------------------------------------------------------------------- */
 
 bool server_may_complain(struct server *server) {
   uint64_t now = ioloop_time(server->loop), last = atomic_load(&server->complained_ns);
@@ -130,7 +130,7 @@ bool server_may_complain(struct server *server) {
          atomic_compare_exchange_strong(&server->complained_ns, &last, now);
 }
 
-/* Accepting pauses and is tried again; a person needs to hear of it, but not ten times a second. */
+/* Accepting pauses and is retried. The user should see why, but not ten times a second. */
 void server_complain_of_accept(struct server *server, int error) {
   if (server_may_complain(server))
     complain("cannot accept more: %s; %zu connections are open, new ones wait until some close "

@@ -13,7 +13,8 @@ enum {
   STATS_LINE_SIZE = 1024,
 };
 
-/* "connections=1 accepted=3 ..."; returns `to`. `unprinted`: records that stdout has not taken. */
+/* "connections=1 accepted=3 ..."; returns `to`. `unprinted`: records that stdout has not taken
+ * yet. */
 const char *stats_line(const struct counts *counts, uint64_t unprinted, char to[STATS_LINE_SIZE]);
 
 #endif

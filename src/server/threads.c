@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads.c - the life of threads that serve a descriptor each; what they do is in blocking.c.
+ * threads.c - starting and ending threads that serve one descriptor each. What they run is in
+ * blocking.c.
  *
  * A thread that has ended hands itself to the loop, which joins it and closes its descriptor. So a
  * number is never reused under a thread that still sleeps on it, and another thread can act on the
- * descriptor without a race. That is needed, because a thread in a blocking call hears nothing:
+ * descriptor without a race. That is necessary, because a thread in a blocking call has to be
+ * woken:
  *
- *   connection    shutdown(SHUT_RD): its recv returns what has arrived, and then the end of input
- *   listener,     shutdown would throw the backlog away. So: O_NONBLOCK, and then a signal whose
- *   datagrams     handler does nothing. A call that sleeps ends with EINTR; one that comes later
- *                 does not sleep. Either way the thread takes what is there, and EAGAIN ends it
+ *   connection    shutdown(SHUT_RD): its recv returns the data that has arrived, then end of input
+ *   listener,     shutdown would discard the backlog. So: O_NONBLOCK, and then a signal whose
+ *   datagrams     handler does nothing. A sleeping call ends with EINTR; a later one does not
+ *                 sleep. Either way the thread takes the rest of the queue, and EAGAIN ends it
  */
 #include "threads.h"
 
@@ -26,15 +28,15 @@
 #include "tracing.h"
 
 enum {
-  STACK_SIZE = 256 * 1024, /* address space; only what is touched costs memory */
-  WAKE_SIGNAL = SIGURG,    /* nobody misses it: it is ignored unless a program asks for it */
+  STACK_SIZE = 256 * 1024, /* address space; only touched pages cost memory */
+  WAKE_SIGNAL = SIGURG,    /* ignored unless a program handles it, so it does no harm */
 };
 
 struct threads {
   struct server *server;
   struct lines *lines;
 
-  pthread_mutex_t mutex; /* guards what follows */
+  pthread_mutex_t mutex; /* guards the rest */
   pthread_cond_t room;   /* a connection has ended, or no more are wanted */
   struct thread *all, *finished;
   size_t running, connections;
@@ -58,7 +60,7 @@ static void *run(void *arg) {
   pthread_mutex_lock(&threads->mutex);
   thread->next_finished = threads->finished;
   threads->finished = thread;
-  lines_tell(threads->lines); /* with the mutex: the loop frees us not before it is released */
+  lines_notify(threads->lines); /* with the mutex: the loop cannot free us before it is released */
   pthread_mutex_unlock(&threads->mutex);
   return NULL;
 }
@@ -129,7 +131,7 @@ static void leave(struct threads *threads, struct thread *thread) {
   threads->connections -= thread->kind == THREAD_CONNECTION;
 }
 
-/* All signals but the one that wakes it stay with the loop's thread. */
+/* All signals except the one that wakes the thread stay with the loop's thread. */
 static int create(struct thread *thread) {
   pthread_attr_t attributes;
   sigset_t blocked, old;
@@ -147,7 +149,8 @@ static int create(struct thread *thread) {
   return -error;
 }
 
-/* With the mutex, which the new thread needs to end: it is in the list before it leaves it. */
+/* With the mutex held. The new thread needs it to end, so it is in the list before it can leave
+ * it. */
 static int start_listed(struct threads *threads, struct thread *thread) {
   pthread_mutex_lock(&threads->mutex);
   int error = create(thread);
@@ -186,7 +189,7 @@ static void count_end(struct server *server, const struct thread *thread) {
     tcpserver_release(server->tcp);
 }
 
-/* It has nothing left to do, so joining it does not wait. */
+/* It has nothing left to do, so joining it does not block. */
 static void join(struct threads *threads, struct thread *thread) {
   pthread_join(thread->thread, NULL);
   pthread_mutex_lock(&threads->mutex);
@@ -200,7 +203,7 @@ static void join(struct threads *threads, struct thread *thread) {
   free(thread);
 }
 
-/* First who has finished, then the lines: nobody is gone before his last line is taken. */
+/* Collect finished threads first, then lines: no thread is joined before its last line is taken. */
 static void on_news(struct server *server) {
   struct threads *threads = server->threads;
   pthread_mutex_lock(&threads->mutex);
@@ -213,7 +216,7 @@ static void on_news(struct server *server) {
     join(threads, finished);
     finished = next;
   }
-  server_check_end(server);
+  server_check_shutdown(server);
 }
 
 size_t threads_running(struct threads *threads) {
@@ -265,13 +268,13 @@ void threads_abandon(struct threads *threads) {
   end_all(threads, SHUT_RDWR);
 }
 
-/* ---- the whole ------------------------------------------------------------------------ */
+/* ---- creating and freeing ------------------------------------------------------------- */
 
 static void on_wake_signal(int signo) {
   (void)signo;
 }
 
-/* Without SA_RESTART, so that a call that sleeps ends. */
+/* Without SA_RESTART, so that a sleeping call returns. */
 static int install_wake_signal(void) {
   struct sigaction action = {.sa_handler = on_wake_signal};
   return sigaction(WAKE_SIGNAL, &action, NULL) < 0 ? -errno : 0;

@@ -20,7 +20,7 @@ enum thread_kind {
 
 struct thread;
 
-/* Serve thread->fd; return when it has ended. 0, or -errno where that was trouble. */
+/* Serve thread->fd; return when that is over. 0, or -errno if it failed. */
 typedef int thread_serve(struct thread *thread);
 
 struct thread {
@@ -31,7 +31,7 @@ struct thread {
   struct address peer; /* of a connection */
   int error;           /* -errno that ended it, or 0 */
 
-  thread_serve *serve; /* from here on: threads.c's own */
+  thread_serve *serve; /* private to threads.c from here on */
   struct thread *previous, *next;
   struct thread *next_finished;
   pthread_t thread;
@@ -40,8 +40,8 @@ struct thread {
 /* -ENOMEM; -errno of installing the signal that wakes threads. */
 int threads_new(struct server *server, struct threads **ret);
 
-/* Any thread: give `fd` a thread, which owns it then. On failure it remains the caller's.
- * -ENOMEM; -EAGAIN: too many threads. */
+/* Any thread: start a thread that owns `fd`. On failure `fd` remains the caller's. -ENOMEM;
+ * -EAGAIN: too many threads. */
 int threads_start(struct threads *threads, enum thread_kind kind, int fd,
                   const struct address *peer, thread_serve *serve);
 
@@ -49,14 +49,13 @@ int threads_start(struct threads *threads, enum thread_kind kind, int fd,
 
 struct lines *threads_lines(struct threads *threads);
 
-/* Wait for a connection to end, `ms` at most. False: no more connections are
- * wanted. */
+/* Wait for a connection to end, at most `ms`. False: no more connections are wanted. */
 bool threads_wait_for_room(struct threads *threads, int ms);
 
-/* --max-connections allows one more, or it was waited until it did. False as above. */
+/* Wait until --max-connections allows one more. False as above. */
 bool threads_wait_for_limit(struct threads *threads);
 
-/* The end's time is over. */
+/* The time for shutdown is over. */
 bool threads_abandoned(struct threads *threads);
 
 /* ---- in the loop ---------------------------------------------------------------------- */
@@ -69,10 +68,10 @@ uint64_t threads_kernel_drops(struct threads *threads);
 /* No more input: each thread serves what has arrived and ends. May be repeated. */
 void threads_finish(struct threads *threads);
 
-/* Neither input nor output: threads that hang in a send end as well. */
+/* Neither input nor output: threads that block in send() end as well. */
 void threads_abandon(struct threads *threads);
 
-/* Free, unless threads still run: then what they use stays. NULL is fine. */
+/* Free, unless threads still run: then the memory they use is leaked. NULL is fine. */
 void threads_free(struct threads *threads);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * tracing.c - --trace=FILE: what is recorded of a server, and when the file is written.
  *
- * With workers each has a file of its own, FILE with its number before the suffix; one that is
- * started again begins it anew. The loop of a blocking server serves nobody, and is not recorded.
+ * Each worker has its own file, FILE with the worker's number before the suffix; a worker that is
+ * started again overwrites it. The loop of a blocking server serves no descriptor, and is not
+ * recorded.
  */
 #include "tracing.h"
 

@@ -3,13 +3,14 @@
  * worker.c - one worker process, as its parent sees it.
  *
  *              +- pipe: its stdout (relay.c)
- *   parent ----+- line: "I serve"; when it ends, the other side is gone, or writes its trace
+ *   parent ----+- control line: a byte when it serves; end of file when it has finished serving
  *              +- memory: its counters (counts.h)
  *              +- its sockets, which the parent opened
  *
- * The line may outlive the process: the kernel takes the ring of a killed one apart later
- * (backends/io_uring.c), and until then its pending accept would take connections from the next
- * worker. But it also watches the line, and so keeps it open: its end says that the ring is gone.
+ * The control line may outlive the process. The kernel takes the ring of a killed process apart
+ * later (backends/io_uring.c), and until then the ring's pending accept would take connections from
+ * the next worker. But the ring also polls the control line and so keeps it open: end of file shows
+ * that the ring is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +24,7 @@
 
 /* ---- in the child --------------------------------------------------------------------- */
 
-/* Nothing of the parent's stays open here: else the end of a pipe would not be seen when it has
- * come. */
+/* Nothing of the parent's stays open here: otherwise a pipe would never report end of file. */
 static void forget_parent(struct workers *workers, const struct slot *own) {
   for (size_t i = 0; i < workers->count; i++) {
     struct slot *slot = &workers->slots[i];
@@ -36,10 +36,10 @@ static void forget_parent(struct workers *workers, const struct slot *own) {
       sockets_close(slot->sockets);
   }
   output_forget(workers->output);
-  ioloop_free(workers->loop); /* the copy; signals have their old dispositions again */
+  ioloop_free(workers->loop); /* the copy; signals have their previous dispositions again */
 }
 
-static _Noreturn void become(struct slot *slot, int control, int out) {
+static _Noreturn void run_as_worker(struct slot *slot, int control, int out) {
   struct workers *workers = slot->workers;
   const struct options *options = workers->options;
   const struct worker worker = {
@@ -55,7 +55,7 @@ static _Noreturn void become(struct slot *slot, int control, int out) {
 
 /* ---- in the parent -------------------------------------------------------------------- */
 
-void worker_hang_up(struct slot *slot) {
+void worker_close_control(struct slot *slot) {
   if (slot->control < 0)
     return;
   ioloop_remove_handler(slot->workers->loop, slot->control);
@@ -71,7 +71,7 @@ static void listen_to(struct slot *slot) {
     if (n > 0)
       slot->serving = true;
     else if (n == 0)
-      worker_hang_up(slot);
+      worker_close_control(slot);
   }
 }
 
@@ -98,7 +98,7 @@ static int open_lines(int control[2], int out[2]) {
   return error;
 }
 
-/* Signals wait until the child can receive them: serve.c. */
+/* Signals are blocked until the child can handle them: serve.c. */
 static pid_t fork_held(void) {
   sigset_t held = server_signals(), before;
   pthread_sigmask(SIG_BLOCK, &held, &before);
@@ -131,7 +131,7 @@ int worker_start(struct slot *slot) {
   if (pid == 0) {
     close(control[0]);
     close(out[0]);
-    become(slot, control[1], out[1]);
+    run_as_worker(slot, control[1], out[1]);
   }
   close(control[1]);
   close(out[1]);
@@ -146,12 +146,12 @@ int worker_start(struct slot *slot) {
   return watch(slot, control[0], out[0]);
 }
 
-void worker_bury(struct slot *slot) {
+void worker_reap(struct slot *slot) {
   slot->pid = 0;
-  listen_to(slot); /* it may have said that it serves, and died before we heard it */
+  listen_to(slot); /* it may have reported that it serves, and died before that was read */
   if (slot->relay)
     relay_finish(slot->relay);
-  tally_bury(slot);
+  tally_add_exited(slot);
   relay_free(slot->relay);
   slot->relay = NULL;
 }

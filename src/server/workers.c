@@ -5,14 +5,13 @@
  * Processes and not threads, because some of what the models compared here use belongs to a
  * process: the classic SIGIO, the limit of descriptors, a crash.
  *
- * The parent opens all the sockets, before the first fork, and keeps them open until the end. So a
- * port that is taken is told once, port 0 gives all the same number, and what came for a worker
- * that was killed - connections in the backlog, datagrams in the queue - is still there for the
- * next one in its place; only connections that it had accepted are lost. The parent itself never
- * reads them.
+ * The parent opens all the sockets before the first fork and keeps them open until the end. So a
+ * port that is in use is reported once, port 0 gives all workers the same number, and connections
+ * and datagrams queued for a killed worker are still there for its successor; only the connections
+ * that it had accepted are lost. The parent itself never reads from the sockets.
  *
- * Workers start one after the other, each when the one before serves, so that a reason why they
- * cannot is told once. Forks happen between two turns of the parent's loop.
+ * Workers start one after another, each when the previous one serves, so that a reason why they
+ * cannot is reported once. Forks happen between two iterations of the parent's loop.
  */
 #include "workers.h"
 
@@ -36,12 +35,12 @@
 #define MILLISECOND_NS UINT64_C(1000000)
 
 enum {
-  PATIENCE_MS = 3000, /* as ending.c has it for each worker */
-  KILL_MS = 3400,     /* who has not ended by then does not know how */
-  LAST_MS = 200,      /* for the kernel to say that they are dead */
+  PATIENCE_MS = 3000, /* as shutdown.c has it for each worker */
+  KILL_MS = 3400,     /* for a worker that has not ended by itself */
+  LAST_MS = 200,      /* for the kernel to report that they are dead */
 };
 
-/* ---- the end -------------------------------------------------------------------------- */
+/* ---- shutdown ------------------------------------------------------------------------- */
 
 static void signal_all(const struct workers *workers, int signo) {
   for (size_t i = 0; i < workers->count; i++)
@@ -62,9 +61,9 @@ static void check_end(struct workers *workers) {
     workers->done = true;
 }
 
-/* Serves nobody any more, which it says by closing its line, and writes the file of its trace: that
- * may take long, and is not to be cut off. */
-static bool has_served(const struct slot *slot) {
+/* It serves no connection any longer, and has closed its control line to report that. It is now
+ * writing its trace, which may take long and must not be cut off. */
+static bool finished_serving(const struct slot *slot) {
   return slot->pid > 0 && slot->control < 0;
 }
 
@@ -72,8 +71,8 @@ static void on_last(struct ioloop *loop, void *arg) {
   struct workers *workers = arg;
   (void)loop;
   for (size_t i = 0; i < workers->count; i++)
-    if (has_served(&workers->slots[i]))
-      return; /* its death is the end */
+    if (finished_serving(&workers->slots[i]))
+      return; /* the exit of the last one ends it */
   workers->done = true;
 }
 
@@ -81,14 +80,14 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   struct workers *workers = arg;
   workers->forced = true;
   for (size_t i = 0; i < workers->count; i++)
-    if (workers->slots[i].pid > 0 && !has_served(&workers->slots[i]))
+    if (workers->slots[i].pid > 0 && !finished_serving(&workers->slots[i]))
       kill(workers->slots[i].pid, SIGKILL);
   if (ioloop_call_later(loop, LAST_MS * MILLISECOND_NS, on_last, workers, NULL) < 0)
     workers->done = true;
   check_end(workers);
 }
 
-/* Our copies of the sockets first: new connections shall be refused when the workers close
+/* Close our copies of the sockets first: new connections must be refused once the workers close
  * theirs. */
 static void begin_end(struct workers *workers, int signo) {
   workers->ending_signal = signo;
@@ -121,7 +120,7 @@ static void on_flush_signal(struct ioloop *loop, int signo, void *arg) {
   signal_all(arg, signo);
 }
 
-/* ---- a worker's death ----------------------------------------------------------------- */
+/* ---- a worker has exited -------------------------------------------------------------- */
 
 static void describe_death(int how, char *to, size_t room) {
   if (WIFSIGNALED(how))
@@ -131,14 +130,14 @@ static void describe_death(int how, char *to, size_t room) {
 }
 
 static void on_due(struct ioloop *loop, void *arg) {
-  (void)loop, (void)arg; /* the turn that this ends is followed by start_due */
+  (void)loop, (void)arg; /* the end of this iteration calls start_due */
 }
 
 static void start_later(struct slot *slot, uint64_t delay_ns) {
   struct workers *workers = slot->workers;
   slot->due_ns = ioloop_time(workers->loop) + delay_ns;
   if (delay_ns > 0 && ioloop_call_at(workers->loop, slot->due_ns, on_due, slot, NULL) < 0)
-    slot->due_ns = 0; /* no memory for the timer: then at once */
+    slot->due_ns = 0; /* no memory for the timer: start it at once */
 }
 
 static void restart(struct slot *slot, const char *why) {
@@ -151,7 +150,7 @@ static void restart(struct slot *slot, const char *why) {
   start_later(slot, delay_ns);
 }
 
-/* It exits with a reason that it has told, or it dies before anybody was served. */
+/* A worker exited with an error that it has printed, or died before the server served anything. */
 static void give_up(struct slot *slot, int how, const char *why) {
   struct workers *workers = slot->workers;
   if (WIFSIGNALED(how))
@@ -164,7 +163,7 @@ static void on_death(struct slot *slot, int how) {
   struct workers *workers = slot->workers;
   char why[64];
   describe_death(how, why, sizeof why);
-  worker_bury(slot);
+  worker_reap(slot);
   bool ended_well = WIFEXITED(how) && WEXITSTATUS(how) == EXIT_OK;
   if (workers->ending_signal) {
     if (!ended_well && !workers->forced && !workers->status)
@@ -188,7 +187,7 @@ static void on_child(struct ioloop *loop, int signo, void *arg) {
       on_death(&workers->slots[i], how);
 }
 
-/* ---- when a worker is to be there ----------------------------------------------------- */
+/* ---- starting workers ----------------------------------------------------------------- */
 
 void workers_on_serving(struct workers *workers) {
   bool all = !workers->began_ns && !workers->ending_signal;
@@ -200,7 +199,7 @@ void workers_on_serving(struct workers *workers) {
   sockets_announce(&workers->sockets[0], workers->backend);
 }
 
-/* Later it is tried again: the others serve on. */
+/* Retried later: the others continue to serve. */
 static void cannot_start(struct slot *slot, int error) {
   struct workers *workers = slot->workers;
   complain("cannot start worker %zu: %s (see the limits of this shell: ulimit -a)", slot->index + 1,
@@ -213,12 +212,12 @@ static void cannot_start(struct slot *slot, int error) {
   begin_end(workers, SIGTERM);
 }
 
-/* Nobody is in that place, nor anything that he left in the kernel: worker.c. */
+/* No process has the slot, nor has one left anything in the kernel: worker.c. */
 static bool is_free(const struct slot *slot) {
   return slot->pid == 0 && slot->control < 0;
 }
 
-/* At first one at a time. */
+/* Initially one at a time. */
 static void start_due(struct workers *workers) {
   for (size_t i = 0; i < workers->count && !workers->ending_signal; i++) {
     struct slot *slot = &workers->slots[i];
@@ -283,7 +282,7 @@ static int start_reports(struct workers *workers) {
   return error;
 }
 
-/* ---- the whole ------------------------------------------------------------------------ */
+/* ---- creating and running ------------------------------------------------------------- */
 
 static int watch_signals(struct workers *workers) {
   int error = signals_watch_end(workers->loop, on_end_signal, workers);
@@ -292,7 +291,7 @@ static int watch_signals(struct workers *workers) {
   return error ? error : ioloop_add_signal(workers->loop, SIGCHLD, on_child, workers);
 }
 
-/* The slots last: where they are, the rest is. */
+/* The slots last: they exist only if everything else does. */
 static int make_slots(struct workers *workers) {
   size_t size = workers->count * sizeof *workers->shared;
   void *shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -313,7 +312,7 @@ static int make_slots(struct workers *workers) {
   return 0;
 }
 
-/* The parent's loop has two descriptors a worker: any backend will do. */
+/* The parent's loop has two descriptors per worker: any backend will do. */
 static int make_parts(struct workers *workers) {
   const struct output_events events = {.stalled = on_stalled,
                                        .resumed = on_resumed,
@@ -336,16 +335,16 @@ static int make_parts(struct workers *workers) {
 }
 
 static void free_parts(struct workers *workers) {
-  const sigset_t held = server_signals(); /* the end is not to be ended */
+  const sigset_t held = server_signals(); /* nothing must interrupt the shutdown */
   pthread_sigmask(SIG_BLOCK, &held, NULL);
   for (size_t i = 0; workers->slots && i < workers->count; i++) {
     struct slot *slot = &workers->slots[i];
     if (slot->pid > 0) {
       kill(slot->pid, SIGKILL);
       waitpid(slot->pid, NULL, 0);
-      worker_bury(slot);
+      worker_reap(slot);
     }
-    worker_hang_up(slot);
+    worker_close_control(slot);
     sockets_close(slot->sockets);
   }
   output_free(workers->output);

@@ -2,10 +2,10 @@
 /*
  * workers.h - --workers=N: a parent, and several processes that serve the same port.
  *
- *   workers.c   the parent: when a worker is to be there, and the end of all
- *   worker.c    one worker, from its fork to its burial
- *   tally.c     the sums of what they count
- *   relay.c     their records' way to stdout        backoff.c   when to try again
+ *   workers.c   the parent: when workers start, and shutdown
+ *   worker.c    one worker, from its fork until it is reaped
+ *   tally.c     the sums of their counters
+ *   relay.c     the path of their records to stdout  backoff.c   when to restart
  */
 #ifndef SERVER_WORKERS_H
 #define SERVER_WORKERS_H
@@ -18,18 +18,18 @@
 #include "relay.h"
 #include "sockets.h"
 
-/* A worker's counters, in memory that the processes share, alone in their cache lines. */
+/* A worker's counters, in memory shared between the processes, on cache lines of their own. */
 struct shared_counts {
   _Alignas(128) struct counts counts;
 };
 
-/* A worker's place, which one after another may have. */
+/* A worker's place, used by one process after another. */
 struct slot {
   struct workers *workers;
   size_t index;
-  pid_t pid;    /* 0: nobody */
-  int control;  /* its line; -1: closed */
-  bool serving; /* it has said so */
+  pid_t pid;    /* 0: none */
+  int control;  /* its control line; -1: closed */
+  bool serving; /* it has reported so */
   uint64_t started_ns, due_ns;
   struct backoff backoff;
   struct relay *relay;
@@ -46,36 +46,42 @@ struct workers {
   struct sockets *sockets;
   struct shared_counts *shared;
   size_t count;
-  struct counts of_dead; /* sums of those that are gone */
-  uint64_t lost;         /* records that went with them */
+  struct counts exited; /* sums over processes that have exited */
+  uint64_t lost;         /* records lost with them */
   uint64_t lost_before_end;
   uint64_t restarts;
+<<<<<<< HEAD
   uint64_t began_ns;  /* 0: not all of them serve yet */
   int ending_signal;  /* 0: serving */
   uint64_t ending_ns; /* when it came */
   bool stalled;       /* stdout has more than it can take */
+=======
+  uint64_t began_ns; /* 0: not all workers serve yet */
+  int ending_signal; /* 0: serving */
+  bool stalled;      /* stdout is full */
+>>>>>>> 1ae7a73 (server: comments in plain English; shutdown, reap, notified as names)
   bool forced, done;
-  int status; /* to exit with */
+  int status; /* exit status */
 };
 
-/* workers.c: start them, keep them, end them. An exit code. */
+/* workers.c: start them, restart them, shut them down. Returns an exit code. */
 int workers_run(const struct options *options);
-/* A worker has said that it serves. */
+/* A worker has reported that it serves. */
 void workers_on_serving(struct workers *workers);
 
-/* worker.c: fork one. -errno: there is none. */
+/* worker.c: fork one. -errno: failed. */
 int worker_start(struct slot *slot);
-/* It is dead: take what it left, and close what led to it, but for a line that has not ended: until
- * then the place is not free. */
-void worker_bury(struct slot *slot);
-/* Close the line, ended or not. */
-void worker_hang_up(struct slot *slot);
+/* It has exited: collect its output and close its descriptors, except for a control line that has
+ * not reached end of file: until then the slot is not free. */
+void worker_reap(struct slot *slot);
+/* Close the control line, at end of file or not. */
+void worker_close_control(struct slot *slot);
 
-/* tally.c: the same line as that of a single server, and how many workers there are. */
+/* tally.c: print the line of a single server with the sums, and the number of workers. */
 void tally_say(const struct workers *workers, const char *title);
-/* Its counters go to those of the dead. While its relay still is there. */
-void tally_bury(struct slot *slot);
-/* Records that stdout has not: on their way, or lost with a worker. */
+/* Add its counters to those of exited workers. Before its relay is freed. */
+void tally_add_exited(struct slot *slot);
+/* Records that stdout has not taken: on their way, or lost with a worker. */
 uint64_t tally_unprinted(const struct workers *workers);
 
 #endif

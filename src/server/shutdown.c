@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ending.c - SIGINT, SIGTERM and SIGHUP: an end that loses nothing and does not take for ever.
+ * shutdown.c - SIGINT, SIGTERM and SIGHUP: an orderly shutdown that loses nothing and takes a
+ * bounded time.
  *
  *   at once         no new connections, but those in the backlog are served
- *   every 25 ms     UDP queues are drained; when nothing has come over TCP since the last look, a
- *                   connection that has nothing left to be read is closed when its echo is sent;
- *                   threads are told that no input follows
- *   when all is     no connection, no datagram, nothing waiting for stdout: summary, exit 0
- *   after 3 s       what is left is cut off. Records that stdout did not take are counted, and
- *                   the exit status is 1 then
- *   second signal   exit 128 + its number, at once (but with the trace written). One that comes in
- *                   the first 0.25 s is the first again: timeout(1) sends it twice
+ *   every 25 ms     UDP queues are drained; if nothing arrived over TCP since the last check, each
+ *                   connection that has nothing left to read is closed after its echo is sent;
+ *                   threads learn that no more input follows
+ *   when done       no connection, no datagram, no output left for stdout: summary, exit 0
+ *   after 3 s       the rest is cut off. Records that stdout did not take are counted, and the
+ *                   exit status is 1
+ *   second signal   exit at once with 128 + its number (but with the trace written). A signal
+ *                   within 0.25 s counts as the first one: timeout(1) sends it twice
  *
- * While stdout is stalled the gate is closed, and nothing is drained into a buffer that nobody
- * empties: the peers keep what they have, and learn by the reset that it was not taken.
+ * While stdout is stalled the gate is closed, and nothing is read into a buffer that would never be
+ * emptied: unread data stays with the kernel, and the reset at the end shows the peers that it was
+ * not taken.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,19 +33,18 @@
 enum {
   LOOK_MS = 25,
   PATIENCE_MS = 3000,
-  FORCED_MS = 200, /* for threads that were cut off to come home */
+  FORCED_MS = 200, /* for threads that were cut off to end */
   DRAIN_BATCH = 1024,
 };
 
-/* The peer of a connection whose queues were full sends the rest when we have read, which is a
- * moment after we have. */
+/* A peer whose send queue was full sends the rest shortly after we have read. */
 static bool nothing_came(struct server *server) {
   uint64_t before = server->records_at_look;
   server->records_at_look = counts_get(server->counts, COUNT_TCP_RECORDS);
   return server->records_at_look == before;
 }
 
-/* One whose echo is still being sent may have stopped reading for that. */
+/* If the echo is still being sent, reading may be paused for that reason only. */
 static void close_if_read(struct iostream *stream, void *arg) {
   struct pollfd entry = {.fd = iostream_fd(stream), .events = POLLIN};
   (void)arg;
@@ -58,8 +59,8 @@ static void close_now(struct iostream *stream, void *arg) {
   iostream_close(stream);
 }
 
-/* True when the queues of all sockets are empty. A batch a turn: a flood must not keep the loop
- * from the second signal. */
+/* True when the queues of all sockets are empty. One batch per iteration: a flood must not delay
+ * the second signal. */
 static bool drain_udp(struct server *server) {
   bool empty = true;
   for (size_t i = 0; i < server->udp_count; i++)
@@ -78,11 +79,11 @@ static void on_check(struct ioloop *loop, void *arg) {
   if (server->forced || (empty && output_pending(server->output) == 0))
     ioloop_stop(loop);
   else if (!empty && iostream_gate_is_open(server->gate))
-    server_check_end(server);
+    server_check_shutdown(server);
 }
 
-/* Not at once: the caller may be in the middle of a record. */
-void server_check_end(struct server *server) {
+/* Deferred: the caller may be in the middle of a record. */
+void server_check_shutdown(struct server *server) {
   if (!server->ending_signal || server->check_queued)
     return;
   server->check_queued = ioloop_add_callback(server->loop, on_check, server) == 0;
@@ -97,7 +98,7 @@ static void on_look(struct ioloop *loop, void *arg) {
     threads_finish(server->threads);
   else if (server->tcp && reading && nothing_came(server))
     tcpserver_each(server->tcp, close_if_read, NULL);
-  server_check_end(server);
+  server_check_shutdown(server);
 }
 
 static void on_last(struct ioloop *loop, void *arg) {
@@ -114,14 +115,14 @@ static void on_time_over(struct ioloop *loop, void *arg) {
     tcpserver_each(server->tcp, close_now, server);
   if (ioloop_call_later(loop, FORCED_MS * MILLISECOND_NS, on_last, server, NULL) < 0)
     ioloop_stop(loop);
-  server_check_end(server);
+  server_check_shutdown(server);
 }
 
-void server_begin_end(struct server *server, int signo) {
+void server_begin_shutdown(struct server *server, int signo) {
   struct ioloop *loop = server->loop;
   server->ending_signal = signo;
   server->ending_ns = ioloop_time(loop);
-  (void)nothing_came(server); /* since now */
+  (void)nothing_came(server); /* start a new interval */
   if (server->control < 0)
     say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
         PATIENCE_MS / 1000);
@@ -134,15 +135,15 @@ void server_begin_end(struct server *server, int signo) {
     error = ioloop_call_later(loop, PATIENCE_MS * MILLISECOND_NS, on_time_over, server, NULL);
   if (error)
     ioloop_stop(loop);
-  server_check_end(server);
+  server_check_shutdown(server);
 }
 
-/* A worker is told by its parent, and often by the terminal as well: that is one request, and the
- * parent alone knows when there is a second. */
+/* A worker gets the signal from its parent, and often from the terminal too. For a worker that
+ * counts as one request; only its parent knows when there is a second. */
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct server *server = arg;
   if (!server->ending_signal) {
-    server_begin_end(server, signo);
+    server_begin_shutdown(server, signo);
   } else if (server->control < 0 && !signals_same_request(server->ending_ns, ioloop_time(loop))) {
     output_restore(server->output);
     tracing_write_now(server);

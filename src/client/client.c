@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * client.c - messages to workers, echoes to stdout, and the one line that says what went wrong.
+ * client.c - gives messages to workers, prints echoes, and prints the one line about an error.
  *
- * The first failure decides: it is the one that is said, and no message is started after it. What
- * is under way then is still waited for, so that the others' echoes are printed.
+ * Only the first failure is printed, and no message is started after it. Messages already under way
+ * are still waited for, so that their echoes are printed.
  */
 #include "client.h"
 
@@ -17,7 +17,7 @@
 #include "../programs/say.h"
 
 enum {
-  EXCERPT_SIZE = 24,  /* bytes of a message that a complaint quotes */
+  EXCERPT_SIZE = 24,  /* bytes of a message that an error line quotes */
   UDP4_LIMIT = 65507, /* bytes of a message */
   UDP6_LIMIT = 65527,
 };
@@ -42,7 +42,7 @@ void client_trouble(struct client *client, const char *format, ...) {
   va_end(arguments);
 }
 
-/* " of 10" where it is known how many there are. */
+/* " of 10" if the total is known. */
 static void describe_total(const struct client *client, char *to, size_t room) {
   uint64_t total = input_total(client->input);
   *to = '\0';
@@ -50,7 +50,7 @@ static void describe_total(const struct client *client, char *to, size_t room) {
     snprintf(to, room, " of %" PRIu64, total);
 }
 
-/* ---- a worker's end of work ----------------------------------------------------------- */
+/* ---- a worker finishes ---------------------------------------------------------------- */
 
 static void on_timeout(struct ioloop *loop, void *arg) {
   struct worker *worker = arg;
@@ -100,7 +100,7 @@ void client_failed(struct worker *worker, const char *format, ...) {
 static const char *remedy(int error) {
   switch (-error) {
   case ECONNREFUSED:
-    return "is the server running? --host=ADDR and --port=N say where it is";
+    return "is the server running? --host=ADDR and --port=N choose another address";
   case ETIMEDOUT:
     return "it does not answer within --timeout; are --host=ADDR and --port=N right?";
   case EMFILE:
@@ -114,7 +114,7 @@ static const char *remedy(int error) {
   case EMSGSIZE:
     return "the network takes no datagram of this size; --tcp has no limit";
   case ELOOP:
-    return "no server listens there; start it, or say where it is: --host=ADDR, --port=N";
+    return "no server listens there; start it, or choose another address: --host=ADDR, --port=N";
   default:
     return "are --host=ADDR and --port=N right?";
   }
@@ -152,7 +152,7 @@ void client_unreachable(struct worker *worker) {
 
 static const char *quote(char *to, const char *data, size_t size) {
   size_t used = escape_text(to, data, size < EXCERPT_SIZE ? size : EXCERPT_SIZE);
-  to[used - 1] = '\0'; /* instead of the newline */
+  to[used - 1] = '\0'; /* in place of the newline */
   return to;
 }
 
@@ -175,7 +175,7 @@ bool client_compare(struct worker *worker, const char *data, size_t size) {
   return false;
 }
 
-/* ---- handing out ---------------------------------------------------------------------- */
+/* ---- giving messages to workers ------------------------------------------------------- */
 
 static int make_message(struct client *client, const char *text, size_t size, struct message *ret) {
   int error = client->options.raw ? message_make_raw(text, size, ret)
@@ -192,7 +192,7 @@ static size_t datagram_limit(const struct client *client) {
   return UDP4_LIMIT;
 }
 
-/* NULL: none now, or none that can be sent. */
+/* NULL: none yet, or none that can be sent. */
 static struct message *next_message(struct client *client, struct message *ret) {
   const char *text;
   size_t size;
@@ -236,7 +236,7 @@ static bool start_next(struct client *client) {
   return true;
 }
 
-/* Everything is in and printed: leave the loop. */
+/* All echoes have arrived and are printed: leave the loop. */
 static void check_end(struct client *client) {
   if ((client->input_ended || client->halted) && client->busy == 0 &&
       output_pending(client->output) == 0)
@@ -245,7 +245,7 @@ static void check_end(struct client *client) {
 
 void client_pump(struct client *client) {
   if (client->pumping)
-    return; /* a worker was done at once: the caller's loop goes on */
+    return; /* a worker finished at once: the caller's loop goes on */
   client->pumping = true;
   while (start_next(client))
     continue;

@@ -4,11 +4,11 @@
  *
  *   main.c     puts the parts together, runs the loop, tears down
  *   options.c  the command line            input.c    texts from arguments or stdin
- *   message.c  texts as JSON               client.c   hands messages to workers, keeps the books
+ *   message.c  texts as JSON               client.c   gives messages to workers, counts results
  *   tcp.c      a worker with a connection  udp.c      a worker with a datagram socket
  *
- * A worker has one message under way at a time. client.c gives it one (start), the worker sends
- * it and compares what comes, and reports one of: client_done, client_failed, client_unreachable.
+ * A worker has one message under way at a time. client.c gives it one (start); the worker sends it,
+ * compares the echo, and reports one of: client_done, client_failed, client_unreachable.
  */
 #ifndef CLIENT_CLIENT_H
 #define CLIENT_CLIENT_H
@@ -22,11 +22,11 @@
 
 struct client;
 
-/* To reach the server at one address. */
+/* An attempt to reach the server at one address. */
 struct attempt {
   struct worker *worker;
   size_t target;           /* index of the address */
-  int error;               /* -errno that ended it; 0: it is under way, or was not made */
+  int error;               /* -errno that ended it; 0: under way, or not yet made */
   struct iostream *stream; /* TCP */
   struct datagram *socket; /* UDP */
 };
@@ -36,25 +36,25 @@ struct worker {
   struct worker *next_idle;
   struct message message;
   bool busy;
-  size_t sent, received; /* bytes of the message given to the kernel, and of its echo compared */
+  size_t sent, received; /* bytes of the message sent, and of its echo compared */
   ioloop_timeout timeout;
-  struct attempt *attempts; /* one for each address; from here on: race.c's */
+  struct attempt *attempts; /* one for each address; race.c's from here on */
   struct attempt *answered; /* NULL: none of them has */
   size_t first, last;       /* those that may be tried for this message */
-  size_t tried;             /* from `first` to here */
+  size_t tried;             /* the next one after those tried */
   size_t open;              /* of these, neither failed nor closed */
   ioloop_timeout next_attempt;
 };
 
 struct transport {
   const char *name;
-  /* Begin to talk to the address: race_won or race_lost follows. -errno: it cannot be tried. */
+  /* Start an attempt at the address: race_won or race_lost follows. -errno: it cannot be tried. */
   int (*open)(struct attempt *attempt);
-  /* worker->message is to be sent to the address that has answered before. */
+  /* Send worker->message to the address that has already answered. */
   void (*send)(struct worker *worker);
-  /* The echo did not come in time: say so by client_failed or client_unreachable. */
+  /* The echo did not arrive in time: call client_failed or client_unreachable. */
   void (*time_out)(struct worker *worker);
-  /* Any number of times. */
+  /* May be called any number of times. */
   void (*close)(struct attempt *attempt);
 };
 
@@ -69,44 +69,45 @@ struct client {
   const struct transport *transport;
   struct address_list targets;
   bool reached;  /* one of them answered */
-  size_t target; /* and this one is it */
+  size_t target; /* the index of the one that did */
   struct worker *workers, *idle;
   struct attempt *attempts; /* of all workers */
   uint64_t started, done;
   size_t busy;      /* workers with a message under way */
-  bool stalled;     /* stdout takes no more for the time being */
+  bool stalled;     /* stdout takes no more for now */
   bool input_ended; /* no more messages */
-  bool halted;      /* something failed: no new ones */
+  bool halted;      /* something failed: start no new ones */
   bool pumping;
   bool failure_said;
   int status;
 };
 
-/* Hand out messages while there are idle workers. */
+/* Give out messages while there are idle workers. */
 void client_pump(struct client *client);
 
-/* The echo is as it was sent (or nobody waits for one): print it, and on to the next. */
+/* The echo is correct (or none is awaited): print it, and start the next message. */
 void client_done(struct worker *worker);
 
-/* "echo 3 of 10 is <what>", printf-like; the first failure is said, none is started after it. */
+/* "echo 3 of 10 is <what>", printf-like. The first failure is printed; no message is started after
+ * it. */
 void client_failed(struct worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* None of the addresses answered: a failure that names each that was tried. */
+/* None of the addresses answered: a failure that lists each that was tried. */
 void client_unreachable(struct worker *worker);
 
-/* Compare a piece of echo. False when client_failed was called. */
+/* Compare a piece of an echo. False if client_failed was called. */
 bool client_compare(struct worker *worker, const char *data, size_t size);
 
 /* race.c: try the addresses for the worker's message, until one has answered. */
 void race_begin(struct worker *worker);
 void race_won(struct attempt *attempt);
-/* The next one is tried at once; where there is none left it is client_unreachable. */
+/* The next one is tried at once; if none is left, client_unreachable is called. */
 void race_lost(struct attempt *attempt, int error);
 /* Close all of them. */
 void race_end(struct worker *worker);
 
-/* A trouble that is not about one echo. */
+/* An error that does not concern a single echo. */
 void client_trouble(struct client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -2,10 +2,10 @@
 /*
  * input.c - texts from the command line or from stdin; see input.h.
  *
- * stdin is read only when somebody asks for a line that is not there yet, so a fast writer fills
- * its pipe and not our memory. It is not made non-blocking, for that would show in whoever shares
- * it (a shell's terminal!); poll() before each read() does instead. A regular file cannot be
- * watched by any I/O model, it is always ready: then a callback a turn reads it.
+ * stdin is read only when a line is needed that has not been read yet, so a fast writer fills its
+ * pipe and not our memory. It is not made non-blocking, because that would affect every process
+ * that shares it (a shell's terminal!); poll() before each read() does instead. A regular file is
+ * always ready and no I/O model can watch it: one callback per iteration reads it.
  */
 #include "input.h"
 
@@ -25,7 +25,7 @@ struct input {
   size_t argument;  /* the next one */
   const char *text; /* the current one */
   size_t text_size;
-  uint64_t left; /* times that it is still to be given */
+  uint64_t left; /* how many more times it is returned */
 
   bool watchable, wanted, ended; /* stdin */
   char *buffer;
@@ -166,7 +166,7 @@ static int watch_stdin(struct input *input) {
     return -ENOMEM;
   int error = ioloop_add_handler(input->loop, STDIN_FILENO, 0, on_readable, input);
   input->watchable = error == 0;
-  return error == -EPERM || error == -EBADF ? 0 : error; /* read() will say what is wrong */
+  return error == -EPERM || error == -EBADF ? 0 : error; /* read() will report the reason */
 }
 
 int input_new(struct ioloop *loop, const struct input_options *options, struct input **ret) {

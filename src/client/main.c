@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - the client: parts put together, run, taken apart.
+ * main.c - the client: put together, run, taken apart.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #include "../programs/signals.h"
 #include "client.h"
 
-/* ---- what stdin and stdout do to the rest --------------------------------------------- */
+/* ---- how stdin and stdout affect the rest --------------------------------------------- */
 
 static void on_more(void *arg) {
   client_pump(arg);
@@ -65,7 +65,7 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
   ioloop_stop(loop);
 }
 
-/* ---- making and unmaking -------------------------------------------------------------- */
+/* ---- creating and freeing ------------------------------------------------------------- */
 
 static const char *user_name(const struct options *options) {
   if (options->user)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.c - the client's options: one table that is parsed, refused and explained from.
+ * options.c - the client's options: one table for parsing, for errors and for --help.
  */
 #include "options.h"
 
@@ -26,19 +26,19 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .kind = CLI_TEXT,
        .min = 1,
        .target = &options->host,
-       .help = "where the server is (default: localhost)"},
+       .help = "the server's address (default: localhost)"},
       {.name = "port",
        .value = "N",
        .kind = CLI_NUMBER,
        .target = &options->port,
        .min = 1,
        .max = 65535,
-       .help = "and its port (default: 8888)"},
+       .help = "the server's port (default: 8888)"},
       {.name = "user",
        .value = "NAME",
        .kind = CLI_TEXT,
        .target = &options->user,
-       .help = "who sends (default: who runs this)"},
+       .help = "the sender's name (default: the user who runs this)"},
       {.name = "raw",
        .kind = CLI_FLAG,
        .target = &options->raw,
@@ -62,15 +62,15 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .target = &options->concurrency,
        .min = 1,
        .max = 100000,
-       .help = "over up to N connections, or UDP sockets, at the same time; they stay\n"
-               "open until the last echo has come (default: 1)"},
+       .help = "use up to N connections, or UDP sockets, at once; they stay open until\n"
+               "the last echo has arrived (default: 1)"},
       {.name = "timeout",
        .value = "SEC",
        .kind = CLI_SECONDS,
        .target = &options->timeout_ns,
        .min = SECOND_NS / 1000,
        .max = 1000000 * SECOND_NS,
-       .help = "an echo that takes longer is late (default: 5)"},
+       .help = "give up on an echo after SEC seconds (default: 5)"},
       {.name = "backend",
        .value = "NAME",
        .kind = CLI_TEXT,
@@ -87,7 +87,7 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
     table[i] = filled[i];
 }
 
-/* TCP has no way to say "nothing": there would be no echo to wait for. */
+/* TCP cannot transfer an empty message: there would be no echo to wait for. */
 static int refuse_empty(const struct options *options) {
   for (size_t i = 0; options->raw && options->tcp && i < options->message_count; i++)
     if (!*options->messages[i]) {
@@ -126,28 +126,28 @@ int options_parse(int argc, char **argv, struct options *ret) {
 }
 
 static const char help[] =
-    "@ [OPTION…] [MESSAGE…] - send messages to an echo server and compare what comes back\n"
+    "@ [OPTION…] [MESSAGE…] - send messages to an echo server and compare the echoes\n"
     "\n"
     "EXAMPLES\n"
     "  @ hello                            one message to localhost:8888 over TCP\n"
     "  @ --udp hello                      the same in a datagram\n"
-    "  @ --raw < access.log               each line, one after the other\n"
+    "  @ --raw < access.log               each line, one after another\n"
     "  @ --count=10000 --concurrency=50 x a small load\n"
     "  @ --no-wait --count=100 --concurrency=100 x    100 connections that close at once\n"
     "\n"
     "MESSAGES\n"
-    "  Each MESSAGE, or where there is none each line of standard input, is sent as\n"
+    "  Each MESSAGE, or if there is none each line of standard input, is sent as\n"
     "    {\"send_user\": \"anna\", \"send_time\": \"2025-01-31 12:00:00\", \"send_msg\": "
     "\"hello\"}\n"
-    "  A connection sends its next message when the echo of the last has come. An echo that is\n"
-    "  right is printed, a line each, with control characters as \\n, \\r or \\xHH.\n"
+    "  A connection sends its next message after the echo of the previous one. Correct echoes\n"
+    "  are printed, one per line, with control characters as \\n, \\r or \\xHH.\n"
     "\n"
     "OPTIONS\n"
     "\n"
     "EXIT STATUS\n"
-    "  0 every echo came back as it was sent (--no-wait: everything was sent); 1 one line says\n"
-    "  which was missing, late or different, or what else was wrong; nothing new is sent after\n"
-    "  that; 2 wrong command line; 130 interrupted, after saying how far it came\n";
+    "  0 every echo was the same as its message (--no-wait: everything was sent); 1 one line\n"
+    "  says which was missing, late or different, or what else went wrong; nothing new is sent\n"
+    "  after that; 2 wrong command line; 130 interrupted, after printing how far it came\n";
 
 int options_print_help(void) {
   struct cli_option table[OPTION_COUNT];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - what the client's command line can say.
+ * options.h - the client's command line.
  */
 #ifndef CLIENT_OPTIONS_H
 #define CLIENT_OPTIONS_H
@@ -14,19 +14,19 @@ struct options {
   bool tcp, udp;       /* exactly one is true */
   const char *host;
   uint64_t port;
-  const char *user; /* NULL: who runs it */
+  const char *user; /* NULL: the user who runs it */
   bool raw, no_wait;
   uint64_t count, concurrency;
   uint64_t timeout_ns;
-  const char **messages; /* the caller's room for argc, filled in */
+  const char **messages; /* the caller's array of argc, filled in */
   size_t message_count;  /* 0: the lines of stdin */
   bool help, version;
 };
 
-/* 0, or EXIT_USAGE when a line has been said. ret->messages must be set. */
+/* 0, or EXIT_USAGE after printing an error. ret->messages must be set. */
 int options_parse(int argc, char **argv, struct options *ret);
 
-/* --help on stdout. Returns an exit code. */
+/* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);
 
 #endif

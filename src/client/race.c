@@ -3,10 +3,10 @@
  * race.c - which of the addresses of a name answers (RFC 8305, "Happy Eyeballs").
  *
  * The first address gets a head start. The next one is tried as soon as it has failed, or after
- * 250 ms in which nothing came, or sooner where else the last would not have half of --timeout
- * left; whichever answers first is used, and the others are closed. So an
- * address behind which a firewall drops everything costs a quarter of a second, not the timeout.
- * The address that answered is the only one that is used from then on.
+ * 250 ms without an answer, or sooner if otherwise the last one would have less than half of
+ * --timeout left. Whichever answers first is used, and the others are closed. So an address whose
+ * firewall drops everything costs a quarter of a second, not the timeout. From then on only the
+ * address that answered is used.
  *
  * Over UDP the answer is the echo: a message may reach more than one server in that time.
  */

@@ -2,16 +2,16 @@
 /*
  * tcp.c - a worker that sends over a connection.
  *
- * The connection is made for the worker's first message and serves the later ones too. A long
- * message is written in pieces while its echo is read: were it queued whole, the stream's high
- * watermark would stop our reading, the server's would stop its own, and both would wait for ever.
+ * The connection is made for the worker's first message and reused for the later ones. A long
+ * message is written in pieces while its echo is read. If it were queued whole, the stream's high
+ * watermark would stop our reading, the server's would stop its own, and both would wait forever.
  *
- * --no-wait has a connection for each message and closes it at once, as the client of the lectures
- * does. For a message of one segment that is safe: it and the FIN are on their way, and a reset,
- * should the echo meet our closed socket, comes after them. A longer message is another matter: its
- * first piece is echoed while the rest is still ours to send, and that reset would destroy the
- * rest. So there only our direction is closed, and the echo is thrown away until the server is
- * through.
+ * --no-wait uses a connection for each message and closes it at once, as the client of the lectures
+ * does. For a message of one segment that is safe: the segment and the FIN are already on their
+ * way, and a reset, caused by an echo that arrives at our closed socket, comes after them. A longer
+ * message is different: its first piece is echoed while the rest is still to be sent, and that
+ * reset would discard the rest. So only our direction is closed, and the echo is discarded until
+ * the server has finished.
  */
 #include <errno.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void send_more(struct worker *worker) {
     size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
     int error = iostream_write(worker->answered->stream, message->data + worker->sent, piece);
     if (error == -EPIPE)
-      return; /* the close callback says why */
+      return; /* the close callback reports why */
     if (error) {
       client_failed(worker, "not sent: %s", strerror(-error));
       return;
@@ -59,7 +59,7 @@ static void send_more(struct worker *worker) {
     after_sending(worker);
 }
 
-/* ---- what comes ----------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------ */
 
 static void on_end(struct worker *worker) {
   const struct message *message = &worker->message;
@@ -103,7 +103,7 @@ static void on_connect(struct iostream *stream, void *arg) {
   send_more(worker);
 }
 
-/* The end of the connection that was in use. */
+/* The connection in use has ended. */
 static void connection_ended(struct worker *worker, int error) {
   race_end(worker);
   if (!worker->busy)
@@ -137,7 +137,7 @@ static int open_stream(struct attempt *attempt) {
                           attempt, &attempt->stream);
 }
 
-/* Without the close callback: it is for what we did not do ourselves. */
+/* Without the close callback, which is for ends that we did not cause. */
 static void close_stream(struct attempt *attempt) {
   struct iostream *stream = attempt->stream;
   attempt->stream = NULL;

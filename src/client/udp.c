@@ -2,11 +2,11 @@
 /*
  * udp.c - a worker that sends datagrams.
  *
- * The socket is connected, so that only the server's datagrams come in and the network's errors
- * (port unreachable) come back. UDP may lose a message or its echo and nobody tells: an echo that
- * does not come within --timeout is missing. That a server answers at an address at all is known
- * by the first echo; with --no-wait, of which there is none, the first address that takes the
- * message is the one.
+ * The socket is connected, so that only the server's datagrams are received and errors of the
+ * network (port unreachable) are reported. UDP may lose a message or its echo without notice: an
+ * echo that does not arrive within --timeout is missing. Only the first echo shows that a server
+ * answers at an address at all. With --no-wait, which has no echoes, the first address that accepts
+ * the message is used.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +17,7 @@
 #include "client.h"
 
 enum {
-  RETRY_NS = 1000 * 1000, /* when the way out is full */
+  RETRY_NS = 1000 * 1000, /* when the send queue is full */
 };
 
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
@@ -67,8 +67,8 @@ static void on_turn(struct ioloop *loop, void *arg) {
   client_done(worker);
 }
 
-/* Without waiting the next message follows in the next turn of the loop: what is sent in one turn
- * goes out together, and a burst that is given in all at once would not fit the queue. */
+/* With --no-wait the next message follows in the next iteration of the loop: datagrams sent in one
+ * iteration leave together, and a burst of all of them would not fit the queue. */
 static int send_to(struct attempt *attempt) {
   const struct client *client = attempt->worker->client;
   const struct message *message = &attempt->worker->message;
@@ -121,7 +121,7 @@ static int open_socket(struct attempt *attempt) {
   return error;
 }
 
-/* One address: it may well be there, and the echo lost. */
+/* With only one address, the server may well be there, and the echo lost. */
 static void time_out(struct worker *worker) {
   if (!worker->answered && worker->last - worker->first > 1) {
     client_unreachable(worker);

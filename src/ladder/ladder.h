@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ladder.h - ioladder: a trace as a picture of two columns, application and kernel, time downwards,
- * as in Stevens, UNIX Network Programming 1, figures 6.1 to 6.6.
+ * ladder.h - ioladder: a trace as a picture of two columns, application and kernel, with time
+ * running downwards, as in Stevens, UNIX Network Programming 1, figures 6.1 to 6.6.
  *
  *   main.c   the command line
  *   read.c   a trace file as events
- *   rows.c   the excerpt: which events are drawn, and what is said of each
+ *   rows.c   the excerpt: which events are drawn, and the text of each
  *   text.c   drawn for a terminal
  *   svg.c    drawn for a slide
  *
@@ -22,7 +22,7 @@
 
 /* ---- read.c ------------------------------------------------------------------------------- */
 
-/* Texts are the document's. */
+/* The texts belong to the document. */
 struct event {
   char phase; /* 'B', 'E', 'i' */
   double at_us;
@@ -34,23 +34,23 @@ struct event {
 struct events {
   json_t *document;
   const char *backend, *model;
-  struct event *at; /* by index in traceEvents; phase 0: nothing for us */
+  struct event *at; /* by index in traceEvents; phase 0: not used here */
   size_t count;
 };
 
-/* 0, or an exit code when a line has been said. */
+/* 0, or an exit code after printing an error. */
 int events_read(const char *path, struct events *ret);
 void events_free(struct events *events);
 
-/* Of the event's arguments, or `otherwise`. */
+/* A number among the event's arguments, or `otherwise`. */
 int64_t event_number(const struct event *event, const char *name, int64_t otherwise);
 const char *event_text(const struct event *event, const char *name, const char *otherwise);
 
 /* ---- rows.c ------------------------------------------------------------------------------- */
 
 struct excerpt {
-  uint64_t connection; /* 0: whatever the thread does */
-  uint64_t request;    /* of it; 0: all */
+  uint64_t connection; /* 0: everything the thread does */
+  uint64_t request;    /* of the connection; 0: all */
   double from_us, to_us;
   uint64_t max_steps;
 };
@@ -64,14 +64,14 @@ enum direction {
 enum tone {
   TONE_CALL,
   TONE_NOTHING, /* EAGAIN, nothing ready */
-  TONE_DATA,    /* bytes change sides */
+  TONE_DATA,    /* bytes are copied */
   TONE_SIGNAL,
   TONE_OPERATION, /* of the completion model */
   TONE_ERROR,
   TONES
 };
 
-/* A line of the picture. */
+/* A row of the picture. */
 struct row {
   double at_us;
   size_t event;
@@ -79,17 +79,17 @@ struct row {
   enum tone tone;
   bool waits; /* the application is in a call that may sleep, from here to the next row */
   double duration_us;
-  char label[72];  /* at the arrow */
-  char kernel[72]; /* what the kernel does, or has */
+  char label[72];  /* text at the arrow */
+  char kernel[72]; /* what the kernel does, or its result */
 };
 
 struct rows {
   struct row *at;
   size_t count;
-  size_t left_out; /* steps behind the last, for max_steps */
+  size_t left_out; /* steps after the last one, for max_steps */
 };
 
-/* 0, or an exit code when a line has been said: nothing in the excerpt. `path` is for that. */
+/* 0, or an exit code after printing an error: the excerpt is empty. `path` is for that message. */
 int rows_choose(const struct events *events, const struct excerpt *excerpt, const char *path,
                 struct rows *ret);
 void rows_free(struct rows *rows);
@@ -107,10 +107,10 @@ struct figure {
   const struct excerpt *excerpt;
   const struct ladder *ladders;
   size_t count;
-  size_t columns; /* panels in a row, of a picture */
+  size_t columns; /* panels side by side, in a picture */
 };
 
-/* "connection 1, request 3": what the excerpt is. Returns `to`. */
+/* "connection 1, request 3": describes the excerpt. Returns `to`. */
 const char *figure_caption(const struct figure *figure, char *to, size_t size);
 
 void draw_text(const struct figure *figure, FILE *file);

@@ -23,7 +23,7 @@ enum {
   OPTION_COUNT = 11,
   DEFAULT_STEPS = 24,
   MOST_STEPS = 1000,
-  DEFAULT_COLUMNS = 2, /* whose type is legible on a slide */
+  DEFAULT_COLUMNS = 2, /* still legible on a slide */
   MOST_COLUMNS = 32,
 };
 
@@ -47,46 +47,46 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .max = UINT32_MAX,
        .target = &options->excerpt.connection,
        .help = "of this connection, in the order they were accepted (default: 1);\n"
-               "0: of whatever the busiest thread does, as datagrams"},
+               "0: everything on the busiest thread, for example datagrams"},
       {.name = "request",
        .value = "N",
        .kind = CLI_NUMBER,
        .min = 1,
        .max = UINT32_MAX,
        .target = &options->excerpt.request,
-       .help = "only its N-th request: from the answer before to its own (default: all)"},
+       .help = "only its N-th request: from the previous reply to its own (default: all)"},
       {.name = "from",
        .value = "USEC",
        .kind = CLI_NUMBER,
        .max = LATEST_US,
        .target = &options->from_us,
-       .help = "only what ends at this time of the trace or later, in microseconds"},
+       .help = "omit everything that ends before this time of the trace, in microseconds"},
       {.name = "to",
        .value = "USEC",
        .kind = CLI_NUMBER,
        .max = LATEST_US,
        .target = &options->to_us,
-       .help = "only what begins at this time or earlier"},
+       .help = "omit everything that begins after this time"},
       {.name = "max-steps",
        .value = "N",
        .kind = CLI_NUMBER,
        .min = 1,
        .max = MOST_STEPS,
        .target = &options->excerpt.max_steps,
-       .help = "at most so many calls and events (default: 24)"},
+       .help = "at most N calls and events (default: 24)"},
       {.name = "columns",
        .value = "N",
        .kind = CLI_NUMBER,
        .min = 1,
        .max = MOST_COLUMNS,
        .target = &options->columns,
-       .help = "so many traces stand side by side, the next ones below (default: 2,\n"
-               "which is legible on a slide); the text has them all below each other"},
+       .help = "N traces side by side, the next ones below (default: 2, which is legible\n"
+               "on a slide); as text they are always below each other"},
       {.name = "title",
        .value = "TEXT",
        .kind = CLI_TEXT,
        .target = &options->title,
-       .help = "above it all"},
+       .help = "a title above the figure"},
       {.name = "help", .kind = CLI_FLAG, .target = &options->help, .help = "print this"},
       {.name = "version",
        .kind = CLI_FLAG,
@@ -111,15 +111,15 @@ static const char help[] =
     "READING IT\n"
     "  An arrow to the right is a call, or an operation put into io_uring's ring; one to the\n"
     "  left is its return, a signal, or an operation that is done. A bar at the left line: the\n"
-    "  process is in a call that may sleep. What stands at the right follows from the result:\n"
+    "  process is in a call that may sleep. The text at the right follows from the result:\n"
     "  EAGAIN is \"no data ready\", bytes were copied. Nothing is drawn that the trace does not\n"
     "  have; in the SVG each arrow names its event: data-event is the index in traceEvents.\n"
     "  Times are microseconds since the first step. Where they are not to scale the axis shows\n"
     "  it: dotted where stretched, broken where cut.\n"
     "\n"
-    "  Exit status: 0 drawn, 1 trouble (one line says why), 2 wrong command line.\n";
+    "  Exit status: 0 drawn, 1 error (one line says why), 2 wrong command line.\n";
 
-/* The parser has long names only, and everybody writes -o. */
+/* The parser only has long names, but -o is customary. */
 static void name_output(int argc, char **argv) {
   static char output[] = "--output";
   for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)

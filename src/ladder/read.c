@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* read.c - a Chrome trace, checked, as an array of events. */
+/* read.c - reads a Chrome trace, checks it, and returns an array of events. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +51,7 @@ static int read_events(const char *path, const json_t *array, struct events *eve
   return 0;
 }
 
-/* "Other data" of ours, which names the model. */
+/* An entry of our "otherData", which names the model. */
 static const char *other(const json_t *document, const char *name) {
   const json_t *value = json_object_get(json_object_get(document, "otherData"), name);
   return json_is_string(value) ? json_string_value(value) : "";

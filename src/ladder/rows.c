@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rows.c - what is said of each step: one row for a moment, two for a call, which goes to the
- * kernel and comes back. What the kernel had or did is told by the result, and by nothing else.
+ * rows.c - the text of each step: one row for a moment, two for a call, which goes to the kernel
+ * and returns. The kernel's side is derived from the call's result, and from nothing else.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static bool is_named(const struct event *event, const char *name) {
   return strcmp(event->name, name) == 0;
 }
 
-/* No answer but "nothing there". */
+/* It returned nothing but EAGAIN or "none ready". */
 static bool found_nothing(const struct event *begin, const struct event *end) {
   int64_t result = event_number(end, "result", 0);
   bool waits_for_readiness = is_wait(begin->name) && !is_named(begin, "io_uring_enter");
@@ -72,7 +72,7 @@ static void say_result(const struct event *begin, const struct event *end, struc
     say_bytes(row->label, sizeof row->label, result);
 }
 
-/* While the call lasts. Whether it slept its result does not tell, but how long it took. */
+/* During the call. Whether it slept cannot be seen from its result, only from its duration. */
 static void say_what_kernel_does(const struct event *begin, const struct event *end,
                                  struct row *row) {
   int64_t result = event_number(end, "result", 0);
@@ -99,7 +99,7 @@ static void say_what_kernel_does(const struct event *begin, const struct event *
     SAY(row->kernel, "waits for one if need be");
 }
 
-/* When it returns. */
+/* On return. */
 static void say_what_kernel_had(const struct event *begin, const struct event *end,
                                 struct row *row) {
   int64_t result = event_number(end, "result", 0);

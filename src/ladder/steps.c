@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * steps.c - which events make the excerpt.
+ * steps.c - which events make up the excerpt.
  *
- * A connection lives on one thread: the loop, or one of its own. Of what that thread does, its
- * steps are the calls and operations on its descriptor, and what is no one's: waits, signals that
- * name nobody. A request is what lies between two replies: waiting for it, taking it, answering it.
+ * A connection lives on one thread: the loop, or its own. The connection's steps are that thread's
+ * calls and operations on its descriptor, and those on no descriptor: waits, signals that name
+ * none. A request is everything between two replies: waiting for it, reading it, answering it.
  */
 #include "steps.h"
 
@@ -61,7 +61,7 @@ static bool is_left_out(const struct event *event) {
   return strcmp(event->name, "left out") == 0;
 }
 
-/* -1: nothing that is drawn. */
+/* -1: not drawn. */
 static int kind_of_moment(const struct event *event) {
   static const struct {
     const char *name;
@@ -76,8 +76,8 @@ static int kind_of_moment(const struct event *event) {
   return -1;
 }
 
-/* Calls and left-out turns of a thread as pairs, and its moments, in the order of their beginning.
- * A place is taken when one begins, and filled when it ends. */
+/* A thread's calls and omitted iterations as pairs, and its moments, in the order in which they
+ * began. A place is reserved when one begins, and filled in when it ends. */
 static bool collect(const struct events *events, int tid, struct steps *all) {
   size_t open[DEEPEST];
   int depth = 0;
@@ -101,10 +101,11 @@ static bool collect(const struct events *events, int tid, struct steps *all) {
   return true;
 }
 
-/* ---- the connection ----------------------------------------------------------------------- */
+/* The thread that handles most of the connection's events; if none does, the busiest. -1: none.
+ * Threads are numbered from 1, and each has an event with its name. false: no memory. */
 
-/* The thread that has most to do with it; with none, the busiest. -1: none. Threads are numbered
- * from 1, and each has an event with its name. false: no memory. */
+/* The thread that handles most of the connection's events; if none does, the busiest. -1: none.
+ * Threads are numbered from 1, and each has an event with its name. false: no memory. */
 static bool find_thread(const struct events *events, uint64_t connection, int *ret) {
   size_t *times = calloc(events->count + 1, sizeof *times);
   int best = -1;
@@ -129,7 +130,7 @@ static bool find_thread(const struct events *events, uint64_t connection, int *r
 static bool concerns(const struct events *events, const struct step *step, uint64_t connection) {
   const struct event *begin = &events->at[step->begin], *end = &events->at[step->end];
   if (begin == end && begin->phase == 'B')
-    return false; /* cut off: no trace of ours */
+    return false; /* cut off: not a trace of ours */
   if (!connection)
     return true;
   int64_t whose = event_number(begin, "connection", event_number(end, "connection", 0));
@@ -150,9 +151,9 @@ static bool concerns(const struct events *events, const struct step *step, uint6
   return false;
 }
 
-/* The call that takes a signal has said it already. */
+/* The row of the call that took the signal shows it already. */
 static bool already_shown(const struct events *events, const struct step *step,
-                            const struct step *before) {
+                          const struct step *before) {
   return step->kind == STEP_SIGNAL && before && before->kind == STEP_CALL &&
          strcmp(events->at[before->begin].name, "sigtimedwait") == 0 &&
          event_number(&events->at[before->end], "result", 0) ==
@@ -179,8 +180,8 @@ static bool answered(const struct events *events, const struct step *step) {
                                  : step->kind == STEP_SUBMIT && is_operation(begin, is_send);
 }
 
-/* From behind the last answer to the answer to this one. What is only submitted then leaves with
- * the next call, which belongs to it. */
+/* From after the previous reply up to this one. An operation that is only submitted then is started
+ * by the next call, and belongs to it. */
 static void keep_request(const struct events *events, uint64_t request, struct steps *steps) {
   size_t first = 0, end = 0, i = 0;
   uint64_t seen = 0;

@@ -2,10 +2,10 @@
 /*
  * svg.c - ladders side by side, for a slide.
  *
- * Colours are Okabe and Ito's, which the colour-blind tell apart; what they say, labels and dashes
- * say too. A dark page gets its own by prefers-color-scheme. Time runs to scale where the labels
- * leave room: solid axis; where less lies between two rows than they need, it is stretched, and
- * dotted; where more does, it is cut, and marked.
+ * The colours are those of Okabe and Ito, which colour-blind people can distinguish; labels and
+ * dashes carry the same information. A dark page gets its own colours by prefers-color-scheme. Time
+ * runs to scale if the labels leave room: solid axis. If the time between two rows is too short for
+ * their labels, it is stretched: dotted axis. If it is too long, it is cut: broken axis.
  */
 #include <string.h>
 
@@ -23,9 +23,9 @@ enum {
   MARGIN = 28,
   ROW_LEAST = 38,
   ROW_MOST = 66,
-  ROWS_ROOM = 500, /* of a slide on which the type is legible */
+  ROWS_ROOM = 500, /* of a slide on which the text is legible */
   PER_US = 2,      /* pixels */
-  LONG_LABEL = 23, /* letters: more need the smaller type to stay between the lifelines */
+  LONG_LABEL = 23, /* letters: longer labels need the smaller font to fit between the lifelines */
 };
 
 static const char *const tone_names[TONES] = {"call",   "nothing",   "data",
@@ -73,17 +73,17 @@ static void put_text(FILE *file, int x, int y, const char *class, const char *an
 
 /* ---- time ------------------------------------------------------------------------------- */
 
-/* Many rows stand closer than few, or a slide would show them small. */
+/* Many rows are drawn closer together than few, or a slide would be too small to read. */
 static int most_down(const struct rows *rows) {
   int most = ROWS_ROOM / ((int)rows->count + 1);
   return most < ROW_LEAST ? ROW_LEAST : most > ROW_MOST ? ROW_MOST : most;
 }
 
-/* How far below row `i` the next one is. */
+/* The distance from row `i` to the next one. */
 static int step_down(const struct rows *rows, size_t i) {
   const struct row *row = &rows->at[i];
   double down = (row[1].at_us - row->at_us) * PER_US;
-  bool says_how_long = row->waits && row->direction == TO_KERNEL; /* in a line of its own */
+  bool says_how_long = row->waits && row->direction == TO_KERNEL; /* on a line of its own */
   int most = says_how_long ? ROW_MOST : most_down(rows), least = says_how_long ? most : ROW_LEAST;
   return down < least ? least : down > most ? most : (int)down;
 }
@@ -111,7 +111,7 @@ static void put_axis_piece(FILE *file, int y, int down, double us) {
             middle + side + 3, AXIS_X + 6, middle + side - 3);
 }
 
-/* With the tenths that a call of a microsecond needs, and that a tenth of a second does not. */
+/* With a decimal if a call takes only a microsecond, without one for a tenth of a second. */
 static const char *microseconds(double us, char to[32]) {
   snprintf(to, 32, "%.*f", us < 100000 ? 1 : 0, us);
   return to;
@@ -137,7 +137,7 @@ static void put_shaft(FILE *file, const struct row *row, int y) {
   fprintf(file, "<path class=\"tip\" d=\"M%d %dl%d -5v10z\"/>\n", to, y, back);
 }
 
-/* A label's letters are all of one width: 0.6 of their size, and a little. */
+/* All letters of a label have the same width: 0.6 of their size, and a little more. */
 static void put_pill(FILE *file, const struct row *row, int y) {
   int letters = (int)strlen(row->label);
   int width = 24 + letters * (letters > LONG_LABEL ? 8 : 10);
@@ -238,7 +238,7 @@ static bool has_tone(const struct figure *figure, enum tone tone) {
   return false;
 }
 
-/* What the colours and dashes mean that are in the figure. */
+/* The meaning of the colours and dashes that occur in the figure. */
 static void put_legend(FILE *file, const struct figure *figure, int y) {
   static const struct {
     enum tone tone;

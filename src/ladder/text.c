@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text.c - ladders for a terminal, one below the other: plain letters, so that they may be pasted
+ * text.c - ladders for a terminal, one below the other, in plain ASCII, so that they may be pasted
  * anywhere.
  */
 #include <stdarg.h>
@@ -14,7 +14,7 @@ enum {
   LINE_SIZE = 2048,
 };
 
-/* A line for a terminal, which the texts of a trace must not steer. */
+/* One line for a terminal: the trace's texts must not contain control sequences. */
 __attribute__((format(printf, 2, 3))) static void put_line(FILE *file, const char *format, ...) {
   char text[LINE_SIZE], line[ESCAPE_TEXT_ROOM(LINE_SIZE)];
   va_list arguments;
@@ -24,7 +24,7 @@ __attribute__((format(printf, 2, 3))) static void put_line(FILE *file, const cha
   fwrite(line, 1, escape_text(line, text, strlen(text)), file);
 }
 
-/* "- recv(fd 7) ------------->", or the other way. */
+/* "- recv(fd 7) ------------->", or in the opposite direction. */
 static void draw_arrow(const struct row *row, char line[SHAFT + 1]) {
   char shaft = row->tone == TONE_SIGNAL || row->tone == TONE_OPERATION ? '.' : '-';
   size_t size = strlen(row->label);

@@ -22,7 +22,7 @@ static void append(struct address_list *list, struct address address, uint16_t p
   list->at[list->count++] = address;
 }
 
-/* A name that has one address of each family by definition. */
+/* A name that by definition has one address of each family. */
 static const char *resolve_pair(uint32_t v4, const struct in6_addr *v6, uint16_t port,
                                 struct address_list *ret) {
   struct address first = address_from(NULL, 0), second = first;
@@ -90,7 +90,7 @@ static void swap(struct address *a, struct address *b) {
   *b = kept;
 }
 
-/* The next one of the other family is brought forward; those in between keep their order. */
+/* The next address of the other family moves forward; those in between keep their order. */
 void address_interleave(struct address_list *list) {
   for (size_t i = 1; i < list->count; i++) {
     size_t other = i;
@@ -144,7 +144,7 @@ static bool is_any(const struct address *address) {
                                            : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
 }
 
-/* One that a socket can be bound to is an address of this machine. */
+/* An address that a socket can be bound to is an address of this machine. */
 static bool is_here(struct address address) {
   address_set_port(&address, 0);
   int fd = socket(address.any.sa_family, SOCK_DGRAM, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backends.c - the table of I/O models, and refusing a model that cannot be had.
+ * backends.c - the table of I/O models, and refusing a model that is unavailable.
  *
- * There is no fallback from a backend that was asked for by name: in a comparison a silent
+ * There is no fallback from a backend that was requested by name: in a comparison a silent
  * substitute is a wrong result.
  */
 #include "backends.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backends.h - choosing the I/O model on a command line, and listing what there is to choose.
+ * backends.h - choosing the I/O model on a command line, and listing the choices.
  */
 #ifndef PROGRAMS_BACKENDS_H
 #define PROGRAMS_BACKENDS_H
@@ -8,8 +8,9 @@
 #include "ioloop.h"
 
 /*
- * `own`, here and below: the name of a model that the program has by itself, beside those of the
- * loop; NULL where it has none. The library lists such a model too, as one that no loop can have.
+ * `own`, here and below: the name of a model that the program implements itself, in addition to
+ * those of the loop; NULL if it has none. The library lists such a model too, as one that no loop
+ * can use.
  */
 
 /* The table of --list-backends on stdout. Returns an exit code. */
@@ -23,11 +24,11 @@ struct backend_choice {
 /* The model named by `option` (--backend=), else by IOLOOP_BACKEND, else the best one here. */
 struct backend_choice backends_choose(const char *option);
 
-/* Can it be had? 0, or an exit code when a line has been said: EXIT_USAGE where there is no such
- * backend, EXIT_TROUBLE where it cannot be had here. */
+/* Is it available? 0, or an exit code after printing an error: EXIT_USAGE if there is no such
+ * backend, EXIT_TROUBLE if it is unavailable here. */
 int backends_check(struct backend_choice choice, const char *own);
 
-/* A loop on it. As backends_check. */
+/* Create a loop with it. Returns as backends_check does. */
 int backends_new_loop(struct backend_choice choice, const char *own, struct ioloop **ret);
 
 #endif

@@ -146,7 +146,7 @@ static void spell(const struct cli_option *option, char *to, size_t room) {
 }
 
 enum {
-  NAME_SIZE = 32, /* longer ones resemble nothing */
+  NAME_SIZE = 32, /* longer ones are similar to nothing */
   FAR = 1000,
 };
 
@@ -155,7 +155,7 @@ static size_t least(size_t a, size_t b, size_t c) {
   return ab < c ? ab : c;
 }
 
-/* Levenshtein's edit distance: letters to insert, drop or replace. */
+/* Levenshtein's edit distance: letters to insert, delete or replace. */
 static size_t distance(const char *a, size_t a_size, const char *b, size_t b_size) {
   size_t row[NAME_SIZE + 1];
   if (a_size > NAME_SIZE || b_size > NAME_SIZE)
@@ -174,7 +174,8 @@ static size_t distance(const char *a, size_t a_size, const char *b, size_t b_siz
   return row[b_size];
 }
 
-/* The option that was meant, where two slips or fewer explain it: --prot's --port. */
+/* The option that was probably meant, if two typing errors or fewer explain it: --port for
+ * --prot. */
 static const struct cli_option *nearest(const struct cli *cli, const char *name, size_t size) {
   const struct cli_option *best = NULL;
   size_t best_distance = size > 3 ? 3 : 2;
@@ -221,7 +222,7 @@ static int refuse_missing(const struct cli_option *option) {
   return EXIT_USAGE;
 }
 
-/* `value`: what followed '=', or NULL; `next`: the next word of the command line, or NULL. */
+/* `value`: the text after '=', or NULL; `next`: the next word of the command line, or NULL. */
 static int take_option(const struct cli_option *option, const char *value, const char *next,
                        bool *ret_took_next) {
   if (option->kind == CLI_FLAG && value) {
@@ -273,7 +274,7 @@ int cli_parse(struct cli *cli, int argc, char **argv) {
       only_arguments = true;
       continue;
     }
-    /* A lone "-" is an argument by custom. */
+    /* By convention a lone "-" is an argument. */
     if (only_arguments || argv[i][0] != '-' || !argv[i][1])
       error = take_argument(cli, argv[i]);
     else
@@ -291,7 +292,7 @@ enum {
   HELP_COLUMN = 26,
 };
 
-/* With @ as the program's name. */
+/* '@' prints the program's name. */
 static void print_character(char c) {
   if (c == '@')
     fputs(say_program(), stdout);

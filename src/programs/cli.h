@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.h - command lines: a table of options in, values out, one clear line when they are wrong.
+ * cli.h - command lines: a table of options in, values out, one clear line for an error.
  *
- * Why not getopt_long: it reports an unknown option in its own words, accepts abbreviations that
- * change their meaning when options are added, and knows nothing of values. Here the table says
- * what each option takes; the parser, the error lines and --help all read the same table.
+ * Why not getopt_long: it reports an unknown option in its own words, accepts abbreviations whose
+ * meaning changes when options are added, and does not check values. Here the table declares what
+ * each option takes; the parser, the error lines and --help all read the same table.
  *
- * Accepted: --name, --name=value, --name value (but not where the value is optional), -h, and
- * "--" after which everything is an argument. Options and arguments may be mixed.
+ * Accepted: --name, --name=value, --name value (but not if the value is optional), -h, and "--",
+ * after which everything is an argument. Options and arguments may be mixed.
  */
 #ifndef PROGRAMS_CLI_H
 #define PROGRAMS_CLI_H
@@ -26,7 +26,7 @@ enum cli_kind {
 
 struct cli_option {
   const char *name;  /* without the dashes */
-  const char *value; /* what --help calls the value: "N"; NULL for a flag */
+  const char *value; /* the name of the value in --help: "N"; NULL for a flag */
   const char *help;  /* may have several lines */
   enum cli_kind kind;
   bool optional; /* the value may be left out; the target then gets `absent` */
@@ -38,29 +38,28 @@ struct cli_option {
 struct cli {
   const struct cli_option *options;
   size_t option_count;
-  const char *argument;   /* what --help calls the arguments, or NULL: there are none */
+  const char *argument;   /* the name of the arguments in --help; NULL: there are none */
   const char **arguments; /* out: room for argc, filled in order */
   size_t argument_count;  /* out */
-  bool *given;            /* out: which of the options there were; may be NULL */
+  bool *given;            /* out: which options were present; may be NULL */
 };
 
-/* 0, or EXIT_USAGE when one line has been said. */
+/* 0, or EXIT_USAGE after printing one line. */
 int cli_parse(struct cli *cli, int argc, char **argv);
 
 /* One value of `option`, from the command line or elsewhere; as cli_parse. */
 int cli_take(const struct cli_option *option, const char *value);
 
-/* --help on stdout: `text` with @ as the program's name (there and in the options' help), its
- * headings (lines that begin with a
- * letter) in bold, and the options where a line says OPTIONS. */
+/* Print --help on stdout: `text`, with @ replaced by the program's name (in the options' help too),
+ * its headings (lines that begin with a letter) in bold, and the options in place of the line
+ * OPTIONS. */
 void cli_print_help(const struct cli *cli, const char *text);
 
-/* Colour only where a person looks: stdout is a terminal that can, and NO_COLOR is not set. These
- * are "" otherwise. */
+/* Colour escapes, or "" unless stdout is a terminal that supports them and NO_COLOR is not set. */
 const char *cli_bold(void);
 const char *cli_plain(void);
 
-/* Flush stdout: EXIT_OK, or EXIT_TROUBLE with the line said that explains why not. */
+/* Flush stdout: EXIT_OK, or EXIT_TROUBLE after printing the reason. */
 int cli_finish_stdout(void);
 
 #endif

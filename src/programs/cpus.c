@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus.c - reading a list of processors, and refusing one that names a processor there is not.
+ * cpus.c - parsing a list of processors, and refusing one that names a missing processor.
  */
 #include "cpus.h"
 
@@ -9,7 +9,7 @@
 
 #include "say.h"
 
-/* Where its digits end; NULL: there are none, or it is too large. */
+/* Returns the end of the digits; NULL: there are none, or the number is too large. */
 static const char *parse_number(const char *at, unsigned *ret) {
   unsigned number = 0;
   const char *begin = at;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus_linux.c - sched_setaffinity(2). The kernel itself says which processors there are: cpusets
- * and containers may take some away, and an earlier mask does not bind us. */
+/* cpus_linux.c - sched_setaffinity(2). The kernel decides which processors there are: cpusets and
+ * containers may remove some, and an earlier mask does not limit us. */
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus_none.c - where the system has no call for it (macOS), or one we do not use (FreeBSD). */
+/* cpus_none.c - for systems without a call for it (macOS), or with one that we do not use
+ * (FreeBSD). */
 #include <errno.h>
 #include <stdio.h>
 

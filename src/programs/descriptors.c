@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * descriptors.c - what was inherited, and RLIMIT_NOFILE; see descriptors.h.
+ * descriptors.c - inherited descriptors, and RLIMIT_NOFILE; see descriptors.h.
  */
 #include "descriptors.h"
 
@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* /dev/null is opened in the opposite direction: reading from the stand-in of stdin, or writing to
- * that of stdout, fails with EBADF exactly as the closed descriptor would have. */
+/* /dev/null is opened in the opposite direction: reading from the replacement for stdin, or writing
+ * to the one for stdout, fails with EBADF exactly as the closed descriptor would have. */
 static void ensure_open(int fd, int flags) {
   if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
     return;
@@ -33,8 +33,8 @@ int descriptors_reopen(int fd) {
   return own < 0 ? -errno : own;
 }
 
-/* Opened without blocking, because the reader of a pipe may be gone; the flag of a file that we
- * opened is ours to clear. */
+/* It was opened without blocking, because the reader of a pipe may be gone. We opened the file, so
+ * we may clear its flag. */
 static void make_blocking(int fd) {
   int flags = fcntl(fd, F_GETFL);
   int own = flags >= 0 && flags & O_NONBLOCK ? descriptors_reopen(fd) : -1;

@@ -33,7 +33,7 @@ static size_t plain_run(const char *data, size_t size) {
   return n;
 }
 
-/* How many bytes from here on may be shown as they are. */
+/* How many bytes from the start may be printed as they are. */
 static size_t shown(const char *data, size_t size) {
   size_t n = plain_run(data, size);
   if (n > 0)

@@ -3,14 +3,14 @@
  * output.c - non-blocking stdout; see output.h.
  *
  * O_NONBLOCK belongs to the open file description, and stdout's is shared: with stderr, with the
- * shell, with whatever follows us in the pipeline. Switching it on there breaks *their* writes.
- * So by kind of file:
+ * shell, with the next program of a pipeline. Setting it there breaks *their* writes. So the method
+ * depends on the kind of file:
  *
- *   regular file   written as it is: a disk is not waited for by any of our I/O models
+ *   regular file   written as it is: none of our I/O models waits for a disk
  *   socket         send(MSG_DONTWAIT): non-blocking for this one call
  *   pipe, tty      reopened through /proc/self/fd, which gives a description of our own
- *   the same, but not to be reopened (no /proc, another user's pipe)
- *                  O_NONBLOCK on the shared one, put back at the end
+ *   the same, if it cannot be reopened (no /proc, another user's pipe)
+ *                  O_NONBLOCK on the shared description, restored at the end
  */
 #include "output.h"
 
@@ -26,20 +26,20 @@
 #include "descriptors.h"
 
 enum {
-  KEEP_SIZE = 512 * 1024,      /* a buffer that a burst made larger is let go when empty */
-  RETRY_NS = 10 * 1000 * 1000, /* where the descriptor cannot be watched, or memory is short */
+  KEEP_SIZE = 512 * 1024,      /* a buffer that a burst enlarged beyond this is freed when empty */
+  RETRY_NS = 10 * 1000 * 1000, /* if the descriptor cannot be watched, or memory is short */
 };
 
 struct output {
   struct ioloop *loop;
   struct output_events events;
-  int fd;                /* what is written to */
-  int given_fd;          /* what we were given */
-  bool made_nonblocking; /* given_fd, by us: to be put back */
+  int fd;                /* descriptor to write to */
+  int given_fd;          /* descriptor passed by the caller */
+  bool made_nonblocking; /* we set O_NONBLOCK on given_fd: restore it */
   bool is_socket;
   bool watchable;
   bool flush_queued; /* a callback will flush */
-  bool blocked;      /* EAGAIN came; the loop tells when to go on */
+  bool blocked;      /* after EAGAIN, until the loop reports it writable */
   bool stalled;
   bool failed;
   char *buffer;
@@ -98,8 +98,8 @@ static void on_writable(struct ioloop *loop, int fd, unsigned events, void *arg)
   on_retry(loop, arg);
 }
 
-/* EAGAIN: go on when the loop says so. A kind of file that says EAGAIN and cannot be watched is
- * tried again by the clock. */
+/* After EAGAIN: continue when the loop reports it writable. A kind of file that returns EAGAIN and
+ * cannot be watched is retried by a timer. */
 static void wait_writable(struct output *output) {
   output->blocked = true;
   int error = output->watchable ? ioloop_update_handler(output->loop, output->fd, IOLOOP_WRITE)
@@ -137,7 +137,7 @@ static ssize_t write_once(struct output *output) {
                            : write(output->fd, data, size);
 }
 
-/* The kernel has no memory at the moment, for a page of a pipe say. */
+/* The kernel has no memory at the moment, for a page of a pipe for example. */
 static void try_later(struct output *output) {
   output->blocked = true;
   int error = ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
@@ -154,7 +154,7 @@ static void write_failed(struct output *output, int error) {
     fail(output, -error);
 }
 
-/* A short write is tried once more, to learn whether it was the end of the room. */
+/* A short write is tried once more, to find out whether the file is full. */
 static void write_pending(struct output *output) {
   while (output->head < output->tail && !output->blocked) {
     ssize_t n = write_once(output);
@@ -188,9 +188,9 @@ static void on_turn_end(struct ioloop *loop, void *arg) {
   output_flush(output);
 }
 
-/* ---- filling -------------------------------------------------------------------------- */
+/* With spare room if possible, else exactly that. */
 
-/* With room to spare, or else just that. */
+/* With spare room if possible, else exactly that. */
 static char *grow(struct output *output, size_t room) {
   const size_t rooms[] = {room + OUTPUT_FLUSH_SIZE, room};
   for (size_t i = 0; i < 2; i++) {
@@ -268,7 +268,7 @@ size_t output_pending_lines(const struct output *output) {
 const char *output_remedy(int error) {
   switch (-error) {
   case EPIPE:
-  case EIO: /* of a terminal that was closed */
+  case EIO: /* a terminal that was closed */
     return "its reader has gone";
   case EBADF:
     return "it is closed; redirect it somewhere";
@@ -277,7 +277,7 @@ const char *output_remedy(int error) {
   }
 }
 
-/* ---- making --------------------------------------------------------------------------- */
+/* ---- creating ------------------------------------------------------------------------- */
 
 int output_new(struct ioloop *loop, int fd, const struct output_events *events,
                struct output **ret) {
@@ -286,7 +286,7 @@ int output_new(struct ioloop *loop, int fd, const struct output_events *events,
     return -ENOMEM;
   *output = (struct output){.loop = loop, .events = *events, .given_fd = fd};
   prepare(output);
-  /* -EPERM: always ready. -EBADF: stdout is closed, which the first write will say. */
+  /* -EPERM: always ready. -EBADF: stdout is closed, which the first write will report. */
   int error = ioloop_add_handler(loop, output->fd, 0, on_writable, output);
   output->watchable = error == 0;
   if (error && error != -EPERM && error != -EBADF) {

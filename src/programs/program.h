@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.h - how every program begins.
+ * program.h - the common start of every program.
  */
 #ifndef PROGRAMS_PROGRAM_H
 #define PROGRAMS_PROGRAM_H
 
-/* First of all in main: repairs what a parent may have left (descriptors.h, signals.h), and takes
- * the last part of argv[0] as the name that complaints begin with. */
+/* To be called first in main: repairs the state that a parent may have left (descriptors.h,
+ * signals.h), and takes the last part of argv[0] as the name that messages begin with. */
 void program_begin(const char *argv0);
 
 #endif

@@ -31,7 +31,8 @@ const char *say_program(void) {
   return program;
 }
 
-/* A pipe that polls writable takes PIPE_BUF bytes at once; hence pieces of no more than that. */
+/* A pipe that is reported writable takes PIPE_BUF bytes at once; hence pieces of at most that
+ * size. */
 static void put(const char *data, size_t size) {
   while (size > 0) {
     struct pollfd stderr_fd = {.fd = STDERR_FILENO, .events = POLLOUT};

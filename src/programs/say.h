@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * say.h - what a program tells its user, on stderr, a line at a time.
+ * say.h - a program's messages on stderr, one line each.
  *
- * Lines may quote what came from the network or the command line, so they are escaped like
- * records (escape.h): one call is one line, whatever is in it. A stderr whose reader has stalled
+ * Lines may quote data from the network or the command line, so they are escaped like records
+ * (escape.h): one call prints one line, whatever it contains. A stderr whose reader has stalled
  * must not stall the loop: a line that does not fit within a tenth of a second is dropped.
  */
 #ifndef PROGRAMS_SAY_H
@@ -11,16 +11,16 @@
 
 enum {
   EXIT_OK = 0,
-  EXIT_TROUBLE = 1, /* the world is not as needed: cause and remedy were said */
-  EXIT_USAGE = 2,   /* the command line is wrong: it was said what is allowed */
+  EXIT_TROUBLE = 1, /* an error outside the program; cause and remedy have been printed */
+  EXIT_USAGE = 2,   /* bad command line; the allowed values have been printed */
 };
 
-/* The name that complaints begin with: the last part of argv[0]. */
+/* Set the name that messages begin with: the last part of argv[0]. */
 void say_begin(const char *argv0);
 
 const char *say_program(void);
 
-/* A line as it is. */
+/* Print a line as it is. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* "server: ..." */

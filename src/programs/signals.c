@@ -8,16 +8,16 @@
 #define SAME_REQUEST_NS UINT64_C(250000000)
 
 enum {
-  LAST_SIGNAL = 128, /* of FreeBSD; where there are fewer, sigaction refuses the others */
+  LAST_SIGNAL = 128, /* of FreeBSD; with fewer, sigaction rejects the others */
 };
 
-/* Asks a program to end, or to stop: ignoring it is a decision of the parent. */
+/* It asks a program to end or to stop: ignoring it is a decision of the parent. */
 static bool is_request(int signo) {
   return signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTSTP ||
          signo == SIGTTIN || signo == SIGTTOU;
 }
 
-/* Ignoring a signal also drops one that waits because it is blocked. */
+/* Ignoring a signal also discards one that is pending because it is blocked. */
 static void restore(int signo, const sigset_t *pending) {
   struct sigaction now;
   if (sigaction(signo, NULL, &now) < 0 || is_request(signo))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signals.h - the signals of a program, whatever its parent left blocked or ignored.
+ * signals.h - resets the signals of a program, whatever its parent left blocked or ignored.
  *
  * The mask and ignored signals survive exec. A runtime that blocks everything in its threads, or a
- * supervisor that ignores SIGCHLD, would otherwise start a program that SIGTERM cannot end and
- * that is not informed of the end of its workers.
+ * supervisor that ignores SIGCHLD, would otherwise start a program that SIGTERM cannot end and that
+ * is not notified when its workers end.
  */
 #ifndef PROGRAMS_SIGNALS_H
 #define PROGRAMS_SIGNALS_H
@@ -15,18 +15,18 @@
 struct ioloop;
 
 /*
- * Nothing is blocked, and what was ignored has its default action again, except where ignoring is
- * a request by convention: SIGHUP (nohup), SIGINT and SIGQUIT (a background job of a shell
+ * Unblock everything, and restore the default action of ignored signals, except those that are
+ * ignored on purpose by convention: SIGHUP (nohup), SIGINT and SIGQUIT (a background job of a shell
  * without job control), and the three signals of job control stay ignored. So SIGTERM always ends
- * the program. Signals that were sent before exec to the program that was there then are dropped,
+ * the program. Pending signals that were sent to the previous program before exec are discarded,
  * except those that ask a program to end.
  */
 void signals_begin(void);
 
-/* A write that cannot be done fails with EPIPE or EFBIG; it does not end the program. */
+/* A write that is impossible fails with EPIPE or EFBIG instead of ending the program. */
 void signals_survive_writes(void);
 
-/* Is this one of those that stay ignored? Before anything else changes its disposition. */
+/* Is this one of those that stay ignored? To be called before its disposition changes. */
 bool signals_ignored(int signo);
 
 /*

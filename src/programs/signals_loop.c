@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* signals_loop.c - the end of a program that has a loop; see signals.h. Some programs have none. */
+/* signals_loop.c - the part of signals.h that needs a loop, which some programs lack. */
 #include <signal.h>
 
 #include "ioloop.h"

@@ -2,16 +2,16 @@
 /*
  * utf8.c - decoding by the table of RFC 3629, section 4.
  *
- * The narrower range of the second byte after E0, ED, F0 and F4 is what keeps overlong forms,
- * surrogates and codes above U+10FFFF out, so no check of the decoded value is needed.
+ * The narrower range of the second byte after E0, ED, F0 and F4 is what excludes overlong forms,
+ * surrogates and codes above U+10FFFF, so no check of the decoded value is needed.
  */
 #include "utf8.h"
 
 struct lead {
-  unsigned char first, last; /* lead bytes that this row is about */
+  unsigned char first, last; /* lead bytes that this row covers */
   unsigned char second_min, second_max;
   unsigned char length;
-  unsigned char bits; /* of the code that the lead byte carries */
+  unsigned char bits; /* of the code, in the lead byte */
 };
 
 static const struct lead leads[] = {

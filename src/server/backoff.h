@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#define BACKOFF_FIRST_NS UINT64_C(100000000)  /* 100 ms */
-#define BACKOFF_MOST_NS  UINT64_C(5000000000) /* 5 s */
+#define BACKOFF_FIRST_NS UINT64_C(100000000)   /* 100 ms */
+#define BACKOFF_MOST_NS  UINT64_C(5000000000)  /* 5 s */
 #define BACKOFF_WELL_NS  UINT64_C(10000000000) /* a process that lived this long is healthy: 10 s */
 
 /* Zero at first. */

@@ -67,13 +67,13 @@ static void fill_table(struct options *options, struct texts *texts,
       {.name = "no-echo",
        .kind = CLI_FLAG,
        .target = &options->no_echo,
-       .help = "print what comes but send nothing back"},
+       .help = "print what is received but send nothing back"},
       {.name = "reply",
        .value = "HOW",
        .kind = CLI_CHOICE,
        .target = &options->reply,
        .choices = reply_names,
-       .help = "echo: what came goes back (default)\n"
+       .help = "echo: send back what was received (default)\n"
                "sockperf: answer the client of sockperf; see SOCKPERF below"},
       {.name = "print",
        .value = "HOW",
@@ -90,13 +90,13 @@ static void fill_table(struct options *options, struct texts *texts,
        .kind = CLI_NUMBER,
        .target = &options->max_connections,
        .max = 10000000,
-       .help = "serve no more at once, the others wait; 0 is no limit (default: 0)"},
+       .help = "serve at most N at once, the others wait; 0 is no limit (default: 0)"},
       {.name = "idle-timeout",
        .value = "SEC",
        .kind = CLI_SECONDS,
        .target = &options->idle_timeout_ns,
        .max = longest_ns,
-       .help = "close connections that are silent so long; 0 is never (default: 0)"},
+       .help = "close connections that are silent for SEC seconds; 0 is never (default: 0)"},
       {.name = "backlog",
        .value = "N",
        .kind = CLI_NUMBER,
@@ -110,8 +110,8 @@ static void fill_table(struct options *options, struct texts *texts,
        .kind = CLI_NUMBER,
        .target = &options->spin_us,
        .max = 1000000,
-       .help = "after work, look for more for so many microseconds before sleeping:\n"
-               "faster answers for a busy core; 0 is off (default: 0)"},
+       .help = "keep polling for USEC microseconds after each burst of work before\n"
+               "blocking: lower latency, one busy core; 0 is off (default: 0)"},
       {.name = "workers",
        .value = "N",
        .kind = CLI_NUMBER,
@@ -132,7 +132,7 @@ static void fill_table(struct options *options, struct texts *texts,
        .target = &options->heartbeat_ns,
        .min = shortest_ns,
        .max = longest_ns,
-       .help = "say \"Waiting...\" on stderr every SEC seconds"},
+       .help = "print \"Waiting...\" on stderr every SEC seconds"},
       {.name = "stats",
        .value = "SEC",
        .kind = CLI_SECONDS,
@@ -147,7 +147,7 @@ static void fill_table(struct options *options, struct texts *texts,
        .kind = CLI_TEXT,
        .target = &options->trace,
        .min = 1,
-       .help = "record what the model does, in Chrome's trace format; see TRACES below"},
+       .help = "record waits, calls and handlers in Chrome's trace format; see TRACES below"},
       {.name = "trace-limit",
        .value = "N",
        .kind = CLI_NUMBER,
@@ -187,7 +187,7 @@ static int check_combination(const struct options *options) {
     return refuse("--prefix: is printed before records, and --print=none prints none; leave out "
                   "one of the two");
   if (options->no_echo && options->reply == REPLY_SOCKPERF)
-    return refuse("--no-echo: sends nothing back, and --reply=sockperf says what; leave out one of "
+    return refuse("--no-echo: sends nothing back, but --reply=sockperf replies; leave out one of "
                   "the two");
   if (options->trace_limit && !options->trace)
     return refuse("--trace-limit: limits --trace=FILE, which is not there; give both, or neither");
@@ -235,67 +235,67 @@ static const char help[] =
     "EXAMPLES\n"
     "  @                           serve 127.0.0.1:8888 and [::1]:8888 until Ctrl-C\n"
     "  @ --backend=sigio           the same, driven by signals\n"
-    "  @ --prefix --stats          who sent what and when; counters every second\n"
+    "  @ --prefix --stats          time and sender of each record; counters every second\n"
     "  @ --backend=blocking        the same, with a thread for each connection and no loop\n"
     "  @ --workers=2 --cpu=0-1     two processes, each on a processor of its own\n"
-    "  @ --trace=trace.json        what is called when, and what it returns; see TRACES below\n"
+    "  @ --trace=trace.json        every call with its time and result; see TRACES below\n"
     "  @ --host=* --port=0         all addresses of this machine, any free port\n"
-    "  echo hello | nc -N localhost 8888        speak to it; or use the client\n"
+    "  echo hello | nc -N localhost 8888        send it a line; or use the client\n"
     "\n"
     "OPTIONS\n"
     "\n"
     "RECORDS\n"
-    "  Only what was received goes to stdout: one line for each read of a connection and for\n"
-    "  each datagram. A newline at its end is kept, and added where it lacks. With --print=text\n"
-    "  other control characters and what is not UTF-8 show as \\n, \\r or \\xHH, so that nobody\n"
-    "  can drive your terminal or pass one record for two; tabs and backslashes stay as they\n"
-    "  are. --print=hex shows every byte as two digits. When the reader of stdout stalls, TCP\n"
-    "  peers are held back, and datagrams wait in the kernel, which drops and counts what it\n"
-    "  has no room for.\n"
+    "  Only received data goes to stdout: one line for each read of a connection and for each\n"
+    "  datagram. A newline at its end is kept, and added if missing. With --print=text other\n"
+    "  control characters and bytes that are not UTF-8 are printed as \\n, \\r or \\xHH, so that\n"
+    "  no peer can control your terminal or make one record look like two; tabs and backslashes\n"
+    "  stay as they are. --print=hex prints every byte as two digits. When the reader of stdout\n"
+    "  stalls, TCP peers are held back, and datagrams wait in the kernel, which drops and counts\n"
+    "  those that it has no room for.\n"
     "\n"
     "WORKERS\n"
-    "  Each has a loop and sockets of its own; the kernel shares connections and peers out among\n"
-    "  them. One that dies is started again, at once the first time, then after 0.1 to 5 s; what\n"
-    "  came for it meanwhile waits. Records of all are on stdout, each whole; counters are sums\n"
-    "  (those of loops up to one --stats old). With --trace SIGUSR1 is passed on.\n"
+    "  Each has its own loop and sockets; the kernel distributes connections and peers among\n"
+    "  them. One that dies is started again, at once the first time, then after 0.1 to 5 s; its\n"
+    "  new connections and datagrams wait until then. The records of all are on stdout, each\n"
+    "  whole; counters are sums (those of loops up to one --stats interval old). With --trace\n"
+    "  SIGUSR1 is passed on.\n"
     "\n"
     "SOCKPERF\n"
     "  Another benchmark's client, to measure this server and to judge our own figures by:\n"
     "    @ --reply=sockperf --print=none\n"
     "    sockperf ping-pong -i 127.0.0.1 -p 8888 --tcp -t 2\n"
-    "  A message that asks for an answer is sent back with the client bit of its header cleared,\n"
-    "  a warm-up message or one that asks for none is not. A connection that sends anything else\n"
-    "  is closed and counted as failed, such a datagram is not answered.\n"
+    "  A message that wants a reply is sent back with the client bit of its header cleared; a\n"
+    "  warm-up message or one that wants none gets no reply. A connection that sends anything\n"
+    "  else is closed and counted as failed; such a datagram gets no reply.\n"
     "\n"
     "TRACES\n"
     "  --trace=FILE records each wait, system call with its result and duration, signal,\n"
     "  operation of io_uring, handler and timer, in memory; FILE is written at the end, and\n"
-    "  whenever SIGUSR1 comes (kill -USR1 PID). It is whole at any time. Open it in\n"
+    "  on every SIGUSR1 (kill -USR1 PID). It is complete at any time. Open it in\n"
     "  https://ui.perfetto.dev or chrome://tracing, or draw it with ioladder. With --workers each\n"
-    "  has its own, the number before the suffix: trace.json becomes trace.1.json and so on.\n"
-    "  At the limit recording ends, which the trace and a line on stderr say.\n"
+    "  has its own, with its number before the suffix: trace.1.json, trace.2.json and so on.\n"
+    "  Recording stops at the limit; the trace and a line on stderr report that.\n"
     "\n"
     "COUNTERS (of --stats and of the summary at the end; totals since the start)\n"
-    "  connections   open now               accepted      all there were\n"
-    "  failed        ended by an error      records       tcp + udp, what was printed\n"
+    "  connections   open now               accepted      in total\n"
+    "  failed        ended by an error      records       printed, tcp + udp\n"
     "  bytes         received               echoed        bytes sent back\n"
-    "  iterations    turns of the loop      wakeups       waits that found something\n"
-    "  events        found by them          spurious      of these, for nothing\n"
+    "  iterations    turns of the loop      wakeups       waits that returned events\n"
+    "  events        returned by them       spurious      of these, with nothing to do\n"
     "  signals       taken by sigio, rtsig  overflows     of the signal queue or io_uring's ring\n"
     "  rescues       by the safety net: 0   starved       io_uring: waits for a buffer\n"
-    "  spins         looks of --spin        spin_hits     those that found something\n"
+    "  spins         polls of --spin        spin_hits     those that found an event\n"
     "  reply_drops   echoes given up        kernel_drops  datagrams lost before we could read:\n"
     "  unprinted     records that stdout                  udp + kernel_drops == sent\n"
     "                did not take before the end\n"
-    "  The blocking model has no loop, and 0 turns of it.\n"
+    "  The blocking model has no loop: its counters of the loop stay 0.\n"
     "\n"
     "ENDING\n"
-    "  SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is closed; not under nohup): what has\n"
-    "  arrived is served, stdout flushed and a summary printed, within 3 seconds. A second signal\n"
-    "  ends it at once, unless it comes in the first 0.25 s: timeout(1) sends each twice. "
-    "SIGUSR2,\n"
-    "  and SIGUSR1 without --trace, are ignored.\n"
-    "  Exit status: 0 ended in order, 1 trouble (one line says why), 2 wrong command line.\n";
+    "  SIGINT (Ctrl-C), SIGTERM or SIGHUP (the terminal is closed; not under nohup): data that\n"
+    "  has arrived is served, stdout flushed and a summary printed, within 3 seconds. A second\n"
+    "  signal ends it at once, unless it arrives within 0.25 s: timeout(1) sends each twice.\n"
+    "  SIGUSR2, and SIGUSR1 without --trace, are ignored.\n"
+    "  Exit status: 0 orderly end, 1 error (one line says why), 2 wrong command line.\n";
 
 int options_print_help(void) {
   struct cli_option table[OPTION_COUNT];

@@ -11,7 +11,7 @@
  *   reply.c     the reply: the echo, or what sockperf expects
  *   blocking.c  a thread for each descriptor, with blocking calls
  *   blocking_udp.c  the thread of a UDP socket
- *   threads.c   starting and ending these threads    lines.c     the path of their records to stdout
+ *   threads.c   starting and ending these threads    lines.c   their path to stdout
  *   record.c    one read as one line of stdout
  *   stats.c     counters, the summary, the heartbeat
  *   tracing.c   --trace

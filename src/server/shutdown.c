@@ -124,7 +124,7 @@ void server_begin_shutdown(struct server *server, int signo) {
   server->ending_ns = ioloop_time(loop);
   (void)nothing_came(server); /* start a new interval */
   if (server->control < 0)
-    say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
+    say("stopping: finishing what has arrived, %d s at most (a second signal ends it at once)",
         PATIENCE_MS / 1000);
   if (server->tcp)
     tcpserver_stop(server->tcp);

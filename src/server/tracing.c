@@ -23,7 +23,7 @@ enum {
 
 static int refuse(const char *path, int error) {
   if (error == -EINVAL)
-    complain("--trace=%s: is not a regular file; give a name that may be written anew, as "
+    complain("--trace=%s: is not a regular file; give a name that may be overwritten, as "
              "trace.json",
              path);
   else
@@ -58,7 +58,7 @@ int tracing_check(const struct options *options) {
 
 static void on_full(void *arg) {
   const struct server *server = arg;
-  complain("the trace has its %llu events after %.3f s; what follows is not recorded (record more "
+  complain("the trace has its %llu events after %.3f s; later events are not recorded (record more "
            "with --trace-limit=N)",
            (unsigned long long)server->options.trace_limit,
            (double)(ioloop_time(server->loop) - server->trace_began_ns) / 1e9);

@@ -94,7 +94,7 @@ static void begin_end(struct workers *workers, int signo) {
   workers->ending_ns = ioloop_time(workers->loop);
   workers->lost_before_end = workers->lost;
   if (workers->began_ns)
-    say("stopping: finishing what has arrived, %d s at most (once more ends it at once)",
+    say("stopping: finishing what has arrived, %d s at most (a second signal ends it at once)",
         PATIENCE_MS / 1000);
   for (size_t i = 0; i < workers->count; i++)
     sockets_close(&workers->sockets[i]);

@@ -47,19 +47,13 @@ struct workers {
   struct shared_counts *shared;
   size_t count;
   struct counts exited; /* sums over processes that have exited */
-  uint64_t lost;         /* records lost with them */
+  uint64_t lost;        /* records lost with them */
   uint64_t lost_before_end;
   uint64_t restarts;
-<<<<<<< HEAD
-  uint64_t began_ns;  /* 0: not all of them serve yet */
+  uint64_t began_ns;  /* 0: not all workers serve yet */
   int ending_signal;  /* 0: serving */
-  uint64_t ending_ns; /* when it came */
-  bool stalled;       /* stdout has more than it can take */
-=======
-  uint64_t began_ns; /* 0: not all workers serve yet */
-  int ending_signal; /* 0: serving */
-  bool stalled;      /* stdout is full */
->>>>>>> 1ae7a73 (server: comments in plain English; shutdown, reap, notified as names)
+  uint64_t ending_ns; /* when it arrived */
+  bool stalled;       /* stdout is full */
   bool forced, done;
   int status; /* exit status */
 };

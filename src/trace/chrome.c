@@ -3,9 +3,9 @@
  * chrome.c - records as Chrome trace events: a JSON object with an array of them, which Perfetto,
  * chrome://tracing and ioladder read.
  *
- * "B" and "E" begin and end what takes time, per thread and well nested; "i" is a moment; "M" gives
- * names. Times are microseconds since the trace began, with three digits of nanoseconds. What is
- * under way when the file is written gets an "E" at that moment that says so.
+ * "B" and "E" begin and end a span, per thread and well nested; "i" is a moment; "M" gives names.
+ * Times are microseconds since the trace began, with three decimals. A span that has not ended when
+ * the file is written gets an "E" at that moment, marked as such.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,13 +17,13 @@
 #include "recorder.h"
 
 enum {
-  DEEPEST = 64 /* of what is under way */
+  DEEPEST = 64 /* nesting of spans */
 };
 
 struct writer {
   struct trace *trace;
   FILE *file;
-  bool any; /* event before this: a comma is due */
+  bool any; /* an event precedes this one: write a comma */
   int pid, tid;
   uint64_t last_ns; /* of this thread */
   const char *open[DEEPEST];
@@ -32,8 +32,8 @@ struct writer {
 
 /* ---- the parts of an event ---------------------------------------------------------------- */
 
-/* Names of programs and threads are ours, but may hold an address or a path. What is no UTF-8, or
- * does not show, becomes U+FFFD. */
+/* Names of programs and threads are ours, but may contain an address or a path. Bytes that are not
+ * UTF-8 and unprintable characters become U+FFFD. */
 static void put_text(FILE *file, const char *text) {
   fputc('"', file);
   for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
@@ -51,7 +51,8 @@ static void put_text(FILE *file, const char *text) {
   fputc('"', file);
 }
 
-/* What is recorded late, an idle stretch before its turn, must not go back in time. */
+/* An event that is recorded late (an idle stretch, before its iteration) must not go back in
+ * time. */
 static void begin_event(struct writer *w, char phase, uint64_t at_ns, const char *name,
                         const char *category) {
   uint64_t ns = at_ns > w->trace->epoch_ns ? at_ns - w->trace->epoch_ns : 0;
@@ -207,7 +208,7 @@ static void put_moment(struct writer *w, const struct record *record) {
   if (name == rescue)
     fprintf(w->file, "\"descriptors\":%" PRId64, record->value);
   else if (name == full)
-    fprintf(w->file, "\"limit\":%" PRIu64 ",\"what follows\":\"is not recorded\"",
+    fprintf(w->file, "\"limit\":%" PRIu64 ",\"later events\":\"are not recorded\"",
             w->trace->options.limit);
   end_event(w);
 }
@@ -291,7 +292,7 @@ static void put_track(struct writer *w, const struct trace_track *track, size_t 
   close_open(w, now);
 }
 
-/* New ones may come at the end of the list meanwhile; none goes. */
+/* New ones may be appended to the list in the meantime; none is removed. */
 static struct trace_track *next_track(struct trace *trace, const struct trace_track *before,
                                       size_t *settled) {
   pthread_mutex_lock(&trace->mutex);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* errors.h - names of the errors that only this system has (errors_linux.c, errors_none.c). */
+/* errors.h - names of errors that only this system has (errors_linux.c, errors_none.c). */
 #ifndef TRACE_ERRORS_H
 #define TRACE_ERRORS_H
 
 #include <stdint.h>
 
-/* "ETIME", of a positive errno value; NULL: none of them. Static. */
+/* The name of a positive errno value, such as "ETIME"; NULL: none of them. Static. */
 const char *system_error_name(int64_t error);
 
 #endif

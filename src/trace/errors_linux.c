@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* errors_linux.c - ETIME: nothing came before io_uring_enter's timeout. */
+/* errors_linux.c - ETIME: no completion before io_uring_enter's timeout. */
 #include "errors.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* errors_none.c - where the models use no other errors than POSIX's. */
+/* errors_none.c - for systems whose models use only POSIX errors. */
 #include "errors.h"
 
 #include <stddef.h>

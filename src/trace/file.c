@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * file.c - the trace's file. It is written under another name beside it and then renamed, so that
- * under its own name there is a whole one at any time, whatever happens meanwhile.
+ * file.c - writes the trace's file. It is written under a temporary name in the same folder and
+ * then renamed, so that the file is complete at any time, whatever happens.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,9 +68,9 @@ int trace_write_file(struct trace *trace) {
   return r;
 }
 
-/* ---- beside the work ---------------------------------------------------------------------- */
+/* ---- in the writer's thread --------------------------------------------------------------- */
 
-/* false: somebody wants it written once more. */
+/* false: another write has been requested. */
 static bool may_end(struct trace *trace) {
   pthread_mutex_lock(&trace->mutex);
   bool end = !trace->again;
@@ -83,7 +83,7 @@ static bool may_end(struct trace *trace) {
 static void *write_in_thread(void *arg) {
   struct trace *trace = arg;
   do
-    (void)trace_write_file(trace); /* an error is told at the end */
+    (void)trace_write_file(trace); /* an error is reported at the end */
   while (!may_end(trace));
   return NULL;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * loop.c - what a loop's observer hears, as records.
+ * loop.c - turns the calls of a loop's observer into records.
  *
- * A loop of the nonblocking model turns a million times a second while nothing happens, and would
- * fill any trace. So of turns in a row in which all calls said EAGAIN, and nothing else happened,
- * the first few are kept, and the others counted and left out: an event says how many, from when to
- * when. The turn that found something is kept whole.
+ * A loop of the nonblocking model iterates a million times a second while nothing happens, and
+ * would fill any trace. So of consecutive iterations in which all calls returned EAGAIN, and
+ * nothing else happened, the first few are kept, and the rest are counted and omitted: an event
+ * gives their number, begin and end. The iteration that found something is kept whole.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +16,7 @@ enum {
   IDLE_TURNS_KEPT = 3
 };
 
-/* ---- turns ------------------------------------------------------------------------------ */
+/* ---- iterations ------------------------------------------------------------------------- */
 
 static void begin_turn(struct trace_track *track, uint64_t now) {
   struct idle_turns *idle = &track->idle;
@@ -29,7 +29,7 @@ static void begin_turn(struct trace_track *track, uint64_t now) {
   idle->begun_ns = now;
   if (!idle->left_out)
     return;
-  /* Goes away again if this turn is left out too. */
+  /* Removed again if this iteration is omitted too. */
   struct record record = {.kind = RECORD_IDLE,
                           .at_ns = idle->since_ns,
                           .duration_ns = idle->until_ns - idle->since_ns,
@@ -159,7 +159,7 @@ static void on_ready(void *arg, int fd, unsigned events) {
   trace_add(track, &record, 1);
 }
 
-/* A handler that only tried is no event. */
+/* A handler that only tried is not recorded. */
 static void on_call_begin(void *arg, char what, int fd, unsigned events) {
   struct trace_track *track = arg;
   struct record record = {

@@ -2,13 +2,13 @@
 /*
  * recorder.c - records in memory.
  *
- * The first touch of a page costs 0.3 us, and in a virtual machine 10 or more: as much as a
+ * The first touch of a page costs 0.3 us, and in a virtual machine 10 us or more: as much as a
  * request. So the memory for as many events as the limit allows, within reason, is touched at the
  * start.
  *
- * Each thread appends to a list of chunks of its own, without a lock, and publishes the count after
- * the record, so that another thread can write out what there is while it goes on. Only the limit
- * is shared: one atomic addition an event.
+ * Each thread appends to its own list of chunks, without a lock, and publishes the count after the
+ * record, so that another thread can write the file at the same time. Only the limit is shared: one
+ * atomic addition per event.
  */
 #include "recorder.h"
 
@@ -19,9 +19,9 @@
 #include <time.h>
 
 enum {
-  FIRST_CHUNK = 64, /* a connection's thread may have little to tell */
+  FIRST_CHUNK = 64, /* a connection's thread may record only a few */
   LARGEST_CHUNK = 8192,
-  TOUCHED_MOST = 64 * 1024 * 1024, /* bytes: what goes beyond pays as it comes */
+  TOUCHED_MOST = 64 * 1024 * 1024, /* bytes: pages beyond that are touched on use */
 };
 
 uint64_t trace_clock(void) {
@@ -62,7 +62,7 @@ static bool grow(struct trace_track *track) {
   return true;
 }
 
-/* After a rewind there may be one already. */
+/* After a rewind there may already be one. */
 static bool next_chunk(struct trace_track *track) {
   struct chunk *next =
       track->last ? atomic_load_explicit(&track->last->next, memory_order_relaxed) : NULL;
@@ -75,7 +75,7 @@ static bool next_chunk(struct trace_track *track) {
 
 static void put(struct trace_track *track, const struct record *record) {
   if ((!track->last || track->used_in_last == track->last->capacity) && !next_chunk(track)) {
-    atomic_store(&track->trace->full, true); /* a hole in the middle would be a lie */
+    atomic_store(&track->trace->full, true); /* a gap in the middle would be misleading */
     return;
   }
   track->last->records[track->used_in_last++] = *record;
@@ -232,7 +232,7 @@ static void touch_memory(struct trace *trace, uint64_t limit) {
   trace->memory_size = records * sizeof(struct record) + LARGEST_CHUNK;
   trace->memory = malloc(trace->memory_size);
   if (trace->memory)
-    memset(trace->memory, 1, trace->memory_size); /* of zeros a compiler makes a calloc */
+    memset(trace->memory, 1, trace->memory_size); /* nonzero: a compiler turns zeros into calloc */
   else
     trace->memory_size = 0;
 }

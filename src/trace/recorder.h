@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* recorder.h - the records: what recorder.c keeps, loop.c adds and chrome.c writes. */
+/* recorder.h - the records: kept by recorder.c, added by loop.c, written by chrome.c. */
 #ifndef TRACE_RECORDER_H
 #define TRACE_RECORDER_H
 
@@ -11,19 +11,19 @@
 
 enum record_kind {
   RECORD_WAIT_BEGIN, /* value: the timeout */
-  RECORD_WAIT_END,   /* value: how many were ready */
+  RECORD_WAIT_END,   /* value: the number ready */
   RECORD_CALL,       /* a system call, whole; value: its result */
   RECORD_CALL_BEGIN, /* one that sleeps */
   RECORD_CALL_END,   /* value: its result */
   RECORD_SUBMITTED,  /* value: bytes */
   RECORD_COMPLETED,  /* value: the result, extra: more follow */
-  RECORD_SIGNAL,     /* value: its number, extra: band, duration_ns: how many were queued */
+  RECORD_SIGNAL,     /* value: its number, extra: band, duration_ns: the number queued */
   RECORD_OVERFLOW,
   RECORD_RESCUE,     /* value: descriptors */
   RECORD_READY,      /* value: events */
-  RECORD_USER_BEGIN, /* value: events; what: as the observer's */
+  RECORD_USER_BEGIN, /* value: events; what: as in the observer */
   RECORD_USER_END,
-  RECORD_IDLE, /* turns in which every call said EAGAIN, left out; value: how many */
+  RECORD_IDLE, /* iterations in which every call returned EAGAIN, omitted; value: their number */
   RECORD_FULL, /* the limit */
 };
 
@@ -45,12 +45,13 @@ struct chunk {
   struct record records[];
 };
 
-/* Turns that found nothing: the first few are kept, then only counted. */
+/* Iterations that found nothing: the first few are kept, the rest only counted. */
 struct idle_turns {
-  bool turning, eventful, tried; /* a turn is under way; something happened in it; EAGAIN did */
-  struct chunk *chunk;           /* where it began */
+  bool turning, eventful,
+      tried; /* an iteration is under way; something happened in it; a call returned EAGAIN */
+  struct chunk *chunk; /* where it began */
   size_t used_in_chunk, count;
-  uint64_t used; /* of the limit, by it */
+  uint64_t used; /* of the limit, by this iteration */
   uint64_t begun_ns;
   unsigned seen;     /* in a row */
   uint64_t left_out; /* of these */
@@ -65,7 +66,7 @@ struct trace_track {
   struct chunk *first, *last;
   size_t used_in_last;
   atomic_size_t count; /* records */
-  size_t settled;      /* of these, as many as a writer may read: those behind may be rewound */
+  size_t settled;      /* of these, how many a writer may read: later ones may be rewound */
   struct idle_turns idle;
 };
 
@@ -79,40 +80,41 @@ struct trace {
   atomic_bool full;
   _Atomic uint32_t connections;
   _Atomic uint32_t *connection_of; /* by descriptor */
-  char *memory;                    /* chunks come from here first: touched at the start */
+  char *memory;                    /* touched at the start; used for chunks until it is full */
   size_t memory_size;
   atomic_size_t memory_used;
 
-  pthread_mutex_t mutex; /* guards what follows */
+  pthread_mutex_t mutex; /* guards the rest */
   struct trace_track *tracks, **tracks_end;
   int track_count;
 
   /* file.c */
   pthread_t writer;
-  bool started;        /* a writer, which must be joined; in the loop's thread */
-  bool writing, again; /* a file is being written; and is to be once more */
-  _Atomic int error;   /* the first */
+  bool started;        /* a writer exists and must be joined; used by the loop's thread only */
+  bool writing, again; /* a file is being written; another write has been requested */
+  _Atomic int error;   /* the first one */
 };
 
 /* Now, in nanoseconds of CLOCK_MONOTONIC. */
 uint64_t trace_clock(void);
 
-/* Append, unless it is full. `events`: so many the record is in the file. */
+/* Append, unless the limit is reached. `events`: the number of events that the record becomes in
+ * the file. */
 void trace_add(struct trace_track *track, const struct record *record, unsigned events);
 
-/* An accept has returned this descriptor: the next connection. */
+/* An accept has returned this descriptor: number the new connection. */
 uint32_t trace_new_connection(struct trace *trace, int fd);
 
-/* Drop the records of the turn under way. */
+/* Discard the records of the current iteration. */
 void trace_rewind(struct trace_track *track);
 
-/* chrome.c: the file's text. false: stdio failed, errno says why. */
+/* chrome.c: write the file's text. false: stdio failed, errno has the reason. */
 bool trace_write_chrome(struct trace *trace, FILE *file);
 
-/* What has been recorded until now may be written. In the loop's thread. */
+/* Everything recorded until now may be written. To be called in the loop's thread. */
 void trace_settle(struct trace *trace);
 
-/* file.c: write what is settled. 0 or -errno. */
+/* file.c: write the settled records. 0 or -errno. */
 int trace_write_file(struct trace *trace);
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace.h - what a server does, recorded: for Perfetto, chrome://tracing and ioladder.
+ * trace.h - recording what a server does: for Perfetto, chrome://tracing and ioladder.
  *
- *   recorder.c  records in memory, a track for each thread, with a limit for all of them
+ *   recorder.c  records in memory, a track for each thread, with one limit for all of them
  *   loop.c      the hooks of a loop's observer
  *   chrome.c    records as Chrome trace events, in JSON
- *   file.c      the file: always a whole one, written beside the work
+ *   file.c      the file: always complete, written by a separate thread
  *
- * Recording takes a clock read and a store of 48 bytes. Nothing is written while it goes on, so
- * that what is watched is disturbed as little as may be.
+ * Recording costs a clock read and a store of 48 bytes. Nothing is written during it, so that the
+ * observed program is disturbed as little as possible.
  */
 #ifndef TRACE_TRACE_H
 #define TRACE_TRACE_H
@@ -24,50 +24,49 @@ struct trace_track;
 
 struct trace_options {
   const char *path;
-  uint64_t limit;      /* events that the file may have, but for names and what ends with it */
+  uint64_t limit; /* maximum events in the file, not counting names and the events that end it */
   const char *program; /* these are copied */
   const char *backend;
   const char *model;  /* as in ioloop_backend_info */
-  size_t descriptors; /* numbers below this are told apart by connection */
+  size_t descriptors; /* numbers below this have their connection recorded */
 };
 
-/* Can it be written there? 0; -EINVAL: it is something other than a file; -errno. */
+/* Can the file be written? 0; -EINVAL: it is not a regular file; -errno. */
 int trace_check(const char *path);
 
 /*
- * 0, or -errno of writing the file, which is there, whole and without events, when this returns.
- * `on_full` is called once, by whatever thread reaches the limit; it may be NULL.
+ * 0, or -errno of writing the file. On return the file exists, complete and without events.
+ * `on_full` is called once, by whichever thread reaches the limit; it may be NULL.
  */
 int trace_new(const struct trace_options *options, void (*on_full)(void *arg), void *arg,
               struct trace **ret);
 
-/* A thread's own track, on which it alone records. Any thread may ask. `name` as printf's. NULL: no
- * memory, and every function below takes that. Freed with the trace. */
+/* A thread's own track, which only that thread records on. Any thread may call this. `name` is
+ * printf-like. NULL: no memory; every function below accepts that. Freed with the trace. */
 struct trace_track *trace_track(struct trace *trace, const char *name, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Have the loop record on this track, from its next turn on; until the loop is freed or its
- * observer is set anew. Before streams are made on it. */
+/* Record the loop on this track, from its next iteration on, until the loop is freed or its
+ * observer is replaced. To be called before streams are created on it. */
 void trace_observe(struct trace_track *track, struct ioloop *loop);
 
-/* A call that sleeps is about to be made, by a thread that has no loop; it is over. `name` is
- * static; `result` as the call's, or -errno. An accept's gives the connection its number. */
+/* Bracket a call that may sleep, in a thread that has no loop. `name` is static; `result` is the
+ * call's, or -errno. The result of an accept gives the connection its number. */
 void trace_call_begin(struct trace_track *track, const char *name, int fd);
 void trace_call_end(struct trace_track *track, const char *name, int fd, ptrdiff_t result);
 
-/* The number of the connection that has the descriptor: 1 for the first. 0: none. Any thread. */
+/* The number of the connection that has the descriptor: the first is 1. 0: none. Any thread. */
 uint32_t trace_connection(const struct trace *trace, int fd);
 
-/* Write the file anew with what has been recorded so far, in a thread of its own: does not block.
- * To be called in the thread of the loop. While one is written: again when it is. */
+/* Write the file again with everything recorded so far, in a separate thread: does not block. To be
+ * called in the loop's thread. If a write is already running, another one follows it. */
 void trace_flush(struct trace *trace);
 
-/* Write it for the last time, when no thread records any more, and free everything. -errno of
- * writing, of this time or of an earlier one. NULL is fine. */
+/* Write it for the last time, once no thread records any longer, and free everything. -errno of
+ * this write or of an earlier one. NULL is fine. */
 int trace_finish(struct trace *trace);
 
-/* The same without freeing, when threads may still record: what they do meanwhile may be missing.
- */
+/* The same without freeing, while threads may still record: their latest records may be missing. */
 int trace_write_now(struct trace *trace);
 
 #endif

@@ -407,7 +407,7 @@ def _():
         equal(target.wait(), 0, "exit code")
         with open(os.path.join(folder, "trace.1.json")) as file:
             whole = json.load(file)["otherData"]["complete"]
-        full = b"what follows is not recorded" in target.stderr.bytes()  # who asks all the time
+        full = b"later events are not recorded" in target.stderr.bytes()  # who asks all the time
         equal(whole, not full, "all is there, unless the limit was reached")
         equal(os.listdir(folder), ["trace.1.json"], "files")
 

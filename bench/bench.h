@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - what every part of the lab is given: what was asked for, and where to run.
+ * bench.h - the context of every part of the lab: the chosen options, and the processors to run on.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
@@ -21,7 +21,7 @@ enum bench_size {
   SIZE_FULL
 };
 
-/* Numbers given by hand (--connections=1,50); none: the experiment's own. */
+/* Numbers from an option (--connections=1,50); if empty, the experiment's own. */
 enum {
   NUMBERS_MAX = 32
 };
@@ -37,16 +37,16 @@ struct bench {
   unsigned rounds;
   uint64_t seed;
   uint64_t duration_ns, warmup_ns; /* of one measurement */
-  uint64_t slo_ns;                 /* p99 that `load` keeps */
+  uint64_t slo_ns;                 /* the p99 limit of `load` */
   size_t message_size;
   bool sized; /* --size was given: no points of other sizes */
   bool poisson;
-  bool tcp, udp;                               /* --protocol: both unless one was named */
+  bool tcp, udp;                               /* --protocol: both unless one was chosen */
   struct number_list connections, idle, rates; /* --connections, --idle, --rate */
-  bool describe;                               /* for --help: name the points, measure nothing */
+  bool describe;                               /* for --help: list the points, measure nothing */
   int server_cpu, generator_cpu;               /* -1: anywhere (one processor only) */
   uint16_t port;                               /* 0: a free one each time */
-  volatile sig_atomic_t interrupted;           /* Ctrl-C: finish what is there */
+  volatile sig_atomic_t interrupted;           /* Ctrl-C: finish with the results so far */
 };
 
 extern const struct experiment experiment_latency, experiment_load, experiment_idle,
@@ -55,12 +55,11 @@ extern const struct experiment experiment_latency, experiment_load, experiment_i
 
 /* ---- progress: on stderr, one line that is rewritten on a terminal ----------------- */
 
-/* --quiet: say nothing of it. */
+/* --quiet: print no progress. */
 void progress_quiet(void);
-/* `total` measurements are to come. */
+/* `total` measurements will follow. */
 void progress_begin(const char *experiment, size_t total);
-/* The next one begins: "round 2/5  TCP, 50 connections  rtsig", with the time left as far as known.
- */
+/* The next one begins: "round 2/5  TCP, 50 connections  rtsig", with the estimated time left. */
 void progress_step(const char *what);
 void progress_end(void);
 
@@ -73,25 +72,25 @@ void progress_end(void);
 json_t *document_new(const struct bench *bench, int argc, char **argv);
 json_t *environment_describe(const struct bench *bench);
 
-/* Read and check one. NULL when a line has been said: no such file, not JSON, not ours, another
+/* Read and check one. NULL after printing an error: no such file, not JSON, not ours, another
  * version. */
 json_t *document_load(const char *path);
-/* 0, or EXIT_TROUBLE when a line has been said. "-": stdout. */
+/* 0, or EXIT_TROUBLE after printing an error. "-": stdout. */
 int document_save(const json_t *document, const char *path);
 
-/* ---- reports, each made of the document alone -------------------------------------- */
+/* ---- reports, each made from the document alone ------------------------------------ */
 
-/* The table on the terminal; to `to`, coloured only where that is a terminal. */
+/* The table, written to `to`; coloured only if that is a terminal. */
 void report_table(const json_t *document, FILE *to);
 int report_csv(const json_t *document, const char *path);       /* as document_save */
 int report_html(const json_t *document, const char *path);      /* one self-contained page */
 int report_hgrm(const json_t *document, const char *directory); /* a .hgrm for each histogram */
 
-/* ---- documents beside each other --------------------------------------------------- */
+/* ---- combining and comparing documents --------------------------------------------- */
 
 /* `bench merge -o ALL.json A.json B.json...`: rounds side by side, histograms added. */
 int documents_merge(const char *const *paths, size_t count, const char *to);
-/* `bench compare OLD.json NEW.json`: 0 no regression, EXIT_TROUBLE one at least. */
+/* `bench compare OLD.json NEW.json`: 0: no regression; EXIT_TROUBLE: at least one. */
 int documents_compare(const char *old_path, const char *new_path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* catalogue.c - the experiments: a line each. */
+/* experiments.c - the list of experiments, one line per experiment. */
 #include "catalogue.h"
 
 #include <stdio.h>

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * catalogue.h - the experiments there are, and the words that --help puts around them.
+ * experiments.h - the list of experiments, and the texts around it in --help.
  */
 #ifndef BENCH_CATALOGUE_H
 #define BENCH_CATALOGUE_H
 
 #include "bench.h"
 
-/* In the order in which `all` runs them; ends with NULL. Those of `quick` likewise. */
+/* In the order in which `all` runs them; ends with NULL. The same for `quick`. */
 extern const struct experiment *const experiments_all[];
 extern const struct experiment *const experiments_quick[];
 
 /* NULL: there is none of that name. */
 const struct experiment *experiment_find(const char *name);
 
-/* "  latency    Round trips" for each, on stdout. */
+/* Print "  latency    Round trips" for each on stdout. */
 void catalogue_print(void);
 
 extern const char help_before_experiments[], help_after_experiments[];

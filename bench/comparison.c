@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* comparison.c - the rounds: everybody at every point, in an order shuffled anew; comparison.h. */
+/* comparison.c - the rounds: every contestant at every point, in an order reshuffled each round;
+ * see comparison.h. */
 #include "comparison.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@
 #include "results/statistics.h"
 
 enum {
-  GIVE_UP_AFTER = 2 /* failures in a row at a point: a server that hangs costs seconds each time */
+  GIVE_UP_AFTER =
+      2 /* consecutive failures at a point: a server that hangs costs seconds each time */
 };
 
 /* ---- one measurement --------------------------------------------------------------- */
@@ -25,7 +27,7 @@ static void announce(const struct grid *grid, size_t point, size_t slot) {
   progress_step(what);
 }
 
-/* What programs say need not be UTF-8, nor is what was cut to fit: JSON has no bytes. */
+/* The output of programs need not be UTF-8, and text cut to fit may not be: JSON has no bytes. */
 static json_t *text_to_json(const char *text) {
   json_t *json = json_string(text);
   char *plain = json ? NULL : strdup(text);
@@ -73,7 +75,7 @@ static void clear(struct sample *sample) {
   *sample->reason = *sample->said = '\0';
 }
 
-/* 0: go on. -EINTR, -ENOMEM: stop. */
+/* 0: continue. -EINTR, -ENOMEM: stop. */
 static int measure(struct grid *grid, size_t point, size_t slot, struct sample *sample) {
   struct cell *cell = grid_cell(grid, point, slot);
   if (cell->left_out)
@@ -95,14 +97,14 @@ static int measure(struct grid *grid, size_t point, size_t slot, struct sample *
     snprintf(sample->reason + used, sizeof sample->reason - used,
              " (twice in a row: not tried again at this point)");
   }
-  if (error == -EAGAIN) /* the generator's fault: what the server said of its end is no clue */
+  if (error == -EAGAIN) /* the generator's fault: the server's output is no clue */
     *sample->said = '\0';
   return note_failure(grid, point, slot, sample, error == -EAGAIN);
 }
 
 /* ---- the order --------------------------------------------------------------------- */
 
-/* The order in an experiment is the same whichever experiments ran before it. FNV-1a. */
+/* The order in an experiment does not depend on which experiments ran before it. FNV-1a. */
 static uint64_t seed_of(const struct grid *grid) {
   uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ grid->bench->seed;
   for (const char *at = grid->experiment->name; *at; at++)

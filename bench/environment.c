@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* environment.c - the machine that figures are of: a figure without it cannot be judged. */
+/* environment.c - describes the machine that was measured: without it, figures cannot be judged. */
 #include "environment.h"
 
 #include <stdio.h>
@@ -11,7 +11,8 @@
 #include "bench.h"
 #include "ioloop.h"
 
-/* BENCH_COMPILER, BENCH_FLAGS, BENCH_LIBRARIES ("libevent 2.1.12,liburing 2.3"): the build's. */
+/* BENCH_COMPILER, BENCH_FLAGS, BENCH_LIBRARIES ("libevent 2.1.12,liburing 2.3") come from the
+ * build. */
 
 static json_t *processor(int number) {
   return number < 0 ? json_null() : json_integer(number);

@@ -27,7 +27,7 @@ static bool first_line(const char *path, char line[LINE_SIZE]) {
   return got;
 }
 
-/* What stands behind "NAME   : " in /proc/cpuinfo. */
+/* The text after "NAME   : " in /proc/cpuinfo. */
 static bool cpuinfo(const char *name, char value[LINE_SIZE]) {
   char line[LINE_SIZE];
   bool found = false;
@@ -46,7 +46,7 @@ static bool cpuinfo(const char *name, char value[LINE_SIZE]) {
 
 json_t *system_cpu(void) {
   char value[LINE_SIZE];
-  /* Arm has no name there, only numbers. */
+  /* Arm gives only numbers here, no name. */
   if (!cpuinfo("model name", value) && !cpuinfo("CPU part", value))
     return json_null();
   return json_string(value + strspn(value, " "));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* environment_none.c - a system that is not asked: nothing is known of it, and nothing pinned. */
+/* environment_none.c - for other systems: nothing is known, and nothing pinned. */
 #include "environment.h"
 
 json_t *system_cpu(void) {

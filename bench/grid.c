@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grid.c - laying out a comparison: its points, who takes part at which, and who cannot. */
+/* grid.c - lays out a comparison: its points, and which contestants take part at each. */
 #include "grid.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static const char *refusal(const struct grid *grid, const struct contestant *con
                              : NULL;
 }
 
-/* NULL: it can take part at one point at least. */
+/* NULL: it can take part in at least one point. */
 static const char *why_absent(const struct grid *grid, const struct contestant *contestant) {
   const char *reason = contestant->available ? NULL : contestant->reason;
   for (size_t i = 0; !reason && i < grid->point_count; i++) {
@@ -49,7 +49,7 @@ static int choose_slots(struct grid *grid, const struct contestants *from) {
   return error;
 }
 
-/* The named one, where it takes part; else the first. */
+/* The named one if it takes part, else the first. */
 static void choose_baseline(struct grid *grid) {
   const char *name =
       grid->experiment->baseline ? grid->experiment->baseline : grid->bench->baseline;

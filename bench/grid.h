@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grid.h - what a comparison has measured: a cell for each contestant and point, a value in it for
- * each metric and round. Filled in by comparison.c, made into JSON by grid_json.c.
+ * grid.h - the results of a comparison: a cell for each contestant and point, with a value for each
+ * metric and round. Filled in by comparison.c, converted to JSON by grid_json.c.
  */
 #ifndef BENCH_GRID_H
 #define BENCH_GRID_H
@@ -9,27 +9,27 @@
 #include "bench.h"
 
 struct cell {
-  double *values;            /* [metric * rounds + round]; NaN: not had */
-  struct histogram *latency; /* of all rounds; NULL: nothing was recorded */
+  double *values;            /* [metric * rounds + round]; NaN: not measured */
+  struct histogram *latency; /* of all rounds; NULL: nothing recorded */
   bool left_out;             /* the contestant cannot take part at this point */
-  unsigned failures;         /* rounds in a row */
+  unsigned failures;         /* in consecutive rounds */
 };
 
 struct grid {
   struct bench *bench;
   const struct experiment *experiment;
-  struct contestants own;          /* the experiment's own, where it has them */
-  const struct contestant **slots; /* who takes part; the last slot is the baseline's twin */
-  size_t contestants;              /* the twin not counted */
+  struct contestants own;          /* the experiment's own, if any */
+  const struct contestant **slots; /* those that take part; the last slot is the baseline's twin */
+  size_t contestants;              /* not counting the twin */
   size_t baseline;
   struct point points[POINTS_MAX];
   size_t point_count;
-  unsigned rounds, begun; /* to be measured; begun so far */
+  unsigned rounds, begun; /* planned; begun so far */
   struct cell *cells;     /* [point * (contestants + 1) + slot] */
   json_t *absent, *failures;
 };
 
-/* Who takes part where. 0; -ENOMEM, or another -errno when a line has been said. */
+/* Which contestants take part where. 0; -ENOMEM, or another -errno after printing an error. */
 int grid_new(struct bench *bench, const struct experiment *experiment, struct grid *ret);
 void grid_free(struct grid *grid);
 

@@ -6,7 +6,7 @@
 #include "results/claims.h"
 #include "results/statistics.h"
 
-/* JSON has no NaN: what could not be had is null. */
+/* JSON has no NaN: a missing value is null. */
 static json_t *number(double value) {
   if (!isfinite(value))
     return json_null();
@@ -97,7 +97,7 @@ static json_t *histograms(const struct grid *grid) {
   return array;
 }
 
-/* ---- what it is about -------------------------------------------------------------- */
+/* ---- describing the experiment ----------------------------------------------------- */
 
 static json_t *points(const struct grid *grid) {
   json_t *array = json_array();

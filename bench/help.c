@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* help.c - what --help says: of the lab, and of one experiment. */
+/* help.c - the text of --help: of the lab, and of one experiment. */
 #include <stdio.h>
 #include <string.h>
 
@@ -59,7 +59,7 @@ enum {
   WIDTH = 92
 };
 
-/* Words of `text` in lines of WIDTH, two spaces in front. */
+/* Print the words of `text` in lines of WIDTH, indented by two spaces. */
 static void print_wrapped(const char *text) {
   size_t column = 0;
   for (const char *at = text; *at;) {

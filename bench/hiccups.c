@@ -2,10 +2,10 @@
 /*
  * hiccups.c - see hiccups.h.
  *
- * A pause's length alone says little. What counts is how many messages at a steady rate it would
- * have kept waiting: those of its first (length - limit) wait longer than the limit, so that pauses
- * add up to a share of time, which is the share of arrivals. That is what an open loop sees, before
- * any server has done anything.
+ * The length of a pause alone is not informative. The useful figure is how many messages at a
+ * steady rate it would have delayed: those that arrive in its first (length - limit) wait longer
+ * than the limit. So pauses add up to a share of time, which equals the share of delayed arrivals.
+ * An open loop sees that share before any server has done anything.
  */
 #include "hiccups.h"
 
@@ -69,7 +69,8 @@ static json_t *to_json(const struct watch *watch) {
                    (double)watch->late_ns[1] / watched);
 }
 
-/* A second, or as long as a contestant is measured at a point, all rounds together. */
+/* One second, or the time that a contestant is measured at a point, all rounds together, if that is
+ * less. */
 static uint64_t time_to_watch(const struct bench *bench) {
   uint64_t most = WATCHED_MS * MILLISECOND_NS, wanted = bench->rounds * bench->duration_ns;
   return wanted < most ? wanted : most;

@@ -38,7 +38,7 @@ void interrupt_watch(volatile sig_atomic_t *flag) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = note;
-  /* No SA_RESTART: what waits shall look at the flag. */
+  /* No SA_RESTART: blocking calls must return so that the flag is checked. */
   sigfillset(&action.sa_mask);
   wanted = flag;
   for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)

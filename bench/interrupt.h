@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupt.h - Ctrl-C: the first ends the measurement under way and prints what is there; the
+ * interrupt.h - Ctrl-C: the first ends the measurement under way and prints the results so far; the
  * second, 0.25 s later or more (signals_same_request), ends the program at once.
  */
 #ifndef BENCH_INTERRUPT_H
@@ -10,13 +10,13 @@
 #include <stdbool.h>
 
 /* From now on SIGINT and SIGHUP, unless the parent left them ignored, and SIGTERM set *flag
- * (may be NULL), and calls that wait return with EINTR. */
+ * (may be NULL), and blocking calls return with EINTR. */
 void interrupt_watch(volatile sig_atomic_t *flag);
 
-/* Did one come? */
+/* Has one arrived? */
 bool interrupt_seen(void);
 
-/* The exit code that a shell expects of a program that a signal ended: 128 + its number. */
+/* The exit code that a shell expects of a program ended by a signal: 128 + its number. */
 int interrupt_exit_code(void);
 
 #endif

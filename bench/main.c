@@ -31,7 +31,7 @@ static int first_of(int code, int other) {
   return code ? code : other;
 }
 
-/* All that were asked for, also when one of them fails. */
+/* All that were requested, even if one of them fails. */
 static int report(const struct options *options, const json_t *document) {
   int code = EXIT_OK;
   if (options->json)
@@ -53,7 +53,7 @@ static bool measured_anything(const json_t *experiment) {
   return json_array_size(json_object_get(experiment, "figures")) > 0;
 }
 
-/* 0, or EXIT_TROUBLE: nobody could be measured, or no memory. */
+/* 0, or EXIT_TROUBLE: no contestant could be measured, or no memory. */
 static int run_one(struct bench *bench, const struct experiment *experiment, json_t *document) {
   json_t *done = comparison_run(bench, experiment);
   if (!done) {
@@ -239,7 +239,7 @@ static int print_help_of_command(const struct command_line *command) {
   return cli_finish_stdout();
 }
 
-/* Of a command, of each experiment that is named, or of all. */
+/* Of a command, of each named experiment, or of the lab. */
 static int print_help(const struct options *options) {
   const struct experiment *experiments[EXPERIMENTS_MAX + 1];
   struct bench bench;
@@ -275,7 +275,7 @@ static int run(int argc, char **argv, const char **words) {
   return code ? code : command->run(&options);
 }
 
-/* merge -o FILE, as compilers and linkers have it, is --json FILE. */
+/* merge -o FILE, as in compilers and linkers, means --json FILE. */
 static void spell_out(int argc, char **argv) {
   static char json[] = "--json";
   for (int i = 2; i < argc && strcmp(argv[1], "merge") == 0; i++)
@@ -288,7 +288,7 @@ int main(int argc, char **argv) {
   programs_begin(argv[0]);
   signals_survive_writes();
   if (argc > 1 && strcmp(argv[1], "against") == 0) {
-    say_begin("bench against"); /* in its complaints and its --help */
+    say_begin("bench against"); /* the name in its error messages and --help */
     return against_main(argc - 1, argv + 1);
   }
   spell_out(argc, argv);

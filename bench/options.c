@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options.c - the lab's options: one table that is parsed, refused and explained from. */
+/* options.c - the lab's options: one table for parsing, for errors and for --help. */
 #include "options.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ enum {
   MAX_ROUNDS = 1000,
 };
 
-/* What is read from text before it is understood. */
+/* Option values as text, before they are interpreted. */
 struct texts {
   const char *connections, *idle, *rates, *cpu;
 };
@@ -231,7 +231,7 @@ static int take_processors(const char *text, struct options *options) {
   return cpus_check(&cpus);
 }
 
-/* ---- all of it --------------------------------------------------------------------- */
+/* ---- checking and parsing ---------------------------------------------------------- */
 
 static uint64_t seed_from_clock(void) {
   struct timespec now;
@@ -239,7 +239,7 @@ static uint64_t seed_from_clock(void) {
   return ((uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec) % 1000000000;
 }
 
-/* What takes.h knows; the others (--quiet, --help) are for everything. */
+/* The options that takes.h knows; the others (--quiet, --help) are accepted everywhere. */
 static const struct {
   const char *option;
   unsigned takes;
@@ -293,7 +293,7 @@ static int check_outputs(const struct options *options) {
   for (size_t i = 0; i < 3; i++)
     for (size_t j = 0; j < i; j++)
       if (outputs[i].path && outputs[j].path && strcmp(outputs[i].path, outputs[j].path) == 0) {
-        complain("--%s=%s and --%s=%s: two forms into one; give each an output of its own",
+        complain("--%s=%s and --%s=%s: two forms in one file; give each its own output",
                  outputs[j].option, outputs[j].path, outputs[i].option, outputs[i].path);
         return EXIT_USAGE;
       }
@@ -308,7 +308,7 @@ static int check_size(const struct options *options) {
   return EXIT_USAGE;
 }
 
-/* --rate: at these rates; --slo: find the highest one. */
+/* --rate: measure at these rates; --slo: find the highest one. */
 static int check_together(unsigned given) {
   if (!(given & TAKES_RATE && given & TAKES_SLO))
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - what the lab's command line can say.
+ * options.h - the lab's command line.
  */
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
@@ -12,17 +12,17 @@
 #include "bench.h"
 
 struct options {
-  unsigned given;     /* enum takes: what was on the command line */
-  const char **words; /* what stands there besides options: experiments or a command and files */
+  unsigned given;     /* enum takes: which options were given */
+  const char **words; /* arguments: experiments, or a command and files */
   size_t word_count;
   const char *contestants, *baseline;
   struct number_list connections, idle, rates;
-  uint64_t rounds; /* 0: not said */
+  uint64_t rounds; /* 0: not given */
   uint64_t seed;
-  uint64_t duration_ns, warmup_ns; /* UINT64_MAX: not said */
+  uint64_t duration_ns, warmup_ns; /* UINT64_MAX: not given */
   uint64_t slo_ns, size, port;
   int protocol;                  /* enum protocol_choice */
-  int server_cpu, generator_cpu; /* PROCESSOR_UNSAID: the first two there are */
+  int server_cpu, generator_cpu; /* PROCESSOR_UNSET: the first two available */
   bool poisson, quiet, help, version;
   const char *json, *csv, *html, *hgrm;
 };
@@ -37,12 +37,12 @@ enum {
   PROCESSOR_UNSAID = -2
 };
 
-/* 0, or EXIT_USAGE when a line has been said. `words` has room for argc. */
+/* 0, or EXIT_USAGE after printing an error. `words` has room for argc. */
 int options_parse(int argc, char **argv, const char **words, struct options *ret);
 
-/* --help on stdout. An exit code. */
+/* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);
-/* Of one experiment, not flushed. */
+/* The --help of one experiment; not flushed. */
 void options_print_experiment(struct bench *bench, const struct experiment *experiment);
 
 #endif

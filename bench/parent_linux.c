@@ -8,6 +8,6 @@
 
 void end_with_parent(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) /* it died before we asked */
+  if (getppid() != parent) /* it died before the call */
     _exit(127);
 }

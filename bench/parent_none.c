@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* parent_none.c - where nobody tells a child; a lab that is ended by SIGKILL leaves it behind. */
+/* parent_none.c - for systems without such a call: a lab ended by SIGKILL leaves its children
+ * behind. */
 #include "parent.h"
 
 void end_with_parent(pid_t parent) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * progress.c - how far it is, on stderr: on a terminal one line, rewritten; elsewhere (a log) one
- * line an experiment. NO_COLOR and TERM=dumb are respected.
+ * progress.c - progress on stderr: on a terminal one line, rewritten; elsewhere (a log) one line
+ * per experiment. NO_COLOR and TERM=dumb are respected.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ void progress_begin(const char *experiment, size_t total) {
     say("%s: %zu measurements", experiment, total);
 }
 
-/* From the mean of what was measured: none is known before the first has ended. */
+/* From the mean of the measurements so far: unknown until the first has ended. */
 static void describe_left(char *to, size_t room) {
   size_t done = state.begun - 1;
   uint64_t spent_ns = monotonic_ns() - state.since_ns;

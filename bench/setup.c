@@ -146,7 +146,7 @@ static int check_descriptors(const struct bench *bench) {
   return EXIT_TROUBLE;
 }
 
-/* ---- processors, the port ---------------------------------------------------------- */
+/* ---- processors and the port ------------------------------------------------------- */
 
 static void choose_processors(const struct options *options, struct bench *bench) {
   bench->server_cpu = options->server_cpu;
@@ -165,7 +165,7 @@ static int try_port(int type, uint16_t port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (fd < 0)
     return -errno;
-  /* As servers do for TCP; for UDP it would let two of them share the port. */
+  /* As servers do for TCP. For UDP it would let two of them share the port. */
   if (type == SOCK_STREAM)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(fd, (const struct sockaddr *)&address, sizeof address) < 0 ||
@@ -192,7 +192,7 @@ static int check_port(const struct bench *bench) {
   return EXIT_TROUBLE;
 }
 
-/* ---- who takes part ---------------------------------------------------------------- */
+/* ---- contestants ------------------------------------------------------------------- */
 
 static int check_baseline(const struct options *options, struct bench *bench) {
   bench->baseline = options->baseline ? options->baseline : "epoll";
@@ -249,7 +249,7 @@ int setup_bench(const struct options *options, struct bench *ret) {
   return 0;
 }
 
-/* ---- what is written at the end ---------------------------------------------------- */
+/* ---- output files ------------------------------------------------------------------ */
 
 static int check_file(const char *path) {
   int error = path && strcmp(path, "-") != 0 ? outfile_check(path) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * setup.h - from options to a lab that can run: all that can be refused is refused before the first
- * measurement, not after half an hour.
+ * setup.h - from options to a lab that can run: every error in the options is reported before the
+ * first measurement, not after half an hour.
  */
 #ifndef BENCH_SETUP_H
 #define BENCH_SETUP_H
@@ -13,15 +13,15 @@ enum {
   EXPERIMENTS_MAX = 64
 };
 
-/* The named experiments, or those of quick or all; ends with NULL. As all below: 0, or an exit code
- * when a line has been said. */
+/* The named experiments, or those of quick or all; ends with NULL. Like all functions below: 0, or
+ * an exit code after printing an error. */
 int setup_experiments(const struct options *options,
                       const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size);
 
 /* Everything else; bench->size is set. */
 int setup_bench(const struct options *options, struct bench *ret);
 
-/* Can the files that were asked for be written? */
+/* Can the requested files be written? */
 int setup_outputs(const struct options *options);
 
 /* As much as --help of an experiment needs. */

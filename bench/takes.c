@@ -29,7 +29,7 @@ static void add_name(char line[LINE], const char *name) {
   snprintf(line + used, LINE - used, "%s%s", used ? ", " : "", name);
 }
 
-/* Of a list that ends with NULL those that take it; all: 0. */
+/* The experiments of a list (it ends with NULL) that take it; if all do: 0. */
 static void name_takers(const struct experiment *const *experiments, unsigned takes,
                         char line[LINE]) {
   line[0] = '\0';

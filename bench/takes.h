@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * takes.h - which options an experiment or a command has a use for. One that none of those on the
- * command line has a use for is refused: measured without it, the figures would not be what was
- * asked for.
+ * takes.h - which options an experiment or a command uses. An option that none of those on the
+ * command line uses is an error: without it, the figures would not be what was requested.
  */
 #ifndef BENCH_TAKES_H
 #define BENCH_TAKES_H
@@ -16,8 +15,8 @@ enum takes {
   TAKES_WARMUP = 1 << 5,
   TAKES_SIZE = 1 << 6,
   TAKES_CONNECTIONS = 1 << 7,     /* one number */
-  TAKES_CONNECTION_LIST = 1 << 8, /* several of them, a point for each */
-  TAKES_TCP = 1 << 9,             /* --protocol=tcp, or both: what there is */
+  TAKES_CONNECTION_LIST = 1 << 8, /* several numbers, a point for each */
+  TAKES_TCP = 1 << 9,             /* --protocol=tcp, or both: whichever it has */
   TAKES_UDP = 1 << 10,            /* --protocol=udp */
   TAKES_IDLE = 1 << 11,
   TAKES_RATE = 1 << 12,
@@ -33,21 +32,21 @@ enum takes {
   TAKES_REPORTS = TAKES_JSON | TAKES_CSV | TAKES_HTML | TAKES_HGRM,
   /* Every experiment. */
   TAKES_ALWAYS = TAKES_BASELINE | TAKES_SEED | TAKES_CPU | TAKES_REPORTS,
-  /* One whose contestants serve echoes for a time, over TCP. */
+  /* An experiment whose contestants serve echoes for a time, over TCP. */
   TAKES_ECHO = TAKES_ALWAYS | TAKES_ROUNDS | TAKES_DURATION | TAKES_WARMUP | TAKES_SIZE |
                TAKES_CONNECTIONS | TAKES_TCP | TAKES_PORT,
-  /* One whose contestants are loops without a server, with work of a fixed length. */
+  /* An experiment whose contestants are loops without a server, with a fixed amount of work. */
   TAKES_WORKLOAD = TAKES_ALWAYS | TAKES_CONTESTANTS | TAKES_ROUNDS,
 };
 
 struct options;
 struct experiment;
 
-/* Has one of the experiments (they end with NULL) a use for each option that was given? 0, or
- * EXIT_USAGE when a line was printed that names those that have. */
+/* Does at least one of the experiments (they end with NULL) use each option that was given? 0, or
+ * EXIT_USAGE after printing a line that names those that do. */
 int takes_check(const struct options *options, const struct experiment *const *experiments);
 
-/* The same for a command, which takes these. */
+/* The same for a command, which uses `takes`. */
 int takes_check_command(const struct options *options, const char *command, unsigned takes);
 
 #endif

@@ -20,7 +20,7 @@
 enum {
   CHUNK = 4096,
   TEXT_MOST = 1 << 22,
-  SLICE_MS = 100 /* a Ctrl-C between the look and the wait is seen after that */
+  SLICE_MS = 100 /* a Ctrl-C between the check and the wait is noticed after this time */
 };
 
 uint64_t monotonic_ns(void) {
@@ -29,13 +29,13 @@ uint64_t monotonic_ns(void) {
   return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
-/* ---- beginning --------------------------------------------------------------------- */
+/* ---- starting ---------------------------------------------------------------------- */
 
 static void close_on_exec(int fd) {
   fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-/* -errno of what could not be set up. */
+/* -errno of a step that failed. */
 static int prepare(int cpu, const struct server_limits *limits, int output, pid_t parent) {
   int null = open("/dev/null", O_RDONLY);
   unsigned short number = (unsigned short)cpu;
@@ -55,7 +55,7 @@ static int prepare(int cpu, const struct server_limits *limits, int output, pid_
   return error;
 }
 
-/* What fails before or in exec is told through `trouble`, which a good exec closes. */
+/* Errors before and in exec are reported through `trouble`, which a successful exec closes. */
 static _Noreturn void become(char *const argv[], int cpu, const struct server_limits *limits,
                              int output, int trouble, pid_t parent) {
   int error = prepare(cpu, limits, output, parent);
@@ -125,9 +125,10 @@ int child_start(char *const argv[], int cpu, const struct server_limits *limits,
   return 0;
 }
 
-/* ---- listening to it --------------------------------------------------------------- */
+/* ---- reading its output ------------------------------------------------------------ */
 
-/* One that talks without end shall not fill our memory: the later half tells how it ended. */
+/* Endless output must not fill our memory. The later half is kept, because it shows how the program
+ * ended. */
 static void forget_beginning(struct text *text) {
   if (text->size < TEXT_MOST)
     return;
@@ -135,7 +136,7 @@ static void forget_beginning(struct text *text) {
   text->size -= TEXT_MOST / 2;
 }
 
-/* 1: more came; 0: the end; -EAGAIN: nothing now; -ENOMEM. */
+/* 1: data was read; 0: the end; -EAGAIN: nothing now; -ENOMEM. */
 static int read_some(struct child *child, struct text *text) {
   forget_beginning(text);
   char *grown = realloc(text->at, text->size + CHUNK + 1);
@@ -158,7 +159,7 @@ void child_read_ready(struct child *child, struct text *text) {
     continue;
 }
 
-/* When there is something to read, or a slice of time is over. */
+/* Returns when there is something to read, or after a slice of time. */
 static void wait_readable(struct child *child, uint64_t deadline_ns) {
   uint64_t now = monotonic_ns();
   uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / 1000000 + 1 : 0;
@@ -193,7 +194,7 @@ int child_read(struct child *child, struct text *text, uint64_t patience_ns) {
 
 /* ---- the end ----------------------------------------------------------------------- */
 
-/* A program may close its output and stay, so that patience ends here too. */
+/* A program may close its output and keep running, so the patience applies here too. */
 static int reap_by(pid_t pid, uint64_t deadline_ns) {
   const struct timespec moment = {.tv_nsec = 500000};
   int status = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child_none.c - where there is no such limit. */
+/* child_none.c - for systems without such a limit. */
 #include <errno.h>
 
 #include "child.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choose.c - --contestants=LIST: names, groups of names, and options of server with them.
+ * choose.c - --contestants=LIST: names, groups of names, and server's options.
  *
- * Whether an option is one of server's, server itself knows: it is asked with --help behind the
- * option, which it answers only when all before it is right.
+ * server itself decides whether an option is one of its own: it is run with --help after the
+ * option, which it answers only if everything before it is correct.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static int refuse_unknown(const char *name) {
   return EXIT_USAGE;
 }
 
-/* What the lab itself says to server, or what would spoil its figures. */
+/* Options that the lab passes to server itself, or that would spoil its figures. */
 static const char *const reserved[] = {"backend", "host",    "port",    "tcp",
                                        "udp",     "print",   "cpu",     "workers",
                                        "help",    "version", "no-echo", "list-backends"};
@@ -54,7 +54,7 @@ static int ask_server(const struct contestant *contestant) {
   struct text text = {.at = NULL};
   if (contestant_command(contestant, false, 0, &command) != 0 ||
       command_add(&command, "--help") != 0 || child_start(command.argv, -1, NULL, &child) != 0)
-    return 0; /* it will be said when it is started */
+    return 0; /* reported when it is started */
   child_read(&child, &text, 5 * SECOND_NS);
   int status = child_end(&child, 0, &text, SECOND_NS);
   if (status != 0)
@@ -80,7 +80,7 @@ static bool is_group(const char *name) {
   return strcmp(name, "all") == 0 || strcmp(name, "backends") == 0 || strcmp(name, "peers") == 0;
 }
 
-/* Asked for twice is taken once. */
+/* Naming it twice adds it once. */
 static int add_once(struct contestants *to, const struct contestants *from) {
   int error = 0;
   for (size_t i = 0; !error && i < from->count; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* contestant.c - who there is, and what each is called with; see contestant.h. */
+/* contestant.c - the list of contestants and their command lines; see contestant.h. */
 #include "contestant.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static bool fill_peer(struct contestant *to, const char *name) {
   return false;
 }
 
-/* `name` with its options, "epoll+spin=50"; only what is before them is looked up. */
+/* `name` with its options, "epoll+spin=50"; only the part before them is looked up. */
 static bool fill_backend(struct contestant *to, const char *name) {
   char model[CONTESTANT_NAME_SIZE], path[PATH_MAX];
   struct ioloop_backend_info info = {.name = "", .reason = ""};
@@ -145,7 +145,7 @@ const struct contestant *contestants_find(const struct contestants *among, const
   return NULL;
 }
 
-/* ---- how it is called -------------------------------------------------------------- */
+/* ---- command lines ----------------------------------------------------------------- */
 
 int command_add(struct command *command, const char *format, ...) {
   va_list arguments;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * contestant.h - who is compared, and how one is started and ended.
+ * contestant.h - the programs that are compared, and how one is started and stopped.
  *
  * A contestant is an echo server in a process of its own: our server under one backend, or a peer
- * (bench/peers/), written by hand as its library's users would. Every one is started by the same
- * code, pinned to the same processor, with nothing printed, and says on stderr (ours) or stdout
- * (peers) where it listens.
+ * (bench/peers/), written as a user of its library would write it. All are started by the same
+ * code, pinned to the same processor, with printing off, and report their port on stderr (ours) or
+ * stdout (peers).
  */
 #ifndef BENCH_CONTESTANT_H
 #define BENCH_CONTESTANT_H
@@ -23,14 +23,14 @@ enum {
 enum contestant_kind {
   CONTESTANT_BACKEND,
   CONTESTANT_PEER,
-  CONTESTANT_WORKLOAD /* a loop by itself, without sockets of a server: experiments/workload.h */
+  CONTESTANT_WORKLOAD /* a loop alone, without a server's sockets: experiments/workload.h */
 };
 
 struct contestant {
   char name[CONTESTANT_NAME_SIZE]; /* "epoll", "libevent:poll", "epoll+spin=50", "peer:libuv" */
   enum contestant_kind kind;
-  bool tcp, udp;  /* what it serves */
-  bool available; /* false: reason says why not */
+  bool tcp, udp;  /* the protocols it serves */
+  bool available; /* false: see `reason` */
   char reason[CONTESTANT_REASON_SIZE];
 };
 
@@ -39,35 +39,35 @@ struct contestants {
   size_t count;
 };
 
-/* All there are: the backends of server, best first, blocking among them, then the peers, also
- * those that are not here. -ENOMEM. */
+/* All contestants: the backends of server, best first, with blocking among them, then the peers,
+ * including those that are unavailable. -ENOMEM. */
 int contestants_list(struct contestants *ret);
 void contestants_free(struct contestants *contestants);
 
-/* The one of that name, variants and options included, or NULL. */
+/* The one of that name, including variants and options, or NULL. */
 const struct contestant *contestants_find(const struct contestants *among, const char *name);
 
-/* For those who make a list: one more (-ENOMEM); all of "all", "backends", "peers" (-ENOMEM); what
- * is known of a name (false: there is no such contestant). */
+/* For code that builds a list: add one (-ENOMEM); all of "all", "backends", "peers" (-ENOMEM); the
+ * contestant of a name (false: there is none). */
 int contestants_add(struct contestants *to, const struct contestant *one);
 int contestants_add_group(struct contestants *to, const char *group);
 bool contestant_fill(struct contestant *to, const char *name);
 
 /*
- * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers"; a backend's variants and
- * "+OPTION=VALUE" for any option of server are names too: "epoll+spin=50"), in that order. 0, or
- * EXIT_USAGE when a line has been said (an unknown name: with those there are).
+ * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers"; also a backend's
+ * variants, and "+OPTION=VALUE" for any option of server: "epoll+spin=50"), in that order. 0, or
+ * EXIT_USAGE after printing an error (an unknown name: with a list of the known ones).
  */
 int contestants_choose(const char *names, struct contestants *ret);
 
 struct server_process {
   pid_t pid;
   uint16_t port;
-  int errors; /* its stderr and stdout: what it says at the end and why it failed */
+  int errors; /* its stderr and stdout: its last lines, and why it failed */
 };
 
-/* Where its program is and what it is called with, for those who run it under a tool (strace,
- * valgrind). Strings belong to `ret`. -ENOENT: the program is not there; -ENAMETOOLONG. */
+/* The path of its program and its arguments, for running it under a tool (strace, valgrind).
+ * Strings belong to `ret`. -ENOENT: there is no such program; -ENAMETOOLONG. */
 enum {
   COMMAND_WORDS = 24,
   COMMAND_TEXT_SIZE = 5120
@@ -81,7 +81,7 @@ struct command {
 int contestant_command(const struct contestant *contestant, bool udp, uint16_t port,
                        struct command *ret);
 
-/* One more word; the path of a program of ours. 0, -ENAMETOOLONG, -ENOENT. */
+/* Append an argument; the path of one of our programs. 0, -ENAMETOOLONG, -ENOENT. */
 int command_add(struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int command_add_program(struct command *command, const char *name);
@@ -93,25 +93,25 @@ struct server_limits {
 
 /*
  * Start it on `port` (0: a free one) of 127.0.0.1 and wait until it listens. cpu -1: anywhere.
- * limits may be NULL. 0, or -errno, with what it said on stderr (or what is wrong) in `said`.
+ * limits may be NULL. 0, or -errno, with its stderr (or the error) in `said`.
  */
 int server_start(const struct contestant *contestant, bool udp, uint16_t port, int cpu,
                  const struct server_limits *limits, struct server_process *ret, char *said,
                  size_t said_size);
 
-/* The same for any program that says where it listens. */
+/* The same for any program that reports its port. */
 int server_start_command(const struct command *command, int cpu, const struct server_limits *limits,
                          struct server_process *ret, char *said, size_t said_size);
 
-/* Is it still there? False: it died, and `said` has how and its last words. */
+/* Is it still running? False: it died, and `said` has the reason and its last lines. */
 bool server_alive(struct server_process *process, char *said, size_t said_size);
 
-/* The same of one that has closed its connections, as a process does before it is gone: does it die
- * within `patience_ns`? */
+/* The same for a server that has closed its connections, as a process does before it ends: does it
+ * end within `patience_ns`? */
 bool server_dies(struct server_process *process, uint64_t patience_ns, char *said,
                  size_t said_size);
 
-/* End it in order and collect its last words (ours: the summary, "… overflows=3 …"). */
+/* Stop it in order and collect its last lines (ours: the summary, "… overflows=3 …"). */
 void server_stop(struct server_process *process, char *said, size_t said_size);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* process.c - an echo server in a process: started, waited for, ended; see contestant.h. */
+/* process.c - an echo server in a process: starting, waiting for it, stopping it; see
+ * contestant.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,10 +17,10 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-static const uint64_t start_patience_ns = 20 * SECOND_NS; /* valgrind is slow to begin */
+static const uint64_t start_patience_ns = 20 * SECOND_NS; /* valgrind is slow to start */
 static const uint64_t stop_patience_ns = 5 * SECOND_NS;
 
-/* ---- where it listens -------------------------------------------------------------- */
+/* ---- its port ---------------------------------------------------------------------- */
 
 /* "listening tcp 127.0.0.1:4711 backend=poll" of ours, "listening 4711" of a peer: the digits
  * before the line's end or the next word. */

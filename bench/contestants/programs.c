@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* programs.c - finding ourselves, and from there the others; see programs.h. */
+/* programs.c - finds our own path, and from it the other programs; see programs.h. */
 #include "programs.h"
 
 #include <limits.h>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static char folder[PATH_MAX] = ".";
-static bool installed; /* we are called ioloop-bench, and so are the others */
+static bool installed; /* we are called ioloop-bench, and the others have such names too */
 
 static bool runs(const char *path) {
   struct stat status;
@@ -29,7 +29,7 @@ bool programs_find_tool(const char *name, char *to, size_t room) {
   return false;
 }
 
-/* Where this very program is. /proc knows; elsewhere it is as the shell found it. */
+/* The path of this program. From /proc; on other systems, as the shell found it. */
 static bool find_self(const char *argv0, char to[PATH_MAX]) {
   ssize_t size = readlink("/proc/self/exe", to, PATH_MAX - 1);
   if (size > 0) {
@@ -59,8 +59,8 @@ static bool try(char *to, size_t room, const char *middle, const char *name) {
   return used > 0 && (size_t)used < room && runs(to);
 }
 
-/* BENCH_LIBEXEC: from the folder of programs to that of the peers, as "../libexec/ioloop/". A
- * stranger's /usr/bin/server is not ours, so that installed programs are sought by their full name
+/* BENCH_LIBEXEC: the path from the folder of programs to that of the peers, "../libexec/ioloop/".
+ * /usr/bin/server may be another program, so installed programs are looked up by their full name
  * only. */
 bool programs_find(const char *name, char *to, size_t room) {
   if (!installed)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* words.c - see words.h. */
+/* stderr_text.c - see stderr_text.h. */
 #include "words.h"
 
 #include <inttypes.h>

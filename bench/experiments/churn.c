@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* churn.c - connections that come, ask once and go. */
+/* churn.c - connections that are opened, send one request and are closed. */
 #include <stdio.h>
 
 #include "echo.h"
@@ -18,7 +18,7 @@ static size_t points(struct bench *bench, struct point *ret) {
   static const double normal[] = {10}, full[] = {1, 10, 100};
   bool whole = bench->size == SIZE_FULL;
   struct bench tcp = *bench;
-  tcp.tcp = true; /* there is no other protocol with connections */
+  tcp.tcp = true; /* only TCP has connections */
   size_t count = echo_points(&tcp, false, whole ? full : normal, whole ? 3 : 1, ret);
   for (size_t i = 0; i < count; i++)
     snprintf(ret[i].label, sizeof ret[i].label, "%zu at once", ret[i].connections);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * count.c - figures that come out the same on a quiet machine and on a busy one: system calls and
- * instructions, of a request and of an event.
+ * count.c - figures that are the same on a quiet machine and on a busy one: system calls and
+ * instructions, per request and per event.
  */
 #include <errno.h>
 #include <math.h>
@@ -16,7 +16,7 @@ enum {
   CALLS,
   INSTRUCTIONS,
   METRICS,
-  SHORT_RUN = 500, /* requests, of which the long run has twice as many */
+  SHORT_RUN = 500, /* requests; the long run has twice as many */
   RING_PIPES = 100,
   RING_WRITES = 1000
 };
@@ -28,7 +28,7 @@ static const struct metric metrics[METRICS] = {
     [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true},
 };
 
-/* ---- points: what is counted, with what -------------------------------------------- */
+/* ---- points: the quantity counted, and the tool ------------------------------------ */
 
 enum subject {
   REQUESTS,
@@ -69,7 +69,7 @@ static size_t points(struct bench *bench, struct point *ret) {
   return count;
 }
 
-/* ---- who: servers and workloads ---------------------------------------------------- */
+/* ---- contestants: servers and workloads -------------------------------------------- */
 
 static int contestants(struct bench *bench, struct contestants *ret) {
   struct contestants workloads = {.at = NULL};
@@ -104,7 +104,7 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
 
 /* ---- one run ----------------------------------------------------------------------- */
 
-/* -errno, or 0 with what the tool counted while the server answered so many requests. */
+/* -errno, or 0 with the tool's count while the server answered `requests` requests. */
 static int count_requests(struct bench *bench, const struct contestant *contestant,
                           const struct point *point, uint64_t requests, double *ret,
                           struct sample *sample) {
@@ -161,7 +161,7 @@ static int count_events(struct bench *bench, const struct contestant *contestant
   return error;
 }
 
-/* ---- two run lengths: starting and ending drop out of the difference --------------- */
+/* ---- two run lengths: starting and ending cancel out in the difference ------------- */
 
 static int measure(struct bench *bench, const struct contestant *contestant,
                    const struct point *point, unsigned round, struct sample *sample) {
@@ -174,7 +174,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
         subject_of(point) == REQUESTS
             ? count_requests(bench, contestant, point, events[i], &counted[i], sample)
             : count_events(bench, contestant, point, 2 * (i + 1), &counted[i], &events[i], sample);
-  histogram_clear(sample->latency); /* under a tool they mean nothing */
+  histogram_clear(sample->latency); /* under a tool they are meaningless */
   if (error)
     return error;
   double each = (counted[1] - counted[0]) / (double)(events[1] - events[0]);

@@ -7,8 +7,9 @@
 #include <string.h>
 
 enum {
-  /* So few requests under way that the generator would sleep between them: then it does not, where
-   * it has a processor of its own. With more it is busy anyway, and shows whether too busy. */
+  /* With fewer requests under way than this the generator would sleep between them: then it spins
+   * instead, if it has a processor of its own. With more it is busy anyway, and its busy share
+   * shows whether it is overloaded. */
   SPIN_BELOW = 4
 };
 
@@ -59,7 +60,7 @@ int echo_run(struct server_process *server, struct echo_load *load, struct sampl
                               &load->server_cpu_ns);
   if (error == -EINTR)
     return error;
-  /* What the generator saw is a consequence where the server has died, or is about to. */
+  /* If the server has died, or is about to, the generator's error is only a consequence. */
   uint64_t patience_ns = error && error != -ETIMEDOUT ? LAST_WORDS_NS : 0;
   if (server_dies(server, patience_ns, sample->said, sizeof sample->said)) {
     snprintf(sample->reason, sizeof sample->reason, "its server died during the run");
@@ -95,7 +96,7 @@ void echo_fill(const struct echo_load *load, struct sample *sample) {
     values[ECHO_CPU] = (double)load->server_cpu_ns / (double)result->echoed;
   if (load->options.protocol == PROTOCOL_UDP)
     values[ECHO_LOST] = (double)result->lost;
-  /* One that never sleeps is busy whatever it does. */
+  /* A generator that never sleeps is always busy. */
   if (result->elapsed_ns && !load->options.spin)
     values[ECHO_BUSY] = (double)result->generator_cpu_ns / (double)result->elapsed_ns;
 }

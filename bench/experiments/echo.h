@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * echo.h - what experiments with echo servers share: starting one, loading it, and the metrics that
- * all of them have.
+ * echo.h - shared by experiments with echo servers: starting one, loading it, and their common
+ * metrics.
  */
 #ifndef EXPERIMENTS_ECHO_H
 #define EXPERIMENTS_ECHO_H
@@ -20,7 +20,7 @@ enum echo_metric {
   ECHO_METRICS
 };
 
-/* Rows of a table of metrics; `primary`: the experiment is about it. */
+/* Rows of a table of metrics; `primary`: the experiment's main figure. */
 #define ECHO_METRIC_P50(what, primary)                                                             \
   { "p50", "median " what, "ns", "lower", primary }
 #define ECHO_METRIC_P99(what, primary)                                                             \
@@ -42,28 +42,28 @@ struct echo_load {
   struct generator_options options;
   struct server_limits limits;
   struct generator_result result;
-  uint64_t server_cpu_ns; /* of the measured part */
+  uint64_t server_cpu_ns; /* during the measured part */
 };
 
-/* A closed loop as the point has it. */
+/* A closed loop with the point's settings. */
 void echo_load_at(const struct bench *bench, const struct point *point, unsigned round,
                   struct echo_load *ret);
 
-/* Start the server, load it, end it. As experiment->measure; sample->said then has the server's
- * last words also where all went well. */
+/* Start the server, load it, stop it. Same result as experiment->measure; sample->said then has the
+ * end of the server's stderr, even after success. */
 int echo_measure(struct bench *bench, const struct contestant *contestant, struct echo_load *load,
                  struct sample *sample);
 
-/* The same in parts, for several loads on one server, which the caller stops (a server that died
- * has pid -1, and its last words are in sample->said). */
+/* The same in parts, for several loads on one server, which the caller stops. (If the server died,
+ * its pid is -1 and the end of its stderr is in sample->said.) */
 int echo_begin(struct bench *bench, const struct contestant *contestant,
                const struct echo_load *load, struct server_process *server, struct sample *sample);
 int echo_run(struct server_process *server, struct echo_load *load, struct sample *sample);
 
-/* Percentiles, rate, CPU per request, busy share, and over UDP what was lost, into the sample. */
+/* Put percentiles, rate, CPU per request, busy share, and for UDP the loss, into the sample. */
 void echo_fill(const struct echo_load *load, struct sample *sample);
 
-/* "serves TCP only", at a point of UDP. */
+/* "serves TCP only", at a UDP point. */
 const char *echo_refuses(struct bench *bench, const struct contestant *contestant,
                          const struct point *point);
 

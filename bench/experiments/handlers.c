@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* handlers.c - taking descriptors in, and giving them up. */
+/* handlers.c - adding and removing descriptors. */
 #include <stdio.h>
 
 #include "workload.h"
 
 enum {
-  CHANGES = 20000 /* in a run, whatever the number of descriptors */
+  CHANGES = 20000 /* per run, whatever the number of descriptors */
 };
 
 static const struct metric metrics[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.c - what silent connections cost those that speak. */
+/* idle.c - the cost of silent connections to active ones. */
 #include <stdio.h>
 
 #include "../../src/programs/descriptors.h"

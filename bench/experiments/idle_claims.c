@@ -3,14 +3,16 @@
  * idle_claims.c - see idle_claims.h.
  *
  * The papers measured Web servers on the kernels of their time, mostly by replies a second and
- * latency; here the same is asked of the CPU time a request. A claim about a system call is put to
- * all contestants that wait in it, also through a library; not to poll:probing and select:probing,
- * which look at a part of their descriptors at a time: that is no property of the call.
+ * latency; here the same claims are checked with the CPU time per request. A claim about a system
+ * call is checked against all contestants that wait in it, also through a library, but not against
+ * poll:probing and select:probing, which examine a part of their descriptors at a time: that is not
+ * a property of the call.
  */
 #include "idle_claims.h"
 
-/* Two costs are called different from 15 % on: more than the same server measured twice differs by
- * on a machine that is not quiet, and little beside what a scan of thousands costs. */
+/* Two costs count as different from 15 % on. That is more than the difference between two
+ * measurements of the same server on a busy machine, and little compared with the cost of a scan of
+ * thousands. */
 #define THRESHOLD 1.15
 
 #define SELECT                                                                                     \

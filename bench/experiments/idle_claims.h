@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * idle_claims.h - what was found of connections that are open and silent.
+ * idle_claims.h - published findings about connections that are open and silent.
  */
 #ifndef EXPERIMENTS_IDLE_CLAIMS_H
 #define EXPERIMENTS_IDLE_CLAIMS_H

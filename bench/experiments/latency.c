@@ -16,7 +16,7 @@ static const struct metric metrics[] = {
     [ECHO_LOST] = ECHO_METRIC_LOST,
 };
 
-/* What one read of a small buffer does not take: a model that answers it in parts is seen here. */
+/* More than one read of a small buffer takes: shows a model that answers it in parts. */
 static size_t size_points(const struct bench *bench, struct point *ret) {
   static const size_t sizes[] = {16 * 1024, 64 * 1024};
   static const double one[] = {1};

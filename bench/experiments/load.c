@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load.c - latency against rate, with a schedule that waits for nobody; and the highest rate whose
- * p99 is still good enough.
+ * load.c - latency against rate, on a schedule that does not wait for replies; and the highest rate
+ * whose p99 is still within the limit.
  */
 #include <errno.h>
 #include <math.h>
@@ -31,7 +31,7 @@ static const struct metric metrics[METRICS] = {
     [SLO_RATE] = {"slo_rate", "highest rate that keeps p99 within --slo", "1/s", "higher", true},
 };
 
-/* ---- how much there is to be had --------------------------------------------------- */
+/* ---- capacity ---------------------------------------------------------------------- */
 
 static const struct contestant *reference(const struct bench *bench) {
   const struct contestant *named = contestants_find(&bench->contestants, bench->baseline);
@@ -44,7 +44,7 @@ static size_t connections(const struct bench *bench) {
   return bench->connections.count ? (size_t)bench->connections.at[0] : CONNECTIONS;
 }
 
-/* Closed loop, in which nobody asks for more than is answered. NaN when a line has been said. */
+/* A closed loop, which never requests more than is answered. NaN after printing an error. */
 static double capacity(struct bench *bench, bool udp) {
   const struct contestant *contestant = reference(bench);
   const struct point point = {.udp = udp, .connections = connections(bench), .depth = 1};
@@ -101,7 +101,7 @@ static void add_share(struct bench *bench, bool udp, double share, double most, 
              point->rate);
 }
 
-/* setting[0]: where the bisection begins. */
+/* setting[0]: the starting point of the bisection. */
 static void add_slo(struct bench *bench, bool udp, double most, struct point *ret) {
   struct point *point = add_point(bench, udp, ret);
   point->x = NAN;
@@ -126,7 +126,7 @@ static size_t points_of(struct bench *bench, bool udp, struct point *ret) {
   return shares->count + 1;
 }
 
-/* UDP beside TCP takes as long again: where everything runs, TCP has to do. */
+/* UDP in addition to TCP takes twice the time: when all experiments run, TCP has to do. */
 static size_t points(struct bench *bench, struct point *ret) {
   size_t count = bench->tcp ? points_of(bench, false, ret) : 0;
   if (bench->udp && (bench->size == SIZE_FULL || !bench->tcp))
@@ -136,8 +136,8 @@ static size_t points(struct bench *bench, struct point *ret) {
 
 /* ---- measuring --------------------------------------------------------------------- */
 
-/* Does this rate keep it? -errno: the server failed. A generator that is late proves nothing, so
- * that its rate is not taken for kept. */
+/* Is this rate within the limit? -errno: the server failed. A late generator proves nothing, so its
+ * rate does not count as within the limit. */
 static int keeps(struct server_process *server, struct echo_load *load, double rate,
                  const struct bench *bench, struct sample *sample) {
   load->options.rate = rate;
@@ -161,7 +161,7 @@ static int bisect(struct bench *bench, struct server_process *server, struct ech
     else
       high = middle;
   }
-  histogram_clear(sample->latency); /* of several rates: no distribution of anything */
+  histogram_clear(sample->latency); /* of several rates: not a distribution of anything */
   *sample->reason = '\0';
   if (low > 0) {
     sample->values[SLO_RATE] = low;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* overflow.c - the signal queue of real-time signals is bounded; what happens when it is full. */
+/* overflow.c - the queue of real-time signals is bounded: what happens when it is full. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -46,7 +46,7 @@ static void fill(const struct bench *bench, uint64_t limit, bool is_most, struct
   snprintf(ret->label, sizeof ret->label, "queue of %" PRIu64, limit);
 }
 
-/* None where the system has no such limit. */
+/* None if the system has no such limit. */
 static size_t points(struct bench *bench, struct point *ret) {
   static const uint64_t limits[] = {0, 1, 16, 256};
   size_t count = 0;

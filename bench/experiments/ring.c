@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ring.c - bytes that go round a ring of pipes. */
+/* ring.c - bytes that go around a ring of pipes. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -8,7 +8,7 @@
 #include "workload.h"
 
 enum {
-  WRITES = 1000, /* a round */
+  WRITES = 1000, /* per round */
   SPARE_DESCRIPTORS = 64,
   PER_PIPE = 2
 };
@@ -28,7 +28,7 @@ static bool add(size_t pipes, size_t active, bool sockets, struct point *ret) {
     return false;
   }
   *ret = (struct point){.x = (double)pipes, .connections = active, .depth = sockets ? 2 : 1};
-  /* A look at 9,000 descriptors takes a while where each is looked at. */
+  /* Polling 9,000 descriptors takes a while if each is examined. */
   ret->setting[0] = (double)pipes;
   ret->setting[1] = pipes <= 100 ? 20 : pipes <= 1000 ? 10 : 2;
   snprintf(ret->id, sizeof ret->id, "%s-%zu-%zu", sockets ? "sockets" : "pipes", pipes, active);

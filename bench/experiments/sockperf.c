@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockperf.c - running sockperf's client; what it prints is read in sockperf_output.c.
+ * sockperf.c - running sockperf's client; its output is parsed in sockperf_output.c.
  *
- * With one socket it sleeps in recvfrom by default, and each round trip then has the waking of the
- * client in it. With --nonblocked it calls recvfrom until there is something, which is what a
- * generator that spins is to be compared with.
+ * With one socket it sleeps in recvfrom by default, and each round trip then includes waking the
+ * client. With --nonblocked it calls recvfrom until there is data, which is comparable to a
+ * generator that spins.
  */
 #include "sockperf.h"
 
@@ -22,7 +22,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-static const uint64_t patience_ns = 10 * SECOND_NS; /* beyond the run itself */
+static const uint64_t patience_ns = 10 * SECOND_NS; /* in addition to the run itself */
 
 bool sockperf_found(void) {
   char path[PATH_MAX];
@@ -60,7 +60,7 @@ static void explain(const struct text *text, int status, char *reason, size_t ro
   snprintf(reason, room, "sockperf failed (%s): %.*s", how, (int)size, line);
 }
 
-/* Wait for its end and understand it. */
+/* Wait for its end and parse its output. */
 static int finish(const struct sockperf_options *options, struct child *child, struct text *text,
                   struct sockperf_result *ret, char *reason, size_t room) {
   int error = child_read(child, text, options->seconds * SECOND_NS + patience_ns);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockperf_output.c - the figures in what sockperf's client prints:
+ * sockperf_output.c - the figures in the output of sockperf's client:
  *
  *     sockperf: [Valid Duration] RunTime=0.550 sec; SentMessages=17766; ReceivedMessages=17766
  *     sockperf: # dropped messages = 0; # duplicated messages = 0; # out-of-order messages = 0
@@ -21,7 +21,7 @@ static bool find_count(const char *text, const char *before, uint64_t *ret) {
   return at && sscanf(at + strlen(before), "%" SCNu64, ret) == 1;
 }
 
-/* Twice what it says, in ns. */
+/* Twice the printed value, in ns. */
 static bool find_percentile(const char *text, const char *which, double *ret) {
   char before[48];
   double half_us;

@@ -33,7 +33,7 @@ static size_t points(struct bench *bench, struct point *ret) {
   return count;
 }
 
-/* Nobody wrote timers by hand for it: epoll has none. */
+/* There is no hand-written peer: epoll has no timers. */
 static const char *refuses(struct bench *bench, const struct contestant *contestant,
                            const struct point *point) {
   (void)bench;

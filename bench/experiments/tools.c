@@ -16,9 +16,9 @@ const char *tool_name(enum tool tool) {
   return tool == TOOL_STRACE ? "strace" : "valgrind";
 }
 
-/* Those that want the process for themselves: valgrind cannot run them, and LeakSanitizer, which is
- * part of the first, makes a program fail at its end where it is traced. BENCH_SANITIZERS is the
- * build's: "none", "address,undefined". */
+/* Tools that cannot be combined with these: valgrind cannot run sanitized programs, and
+ * LeakSanitizer, which is part of the first, makes a program fail at its end if it is traced.
+ * BENCH_SANITIZERS comes from the build: "none", "address,undefined". */
 static const struct {
   const char *option, *trouble;
 } sanitizers[] = {
@@ -50,7 +50,7 @@ int tool_begin(enum tool tool, struct tool_run *ret) {
   return 0;
 }
 
-/* strace -D: the tracer is the grandchild, so that the pid that was started is the program's. */
+/* strace -D: the tracer becomes the grandchild, so that the child's pid is the program's. */
 static int add_tool(const struct tool_run *run, struct command *ret) {
   static const char *const callgrind[] = {"--tool=callgrind", "--callgrind-out-file=/dev/null",
                                           NULL};

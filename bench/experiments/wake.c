@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wake.c - from a callback that another thread adds to its call in the loop. */
+/* wake.c - the time from adding a callback in another thread to its call in the loop. */
 #include <stdio.h>
 
 #include "workload.h"

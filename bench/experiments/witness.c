@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * witness.c - are our latencies right? sockperf, which others wrote, measures the same servers.
+ * witness.c - are our latencies right? sockperf, an independent program, measures the same servers.
  *
- * What makes the two comparable:
- *   - one socket, one message under way, messages of the same size, one after the other;
- *   - neither sleeps where it has a processor of its own: there our generator spins, as it does in
+ * The two are comparable because:
+ *   - both use one socket, one message under way, messages of the same size, one after another;
+ *   - neither sleeps if it has a processor of its own: there our generator spins, as it does in
  *     `latency`, and sockperf runs with --nonblocked. On one processor both sleep;
- *   - the same processors, for the same time, after the same warm-up;
- *   - one after the other, within a second or two, in turns first and second, so that a machine
+ *   - both use the same processors, for the same time, after the same warm-up;
+ *   - they run within a second or two of each other, alternating which is first, so that a machine
  *     that slows down slows down both. So the ratio of each round is the figure to judge by.
  *
- * A message of sockperf's is answered only by --reply=sockperf, and ours only by an echo, since
- * every byte of it is checked. So each has a server process of its own, which differ in nothing
- * else; the difference is a header of 14 bytes looked at and 64 bytes copied.
+ * Only --reply=sockperf replies to sockperf's messages, and only an echo to ours, since every byte
+ * of it is checked. So each has its own server process. The servers differ in nothing else; the
+ * difference is a header of 14 bytes parsed and 64 bytes copied.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static const struct metric metrics[METRICS] = {
 static const uint64_t left_out_ns = (SOCKPERF_WARM_UP_MS + SOCKPERF_COOL_DOWN_MS) * MILLISECOND_NS;
 
 static size_t points(struct bench *bench, struct point *ret) {
-  struct bench one = *bench; /* whatever --connections says: sockperf's is one */
+  struct bench one = *bench; /* whatever --connections is: sockperf uses one */
   static const double connections[] = {1};
   one.connections.count = 0;
   size_t count = echo_points(&one, false, connections, 1, ret);
@@ -62,7 +62,7 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
   return echo_refuses(bench, contestant, point);
 }
 
-/* Whole seconds, which is all that sockperf knows, with at least what is asked for in them. */
+/* Whole seconds, which is all that sockperf accepts, rounded up from the requested time. */
 static unsigned run_seconds(const struct bench *bench) {
   return (unsigned)((bench->duration_ns + left_out_ns + SECOND_NS - 1) / SECOND_NS);
 }

@@ -14,7 +14,7 @@
 
 static const uint64_t patience_ns = UINT64_C(120000000000);
 
-/* name, its program, its method, the server that must be chosen for it to take part */
+/* name, program, method, and the server that must be chosen for it to take part */
 static const struct peer {
   const char *name, *library, *method, *needs, *servers[2];
   bool first; /* of its library */
@@ -41,7 +41,7 @@ static const struct peer {
     {"peer:libuv", "libuv", "-", "libuv", {"peer:libuv"}, true},
 };
 
-/* ---- who --------------------------------------------------------------------------- */
+/* ---- contestants ------------------------------------------------------------------- */
 
 static const struct peer *find_peer(const char *name) {
   for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++)
@@ -50,7 +50,7 @@ static const struct peer *find_peer(const char *name) {
   return NULL;
 }
 
-/* needs: NULL where it needs nothing but to be built. */
+/* `needs` is NULL if it needs only to be built. */
 static void check_program(struct contestant *contestant, const char *library, const char *needs) {
   char program[64], path[PATH_MAX];
   snprintf(program, sizeof program, "bench-workload-%s", library);
@@ -81,7 +81,7 @@ static int add_peers(const struct bench *bench, enum workload_methods methods,
   return error;
 }
 
-/* Ours under one backend. Those with options of server ("+spin=50") have no counterpart. */
+/* Ours under one backend. Contestants with options of server ("+spin=50") have no counterpart. */
 static int add_backend(const struct contestant *server, struct contestants *ret) {
   struct contestant one = *server;
   one.kind = CONTESTANT_WORKLOAD;
@@ -155,7 +155,7 @@ static void take_histogram(const char *text, struct sample *sample) {
   json_decref(json);
 }
 
-/* How it ended, and what it said of that. */
+/* How it ended, and its own message about that. */
 static void explain(int status, struct sample *sample) {
   char how[96];
   size_t size;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workload.h - loops without a server: programs that do one thing with a loop, many times, and say
- * how long it took (bench/workloads/).
+ * workload.h - loops without a server: programs that do one thing with a loop, many times, and
+ * print how long it took (bench/workloads/).
  *
- * Ours goes by the backend's name, as in all experiments; the others are peers: "peer:epoll" is
- * written by hand, "peer:libevent:poll" is libevent on poll.
+ * Ours has the backend's name, as in all experiments; the others are peers: "peer:epoll" is written
+ * by hand, "peer:libevent:poll" is libevent on poll.
  */
 #ifndef EXPERIMENTS_WORKLOAD_H
 #define EXPERIMENTS_WORKLOAD_H
@@ -27,18 +27,19 @@ enum workload_metric {
 
 enum workload_methods {
   ALL_METHODS,   /* ours under each backend, libraries on epoll, poll and select */
-  LIBRARIES_ONLY /* what does not depend on how a loop waits: each library once */
+  LIBRARIES_ONLY /* independent of how a loop waits: each library once */
 };
 
 /* Those whose counterparts among bench's contestants were chosen. 0, -ENOMEM. */
 int workload_contestants(struct bench *bench, struct contestants *ret);
 int workload_libraries(struct bench *bench, struct contestants *ret);
 
-/* Has the peer of that name, a server, its library's loop as a workload of the same name? */
+/* Does the server peer of that name have a workload of the same name that runs its library's
+ * loop? */
 bool workload_of_peer(const char *name);
 
-/* Its program and the first words of its command line: "bench-workload-ioloop ring epoll". 0 or
- * -errno as contestant_command. */
+/* The path of its program and the first arguments: "bench-workload-ioloop ring epoll". 0 or -errno
+ * as contestant_command. */
 int workload_command(const struct contestant *contestant, const char *kind, struct command *ret);
 
 struct workload_result {
@@ -46,13 +47,13 @@ struct workload_result {
 };
 
 /*
- * Run it to its end, on the server's processor. As experiment->measure. A second line of JSON is
- * taken for a histogram and added to sample->latency.
+ * Run it to its end, on the server's processor. Same result as experiment->measure. A second line
+ * of JSON is taken as a histogram and added to sample->latency.
  */
 int workload_run(struct bench *bench, const struct command *command, struct sample *sample,
                  struct workload_result *ret);
 
-/* workload_run, and time and CPU time for each operation into the sample. */
+/* workload_run, then time and CPU time per operation into the sample. */
 int workload_measure(struct bench *bench, const struct command *command, struct sample *sample);
 
 #endif

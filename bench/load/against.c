@@ -9,10 +9,10 @@
 #include "../interrupt.h"
 
 enum {
-  EXIT_INTERRUPTED = 128 + 2, /* as a shell says of SIGINT */
+  EXIT_INTERRUPTED = 128 + 2, /* as a shell reports SIGINT */
 };
 
-/* A process of its own only where there is something to measure from it. */
+/* In a separate process only if a server's CPU time can be measured from it. */
 static void measure(const struct against *against, struct against_result *result) {
   if (against->server)
     result->error = generator_spawn(&against->load, (int)against->server, result->latency,
@@ -21,7 +21,7 @@ static void measure(const struct against *against, struct against_result *result
     result->error = generator_run(&against->load, result->latency, result->lateness, &result->run);
 }
 
-/* What failed before anything was measured has no figures. */
+/* A run that failed before the measured part has no figures. */
 static bool has_figures(const struct against_result *result) {
   return !result->error || (result->error == -EINTR && histogram_count(result->latency) > 0);
 }

@@ -25,16 +25,16 @@ struct against_result {
   int error;
 };
 
-/* The command line: 0, or an exit code when a line has been said. */
+/* Parse the command line: 0, or an exit code after printing an error. */
 int against_parse(int argc, char **argv, struct against *ret);
 int against_print_help(void);
 
 void against_print_table(const struct against *against, const struct against_result *result);
-/* 0 or EXIT_TROUBLE with a line said. */
+/* 0, or EXIT_TROUBLE after printing an error. */
 int against_print_json(const struct against *against, const struct against_result *result);
 int against_write_hgrm(const char *path, const struct histogram *latency);
 
-/* argv[0] is what --help calls the program: "bench against". Returns an exit code. */
+/* argv[0] is the program's name in --help: "bench against". Returns an exit code. */
 int against_main(int argc, char **argv);
 
 #endif

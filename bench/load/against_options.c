@@ -18,7 +18,7 @@ enum {
   OPTION_COUNT = 23
 };
 
-/* As the command line has them. */
+/* As given on the command line. */
 struct words {
   bool tcp, udp, poisson, churn, spin, json, help;
   const char *backend, *hgrm;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* against_print.c - what `bench against` found: as a table, as JSON, as .hgrm. */
+/* against_print.c - the result of `bench against`: as a table, as JSON, as .hgrm. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static void print_setting(const struct against *against) {
   printf(", %zu bytes, %s\n", load->size, describe_loop(load, loop, sizeof loop));
 }
 
-/* A percentile that the number of values does not resolve is the maximum again: it is left out. */
+/* A percentile that the number of values does not resolve equals the maximum: it is omitted. */
 static bool is_resolved(size_t index, uint64_t count) {
   return index == PERCENTILE_COUNT - 1 ||
          (100 - percentiles[index].percent) / 100 * (double)count >= 1;
@@ -149,8 +149,7 @@ int against_print_json(const struct against *against, const struct against_resul
   return 0;
 }
 
-/* ---- .hgrm
- * --------------------------------------------------------------------------------------- */
+/* ---- .hgrm ----------------------------------------------------------------------------------- */
 
 int against_write_hgrm(const char *path, const struct histogram *latency) {
   struct outfile out;

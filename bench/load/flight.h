@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * flight.h - the requests of one connection that wait for their echo, and since when.
+ * flight.h - the requests of one connection that wait for their echo, with their planned times.
  *
- * A ring of planned times, numbered 0, 1, 2 ... from the connection's beginning: `first` to
- * `next` - 1 are under way. It grows when it is full, which it soon no longer is: no memory is
- * allocated for a request. Times are above 0.
+ * A ring of planned times, numbered 0, 1, 2 ... from the start of the connection: `first` to `next`
+ * - 1 are under way. It grows when it is full. It soon reaches its final size, after which a
+ * request allocates no memory. Times are above 0.
  */
 #ifndef BENCH_FLIGHT_H
 #define BENCH_FLIGHT_H
@@ -14,22 +14,22 @@
 #include <stdint.h>
 
 struct flight {
-  uint64_t *planned_ns; /* 0: has been taken, though not the first */
+  uint64_t *planned_ns; /* 0: already taken, although not the first */
   uint64_t mask;        /* size - 1, a power of two */
   uint64_t first, next;
 };
 
-/* Room for `count` to begin with (1 or more). -ENOMEM. */
+/* Room for `count` initially (1 or more). -ENOMEM. */
 int flight_init(struct flight *flight, uint64_t count);
 void flight_free(struct flight *flight);
-/* Twice the room. -ENOMEM, and nothing is lost. */
+/* Double the room. -ENOMEM; then nothing is lost. */
 int flight_grow(struct flight *flight);
 
 static inline bool flight_is_empty(const struct flight *flight) {
   return flight->first == flight->next;
 }
 
-/* One more. -ENOMEM. */
+/* Append a request. -ENOMEM. */
 static inline int flight_push(struct flight *flight, uint64_t planned_ns) {
   if (flight->next - flight->first > flight->mask && flight_grow(flight) < 0)
     return -ENOMEM;
@@ -37,12 +37,13 @@ static inline int flight_push(struct flight *flight, uint64_t planned_ns) {
   return 0;
 }
 
-/* The first one's planned time, and it is no longer under way. Not of an empty flight. */
+/* Remove the first request, and return its planned time. Not for an empty flight. */
 static inline uint64_t flight_pop(struct flight *flight) {
   return flight->planned_ns[flight->first++ & flight->mask];
 }
 
-/* The same of any, in any order; 0: that one is not under way. Not mixed with flight_pop. */
+/* The same for any request, in any order; 0: it is not under way. Not to be mixed with
+ * flight_pop. */
 uint64_t flight_take(struct flight *flight, uint64_t number);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generator.c - a run of the load generator, from its beginning to its end.
+ * generator.c - a run of the load generator, from start to end.
  *
- * What happens in between is in generator_phases.c.
+ * The phases in between are in generator_phases.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* Without an echo, with one awaited. */
+/* The longest time without an echo while one is awaited. */
 static const uint64_t patience_ns = 5 * SECOND_NS;
 
 /* ---- failing ----------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
                   client->index, number, at, generator->options.size, bytes[at - offset], expected);
 }
 
-/* ---- what a run needs ---------------------------------------------------------------------- */
+/* ---- resources of a run -------------------------------------------------------------------- */
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop;
@@ -136,7 +136,7 @@ static int stay(struct generator *generator) {
   return error;
 }
 
-/* The loop goes first: it forgets all descriptors at once. */
+/* The loop goes first: that removes all descriptors at once. */
 static void release(struct generator *generator) {
   ioloop_free(generator->loop);
   for (size_t i = 0; generator->clients && i < generator__client_count(generator); i++) {
@@ -168,7 +168,7 @@ static bool is_too_late(const struct generator *generator) {
   return (double)generator->result->late > generator->options.late_share * (double)planned;
 }
 
-/* Of a run that came to its end. */
+/* Of a run that was not interrupted. */
 static void judge(struct generator *generator) {
   struct generator_result *result = generator->result;
   const struct generator_options *options = &generator->options;
@@ -199,7 +199,7 @@ static void sum_up(struct generator *generator) {
     judge(generator);
 }
 
-/* ---- all together --------------------------------------------------------------------------- */
+/* ---- the whole run -------------------------------------------------------------------------- */
 
 static const struct generator_kind *choose_kind(const struct generator_options *options) {
   if (options->protocol == PROTOCOL_UDP)

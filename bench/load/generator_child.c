@@ -2,9 +2,9 @@
 /*
  * generator_child.c - the generator in a process of its own.
  *
- * The child tells through a pipe that it is alive, about once a second, and in the end what came
- * out and the histograms. It measures the server's CPU time itself, at the very beginning and end
- * of the measured part. The parent waits for all of it, but not for ever.
+ * The child reports through a pipe that it is alive, about once a second, and at the end the result
+ * and the histograms. It measures the server's CPU time itself, exactly at the start and end of the
+ * measured part. The parent waits for all that, but not forever.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,12 +26,12 @@ enum {
   PATIENCE_MS = 15000, /* for a sign of life */
 };
 
-static const int requests[] = {SIGINT, SIGHUP, SIGTERM}; /* to end */
+static const int requests[] = {SIGINT, SIGHUP, SIGTERM}; /* that ask the program to end */
 enum {
   REQUESTS = sizeof requests / sizeof requests[0],
 };
 
-/* What the child sends: any number of SIGN_ALIVE, then SIGN_RESULT, a report, two histograms. */
+/* Messages of the child: any number of SIGN_ALIVE, then SIGN_RESULT, a report, two histograms. */
 enum {
   SIGN_ALIVE = 'a',
   SIGN_RESULT = 'r',
@@ -55,13 +55,13 @@ struct child {
 static int read_clock(const struct child *child, uint64_t *ret) {
   struct timespec used;
   if (clock_gettime(child->server, &used) < 0)
-    return errno == EINVAL ? -ESRCH : -errno; /* a process that is gone */
+    return errno == EINVAL ? -ESRCH : -errno; /* the process is gone */
   *ret = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
   return 0;
 }
 
-/* What a signal does while the loop does not watch it. Not SIG_IGN: one that came before, and waits
- * because it is blocked, would be forgotten. */
+/* The action of a signal while the loop does not watch it. Not SIG_IGN, which would discard a
+ * signal that is pending because it is blocked. */
 static void on_nothing(int signo) {
   (void)signo;
 }
@@ -89,7 +89,7 @@ static int on_end(void *arg) {
   return error;
 }
 
-/* A parent that does not listen any more is gone, or will kill us. */
+/* A parent that no longer reads is gone, or will kill us. */
 static void on_alive(void *arg) {
   const struct child *child = arg;
   const char sign = SIGN_ALIVE;
@@ -132,12 +132,13 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   bool written = write_all(pipe_end, &sign, 1) && write_all(pipe_end, &report, sizeof report) &&
                  histogram_write(latency, pipe_end) == 0 &&
                  histogram_write(lateness, pipe_end) == 0;
-  _exit(written ? EXIT_SUCCESS : EXIT_FAILURE); /* what stdio holds is the parent's to write */
+  _exit(written ? EXIT_SUCCESS
+                : EXIT_FAILURE); /* the contents of stdio's buffers are the parent's to write */
 }
 
 /* ---- the parent ----------------------------------------------------------------------------- */
 
-/* Requests to end, while the child runs: passed on at once, and ours when it has ended. */
+/* Requests to end while the child runs: passed on at once, and handled here after it has ended. */
 static volatile sig_atomic_t ended_by;
 static volatile pid_t running;
 
@@ -169,7 +170,7 @@ static void give_signals_back(const struct dispositions *before) {
     raise(ended_by);
 }
 
-/* More to read within the patience? 0, -ETIMEDOUT or -errno. */
+/* Wait for more input, as long as the patience lasts. 0, -ETIMEDOUT or -errno. */
 static int wait_readable(int fd) {
   struct pollfd poller = {.fd = fd, .events = POLLIN};
   int ready;
@@ -251,7 +252,7 @@ static pid_t start(int pipe_ends[2], const struct generator_options *options, in
   return child;
 }
 
-/* From before the fork until the handlers are there no signal gets in between. */
+/* No signal can arrive between the fork and the installation of the handlers. */
 static pid_t start_guarded(int pipe_ends[2], const struct generator_options *options, int server,
                            struct dispositions *before) {
   sigset_t ending, mask;

@@ -2,9 +2,9 @@
 /*
  * generator_churn.c - a connection for each request: connect, request, echo, close.
  *
- * On loopback a connection is established before connect() returns, although it says EINPROGRESS;
- * so the request is sent at once, and only where that cannot be yet is the loop asked to tell. Both
- * sides close in order: ours first, when the echo is complete, and TIME_WAIT is ours to keep (see
+ * On loopback a connection is established before connect() returns, although it returns
+ * EINPROGRESS. So the request is sent at once, and only if that fails is the descriptor watched.
+ * Both sides close in order: ours first, when the echo is complete, so that we keep TIME_WAIT (see
  * generator__spread_source).
  */
 #include <errno.h>
@@ -28,7 +28,7 @@ static void send_request(struct client *client) {
   client->writing = client->sent < size;
 }
 
-/* What is planned is under way from here on: latency counts from before connect(). */
+/* A planned request is under way from here on: latency is measured from before connect(). */
 static void pump(struct client *client) {
   struct generator *generator = client->generator;
   client->fd = generator__connect(generator);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generator_internal.h - what the generator's files know of each other.
+ * generator_internal.h - the interfaces between the generator's files.
  *
- *   generator.c          a run: what it needs, how it fails, the verdict
- *   generator_phases.c   what is asked when: warm-up, schedule, end
- *   generator_options.c  which options make sense
+ *   generator.c          a run: its resources, its failures, the verdict
+ *   generator_phases.c   what is sent when: warm-up, schedule, end
+ *   generator_options.c  which options are compatible
  *   generator_open.c     connecting, a bounded number at a time
  *   generator_tcp.c      requests and echoes on a TCP connection
  *   generator_udp.c      the same in datagrams
  *   generator_churn.c    the same on a connection for each
- *   generator_child.c    the whole thing in a process of its own
- *   generator_linux.c, generator_posix.c    what differs between systems
+ *   generator_child.c    all of it in a separate process
+ *   generator_linux.c, generator_posix.c    system-dependent code
  */
 #ifndef BENCH_GENERATOR_INTERNAL_H
 #define BENCH_GENERATOR_INTERNAL_H
@@ -26,9 +26,10 @@
 #include "schedule.h"
 
 enum {
-  GENERATOR_IN_SIZE = 256 * 1024,          /* one recv takes as much */
-  GENERATOR_OUT_SIZE = GENERATOR_MAX_SIZE, /* and one send; at least one message of any size */
-  GENERATOR_NUMBER_BITS = 40,              /* of a message's number; above them the client's */
+  GENERATOR_IN_SIZE = 256 * 1024, /* the size of one recv */
+  GENERATOR_OUT_SIZE =
+      GENERATOR_MAX_SIZE,     /* the size of one send: at least one message of any size */
+  GENERATOR_NUMBER_BITS = 40, /* of a message's number; the bits above are the client's */
 };
 
 struct generator;
@@ -38,23 +39,23 @@ struct client {
   struct generator *generator;
   int fd; /* -1: none */
   uint32_t index;
-  bool writing;          /* the socket is full, or still connecting: it is watched for WRITE */
-  size_t sent, received; /* bytes of message `unsent`, and of the echo that comes next */
-  uint64_t unsent;       /* the first message that has not been sent entirely */
+  bool writing;          /* the socket is full or still connecting: watched for WRITE */
+  size_t sent, received; /* bytes of message `unsent`, and of the next echo */
+  uint64_t unsent;       /* the first message that has not been sent completely */
   struct flight flight;
 };
 
 /* How requests are sent: over TCP, over UDP, or with a connection for each. */
 struct generator_kind {
-  void (*pump)(struct client *client); /* send what is planned and not sent, as far as possible */
+  void (*pump)(struct client *client); /* send all planned requests, as far as possible */
   ioloop_handler *on_event;            /* of a client's descriptor; arg: the client */
 };
 extern const struct generator_kind generator__tcp, generator__udp, generator__churn;
 
-/* Called when the measured part begins and ends, and about once a second. Any may be NULL. */
+/* Called at the start and end of the measured part, and about once a second. Any may be NULL. */
 struct generator_hooks {
-  void (*watching)(void *arg); /* SIGINT and SIGTERM are taken care of from here on */
-  int (*begin)(void *arg);     /* -errno with a line in reason ends the run */
+  void (*watching)(void *arg); /* SIGINT and SIGTERM are handled from here on */
+  int (*begin)(void *arg);     /* -errno with a line in `reason` ends the run */
   int (*end)(void *arg);
   void (*alive)(void *arg);
   void *arg;
@@ -69,7 +70,7 @@ enum generator_phase {
 };
 
 struct generator {
-  struct generator_options options; /* nothing is left to a default here */
+  struct generator_options options; /* with all defaults filled in */
   const struct generator_hooks *hooks;
   const struct generator_kind *kind;
   struct histogram *latency, *lateness;
@@ -81,20 +82,20 @@ struct generator {
 
   struct client *clients; /* the idle ones, then the active ones */
   struct client *active;
-  size_t opened, opening; /* clients that are, or are being, connected; those of the latter */
+  size_t opened, opening; /* clients that are connected or connecting; those connecting */
 
   enum generator_phase phase;
   int error;
-  bool issuing; /* new requests leave */
+  bool issuing; /* new requests are sent */
   uint64_t now_ns, from_ns, to_ns, drained_ns;
-  uint64_t patience_ns, progress_ns; /* the last echo, or when something began to be awaited */
+  uint64_t patience_ns, progress_ns; /* time of the last echo, or of starting to wait for one */
   bool silent;                       /* something was lost since the last echo */
-  uint64_t alive_ns, sweep_ns;       /* when the next of these is due */
-  uint64_t under_way;                /* requests that wait for their echo */
-  uint64_t missed;                   /* of the schedule: never came to, and far too late now */
+  uint64_t alive_ns, sweep_ns;       /* when each of these is next due */
+  uint64_t under_way;                /* requests waiting for their echo */
+  uint64_t missed;                   /* of the schedule: not sent in time, and now far too late */
   uint64_t cpu_ns;
   struct schedule schedule;
-  size_t turn; /* whose the next request of the schedule is */
+  size_t turn; /* the client of the schedule's next request */
 };
 
 /* generator_run with hooks (NULL: none). */
@@ -102,18 +103,18 @@ int generator__run(const struct generator_options *options, const struct generat
                    struct histogram *latency, struct histogram *lateness,
                    struct generator_result *ret);
 
-/* Defaults filled in; 0, or -EINVAL with a line in `reason`. */
+/* Fill in defaults; 0, or -EINVAL with a line in `reason`. */
 int generator__check_options(const struct generator_options *options, struct generator_options *ret,
                              struct address *server, char reason[GENERATOR_REASON_SIZE]);
 
-/* ---- of the run: generator.c ------------------------------------------------------------- */
+/* ---- the run: generator.c ---------------------------------------------------------------- */
 
-/* The run is over: error (-errno) and a line for people. The first one counts. */
+/* End the run with an error (-errno) and a line of text. Only the first call counts. */
 void generator__fail(struct generator *generator, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same of a client's socket, error > 0 as errno; 0: end of file. */
+/* The same for a client's socket, error > 0 as errno; 0: end of file. */
 void generator__fail_socket(struct client *client, const char *what, int error);
-/* An echo that is none: bytes `offset` ... of message `number` (without the client's bits). */
+/* A wrong echo: bytes `offset` ... of message `number` (without the client's bits). */
 void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
                           const unsigned char *bytes, size_t size);
 
@@ -125,9 +126,9 @@ static inline bool generator__is_over(const struct generator *generator) {
   return generator->phase == PHASE_OVER;
 }
 
-/* ---- of its course: generator_phases.c ------------------------------------------------------ */
+/* ---- the phases: generator_phases.c --------------------------------------------------------- */
 
-/* From opening to the end. */
+/* Run all phases, from opening to the end. */
 void generator__drive(struct generator *generator);
 /* At an interruption, before generator__fail. */
 void generator__break_off(struct generator *generator);
@@ -138,43 +139,44 @@ static inline void generator__heard(struct generator *generator) {
   generator->silent = false;
 }
 
-/* Closed loop: shall another request leave? */
+/* Closed loop: should another request be sent? */
 bool generator__wants_more(const struct generator *generator);
-/* A request is planned for then; false where that failed (no memory: the run is over). */
+/* Plan a request for this time; false if that failed (no memory: the run is over). */
 bool generator__plan(struct client *client, uint64_t planned_ns);
-/* The echo of one that was planned then is complete, at now_ns. */
+/* The echo of the request planned for `planned_ns` is complete, at now_ns. */
 void generator__echoed(struct generator *generator, uint64_t planned_ns);
-/* One is given up. */
+/* A request is given up. */
 void generator__lost(struct generator *generator);
 
 static inline uint64_t generator__number(const struct client *client, uint64_t number) {
   return (uint64_t)client->index << GENERATOR_NUMBER_BITS | number;
 }
 
-/* Watch for WRITE, or no longer. */
+/* Start or stop watching for WRITE. */
 void generator__watch_writing(struct client *client, bool on);
 
 /* ---- connecting: generator_open.c ---------------------------------------------------------- */
 
-/* Open the next ones, when those before are open. */
+/* Open the next ones, once the previous ones are open. */
 void generator__open_more(struct generator *generator);
 bool generator__all_open(const struct generator *generator);
-/* A socket that is connected or connecting (-EINPROGRESS is 0 here), with a fitting source address;
- * -1: the run is over. */
+/* Returns a socket that is connected or connecting (-EINPROGRESS is 0 here), with a suitable source
+ * address; -1: the run is over. */
 int generator__connect(struct generator *generator);
 size_t generator__client_count(const struct generator *generator);
-/* The processes' descriptors allow it. 0 or -EMFILE, and the run is over. */
+/* Do the processes' limits allow all descriptors? 0, or -EMFILE, and the run is over. */
 int generator__check_descriptors(struct generator *generator);
 
-/* UDP, closed loop: give up what waits for longer than drain_ns, and send others. */
+/* UDP, closed loop: give up requests older than drain_ns, and send new ones. */
 void generator__sweep(struct generator *generator);
 
-/* ---- what differs between systems ------------------------------------------------------------ */
+/* ---- system-dependent ------------------------------------------------------------------------ */
 
 /* Bind a TCP socket that will connect to 127.0.0.0/8 to the counter-th of many addresses there,
  * without a port, so that neither 28,000 ports nor TIME_WAIT limit connections. 0 or -errno. */
 int generator__spread_source(int fd, unsigned counter);
-/* A sleep of this thread ends as exactly as the kernel can. Returns what to give to put back. */
+/* Make this thread's sleeps end as exactly as the kernel can. Returns the value that restores the
+ * previous setting. */
 unsigned long generator__exact_sleep(unsigned long slack_ns);
 /* The clock of the CPU time that a process has used. 0 or -errno. */
 int generator__cpu_clock(pid_t process, clockid_t *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* generator_linux.c - source addresses and timer slack, as Linux has them. */
+/* generator_linux.c - source addresses and timer slack on Linux. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/prctl.h>
@@ -10,12 +10,12 @@
 
 /*
  * All of 127.0.0.0/8 is this host. IP_BIND_ADDRESS_NO_PORT (Linux 4.2) leaves the port to
- * connect(), which looks for one that is free towards this server; bind() alone would take one that
- * is free towards all.
+ * connect(), which only needs one that is free for this server; bind() alone would need one that is
+ * free for all.
  */
 int generator__spread_source(int fd, unsigned counter) {
   enum {
-    OCTETS = 254 /* 1 to 254 in the last two places */
+    OCTETS = 254 /* 1 to 254 in the last two bytes */
   };
   unsigned third = counter / OCTETS % OCTETS + 1, fourth = counter % OCTETS + 1;
   const struct sockaddr_in source = {

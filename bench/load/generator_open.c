@@ -2,10 +2,10 @@
 /*
  * generator_open.c - connecting.
  *
- * A kernel says "connected" before the server has accepted, and drops what does not fit into the
- * server's queue; the SYN is then sent again a second later. So connections are opened in batches
- * that fit into any queue, and the last one of a batch waits for an echo: a queue is served in
- * order, so all before it have been accepted by then. Where one batch is all there is, the queue
+ * A kernel reports a connection before the server has accepted it, and drops those that do not fit
+ * into the server's queue; the SYN is then repeated a second later. So connections are opened in
+ * batches that fit into any queue, and the last one of a batch waits for an echo: a queue is served
+ * in order, so all earlier ones have been accepted by then. If there is only one batch, the queue
  * holds it, and no echo is needed.
  */
 #include <errno.h>
@@ -51,12 +51,13 @@ static bool is_loopback(const struct address *address) {
 }
 
 static int prepare(struct generator *generator, int fd) {
-  /* Another run's connections may be in TIME_WAIT: not all begin at the same address. */
+  /* Connections of another run may be in TIME_WAIT: not all runs start at the same address. */
   static unsigned counter;
   const int on = 1, large = LARGE_BUFFER;
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  if (generator->options.protocol == PROTOCOL_UDP) /* as much as may be; less is no error */
+  if (generator->options.protocol ==
+      PROTOCOL_UDP) /* as much as the system allows; less is not an error */
     return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large) < 0 ? -errno : 0;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
     return -errno;
@@ -79,7 +80,7 @@ int generator__connect(struct generator *generator) {
       errno != EINPROGRESS)
     error = -errno;
   if (!error && address_same_ends(fd))
-    error = -ECONNREFUSED; /* there is only us */
+    error = -ECONNREFUSED; /* connected to itself: no server */
   if (!error)
     return fd;
   struct client failed = {.generator = generator};
@@ -88,7 +89,7 @@ int generator__connect(struct generator *generator) {
   return -1;
 }
 
-/* With churn the active ones open theirs later, each time anew. */
+/* With churn the active connections are opened later, one for each request. */
 static size_t opened_beforehand(const struct generator *generator) {
   return generator->options.churn ? generator->options.idle : generator__client_count(generator);
 }
@@ -106,7 +107,7 @@ static void on_idle(struct ioloop *loop, int fd, unsigned events, void *arg) {
     generator__fail_socket(client, "an idle connection", size == 0 ? 0 : errno);
 }
 
-/* From here on it does what it is for. */
+/* From here on the connection serves its purpose. */
 static void opened(struct client *client) {
   struct generator *generator = client->generator;
   bool idle = client < generator->active;
@@ -119,7 +120,7 @@ static void opened(struct client *client) {
     generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
 }
 
-/* The last one of a batch, or of all, where there are several. */
+/* The last one of a batch, or of all, if there are several. */
 static bool greets(const struct client *client) {
   size_t place = (size_t)(client - client->generator->clients) + 1;
   size_t count = opened_beforehand(client->generator);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* generator_options.c - defaults, and which options make sense together. */
+/* generator_options.c - defaults, and which options are compatible. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

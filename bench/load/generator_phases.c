@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generator_phases.c - what is asked when.
+ * generator_phases.c - what is sent when.
  *
  *   opening -> warm-up -> measured -> drain -> over
  *
- * The run turns its own loop an iteration at a time (ioloop_run_once), and looks at the clock and
- * the schedule between two turns. So an open loop needs no timer for each request, and `spin` is a
- * turn that does not wait: ioloop_set_spin would not do, because after a timeout the loop sleeps,
- * and a schedule is made of timeouts. Without `spin` the wait ends at the next planned request, to
- * the nanosecond where the backend can, with the kernel's timer slack (50 us) switched off.
+ * The run drives its own loop one iteration at a time (ioloop_run_once), and reads the clock and
+ * the schedule between two iterations. So an open loop needs no timer for each request, and `spin`
+ * is an iteration that does not wait. ioloop_set_spin is no alternative: after a timeout the loop
+ * sleeps, and a schedule consists of timeouts. Without `spin` the wait ends at the next planned
+ * request, to the nanosecond if the backend can, with the kernel's timer slack (50 us) switched
+ * off.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,10 +20,10 @@
 #define SECOND_NS UINT64_C(1000000000)
 
 enum {
-  ISSUE_BATCH = 16,         /* requests of the schedule that leave before echoes are looked at */
+  ISSUE_BATCH = 16,         /* requests of the schedule sent before echoes are read */
   MOST_UNDER_WAY = 4 << 20, /* 32 MB of planned times */
 };
-/* What was due in the last moments is still sent; what was due long ago will never be. */
+/* Requests that became due this recently are still sent; older ones never will be. */
 static const uint64_t catch_up_ns = SECOND_NS / 10;
 
 /* ---- requests ---------------------------------------------------------------------------- */
@@ -107,7 +108,7 @@ static void note_missed(struct generator *generator) {
     result->late_max_ns = late_ns;
 }
 
-/* What is due by now, but not so much that echoes would have to wait. */
+/* Send requests that are due, but not so many that echoes would have to wait. */
 static void issue_due(struct generator *generator) {
   for (int n = 0; n < ISSUE_BATCH && !generator__is_over(generator); n++) {
     uint64_t due_ns = schedule_due(&generator->schedule);
@@ -198,7 +199,7 @@ static void finish(struct generator *generator) {
   generator->phase = PHASE_OVER;
 }
 
-/* Has the measured part had all that it was to have? */
+/* Is the measured part complete? */
 static bool is_measured_enough(const struct generator *generator) {
   if (generator->options.requests)
     return generator->result->sent >= generator->options.requests && generator->under_way == 0;
@@ -223,7 +224,7 @@ static void step_phase(struct generator *generator) {
     finish(generator);
 }
 
-/* ---- turning ------------------------------------------------------------------------------ */
+/* ---- iterating ---------------------------------------------------------------------------- */
 
 static bool sweeps(const struct generator *generator) {
   return generator->kind == &generator__udp && !generator__is_open_loop(generator) &&
@@ -263,7 +264,7 @@ static void keep_earlier(uint64_t *at_ns, uint64_t other_ns) {
     *at_ns = other_ns;
 }
 
-/* When step() has something to do even if nothing comes. */
+/* The next time at which step() has work even if nothing arrives. */
 static uint64_t next_step_ns(const struct generator *generator) {
   uint64_t at_ns = generator->alive_ns;
   if (generator->phase == PHASE_OPENING && generator->opening == 0)

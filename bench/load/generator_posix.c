@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* generator_posix.c - where only 127.0.0.1 is this host, sleeps have no slack to set, and another
- * process's CPU time has no clock (macOS has no clock_getcpuclockid). */
+/* generator_posix.c - for systems where only 127.0.0.1 is this host, sleeps have no slack to set,
+ * and another process's CPU time has no clock (macOS lacks clock_getcpuclockid). */
 #include <errno.h>
 
 #include "generator_internal.h"

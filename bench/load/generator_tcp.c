@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generator_tcp.c - requests and echoes on TCP connections that stay.
+ * generator_tcp.c - requests and echoes on persistent TCP connections.
  *
- * A request costs one send and one recv at most, several that are due together share them. The next
- * request leaves before the echo is looked at, so that the server works while we compare.
+ * A request costs at most one send and one recv; several that are due together share them. The next
+ * request is sent before the echo is compared, so that the server works while we compare.
  */
 #include <errno.h>
 #include <sys/socket.h>
 
 #include "generator_internal.h"
 
-/* As many whole messages as there are and fit, the first one from its beginning although a part of
- * it may have been sent. Returns the size. */
+/* As many whole messages as are planned and fit, starting with the beginning of the first one,
+ * although part of it may have been sent. Returns the size. */
 static size_t compose(const struct client *client) {
   const struct generator *generator = client->generator;
   size_t size = generator->options.size, used = 0;
@@ -24,7 +24,7 @@ static size_t compose(const struct client *client) {
 static void count_sent(struct client *client, size_t sent) {
   size_t size = client->generator->options.size;
   client->sent += sent;
-  if (client->sent == size) { /* the usual case needs no division */
+  if (client->sent == size) { /* usually true, which saves a division */
     client->unsent++;
     client->sent = 0;
   } else {
@@ -50,7 +50,7 @@ static void pump(struct client *client) {
   }
 }
 
-/* Closed loop: one more for each echo. */
+/* Closed loop: one new request for each echo. */
 static void ask_again(struct client *client, size_t echoes) {
   struct generator *generator = client->generator;
   for (; echoes && generator__wants_more(generator); echoes--)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * generator_udp.c - requests and echoes in datagrams: found again by their number, in any order, or
- * not at all.
+ * generator_udp.c - requests and echoes in datagrams, matched by their number, in any order or
+ * never.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 #include "generator_internal.h"
 
 enum {
-  DRAIN = 16 /* datagrams in a turn */
+  DRAIN = 16 /* datagrams per iteration */
 };
 
 static void pump(struct client *client) {
@@ -23,7 +23,7 @@ static void pump(struct client *client) {
       continue;
     if (sent < 0 && errno == EAGAIN)
       generator__watch_writing(client, true);
-    else if (sent < 0 && errno != ENOBUFS) /* that is a datagram lost on its first step */
+    else if (sent < 0 && errno != ENOBUFS) /* ENOBUFS is a datagram lost before the network */
       generator__fail_socket(client, "a socket", errno);
     else
       client->unsent++;
@@ -32,7 +32,8 @@ static void pump(struct client *client) {
   }
 }
 
-/* An echo that was given up, or came twice, is let pass: datagrams may. */
+/* An echo of a request that was given up, or a duplicate, is ignored: both are normal for
+ * datagrams. */
 static void take(struct client *client, size_t size) {
   struct generator *generator = client->generator;
   uint64_t mask = (UINT64_C(1) << GENERATOR_NUMBER_BITS) - 1;
@@ -58,7 +59,7 @@ static void take(struct client *client, size_t size) {
     generator__echoed(generator, planned_ns);
 }
 
-/* One recv for an echo: a second one only where another echo is on its way. */
+/* One recv per echo: a second one only if another echo is on its way. */
 static void receive(struct client *client) {
   struct generator *generator = client->generator;
   bool more = true;
@@ -87,7 +88,7 @@ static void on_event(struct ioloop *loop, int fd, unsigned events, void *arg) {
   }
 }
 
-/* The first ones in flight are the oldest. */
+/* The first requests in flight are the oldest. */
 static void sweep_client(struct client *client) {
   struct generator *generator = client->generator;
   struct flight *flight = &client->flight;

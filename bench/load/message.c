@@ -22,7 +22,7 @@ uint64_t message_number(const unsigned char *message) {
   return number;
 }
 
-/* What follows the number of this message. */
+/* The bytes after the number of this message. */
 static inline const unsigned char *piece(const struct message_pattern *pattern, uint64_t number) {
   return pattern->bytes + number % MESSAGE_PIECES;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message.h - what is sent, and whether what came back is exactly that.
+ * message.h - the contents of messages, and checking that an echo is identical.
  *
- * A message is its number (8 bytes, in this machine's order: only we read it) and a piece of a
- * pattern of random bytes, another piece for another number: an echo with bytes lost, doubled,
- * changed, or of another message is told from the right one. Any part of any message can be made
- * again from its number, so that nothing that was sent has to be kept until its echo comes.
+ * A message is its number (8 bytes, in this machine's order: only this machine reads it) and a
+ * piece of a pattern of random bytes, a different piece for each number. So an echo with bytes
+ * lost, duplicated or changed, or of another message, is detected. Any part of any message can be
+ * generated again from its number, so that no sent data has to be kept until its echo arrives.
  */
 #ifndef BENCH_MESSAGE_H
 #define BENCH_MESSAGE_H
@@ -17,7 +17,7 @@
 enum {
   MESSAGE_NUMBER_SIZE = 8,
   MESSAGE_MAX_SIZE = 1 << 20,
-  MESSAGE_PIECES = 512, /* so many numbers in a row have different patterns */
+  MESSAGE_PIECES = 512, /* this many consecutive numbers have different patterns */
   MESSAGE_PATTERN_SIZE = MESSAGE_MAX_SIZE + MESSAGE_PIECES,
 };
 
@@ -36,12 +36,12 @@ void message_build(const struct message_pattern *pattern, uint64_t number, unsig
 bool message_matches(const struct message_pattern *pattern, uint64_t number, size_t offset,
                      const unsigned char *bytes, size_t size);
 
-/* Where they first differ, from the message's beginning; and what should be there in `expected`.
- * Only where they do not match. */
+/* The offset of the first difference, from the start of the message; and the right byte in
+ * `expected`. Only if they do not match. */
 size_t message_difference(const struct message_pattern *pattern, uint64_t number, size_t offset,
                           const unsigned char *bytes, size_t size, unsigned char *expected);
 
-/* The number that a message begins with. */
+/* The number at the start of a message. */
 uint64_t message_number(const unsigned char *message);
 
 #endif

@@ -16,8 +16,8 @@ uint64_t schedule_due(const struct schedule *schedule) {
                                         : UINT64_MAX;
 }
 
-/* Constant: from the count, not summed up, so that no rounding adds up, and rate x duration
- * requests are due in a duration. */
+/* Constant: computed from the count, so that rounding errors do not add up, and exactly rate x
+ * duration requests are due in a duration. */
 void schedule_advance(struct schedule *schedule) {
   schedule->count++;
   if (schedule->arrivals == ARRIVALS_CONSTANT)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bufferevent.c - a TCP echo server on libevent's bufferevents: what was read is moved, not copied,
- * from the input buffer to the output buffer. While that holds more than a slow reader took,
+ * bufferevent.c - a TCP echo server on libevent's bufferevents. Data is moved, not copied, from the
+ * input buffer to the output buffer. While the output buffer is too full, because of a slow reader,
  * reading is off.
  */
 #include <errno.h>
@@ -39,7 +39,7 @@ static void on_all_sent(struct bufferevent *stream, void *arg) {
   bufferevent_free(stream);
 }
 
-/* End of input: answer what came, then close. Anything else is over at once. */
+/* End of input: send the rest of the echo, then close. Any other event closes at once. */
 static void on_event(struct bufferevent *stream, short what, void *arg) {
   if ((what & BEV_EVENT_EOF) && unsent(stream) > 0)
     bufferevent_setcb(stream, NULL, on_all_sent, on_event, arg);
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     return EXIT_TROUBLE;
   }
   struct event_base *base = event_base_new();
-  /* Backlog 0: the socket listens already. */
+  /* Backlog 0: the socket already listens. */
   struct evconnlistener *listener =
       base ? evconnlistener_new(base, on_connection, NULL, LEV_OPT_CLOSE_ON_EXEC, 0, peer.fd)
            : NULL;

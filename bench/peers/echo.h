@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * echo.h - the echo itself, for the peers that are told when a socket is ready: epoll, libevent's
- * events, libev.
+ * echo.h - the echo itself, for the peers that are notified when a socket is ready: epoll,
+ * libevent's events, libev.
  *
- * A recv and a send a turn. What a slow reader does not take is kept, and nothing more is read from
- * it until that is sent; so there is never more than one rest, and end of input comes last.
+ * One recv and one send per event. Data that a slow reader does not take is kept, and nothing more
+ * is read from it until that data is sent. So there is never more than one rest, and end of input
+ * comes last.
  */
 #ifndef BENCH_ECHO_H
 #define BENCH_ECHO_H
@@ -22,10 +23,10 @@ enum {
 enum echo {
   ECHO_OVER,  /* end of input, or an error: close it */
   ECHO_GO_ON, /* watch it as before */
-  ECHO_TURN,  /* watch it for writing instead of reading, or back */
+  ECHO_TURN,  /* watch it for writing instead of reading, or vice versa */
 };
 
-/* What is still to be sent; size 0: nothing, and `memory` is NULL. */
+/* Data still to be sent; size 0: none, and `memory` is NULL. */
 struct rest {
   char *memory, *at;
   size_t size;
@@ -69,7 +70,7 @@ static inline enum echo echo_rest(int fd, struct rest *rest) {
   return ECHO_TURN;
 }
 
-/* Datagrams until there are no more. One that cannot be sent is lost, as datagrams may be. */
+/* Read datagrams until there are no more. One that cannot be sent is lost, as datagrams may be. */
 static inline void echo_datagrams(int fd) {
   static char buffer[ECHO_BUFFER_SIZE];
   struct sockaddr_in from;

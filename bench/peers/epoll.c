@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * epoll.c - an echo server as one writes it by hand on epoll.
+ * epoll.c - an echo server as a programmer would write it directly on epoll.
  *
- * TCP: level-triggered, a recv and a send an event, the connection itself in the event's 64 bits.
- * UDP: a batch of datagrams a recvmmsg and a sendmmsg.
+ * TCP: level-triggered, one recv and one send per event, the connection itself in the event's 64
+ * bits. UDP: a batch of datagrams per recvmmsg and sendmmsg.
  */
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -89,12 +89,12 @@ static void prepare(struct batch *batch, int count) {
   }
 }
 
-/* Returns how many there were: less than a batch, and the socket is empty. */
+/* Returns the number of datagrams: if it is less than a batch, the socket is empty. */
 static int echo_batch(int fd, struct batch *batch) {
   int count = recvmmsg(fd, batch->messages, BATCH, 0, NULL);
   for (int i = 0; i < count; i++)
     batch->parts[i].iov_len = batch->messages[i].msg_len;
-  /* A datagram that cannot be sent is lost, as datagrams may be, and the next is tried. */
+  /* A datagram that cannot be sent is lost, as datagrams may be, and the next one is tried. */
   for (int done = 0, sent; done<count; done += sent> 0 ? sent : 1)
     sent = sendmmsg(fd, batch->messages + done, (unsigned)(count - done), 0);
   prepare(batch, count);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.c - an echo server on libevent's event API: two persistent events a connection, of which
- * the one for writing is added only while a slow reader has not taken all, and then instead of the
- * one for reading.
+ * event.c - an echo server on libevent's event API: two persistent events per connection. The one
+ * for writing is added only while a slow reader has not taken everything, and then replaces the one
+ * for reading.
  */
 #include <event2/event.h>
 #include <stdlib.h>

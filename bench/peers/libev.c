@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libev.c - an echo server on libev: two ev_io a connection, of which the one for writing runs only
- * while a slow reader has not taken all, and then instead of the one for reading.
+ * libev.c - an echo server on libev: two ev_io per connection. The one for writing runs only while
+ * a slow reader has not taken everything, and then replaces the one for reading.
  */
 #include <ev.h>
 #include <stdlib.h>

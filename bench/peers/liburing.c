@@ -2,15 +2,15 @@
 /*
  * liburing.c - an echo server as a user of liburing would write it by hand.
  *
- * One multishot accept, one multishot receive a connection (UDP: one for the socket) into a ring of
- * provided buffers; they are sent back from where they are and given back when they are sent. All
- * that a turn brought is submitted by the call that waits for the next, and what it brought on one
- * connection leaves in one send.
+ * One multishot accept, and one multishot receive per connection (UDP: one for the socket) into a
+ * ring of provided buffers; the buffers are sent from where they are and returned when they are
+ * sent. All operations of an iteration are submitted by the call that waits for the next one, and
+ * everything received on one connection in an iteration leaves in one send.
  *
- * Sends of one stream that are in flight together may overtake each other where one has to wait, so
- * a connection has one at a time and its other buffers queue. A slow reader would come to hold all
- * buffers that way: at a limit its receive is cancelled, and begun again when all is sent. Whoever
- * found no buffer left waits in a list for one to come back.
+ * Sends of one stream that are in flight together may overtake each other if one has to wait, so a
+ * connection has one at a time and its other buffers queue. A slow reader would eventually hold all
+ * buffers that way: at a limit its receive is cancelled, and started again when everything is sent.
+ * A connection that found no buffer waits in a list until one is returned.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +25,10 @@
 
 enum {
   GROUP = 1,
-  STREAM_BUFFERS = 256, /* used in turn: more of them, and no cache holds them all */
+  STREAM_BUFFERS = 256, /* used in turn: with more of them, no cache holds them all */
   STREAM_BUFFER_SIZE = 8192,
   DATAGRAM_BUFFERS = 256,
-  DATAGRAM_BUFFER_SIZE = 65536 + 64, /* and the header and address in front */
+  DATAGRAM_BUFFER_SIZE = 65536 + 64, /* plus the header and address before the data */
   HELD_AT_MOST = 8,                  /* buffers of one connection */
 };
 
@@ -44,7 +44,7 @@ enum kind {
 
 struct buffer {
   uint32_t size;
-  uint16_t next; /* in its connection's queue */
+  uint16_t next; /* in the connection's queue */
   struct iovec part;
   struct msghdr header; /* of its sendmsg */
 };
@@ -66,10 +66,11 @@ struct server {
   struct buffer *buffers;
   char *memory;
   unsigned buffer_count, buffer_size;
-  unsigned lent;          /* buffers that hold something */
-  struct msghdr datagram; /* what is asked of recvmsg */
+  unsigned lent;          /* buffers in use */
+  struct msghdr datagram; /* argument of recvmsg */
   struct connection *starved;
-  struct connection *served; /* have something to send when the turn is over */
+  struct connection
+      *served; /* connections that have something to send at the end of the iteration */
   int fd;
 };
 
@@ -114,7 +115,7 @@ static void give_buffer(struct server *server, unsigned id) {
   begin_receive(server, starved);
 }
 
-/* It found no buffer. If all came back meanwhile, none will come back to wake it. */
+/* The connection found no buffer. If all have been returned by now, no return will wake it. */
 static void starve(struct server *server, struct connection *connection) {
   if (server->lent == 0)
     return;
@@ -152,7 +153,7 @@ static void begin_accept(struct server *server) {
   tag(entry, ACCEPT, NULL);
 }
 
-/* Without a free descriptor accept fails before it looks whether anybody waits. */
+/* Without a free descriptor accept fails even before it checks for a connection. */
 static void await_client(struct server *server) {
   struct io_uring_sqe *entry = new_entry(server);
   io_uring_prep_poll_add(entry, server->fd, POLLIN);
@@ -205,7 +206,7 @@ static void dequeue(struct server *server, struct connection *connection) {
   give_buffer(server, id);
 }
 
-/* What comes next for a connection; called when one of its operations has ended. */
+/* Start a connection's next operation; called when one of its operations has ended. */
 static void settle(struct server *server, struct connection *connection) {
   if (connection->broken)
     while (connection->held && !connection->sending)
@@ -257,7 +258,7 @@ static void on_sent(struct server *server, struct connection *connection, int re
   settle(server, connection);
 }
 
-/* The turn is over. */
+/* At the end of an iteration. */
 static void send_all(struct server *server) {
   while (server->served) {
     struct connection *connection = server->served;
@@ -291,7 +292,7 @@ static void on_accepted(struct server *server, const struct io_uring_cqe *cqe) {
     begin_accept(server);
 }
 
-/* Descriptors may have come free while nobody called. */
+/* Descriptors may have been freed while no connection was pending. */
 static void on_listener_ready(struct server *server) {
   int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC);
   if (fd >= 0)
@@ -400,7 +401,7 @@ int main(int argc, char **argv) {
   static struct server server;
   struct peer peer = peer_begin(argc, argv);
   server.fd = peer.fd;
-  /* The ring takes O_NONBLOCK at its word: it would say EAGAIN instead of waiting. */
+  /* For a non-blocking socket the ring returns EAGAIN instead of waiting. */
   if (fcntl(peer.fd, F_SETFL, 0) < 0)
     peer_fail("fcntl");
   open_ring(&server);

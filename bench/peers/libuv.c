@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libuv.c - an echo server on libuv. TCP: all read into one buffer, as libuv allows (the callback
- * follows at once), and uv_write sends a copy of what came, which its callback frees; while a slow
- * reader has not taken all, reading is stopped. (64 KiB of memory for each read, as in many an
- * example, has malloc give memory back to the kernel and take it again: it took 5 times the CPU
- * time at 50 connections.) UDP:
- * uv_udp with its recvmmsg, answered by uv_udp_try_send, since the batch's memory is ours for the
- * length of the callback only.
+ * libuv.c - an echo server on libuv. TCP: all reads go into one buffer, as libuv allows (the
+ * callback follows at once), and uv_write sends a copy, which its callback frees. While a slow
+ * reader has not taken everything, reading is stopped. (64 KiB of memory for each read, as in many
+ * examples, makes malloc return memory to the kernel and allocate it again: that took 5 times the
+ * CPU time at 50 connections.) UDP: uv_udp with its recvmmsg, answered by uv_udp_try_send, since
+ * the batch's memory is ours only during the callback.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +53,7 @@ static void on_shut_down(uv_shutdown_t *request, int status) {
   free(request);
 }
 
-/* End of input: uv_shutdown waits until all is written. */
+/* End of input: uv_shutdown waits until everything is written. */
 static void finish(uv_stream_t *stream) {
   uv_shutdown_t *request = malloc(sizeof *request);
   if (request && uv_shutdown(request, stream, on_shut_down) == 0)
@@ -129,8 +128,8 @@ static void lend_batch(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) 
   *buffer = uv_buf_init(batch, sizeof batch);
 }
 
-/* Without an address it is news of the buffer, not a datagram. A datagram that cannot be sent is
- * lost, as datagrams may be. */
+/* Without an address it reports an event of the buffer, not a datagram. A datagram that cannot be
+ * sent is lost, as datagrams may be. */
 static void on_datagram(uv_udp_t *socket, ssize_t size, const uv_buf_t *buffer,
                         const struct sockaddr *from, unsigned flags) {
   (void)flags;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer.c - how every peer begins; see peer.h.
+ * peer.c - the common start of every peer; see peer.h.
  */
 #include "peer.h"
 
@@ -93,10 +93,10 @@ static void open_socket(struct peer *peer) {
   if (peer->fd < 0 || fcntl(peer->fd, F_SETFD, FD_CLOEXEC) < 0 ||
       fcntl(peer->fd, F_SETFL, O_NONBLOCK) < 0)
     peer_fail("socket");
-  /* Of UDP it would let two servers share a port. */
+  /* For UDP it would let two servers share a port. */
   if (!peer->udp)
     setsockopt(peer->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  /* Connections inherit it: without it the second part of an answer waits for the acknowledgement
+  /* Connections inherit it. Without it the second part of an answer waits for the acknowledgement
    * of the first, which the other end delays by 40 ms. */
   if (!peer->udp)
     setsockopt(peer->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);

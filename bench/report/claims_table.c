@@ -16,7 +16,7 @@ enum {
   TEXT_SIZE = 128
 };
 
-/* Words in lines of LINE_COLUMNS, each `indent` from the left. */
+/* Print the words of `text` in lines of LINE_COLUMNS, indented by `indent`. */
 static void put_wrapped(FILE *to, const char *text, size_t indent) {
   char *safe = harmless(text);
   size_t column = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claims_table.h - an experiment's claims on the terminal, each with what this run says of it.
+ * claims_table.h - an experiment's claims on the terminal, each with this run's verdict.
  */
 #ifndef BENCH_CLAIMS_TABLE_H
 #define BENCH_CLAIMS_TABLE_H
@@ -9,7 +9,7 @@
 
 #include "line.h"
 
-/* Nothing where the experiment has none. */
+/* Prints nothing if the experiment has none. */
 void claims_table(struct text_line *line, const json_t *experiment);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command.c - the command that makes a document again, to be pasted into a shell; see view.h.
+ * command.c - the command that repeats a document's run, to be pasted into a shell; see view.h.
  */
 #include <stdio.h>
 #include <stdlib.h>

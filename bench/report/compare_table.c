@@ -2,8 +2,8 @@
 /*
  * compare_table.c - see compare_table.h.
  *
- * Old and new stand in one row and in one unit. They have a digit more than other reports: what
- * costs 331 instructions and now 332 has changed, and shall look like it.
+ * Old and new are printed in one row and in one unit, with a digit more than in other reports: a
+ * change from 331 to 332 instructions must be visible.
  */
 #include "compare_table.h"
 
@@ -154,7 +154,7 @@ void compare_put_failing(struct compare_table *table, const json_t *figure, cons
   line_end(&table->line);
 }
 
-/* ---- what stands in the way ---------------------------------------------------------------- */
+/* ---- obstacles to comparing ---------------------------------------------------------------- */
 
 static void put_value(struct compare_table *table, const json_t *value) {
   char *text = environment_value_text(value);

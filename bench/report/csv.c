@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * csv.c - the figures for spreadsheets and data frames: a row each, RFC 4180 (lines end with CR LF,
- * a field with a comma, a quote or a line's end in it is quoted). What could not be had is empty.
+ * csv.c - the figures for spreadsheets and data frames: one row each, RFC 4180 (lines end with CR
+ * LF; a field with a comma, a quote or a line break is quoted). A missing value is empty.
  */
 #include <math.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ static void put_text(FILE *to, const char *text) {
   putc('"', to);
 }
 
-/* Every digit that counts and no more: 0.1, not 0.10000000000000001. */
+/* With every significant digit and no more: 0.1, not 0.10000000000000001. */
 static void put_number(FILE *to, double value) {
   char text[32];
   if (!isfinite(value))

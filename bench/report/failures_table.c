@@ -9,7 +9,7 @@
 #include "../results/figures.h"
 
 enum {
-  FEW = 3 /* invalid runs at a point that have a line each */
+  FEW = 3 /* invalid runs at a point that get a line each */
 };
 
 struct list {
@@ -35,7 +35,8 @@ static bool is_of(const json_t *failure, const char *contestant) {
   return strcmp(member_text(failure, "contestant"), contestant) == 0;
 }
 
-/* Invalid runs at a point, of one contestant or of all (NULL), among the first `count`. */
+/* The number of invalid runs at a point, of one contestant or of all (NULL), among the first
+ * `count`. */
 static size_t invalid_among(const struct list *list, size_t count, const char *point,
                             const char *contestant) {
   size_t found = 0;
@@ -51,7 +52,7 @@ static size_t invalid_at(const struct list *list, const char *point, const char 
   return invalid_among(list, json_array_size(list->failures), point, contestant);
 }
 
-/* ---- one by one ------------------------------------------------------------------------- */
+/* ---- one line each ---------------------------------------------------------------------- */
 
 static void put_said(struct text_line *line, const char *said) {
   while (*said) {
@@ -86,9 +87,9 @@ static void put_one(const struct list *list, const json_t *failure) {
   put_said(list->line, member_text(failure, "said"));
 }
 
-/* ---- counted ---------------------------------------------------------------------------- */
+/* "epoll 3, rtsig 2": in order of first occurrence. */
 
-/* "epoll 3, rtsig 2": in the order in which they first were. */
+/* "epoll 3, rtsig 2": in order of first occurrence. */
 static void put_counts(const struct list *list, const char *point) {
   const char *before = "";
   for (size_t i = 0; i < json_array_size(list->failures); i++) {

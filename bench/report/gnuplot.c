@@ -2,9 +2,9 @@
 /*
  * gnuplot.c - runs gnuplot; see gnuplot.h.
  *
- * Its stdin, stdout and stderr are unlinked temporary files: there is no pipe that could fill up
- * on one side while we wait on the other, and nothing is left behind. It is run with -d, so that
- * nobody's ~/.gnuplot changes a plot.
+ * Its stdin, stdout and stderr are unlinked temporary files: no pipe can fill up on one side while
+ * we wait on the other, and nothing is left behind. It is run with -d, so that no user's ~/.gnuplot
+ * changes a plot.
  */
 #include "gnuplot.h"
 
@@ -21,7 +21,7 @@
 
 extern char **environ;
 
-/* With all signals at their defaults and none blocked, whatever our loop has done to them. */
+/* With all signals at their defaults and none blocked, whatever the loop has changed. */
 static int spawn(char *const argv[], int in, int out, int err, pid_t *ret) {
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
@@ -70,10 +70,10 @@ bool gnuplot_present(void) {
 }
 
 /*
- * Within single quotes gnuplot interprets nothing but the quote itself. It can be doubled, but not
- * at the beginning (5.4 takes that for an empty string), so it becomes a typographic one: no text
- * can end its string. What does not show (controls, bidi overrides) would come out in the page as
- * it went in, and becomes a blank.
+ * Within single quotes gnuplot interprets only the quote itself. It can be doubled, but not at the
+ * beginning (5.4 takes that for an empty string), so it becomes a typographic quote: no text can
+ * end its string. Unprintable characters (controls, bidi overrides) would appear unchanged in the
+ * page, so they become blanks.
  */
 static void put_character(FILE *script, const char *text, size_t size, uint32_t code, bool format) {
   if (size == 0 || !utf8_shows(code))
@@ -106,14 +106,15 @@ void gnuplot_tick(FILE *script, const char *text) {
 }
 
 void gnuplot_series(FILE *script, size_t series) {
-  /* Filled and open shapes in turn; a number is of gnuplot's svg terminal. */
+  /* Filled and open shapes alternate; the numbers are those of gnuplot's svg terminal. */
   static const int shapes[] = {7, 5, 9, 13, 11, 15, 4, 6, 8, 12, 10, 14, 2, 1, 3};
   static const char *const dashes[] = {"1", "(9,4)", "(2,3)"};
   fprintf(script, "lc rgb '%s' lw 1.8 ps 0.8 dt %s pt %d", svg_colours[series % SERIES_COLOURS],
           dashes[series / SERIES_COLOURS % 3], shapes[series % (sizeof shapes / sizeof *shapes)]);
 }
 
-/* The end of it: an error's last lines say what is wrong, those before only quote the script. */
+/* Only the end: the last lines of an error message describe it, earlier ones only quote the
+ * script. */
 static void read_said(FILE *err, char *said, size_t size) {
   if (fseek(err, 0, SEEK_END) == 0 && ftell(err) >= (long)size)
     fseek(err, -(long)(size - 1), SEEK_END);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hgrm.c - a document's histograms as files for the plotters around HdrHistogram, a file each:
+ * hgrm.c - a document's histograms as files for the plotters around HdrHistogram, one file each:
  * EXPERIMENT-CONTESTANT-POINT.hgrm, in microseconds.
  */
 #include <errno.h>
@@ -20,8 +20,8 @@ enum {
   NAME_SIZE = 256
 };
 
-/* Contestants' names ("libevent:poll", "peer:libuv", "epoll+spin=50") may have what file systems
- * or shells take otherwise: those characters become '_'. */
+/* Contestants' names ("libevent:poll", "peer:libuv", "epoll+spin=50") may contain characters that
+ * are special to file systems or shells: those become '_'. */
 static void file_name(char to[NAME_SIZE], const json_t *experiment, const json_t *entry) {
   static const char allowed[] =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+=";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hiccups_table.h - on the terminal, what the machine adds to all tails by itself (hiccups.h).
+ * hiccups_table.h - on the terminal, the pauses that the machine itself adds to all tails
+ * (hiccups.h).
  */
 #ifndef BENCH_HICCUPS_TABLE_H
 #define BENCH_HICCUPS_TABLE_H
@@ -9,7 +10,7 @@
 
 #include "line.h"
 
-/* Nothing where it was not watched, as in older documents and in merged ones. */
+/* Prints nothing if they were not measured, as in older documents and in merged ones. */
 void hiccups_table(struct text_line *line, const json_t *document);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html.c - the page (report_html of bench.h): one file, nothing outside it is needed or asked for.
+ * html.c - the page (report_html of bench.h): one file that needs and loads nothing else.
  *
  * It is written from top to bottom in one pass: a summary, the heat map, a section for each
- * experiment, the machine, and how to run it all again. No script: what there is, is there.
+ * experiment, the machine, and how to run it again. There are no scripts.
  */
 #include "html.h"
 #include "../../src/programs/outfile.h"
@@ -89,7 +89,7 @@ static void put_hiccups_of(struct page *page, const json_t *one) {
              quantity_text(largest, member_number(one, "largest_ns") / 1e6));
 }
 
-/* Before anyone is blamed for a tail. */
+/* First of all, so that no contestant is blamed for the machine's pauses. */
 static void put_hiccups(struct page *page) {
   const json_t *all = json_object_get(page->document, "hiccups");
   if (json_array_size(all) == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_claims.c - what others found, beside the plots: each claim with what this run says of it.
+ * html_claims.c - published findings, next to the plots: each claim with this run's verdict.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_environment.c - the page's section on the machine: what the figures depend on.
+ * html_environment.c - the page's section on the machine that was measured.
  */
 #include "html.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_experiment.c - an experiment's section of the page: what it re-does and how, its plots, its
- * tables, who is missing and why, and how to run it again.
+ * html_experiment.c - an experiment's section of the page: what it reproduces and how, its plots
+ * and tables, which contestants are missing and why, and how to run it again.
  */
 #include "html.h"
 
@@ -127,8 +127,8 @@ static void put_failures(struct page *page, const json_t *experiment) {
   fputs("</ul>\n</details>\n", page->to);
 }
 
-/* The whole command alone makes the same figures again: what an experiment does by itself (its
- * size, the arrivals drawn before it) may differ from what it does among others. */
+/* Only the whole command gives the same figures again: run alone, an experiment may differ (in its
+ * size, in the random numbers drawn before it) from the same experiment among others. */
 static void put_command(struct page *page, const json_t *experiment) {
   const json_t *words = json_object_get(page->document, "command");
   const char *name = member_text(experiment, "name");

@@ -11,7 +11,7 @@
 #include "../results/histogram.h"
 
 enum {
-  POINTS_BESIDE = 5 /* columns that fit beside each other on 1280 px */
+  POINTS_BESIDE = 5 /* columns that fit next to each other on 1280 px */
 };
 
 /* ---- figures ---------------------------------------------------------------------------- */
@@ -39,7 +39,7 @@ static void put_ratio(struct page *page, const json_t *ratio, const json_t *metr
              ratio_text(median, member_number(ratio, "median")));
 }
 
-/* Four in a square: value and ratio, below each its interval. */
+/* Four in a square: value and ratio, each with its interval below. */
 static void put_square(struct page *page, const json_t *figure, const json_t *ratio,
                        const json_t *metric, double factor) {
   char median[QUANTITY_SIZE];
@@ -50,7 +50,7 @@ static void put_square(struct page *page, const json_t *figure, const json_t *ra
              : figure        ? "–"
                              : "");
   put_ratio(page, ratio, metric);
-  bool counted = metric_counted(metric); /* then it is known, not estimated */
+  bool counted = metric_counted(metric); /* counted, so exact and not estimated */
   put_interval(page, counted ? NULL : figure, factor, quantity_text);
   put_interval(page, counted ? NULL : ratio, 1, ratio_text);
   fputs("</div>", page->to);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_heat.c - the heat map: every ratio of every experiment's first primary metric, in one look;
- * where a setting is not about that metric, of the next.
+ * html_heat.c - the heat map: an overview of the ratios of every experiment's first primary metric;
+ * for a point without that metric, of the next one.
  *
  * Contestants are columns and settings are rows, so that the map grows downwards, where there is
- * room, and settings can be named in full. A colour says better or worse, not less or more: it
- * means the same in every row.
+ * room, and settings have their full names. A colour means better or worse, not less or more: it
+ * has the same meaning in every row.
  */
 #include "html.h"
 

@@ -2,8 +2,8 @@
 /*
  * html_style.c - the page's style sheet: light and dark by the reader's preference, and for paper.
  *
- * --c0 to --c7 are the series' colours (svg.h has the light ones), told apart by the colour-blind
- * on either background; blue to orange is the diverging scale of ratios.
+ * --c0 to --c7 are the series' colours (svg.h has the light ones), which colour-blind people can
+ * distinguish on either background; blue to orange is the diverging scale of ratios.
  */
 #include "html.h"
 

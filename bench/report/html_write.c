@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_write.c - HTML in which no text can pass for markup; see html_write.h.
+ * html_write.c - writing HTML in which no text can be mistaken for markup; see html_write.h.
  */
 #include "html_write.h"
 
@@ -27,7 +27,7 @@ void html_print(FILE *to, const char *format, ...) {
     else if (*format == '%')
       fputc('%', to);
     else
-      abort(); /* a format that html_write.h does not name */
+      abort(); /* a conversion that html_write.h does not list */
   }
   va_end(more);
 }

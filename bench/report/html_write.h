@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_write.h - writing HTML in which no text can pass for markup.
+ * html_write.h - writing HTML in which no text can be mistaken for markup.
  */
 #ifndef BENCH_HTML_WRITE_H
 #define BENCH_HTML_WRITE_H
@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
-/* printf with %s, %zu, %d and %%, where every %s is escaped, in text and in attributes alike:
- * markup comes from the format alone. Control characters and bidi overrides become U+FFFD. */
+/* printf with %s, %zu, %d and %%. Every %s is escaped, in text and in attributes alike: markup
+ * comes only from the format. Control characters and bidi overrides become U+FFFD. */
 void html_print(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ` NAME="VALUE"`: a JSON value as an attribute, numbers with all their digits. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.c - what the kinds of plots share; see plot.h.
+ * plot.c - the common parts of all kinds of plots; see plot.h.
  *
- * A contestant has one colour, dash and shape in all of them. The key's order is that of the lines
- * at their right ends, so that a line is found by looking straight to the right.
+ * A contestant has one colour, dash and shape in all of them. The key has the order of the lines at
+ * their right ends, so that a line's name is found directly to its right.
  */
 #include "plot.h"
 
@@ -79,7 +79,7 @@ const char *plot_tick_text(char to[QUANTITY_SIZE], double value) {
   return to;
 }
 
-/* "10 µs", "1 ms": a tick with a unit of its own, where the axis spans several. */
+/* "10 µs", "1 ms": a tick with a unit of its own, if the axis spans several. */
 static void put_tick(FILE *script, const char *unit, double raw, double at) {
   struct scale own = scale_for(unit, raw * (1 + 1e-9));
   char number[QUANTITY_SIZE], text[QUANTITY_SIZE + UNIT_SIZE];
@@ -88,8 +88,7 @@ static void put_tick(FILE *script, const char *unit, double raw, double at) {
   fprintf(script, " %.9g", at);
 }
 
-/* A logarithmic axis no longer than its values, with 2 and 5 between the tens where that is short.
- */
+/* A logarithmic axis no longer than its values, with ticks at 2 and 5 if it is short. */
 static void put_decades(struct plot *plot, const char *unit, double factor) {
   static const double steps[] = {1, 2, 5};
   size_t count = plot->most > 200 * plot->least ? 1 : 3;
@@ -108,7 +107,7 @@ static void put_decades(struct plot *plot, const char *unit, double factor) {
   fputs(")\n", plot->script);
 }
 
-/* Logarithmic where the values are decades apart; else from 0, so that lengths do not lie. */
+/* Logarithmic if the values are decades apart; else from 0, so that lengths are proportional. */
 void plot_value_axis(struct plot *plot, const char *unit, const struct scale *scale) {
   if (plot->least > 0 && plot->most > 20 * plot->least) {
     put_decades(plot, unit, scale->factor);

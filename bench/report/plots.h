@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plots.h - the page's plots. Each is a <figure>, or nothing where there is nothing to draw or no
- * gnuplot; where gnuplot fails, a note with what it said.
+ * plots.h - the page's plots. Each is a <figure>, or nothing if there is nothing to draw or no
+ * gnuplot. If gnuplot fails, a note has its error message.
  */
 #ifndef BENCH_PLOTS_H
 #define BENCH_PLOTS_H
@@ -15,7 +15,7 @@ void plot_curves(struct page *page, const struct view *view, size_t point);
 void plot_lines(struct page *page, const struct view *view, size_t metric, size_t first,
                 size_t last);
 
-/* Ratios to the baseline and their intervals, a dot a contestant. */
+/* Ratios to the baseline and their intervals, one dot per contestant. */
 void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point);
 
 #endif

@@ -11,10 +11,10 @@
 #include "plots.h"
 
 enum {
-  CURVE_TICKS = 5 /* points for each halving of what lies beyond */
+  CURVE_TICKS = 5 /* points for each halving of the remaining share */
 };
 
-/* The curve of a histogram but for its last point, which lies at infinity on this axis. */
+/* The curve of a histogram without its last point, which is at infinity on this axis. */
 static void put_curve(struct plot *plot, const struct histogram *histogram, double factor,
                       size_t contestant) {
   size_t count = histogram_curve(histogram, CURVE_TICKS, NULL, 0);

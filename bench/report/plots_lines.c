@@ -12,7 +12,7 @@ enum {
   X_LABELS_MOST = 14
 };
 
-/* Where x = 0 stands on a logarithmic axis: a step to the left of the smallest that is not 0. */
+/* The place of x = 0 on a logarithmic axis: one step to the left of the smallest other value. */
 struct axis {
   bool log;
   double zero, least, most;
@@ -38,7 +38,7 @@ static double place(const struct axis *axis, double x) {
   return axis->log && x <= 0 ? axis->zero : x;
 }
 
-/* Where on the axis, 0 to 1 from its first to its last point. */
+/* The place on the axis, 0 to 1 from its first to its last point. */
 static double share(const struct axis *axis, double x) {
   double least = place(axis, axis->least), most = axis->most;
   if (!(most > least))
@@ -56,7 +56,8 @@ static void put_x_range(FILE *script, const struct axis *axis) {
             axis->log ? most * margin : most + margin);
 }
 
-/* A tick a point; its label from the right, as long as it does not meet the one before. */
+/* One tick per point; labels are added from the right, unless they would overlap the previous
+ * one. */
 static void put_x_tics(struct plot *plot, const struct axis *axis, size_t first, size_t last) {
   const char *between = "set xtics (";
   double before = INFINITY;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plots_ratios.c - ratios to the baseline and their intervals, a dot a contestant.
+ * plots_ratios.c - ratios to the baseline and their intervals, one dot per contestant.
  */
 #include <math.h>
 
@@ -14,7 +14,7 @@ enum {
   ROW_HEIGHT = 22
 };
 
-/* Coloured as in the heat map: grey where no difference is resolved, else better or worse. */
+/* Coloured as in the heat map: grey if no difference is resolved, else better or worse. */
 static const struct {
   enum verdict verdict;
   const char *colour;
@@ -40,7 +40,7 @@ static void put_dots(struct plot *plot, size_t metric, size_t point) {
         fprintf(plot->script, "%.9g %zu %.9g %.9g\n", member_number(ratio, "median"), i + 1,
                 member_number(ratio, "low"), member_number(ratio, "high"));
     }
-    fputs("NaN NaN NaN NaN\nEOD\n", plot->script); /* one at least: an empty one is an error */
+    fputs("NaN NaN NaN NaN\nEOD\n", plot->script); /* at least one: an empty block is an error */
   }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quantity.c - figures for reading; see quantity.h.
+ * quantity.c - figures as text; see quantity.h.
  */
 #include "quantity.h"
 
@@ -19,7 +19,7 @@ static const struct step durations[] = {
 /* Thousands begin at 10,000: 1,234 calls are as short as 1.23 k calls. */
 static const struct step counts[] = {{1e9, 1e9, "G"}, {1e6, 1e6, "M"}, {1e4, 1e3, "k"}, {0, 1, ""}};
 
-/* Where `typical` is unknown, the last. */
+/* The last one, if `typical` is unknown. */
 static const struct step *step_for(const struct step *step, double typical) {
   while (step->at_least > 0 && !(fabs(typical) >= step->at_least))
     step++;
@@ -47,7 +47,7 @@ static void group_thousands(char to[QUANTITY_SIZE], const char *digits) {
   snprintf(to + used, QUANTITY_SIZE - used, "%s", digits + whole);
 }
 
-/* The decimals that leave so many significant digits of a value that is not 0. */
+/* The number of decimals that gives a value other than 0 this many significant digits. */
 static int decimals_of(double value, int significant) {
   int magnitude = (int)floor(log10(value));
   double unit = pow(10, magnitude - significant + 1);

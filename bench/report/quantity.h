@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quantity.h - figures for reading: 3 significant digits, in the unit that keeps them short.
+ * quantity.h - figures as text: 3 significant digits, in the unit that keeps them short.
  *
- * A table has one unit, not one a cell: figures are compared by looking down a column.
+ * A table has one unit, not one per cell: figures are compared by reading down a column.
  */
 #ifndef BENCH_QUANTITY_H
 #define BENCH_QUANTITY_H
@@ -19,20 +19,20 @@ struct scale {
   char unit[UNIT_SIZE]; /* "µs", "k/s"; empty: the figure is a bare number */
 };
 
-/* The scale for figures around `typical` (NaN: unknown) that are in a metric's unit: "ns", "1/s",
- * "calls", "". */
+/* The scale for figures around `typical` (NaN: unknown) in a metric's unit: "ns", "1/s", "calls",
+ * "". */
 struct scale scale_for(const char *unit, double typical);
 
-/* "12.3", "0.0841", "150,000", "-" where value is not a finite number. Returns `to`. */
+/* "12.3", "0.0841", "150,000"; "-" if value is not a finite number. Returns `to`. */
 const char *quantity_text(char to[QUANTITY_SIZE], double value);
 
-/* The same with so many significant digits, 1 to 9: for what is compared figure by figure. */
+/* The same with `significant` digits, 1 to 9: for comparing figure by figure. */
 const char *digits_text(char to[QUANTITY_SIZE], double value, int significant);
 
 /* A ratio, which has no unit: 3 significant digits, at least 2 after the point below 10. */
 const char *ratio_text(char to[QUANTITY_SIZE], double value);
 
-/* Columns that well-formed UTF-8 takes on a terminal, a character counted as one. */
+/* The columns that well-formed UTF-8 takes on a terminal, one per character. */
 size_t text_columns(const char *text);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resolution.c - what the machine could tell apart, from the runs of the same contestant twice;
- * see view.h.
+ * resolution.c - the differences that the machine can resolve, from measuring the same contestant
+ * twice; see view.h.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svg.c - gnuplot's SVG made fit to stand in a page; see svg.h.
+ * svg.c - makes gnuplot's SVG suitable for the page; see svg.h.
  */
 #include "svg.h"
 
@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/types.h>
 
-/* Okabe and Ito's colours for the colour-blind, the bright ones darkened for a white page. */
+/* Okabe and Ito's colours, suitable for the colour-blind, the bright ones darkened for a white
+ * page. */
 const char *const svg_colours[8] = {"#0072b2", "#d55e00", "#00875f", "#a8478f",
                                     "#a87400", "#2f9cc4", "#3d4450", "#6a51c7"};
 
@@ -40,7 +41,7 @@ static size_t replacements(struct replacement list[REPLACEMENTS], const char *pr
   colour_replacement(&list[count++], SVG_NEUTRAL, "neutral");
   colour_replacement(&list[count++], SVG_BETTER, "better-4");
   colour_replacement(&list[count++], SVG_WORSE, "worse-4");
-  /* Black is what the page writes in. */
+  /* Black becomes the page's text colour. */
   static const char *const black[][2] = {{"rgb(  0,   0,   0)", "currentColor"},
                                          {"rgb(0,0,0)", "currentColor"},
                                          {"\"black\"", "\"currentColor\""},
@@ -58,9 +59,10 @@ static size_t replacements(struct replacement list[REPLACEMENTS], const char *pr
   return count;
 }
 
-/* Text between the tags is names, already escaped by gnuplot; it is copied as it is. */
+/* Text between tags consists of names, already escaped by gnuplot; it is copied unchanged. */
 static void put_line(FILE *to, const char *line, const struct replacement *list, size_t count) {
-  bool in_tag = *line != '<' && strchr(line, '<') == NULL; /* a path goes on over lines */
+  bool in_tag =
+      *line != '<' && strchr(line, '<') == NULL; /* a path may continue over several lines */
   for (size_t i; *line; line += i < count ? strlen(list[i].from) : 1) {
     in_tag = *line == '<' || (in_tag && *line != '>');
     i = in_tag ? 0 : count;
@@ -73,7 +75,7 @@ static void put_line(FILE *to, const char *line, const struct replacement *list,
   }
 }
 
-/* A group's title is an expression of the script: nothing that anyone would want as a tooltip. */
+/* A group's title is an expression of the script, useless as a tooltip. */
 static void cut_title(char *line) {
   char *title = strncmp(line, "\t<g id=", 7) == 0 ? strstr(line, "<title>") : NULL;
   if (title)
@@ -85,7 +87,7 @@ static bool begins(const char *line, const char *with) {
   return strncmp(line, with, strlen(with)) == 0;
 }
 
-/* Up to the end of the <svg> tag: its place is taken by one of ours. */
+/* Up to the end of the <svg> tag, which is replaced by our own. */
 static void put_opening(FILE *from, FILE *to, char **line, size_t *room) {
   int width = 0, height = 0;
   while (getline(line, room, from) > 0 && !begins(*line, ">"))
@@ -97,12 +99,12 @@ static void put_opening(FILE *from, FILE *to, char **line, size_t *room) {
 void svg_clean(FILE *from, const char *prefix, FILE *to) {
   struct replacement list[REPLACEMENTS];
   size_t count = replacements(list, prefix), room = 0;
-  char *line = NULL, *group = NULL; /* a group that has nothing in it so far */
+  char *line = NULL, *group = NULL; /* a group that is still empty */
   put_opening(from, to, &line, &room);
   bool in_filter = false;
   while (getline(&line, &room, from) > 0) {
     cut_title(line);
-    in_filter |= begins(line, "<filter"); /* of text boxes, which our plots have none of */
+    in_filter |= begins(line, "<filter"); /* for text boxes, which our plots do not use */
     bool unwanted = in_filter || begins(line, "<desc>") || begins(line, "<title>") || *line == '\n';
     in_filter = in_filter && !begins(line, "</filter>");
     if (group && begins(line, "</g>"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svg.h - gnuplot's SVG made fit to stand in a page, beside others of its kind.
+ * svg.h - makes gnuplot's SVG suitable for a page, next to other plots.
  */
 #ifndef BENCH_SVG_H
 #define BENCH_SVG_H
@@ -15,9 +15,9 @@ extern const char *const svg_colours[8];
 #define SVG_WORSE   "#b84e00" /* --worse-4 */
 
 /*
- * Copy `from` (gnuplot's svg terminal, name '`prefix`') without what a page must not have: the XML
- * prologue, namespaces (HTML knows them), identifiers that each plot has alike, and fixed colours,
- * which would not be legible on both a light and a dark page.
+ * Copy `from` (gnuplot's svg terminal, name '`prefix`') without the parts that a page must not
+ * have: the XML prologue, namespaces (HTML knows them), identifiers that are the same in each plot,
+ * and fixed colours, which would not be legible on both a light and a dark page.
  */
 void svg_clean(FILE *from, const char *prefix, FILE *to);
 

@@ -3,9 +3,9 @@
  * table.c - the report on the terminal (report_table of bench.h).
  *
  * For each experiment and primary metric a table: contestants are its rows, points its columns, as
- * many beside each other as the line has room for. A column has the median of the rounds, the
- * wider half of its 95 % interval in percent, and the ratio to the baseline. Where there is room,
- * ratios have their intervals and "no difference resolved" is written out; elsewhere it is "=".
+ * many as fit into the line. A column has the median of the rounds, the wider half of its 95 %
+ * interval in percent, and the ratio to the baseline. If there is room, ratios have their intervals
+ * and "no difference resolved" is written out; otherwise it is "=".
  */
 #include <math.h>
 #include <stdio.h>
@@ -73,7 +73,7 @@ static size_t column_width(struct table *table) {
   return VALUE_COLUMNS + SPREAD_COLUMNS + ratio_columns(table);
 }
 
-/* What was counted is known, not estimated. */
+/* A counted figure is exact, not estimated. */
 static void put_spread(struct table *table, const json_t *figure, const json_t *metric) {
   double median = member_number(figure, "median");
   double half = fmax(member_number(figure, "high") - median, median - member_number(figure, "low"));
@@ -189,7 +189,7 @@ static void put_rows(struct table *table, const struct view *view, size_t metric
   }
 }
 
-/* Some points are about one metric, some about another. */
+/* Different points may have different metrics. */
 static bool anyone_took_part(const struct view *view, size_t metric, size_t first, size_t last) {
   for (size_t contestant = 0; contestant < view->contestants; contestant++)
     if (took_part(view, contestant, metric, first, last))
@@ -208,7 +208,7 @@ static void put_metric(struct table *table, const struct view *view, size_t metr
   }
 }
 
-/* ---- what stands around the tables ------------------------------------------------------ */
+/* ---- around the tables ------------------------------------------------------------------ */
 
 static void put_absent(struct table *table, const json_t *experiment) {
   size_t i;
@@ -254,7 +254,7 @@ static size_t name_width(const struct view *view) {
   return widest < NAME_MOST ? widest : NAME_MOST;
 }
 
-/* Roomy where the largest table then still needs no second block. */
+/* Roomy if the largest table still needs no second block then. */
 static bool has_room(struct table *table, const struct view *view) {
   size_t largest = 0;
   for (size_t first = 0, count; first < view->points; first += count) {

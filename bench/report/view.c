@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * view.c - an experiment as the reports look at it; see view.h.
+ * view.c - an experiment's figures, indexed for the reports; see view.h.
  */
 #include "view.h"
 
@@ -73,8 +73,7 @@ static void place_figures(struct view *view) {
   }
 }
 
-/* Lists of millions are no results, and the product of their lengths may be more than a number
- * holds. */
+/* Lists of millions are not results, and the product of their lengths could overflow. */
 static bool has_room(const struct view *view) {
   uint64_t cells = (uint64_t)view->points * view->metrics;
   return view->contestants < CELLS_MOST && view->points < CELLS_MOST &&
@@ -151,7 +150,7 @@ size_t view_primary_at(const struct view *view, size_t point) {
   return metric;
 }
 
-/* Around the middle figure: a few slow contestants shall not turn the others into 0.00. */
+/* Around the middle figure: a few slow contestants must not turn the others into 0.00. */
 struct scale view_scale(const struct view *view, size_t metric, size_t first, size_t last) {
   const char *unit = member_text(view_metric(view, metric), "unit");
   size_t count = 0;

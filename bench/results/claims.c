@@ -2,9 +2,9 @@
 /*
  * claims.c - see claims.h.
  *
- * A verdict is taken from the ratio of two costs, paired by round. Whether the ratio differs from 1
- * is not the question: with enough rounds everything differs from 1, and no line is level to the
- * last percent. The question is whether the interval lies on one side of a stated threshold.
+ * A verdict comes from the ratio of two costs, paired by round. Whether the ratio differs from 1 is
+ * not the question: with enough rounds everything differs from 1, and no line is level to the last
+ * percent. The question is whether the interval lies on one side of a stated threshold.
  */
 #include "claims.h"
 
@@ -18,7 +18,7 @@
 
 static const char HOLDS[] = "holds", FAILS[] = "does not hold", UNRESOLVED[] = "not resolved";
 
-/* ---- what is claimed --------------------------------------------------------------- */
+/* ---- the claims as JSON ------------------------------------------------------------ */
 
 static json_t *names_to_json(const char *const *names) {
   json_t *array = json_array();
@@ -40,7 +40,7 @@ json_t *claims_to_json(const struct claims *claims) {
                    "list", list);
 }
 
-/* ---- what was measured ------------------------------------------------------------- */
+/* ---- the figures ------------------------------------------------------------------- */
 
 struct court {
   const json_t *experiment;
@@ -67,8 +67,8 @@ static const json_t *point_at_zero(const json_t *points) {
   return NULL;
 }
 
-/* The farthest point from 0, on the same line, where this contestant (NULL: no matter who) has a
- * figure: not all can have as many connections as the others. */
+/* The point farthest from 0, on the same line, where this contestant (NULL: any) has a figure: not
+ * all can have equally many connections. */
 static const json_t *farthest(const struct court *court, const char *contestant) {
   const json_t *points = json_object_get(court->experiment, "points"), *most = court->none;
   for (size_t i = 0; i < json_array_size(points); i++) {
@@ -108,7 +108,7 @@ static const char *verdict_on(const char *seen, const char *expected) {
   return strcmp(seen, expected) == 0 ? HOLDS : FAILS;
 }
 
-/* Of two figures, the verdict's members into `entry`. */
+/* Judge two figures, and put the members of the verdict into `entry`. */
 static int weigh(const struct court *court, const json_t *cost, const json_t *against,
                  const char *expected, json_t *entry) {
   struct numbers costs, bases;
@@ -129,7 +129,7 @@ static int weigh(const struct court *court, const json_t *cost, const json_t *ag
   return error ? -ENOMEM : 0;
 }
 
-/* Into `judged`, unless one of them was not measured. */
+/* Append to `judged`, unless one of them was not measured. */
 static int judge_one(const struct court *court, const char *expected, const char *contestant,
                      const char *beside, json_t *judged) {
   const json_t *point = beside ? court->none : farthest(court, contestant);
@@ -146,7 +146,7 @@ static int judge_one(const struct court *court, const char *expected, const char
   return error;
 }
 
-/* It does not hold where it fails for one of them, and holds only where it does for all. */
+/* The claim is refuted if it fails for one contestant, and confirmed only if it holds for all. */
 static const char *sum_of(const json_t *judged) {
   const char *sum = json_array_size(judged) ? HOLDS : UNRESOLVED;
   for (size_t i = 0; i < json_array_size(judged); i++) {

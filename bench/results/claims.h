@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claims.h - what others have found, beside what a run has measured: does it still hold?
+ * claims.h - checks published findings against a run: do they still hold?
  *
- * An experiment states its claims; what is made of them is the member "claims" of its JSON object
+ * An experiment states its claims; the result is the member "claims" of its JSON object
  * (docs/bench-schema.md), judged from its figures alone. So a merge, which has more rounds, can
  * judge again, and every report shows the same verdict.
  */
@@ -16,25 +16,26 @@
 
 enum {
   CLAIM_NAMES = 4,
-  CLAIM_ROUNDS = 3 /* with fewer, an interval says nothing */
+  CLAIM_ROUNDS = 3 /* with fewer, an interval is meaningless */
 };
 
-/* What is to be seen if a claim holds. */
+/* The observation that a claim predicts. */
 #define CLAIM_RISES     "rises"     /* from the point at 0 of the axis to the farthest */
 #define CLAIM_FLAT      "flat"      /* does not rise */
-#define CLAIM_NO_FASTER "no faster" /* than those beside it, at 0 */
+#define CLAIM_NO_FASTER "no faster" /* than those in `beside`, at 0 */
 
 struct claim {
-  const char *by;                  /* "Provos & Lever 2000"; "" where it is the project's own */
-  const char *found;               /* "poll() pays for connections that are inactive" */
-  const char *expected;            /* CLAIM_RISES ... */
-  const char *about[CLAIM_NAMES];  /* contestants; it holds where it does for all who took part */
-  const char *beside[CLAIM_NAMES]; /* CLAIM_NO_FASTER: than these */
+  const char *by;       /* "Provos & Lever 2000"; "" for the project's own */
+  const char *found;    /* "poll() pays for connections that are inactive" */
+  const char *expected; /* CLAIM_RISES ... */
+  const char
+      *about[CLAIM_NAMES]; /* contestants; it holds if it does for all of them that took part */
+  const char *beside[CLAIM_NAMES]; /* CLAIM_NO_FASTER: the others */
 };
 
 struct claims {
-  const char *metric; /* its id; a cost: less is better */
-  double threshold;   /* "rises": the whole interval of the ratio is above, "flat": below */
+  const char *metric; /* its id; a cost: lower is better */
+  double threshold;   /* "rises": the ratio's whole interval is above, "flat": below */
   const struct claim *at;
   size_t count;
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compare.c - `bench compare OLD.json NEW.json`: what became slower, what faster, and what cannot
- * be told (judge.h says how).
+ * compare.c - `bench compare OLD.json NEW.json`: which figures became slower or faster, and which
+ * differences are not resolved (judge.h).
  *
- * The table is on stdout. What stands in the way of comparing (another machine, another setting,
- * something that is in one document only) is said in it, not passed over.
+ * The table is on stdout. Obstacles to comparing (another machine, another setting, an entry in
+ * only one document) are printed in it, not ignored.
  */
 #include <math.h>
 #include <stdio.h>
@@ -22,13 +22,15 @@ struct comparison {
   struct compare_table table;
   const json_t *before, *now; /* an experiment's objects */
   uint64_t seed;
-  size_t judged[3];   /* for each judgement */
+  size_t judged[3];   /* for each verdict */
   size_t newly_fails; /* measured before, failed now */
 };
 
-/* ---- one experiment -------------------------------------------------------------------------- */
+/* The failure because of which a figure has no values; a run that was only invalid does not
+ * count. */
 
-/* The failure that left a figure without values; a run that was only invalid is none. */
+/* The failure because of which a figure has no values; a run that was only invalid does not
+ * count. */
 static const json_t *failure_of(const json_t *experiment, const json_t *figure) {
   const json_t *failures = json_object_get(experiment, "failures");
   for (size_t i = 0; i < json_array_size(failures); i++) {
@@ -51,7 +53,7 @@ static void report_missing(struct comparison *comparison, const json_t *figure) 
   comparison->newly_fails++;
 }
 
-/* The coarser one; unknown where one is. */
+/* The coarser one; unknown if one is. */
 static double resolution_of(const struct comparison *comparison, const json_t *figure) {
   double before = judge_resolution(comparison->before, figure);
   double now = judge_resolution(comparison->now, figure);
@@ -77,7 +79,7 @@ static int compare_figure(struct comparison *comparison, const json_t *before,
   return error;
 }
 
-/* Metrics that only describe have no better and no worse. */
+/* Metrics that are only descriptive have no better direction. */
 static const json_t *judged_metric(const json_t *experiment, const json_t *figure) {
   const json_t *metric = metric_of(experiment, figure);
   return json_is_true(json_object_get(metric, "primary")) && *member_text(metric, "better") ? metric
@@ -104,8 +106,8 @@ static int compare_figures(struct comparison *comparison) {
   return error;
 }
 
-/* The first parameter that makes figures of another kind, or NULL. More rounds or longer ones are
- * the same kind, measured better. */
+/* The first parameter that makes the figures incomparable, or NULL. More or longer rounds measure
+ * the same thing, only better. */
 static const char *other_parameter(const json_t *before, const json_t *now) {
   static const char *const allowed[] = {"rounds", "duration_ns", "warmup_ns"};
   json_t *parameters = json_object_get(before, "parameters"), *value;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* document.c - the JSON object that every report is made of: begun, written, read and checked. */
+/* document.c - the JSON object that every report is made from: created, written, read and
+ * checked. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ json_t *document_new(const struct bench *bench, int argc, char **argv) {
                    environment_describe(bench), "experiments");
 }
 
-/* ---- reading ----------------------------------------------------------------------- */
+/* NULL: it is one of ours. */
 
 /* NULL: it is one of ours. */
 static const char *what_is_wrong(const json_t *document) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "libraries" and "libevent" of it: objects here are one level deep. */
+/* "libraries" and then "libevent" in it: objects here are one level deep. */
 static const json_t *value_at(const json_t *environment, const char *outer, const char *inner) {
   const json_t *value = json_object_get(environment, outer);
   return inner ? json_object_get(value, inner) : value;
@@ -58,7 +58,7 @@ static bool all_have_object(const json_t *const *environments, size_t count, con
   return true;
 }
 
-/* All members that one environment has; those that only another has come when it is its turn. */
+/* All members that one environment has. Members that only another one has are found in its turn. */
 static int compare_members_of(json_t *differences, const json_t *const *environments, size_t count,
                               const json_t *environment) {
   const char *outer, *inner;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* figures.c - see figures.h. Lists are searched from their beginning: they have hundreds of
- * entries, and are searched once a figure. */
+/* figures.c - see figures.h. Lists are searched linearly: they have hundreds of entries, and are
+ * searched once per figure. */
 #include "figures.h"
 
 #include <errno.h>

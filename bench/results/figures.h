@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * figures.h - the document's lists of figures, read and written: by those that put documents
- * beside each other.
+ * figures.h - reading and writing the document's lists of figures, for code that combines
+ * documents.
  *
  * Members that are missing or of another type read as empty text, NaN or an empty list.
  */
@@ -15,19 +15,20 @@
 
 #include "statistics.h"
 
-/* Which members name an entry: of "figures", "resolution" and "histograms". Each ends with NULL. */
+/* The members that identify an entry: of "figures", "resolution" and "histograms". Each ends with
+ * NULL. */
 extern const char *const figure_keys[], *const resolution_keys[], *const histogram_keys[];
 
 const char *member_text(const json_t *object, const char *key);
 double member_number(const json_t *object, const char *key);
 
-/* The entry of `list` whose members `keys` have the text that those of `like` have, or NULL. */
+/* The entry of `list` whose members `keys` have the same text as those of `like`, or NULL. */
 json_t *find_like(const json_t *list, const json_t *like, const char *const *keys);
 
 /* The entry whose member `key` is `text`, or NULL. */
 json_t *find_named(const json_t *list, const char *key, const char *text);
 
-/* In how many rounds an entry (or NULL) has a value. */
+/* The number of rounds in which an entry (or NULL) has a value. */
 size_t values_present(const json_t *entry);
 
 /* An entry's values, NaN where null; belongs to the caller (free `at`). -ENOMEM. */
@@ -38,16 +39,16 @@ struct numbers {
 int numbers_of(const json_t *values, struct numbers *ret);
 size_t numbers_present(const struct numbers *numbers); /* how many are not NaN */
 
-/* The metric that a figure, or an entry of "resolution", is of; NULL: the experiment has none such.
- */
+/* The metric of a figure, or of an entry of "resolution"; NULL: the experiment has no such
+ * metric. */
 const json_t *metric_of(const json_t *experiment, const json_t *entry);
 bool metric_counted(const json_t *metric);
-size_t metric_fewest(const json_t *metric); /* values that make an interval: statistics.h */
+size_t metric_fewest(const json_t *metric); /* values needed for an interval: statistics.h */
 
-/* How many rounds the longest entry of an experiment has. */
+/* The number of rounds of the longest entry of an experiment. */
 size_t rounds_of(const json_t *experiment);
 
-/* A number, or null for what JSON has no number for. New references. */
+/* A number, or null if JSON cannot represent it. New references. */
 json_t *number_to_json(double value);
 json_t *ratio_to_json(struct estimate ratio); /* {median, low, high, resolved} */
 struct estimate ratio_from_json(const json_t *ratio);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - see histogram.h. The counters, and what is read out of them; the JSON, pipe and
- * .hgrm forms are in files of their own.
+ * histogram.c - see histogram.h. The counters, and the values computed from them; the JSON, pipe
+ * and .hgrm forms are in files of their own.
  *
- * Recording keeps exactly what the counters cannot tell afterwards, the smallest and the largest
- * value. Sums are made from the counters when somebody asks: nothing is lost that the third digit
- * shows, and merged histograms have the very sums of one that recorded all.
+ * Recording keeps only what cannot be computed from the counters, the smallest and the largest
+ * value. Sums are computed from the counters on demand: nothing is lost that would show in the
+ * third digit, and merged histograms have exactly the sums of one that recorded all values.
  */
 #include "histogram.h"
 
@@ -34,7 +34,7 @@ void histogram_clear(struct histogram *histogram) {
   histogram->min = UINT64_MAX;
 }
 
-/* Rarely called, so that recording need not clamp: no value above `max` gets past here. */
+/* Rarely called, so that recording need not clamp: no value above `max` gets past this. */
 static __attribute__((noinline)) uint64_t raise_max(struct histogram *histogram, uint64_t value) {
   histogram->max = value < HISTOGRAM_HIGHEST ? value : HISTOGRAM_HIGHEST;
   return histogram->max;
@@ -114,9 +114,9 @@ double histogram_stddev(const struct histogram *histogram) {
   return sqrt(squares / (double)histogram->count);
 }
 
-/* The nearest rank: 1 to count. 99.9 is no binary fraction, and 999.0000000000001 of 1,000 values
- * must not become the 1,000th, so a few units in the last place are taken off before rounding up.
- */
+/* The nearest rank: 1 to count. 99.9 is not exact in binary, and 999.0000000000001 of 1,000 values
+ * must not become the 1,000th, so a few units in the last place are subtracted before rounding
+ * up. */
 static uint64_t rank_of(const struct histogram *histogram, double fraction) {
   double rank = ceil(fraction * (double)histogram->count * (1 - 4 * DBL_EPSILON));
   if (!(rank > 1))
@@ -129,7 +129,8 @@ static uint64_t value_of(const struct histogram *histogram, size_t bucket) {
   return highest < histogram->max ? highest : histogram->max;
 }
 
-/* Go on from `bucket`, with `*count_up_to` values up to its end, to the one that has `rank`. */
+/* Continue from `bucket`, with `*count_up_to` values up to its end, to the one that contains
+ * `rank`. */
 static size_t bucket_with_rank(const struct histogram *histogram, size_t bucket, uint64_t rank,
                                uint64_t *count_up_to) {
   while (*count_up_to < rank)
@@ -165,7 +166,7 @@ size_t histogram_curve(const struct histogram *histogram, unsigned ticks,
     return 0;
   size_t count = 0, bucket = 0;
   uint64_t count_up_to = histogram->counts[0];
-  size_t steps = (size_t)ticks * DBL_MANT_DIG; /* from there on all would be 1 */
+  size_t steps = (size_t)ticks * DBL_MANT_DIG; /* all later ones would be 1 */
 
   for (size_t step = 0; step < steps; step++) {
     double percentile = percentile_at(step, ticks);

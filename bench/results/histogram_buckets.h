@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram_buckets.h - which bucket a value falls in: for the files that are the histogram.
+ * histogram_buckets.h - the bucket of a value: private to the histogram's files.
  *
- * A value's bucket is named by its leading 11 bits. `shift` is how many bits below them are
- * dropped: none up to 2,047, one more for each doubling from there. The buckets of one shift
- * follow those of the shift before it, so the index is (shift * 1,024) + the leading bits, without
- * a table, a loop or a division.
+ * A value's bucket is determined by its leading 11 bits. `shift` is the number of bits below them
+ * that are dropped: none up to 2,047, one more for each doubling from there. The buckets of one
+ * shift follow those of the previous shift, so the index is (shift * 1,024) + the leading bits,
+ * without a table, a loop or a division.
  */
 #ifndef BENCH_HISTOGRAM_BUCKETS_H
 #define BENCH_HISTOGRAM_BUCKETS_H
@@ -21,7 +21,7 @@ enum {
 };
 
 struct histogram {
-  uint64_t count, min, max; /* min UINT64_MAX where there are no values */
+  uint64_t count, min, max; /* min is UINT64_MAX if there are no values */
   uint64_t counts[BUCKETS];
 };
 
@@ -49,12 +49,12 @@ static inline double bucket_middle(size_t bucket) {
 }
 
 /* Sums over the values, always in the order of the buckets: equal counts give equal sums to the
- * last bit, however the values came in. */
+ * last bit, in whatever order the values were recorded. */
 double histogram_sum(const struct histogram *histogram);
 double histogram_sum_squares(const struct histogram *histogram);
 
-/* What has come from outside: NULL where count, min and max are those that the counts have,
- * otherwise what is wrong (static). */
+/* For a histogram from outside: NULL if count, min and max agree with the counts, otherwise the
+ * error (static). */
 const char *histogram_fault(const struct histogram *histogram);
 
 #endif

@@ -10,7 +10,7 @@
 #include "histogram_buckets.h"
 
 enum {
-  TICKS = 5 /* for each halving, as the libraries do unless told otherwise */
+  TICKS = 5 /* for each halving, the libraries' default */
 };
 
 static void print_point(const struct histogram_point *point, double unit, FILE *to) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram_json.c - a histogram in a document, without loss: the lowest value of each bucket that
- * has any, and how many. What is read was written by anybody, perhaps by hand, and is refused
- * with a reason unless all of it fits together.
+ * histogram_json.c - a histogram in a document, without loss: the lowest value and the count of
+ * each bucket that is not empty. Input is untrusted, perhaps written by hand, and is refused with a
+ * reason unless it is consistent.
  */
 #include "histogram.h"
 
@@ -63,7 +63,7 @@ static const char *take_counts(struct histogram *histogram, const json_t *counts
   return NULL;
 }
 
-/* Sums may have been made by other hands, in another order: equal to the third digit. */
+/* Another program may add up the sums in another order: equal to the third digit. */
 static bool agrees(const json_t *json, double sum) {
   return json_is_number(json) && fabs(json_number_value(json) - sum) <= sum / 1000;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram_pipe.c - a histogram from the process that measured to the one that asked: a header,
- * then the counters from the smallest value's to the largest's, in the machine's own form.
+ * histogram_pipe.c - a histogram from the measuring process to its parent: a header, then the
+ * counters from the smallest value's to the largest's, in native representation.
  */
 #include "histogram.h"
 

@@ -2,11 +2,11 @@
 /*
  * judge.c - see judge.h.
  *
- * Two runs on a machine that is not idle differ always, and resampling knows only what varied
- * within each of them. What varies between runs shows in the A/A check, if anywhere. So a change
- * counts only when both say so: the interval of the ratio leaves 1 out, and the ratio lies beyond
- * what the same contestant measured twice differed by in either document. How often that is wrong
- * was measured: docs/bench-schema.md.
+ * Two runs on a machine that is not idle always differ, and resampling only covers variation within
+ * each of them. Variation between runs is visible only in the A/A check. So a change counts only if
+ * both agree: the interval of the ratio excludes 1, and the ratio is larger than the difference
+ * between two measurements of the same contestant in either document. How often that is wrong was
+ * measured: docs/bench-schema.md.
  */
 #include "judge.h"
 
@@ -35,7 +35,7 @@ static enum judgement direction(bool is_more, const char *better) {
   return is_more ? JUDGED_IMPROVEMENT : JUDGED_REGRESSION;
 }
 
-/* All rounds were 0 and none is now: what was free has a price, though it has no ratio. */
+/* All rounds were 0 and none is now: a cost appeared, although there is no ratio. */
 static bool rose_from_zero(const struct numbers *before, const struct numbers *now, size_t fewest) {
   for (size_t i = 0; i < before->count; i++)
     if (before->at[i] != 0 && !isnan(before->at[i]))

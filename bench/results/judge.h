@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * judge.h - one figure, before and now: is it another, or is that noise?
+ * judge.h - one figure, before and now: has it changed, or is it noise?
  */
 #ifndef BENCH_JUDGE_H
 #define BENCH_JUDGE_H
@@ -19,18 +19,18 @@ enum judgement {
 
 struct judged {
   double before, now;    /* medians */
-  struct estimate ratio; /* now / before; NaN where there is none (before is 0) */
-  double resolution;     /* a factor from 1 on, the coarser of both documents'; NaN: unknown */
+  struct estimate ratio; /* now / before; NaN if there is none (before is 0) */
+  double resolution;     /* a factor from 1 on, the coarser of the two documents'; NaN: unknown */
   enum judgement judgement;
 };
 
 /*
- * How far apart the same contestant's two runs were (A/A): the end of that ratio's interval that is
- * farther from 1, as a factor from 1 on. NaN where the experiment does not say.
+ * The difference between the same contestant's two runs (A/A): the farther end of that ratio's
+ * interval, as a factor from 1 on. NaN if the experiment does not have it.
  */
 double judge_resolution(const json_t *experiment, const json_t *figure);
 
-/* `metric`: theirs, whose `better` is "lower" or "higher". 0, -ENOMEM. */
+/* `metric`: of both, whose `better` is "lower" or "higher". 0, -ENOMEM. */
 int judge(const json_t *before, const json_t *now, double resolution, const json_t *metric,
           uint64_t seed, struct judged *ret);
 

@@ -2,8 +2,8 @@
 /*
  * merge.c - `bench merge`: several runs of the same experiments as one document, with more rounds.
  *
- * The first document is what the others are added to. Where each part came from stays in it
- * ("merged"), and so does what is not the same about the machines ("differences").
+ * The others are added to the first document. It records the origin of each part ("merged"), and
+ * the differences between the machines ("differences").
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +22,7 @@ static int no_memory(void) {
   return EXIT_TROUBLE;
 }
 
-/* What a document says of its own origin, or of those that it was merged from. */
+/* A document's origin, or the origins of the documents that it was merged from. */
 static int append_origins(json_t *origins, const json_t *document) {
   static const char *const keys[] = {"created",     "command",     "seed",
                                      "interrupted", "environment", "hiccups"};
@@ -54,7 +54,8 @@ static json_t *origins_of(json_t *const *documents, size_t count) {
   return origins;
 }
 
-/* Counted twice, a run would look surer than it is; also where it hides in a merged document. */
+/* A run that is counted twice would look more certain than it is; this also finds one inside a
+ * merged document. */
 static int check_origins(const json_t *origins) {
   for (size_t i = 0; i < json_array_size(origins); i++)
     for (size_t k = 0; k < i; k++)
@@ -132,7 +133,7 @@ static int describe(json_t *merged, json_t *origins, json_t *command) {
   json_t *differences = differences_of(origins);
   int error = json_object_set(merged, "merged", origins);
   error |= json_object_set_new(merged, "command", command);
-  json_object_del(merged, "hiccups"); /* of the first run only: each has its own in "merged" */
+  json_object_del(merged, "hiccups"); /* of the first run only: each run has its own in "merged" */
   error |= json_object_set(merged, "differences", differences);
   if (!error)
     say_differences(differences);

@@ -2,8 +2,8 @@
 /*
  * merge_check.c - see merge_check.h.
  *
- * Rounds are put side by side only where they measured the same thing: the same programs, set the
- * same way, at the same points. The machine may be another; that is listed, not forbidden.
+ * Rounds are combined only if they measured the same thing: the same programs, with the same
+ * settings, at the same points. The machine may be another; that is listed, not forbidden.
  */
 #include "merge_check.h"
 
@@ -13,12 +13,12 @@
 #include "../../src/programs/say.h"
 #include "figures.h"
 
-/* Of the environment: what makes another program out of a contestant. */
+/* Members of the environment that change the programs themselves. */
 static const char *const programs[] = {"ioloop", "compiler", "flags", "libraries", NULL};
-/* What figures of an experiment mean. */
+/* Members that define the meaning of an experiment's figures. */
 static const char *const meanings[] = {"baseline", "metrics", "x_axis", NULL};
 
-/* Two documents, and the paths to speak of them. */
+/* Two documents, and their paths for messages. */
 struct pair {
   const json_t *first, *second;
   const char *first_path, *second_path;
@@ -50,7 +50,7 @@ static int refuse_experiment(const struct pair *pair, const json_t *experiment, 
   return EXIT_TROUBLE;
 }
 
-/* Each member but the number of rounds, which is what merging adds up. */
+/* Each member except the number of rounds, which merging adds up. */
 static int check_parameters(const struct pair *pair, const json_t *first, const json_t *second) {
   json_t *ours = json_object_get(first, "parameters"),
          *theirs = json_object_get(second, "parameters"), *value;

@@ -2,8 +2,8 @@
 /*
  * merge_experiment.c - see merge_experiment.h.
  *
- * The i'th value of every figure is of the same round of the same run, before and after: what a
- * run has no value for is null there. So ratios can be taken round by round over all runs.
+ * The i'th value of every figure is of the same round of the same run, before and after: a value
+ * that a run lacks is null. So ratios can be computed round by round over all runs.
  */
 #include "merge_experiment.h"
 
@@ -17,7 +17,7 @@
 #include "histogram.h"
 
 enum {
-  ROUND_MOST = 1000000000 /* a number above is of no round, and stays as it is */
+  ROUND_MOST = 1000000000 /* a larger number is no round, and is left unchanged */
 };
 
 static int pad(json_t *values, size_t rounds) {
@@ -27,7 +27,7 @@ static int pad(json_t *values, size_t rounds) {
   return error;
 }
 
-/* The entry of `to` that is like `entry`: there already, or a copy of it without values. */
+/* The entry of `to` that is like `entry`: an existing one, or a copy of it without values. */
 static json_t *entry_for(json_t *to, const json_t *entry, const char *const *keys) {
   json_t *there = find_like(to, entry, keys);
   if (there)
@@ -37,7 +37,7 @@ static json_t *entry_for(json_t *to, const json_t *entry, const char *const *key
     json_decref(there);
     return NULL;
   }
-  json_decref(there); /* it is the array's */
+  json_decref(there); /* the array holds the reference */
   return there;
 }
 
@@ -86,7 +86,7 @@ static int add_histograms(json_t *to, const json_t *from, const char **why) {
   return error;
 }
 
-/* Rounds are counted on: those of the second run come after `before` others. */
+/* Rounds are renumbered: those of the second run follow `before` others. */
 static int append_failures(json_t *to, const json_t *from, size_t before) {
   int error = 0;
   for (size_t i = 0; !error && i < json_array_size(from); i++) {
@@ -129,14 +129,14 @@ static int unite(json_t *to, const json_t *from, const char *key) {
   return error ? -ENOMEM : 0;
 }
 
-/* Who took part in one of the runs is not absent. */
+/* A contestant that took part in one of the runs is not absent. */
 static void drop_present(json_t *absent, const json_t *contestants) {
   for (size_t i = json_array_size(absent); i-- > 0;)
     if (has_text(contestants, member_text(json_array_get(absent, i), "contestant")))
       json_array_remove(absent, i);
 }
 
-/* The experiment's list, made where there is none. */
+/* The experiment's list, created if missing. */
 static json_t *list(json_t *experiment, const char *key) {
   if (!json_is_array(json_object_get(experiment, key)))
     json_object_set_new(experiment, key, json_array());
@@ -195,7 +195,7 @@ static int set_median(json_t *figure, const struct numbers *values, size_t fewes
   return error ? -ENOMEM : 0;
 }
 
-/* The figure that this entry's ratio is taken against. */
+/* The baseline's figure for this entry's ratio. */
 static const json_t *baseline_of(const json_t *experiment, const json_t *entry) {
   json_t *like =
       json_pack("{s:s, s:s, s:s}", "contestant", member_text(experiment, "baseline"), "point",

@@ -37,8 +37,8 @@ uint64_t random_next(struct random *random) {
   return result;
 }
 
-/* As many of the upper bits as bound - 1 has, until they are below it: less than two draws on
- * average, no division, and no number comes more often than another. */
+/* Draw as many of the upper bits as bound - 1 has, until the result is below bound: less than two
+ * draws on average, no division, and all numbers are equally likely. */
 uint64_t random_below(struct random *random, uint64_t bound) {
   if (bound < 2)
     return 0;

@@ -2,8 +2,8 @@
 /*
  * statistics.c - see statistics.h.
  *
- * A resample of n sorted values is told by how often each place was drawn, so its median is found
- * by walking over those counts: no value is copied and nothing is sorted again.
+ * A resample of n sorted values is represented by how often each place was drawn, so its median is
+ * found by walking over those counts: no value is copied and nothing is sorted again.
  */
 #include "statistics.h"
 
@@ -16,12 +16,12 @@ enum {
   TAIL = RESAMPLES / 40 /* 2.5 % on either side */
 };
 
-/* Of larger ones the sum of two is no number, and they are of no measurement. */
+/* The sum of two larger values might overflow, and no measurement is that large. */
 #define LARGEST 1e300
 
 static const struct estimate nothing = {NAN, NAN, NAN};
 
-/* The values that are numbers of a measurement, in order. */
+/* The values that can be measurements, sorted. */
 struct sorted {
   double *at;
   size_t count;
@@ -32,7 +32,7 @@ static int compare(const void *left, const void *right) {
   return (a > b) - (a < b);
 }
 
-/* Empty where none is a number, or where there is no memory. */
+/* Empty if there is none, or no memory. */
 static struct sorted sorted_new(const double *values, size_t count) {
   struct sorted sorted = {.at = malloc((count ? count : 1) * sizeof *values)};
   for (size_t i = 0; sorted.at && i < count; i++)
@@ -50,7 +50,7 @@ static double sorted_median(const struct sorted *sorted) {
   return sorted->count % 2 ? sorted->at[half] : (sorted->at[half - 1] + sorted->at[half]) / 2;
 }
 
-/* The place that has the rank'th (from 0) of all draws. */
+/* The place of the rank'th (from 0) of all draws. */
 static size_t place_of(const unsigned *drawn, size_t rank) {
   size_t place = 0;
   for (size_t seen = drawn[0]; seen <= rank; seen += drawn[place])
@@ -58,8 +58,8 @@ static size_t place_of(const unsigned *drawn, size_t rank) {
   return place;
 }
 
-/* The largest k for which the k smallest of n values all lie below the median of what they are
- * drawn from with a chance of at most 2.5 %, as tosses of a coin would (the sign test). */
+/* The largest k for which the k smallest of n values all lie below the median of their distribution
+ * with a probability of at most 2.5 %, as in tossing a coin (the sign test). */
 static size_t tail_of_coin(size_t n) {
   double chance = 0;
   for (size_t k = 0; k < n; k++) {
@@ -71,8 +71,8 @@ static size_t tail_of_coin(size_t n) {
   return 0;
 }
 
-/* Not narrower than the order statistics that enclose the median with a chance of 95 %, or than all
- * values where they are too few for any to do that. */
+/* Widen to at least the order statistics that enclose the median with a probability of 95 %, or to
+ * all values if there are too few for that. */
 static void widen_to_order(struct estimate *estimate, const struct sorted *sorted) {
   size_t tail = tail_of_coin(sorted->count);
   size_t first = tail > 0 ? tail - 1 : 0;

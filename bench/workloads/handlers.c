@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handlers.c - descriptors are all watched, looked at once and given up, again and again. The look
- * is what makes lazy loops do their work: a change that never meets a wait costs some nothing.
+ * handlers.c - all descriptors are added, polled once and removed, again and again. The poll makes
+ * lazy loops do their work: for some of them a change that is undone before the next wait costs
+ * nothing.
  */
 #include "../../src/programs/say.h"
 #include "workload.h"
@@ -28,7 +29,7 @@ int workload_handlers(const char *method, size_t fds, size_t times) {
     return EXIT_TROUBLE;
   int error = loop_open(method, room, never);
   if (!error)
-    error = watch_and_unwatch(pipes, fds); /* tables grow in the first turn */
+    error = watch_and_unwatch(pipes, fds); /* tables grow in the first round */
   for (size_t i = 0; !error && i < times; i++) {
     measure_begin();
     error = watch_and_unwatch(pipes, fds);

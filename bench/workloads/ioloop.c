@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ioloop.c - our own loop, under the backend that METHOD names. */
+/* ioloop.c - our own loop, with METHOD as its backend. */
 #include "../../src/ioloop.h"
 
 #include <errno.h>

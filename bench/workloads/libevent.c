@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libevent.c - libevent's event API, with events that the program keeps itself (event_assign): the
- * fastest that it offers, and what its own bench.c does.
+ * libevent.c - libevent's event API, with events in the program's own memory (event_assign): the
+ * fastest way that it offers, and that of its own bench.c.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -28,7 +28,7 @@ static int trouble(const char *what) {
   return EXIT_TROUBLE;
 }
 
-/* NULL where it has no such method. */
+/* NULL if it has no such method. */
 static struct event_base *new_base(const char *method) {
   struct event_config *config = event_config_new();
   struct event_base *made = NULL;
@@ -54,7 +54,7 @@ int loop_open(const char *method, size_t room, loop_callback *readable) {
     complain("libevent has no method %s here: it has %s", method, loop_methods);
     return EXIT_TROUBLE;
   }
-  /* Debian's is built with _FORTIFY_SOURCE, which aborts at a larger FD_SET. */
+  /* Debian's is built with _FORTIFY_SOURCE, which aborts on a larger descriptor in FD_SET. */
   fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : 0;
   events = calloc(room, sizeof *events);
   return events ? 0 : trouble("memory");
@@ -114,7 +114,7 @@ int loop_timers_open(size_t count, loop_callback *due) {
   return 0;
 }
 
-/* Adding what is added already moves it. */
+/* Adding an event that is already added moves it. */
 void loop_timer_add(size_t timer, uint64_t delay_ns) {
   struct timeval delay = {.tv_sec = (time_t)(delay_ns / 1000000000),
                           .tv_usec = (suseconds_t)(delay_ns % 1000000000 / 1000)};
@@ -135,8 +135,8 @@ static void call_wake(evutil_socket_t fd, short what, void *arg) {
   on_wake(arg);
 }
 
-/* A base has locks, and a descriptor to be woken by, only if threads were announced before it was
- * made; the other workloads do without. */
+/* A base has locks, and a descriptor to be woken by, only if threads were enabled before it was
+ * created; the other workloads do not enable them. */
 int loop_wake_open(loop_callback *called) {
   on_wake = called;
   event_base_free(base);

@@ -54,7 +54,7 @@ static void call_readable(uv_poll_t *handle, int status, int events) {
   on_readable(handle->data);
 }
 
-/* A handle is made once for each descriptor and started again later. */
+/* A handle is created once per descriptor, and restarted later. */
 int loop_watch(int fd, void *arg) {
   uv_poll_t *handle = &polls[fd];
   int r =
@@ -95,7 +95,7 @@ int loop_timers_open(size_t count, loop_callback *due) {
   return 0;
 }
 
-/* In milliseconds; starting what runs already moves it. */
+/* In milliseconds; starting a timer that runs already moves it. */
 void loop_timer_add(size_t timer, uint64_t delay_ns) {
   uv_timer_start(&timers[timer], call_due, (delay_ns + 999999) / 1000000, 0);
 }

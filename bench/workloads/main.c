@@ -43,7 +43,7 @@ struct arguments {
   size_t count;
 };
 
-/* A number from 1 to `most`, or 0 when a line has been said. */
+/* A number from 1 to `most`, or 0 after printing an error. */
 static size_t number(const char *text, size_t most) {
   char *after;
   errno = 0;
@@ -104,7 +104,7 @@ static const struct workload {
   const char *name;
   int (*run)(const char *method, struct arguments rest);
   size_t least, most; /* arguments after METHOD */
-  bool prints;        /* by itself */
+  bool prints;        /* prints its own result */
 } workloads[] = {
     {"ring", run_ring, 4, 5, false},         {"cascade", run_cascade, 1, 2, false},
     {"handlers", run_handlers, 2, 2, false}, {"timers", run_timers, 2, 2, false},

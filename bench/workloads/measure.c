@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* measure.c - the time that a workload's core takes, by the wall and of the processors. */
+/* measure.c - the wall-clock time and the CPU time of a workload's core. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* pipes.c - what bytes go round in. */
+/* pipes.c - the pipes that bytes go around in. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "workload.h"
 
 enum {
-  BESIDE = 32, /* descriptors that are no pipe's: standard ones, the loop's own */
+  BESIDE = 32, /* other descriptors: the standard ones, the loop's own */
 };
 
 static int open_one(struct pipe *to, bool sockets) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll.c - poll by hand: an array without gaps, arguments beside it, and a scan that ends when all
- * that is ready was seen.
+ * poll.c - poll by hand: an array without gaps, a parallel array of arguments, and a scan that
+ * stops when all ready descriptors have been seen.
  */
 #include <errno.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 
 static struct pollfd *fds;
 static void **args;
-static size_t *places, count; /* of a descriptor in `fds` */
+static size_t *places, count; /* a descriptor's index in `fds` */
 
 int loop_open(const char *method, size_t room, loop_callback *readable) {
   int error = raw_begin("poll", method, readable);
@@ -36,7 +36,7 @@ int loop_watch(int fd, void *arg) {
   return 0;
 }
 
-/* The last one takes its place. */
+/* The last one moves into its place. */
 void loop_unwatch(int fd) {
   size_t place = places[fd];
   fds[place] = fds[--count];

@@ -56,7 +56,7 @@ void loop_timer_cancel(size_t timer) {
 
 /* ---- another thread --------------------------------------------------------------------- */
 
-/* It is the only descriptor that is watched then. */
+/* It is the only descriptor watched in this case. */
 static void on_waker(void *arg) {
   uint64_t count;
   if (read(waker, &count, sizeof count) == sizeof count)

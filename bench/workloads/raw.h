@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * raw.h - what the loops written by hand share: an eventfd to be woken by, and that they have no
- * timers.
+ * raw.h - shared by the loops written by hand: an eventfd to wake them; they have no timers.
  */
 #ifndef WORKLOADS_RAW_H
 #define WORKLOADS_RAW_H
@@ -14,7 +13,7 @@
 extern loop_callback *raw_readable;
 extern bool raw_stopped;
 
-/* Checks that `method` is "-" or `name`; as loop_open. */
+/* Checks that `method` is "-" or `name`; same results as loop_open. */
 int raw_begin(const char *name, const char *method, loop_callback *readable);
 int raw_trouble(const char *what);
 

@@ -2,9 +2,9 @@
 /*
  * ring.c - bytes that are read from one pipe and written into the next.
  *
- * ring is libevent's bench.c: some pipes get a byte, and each that arrives is passed on until so
- * many were written; then those under way still arrive. cascade is its bench_cascade.c: one byte
- * runs once through all pipes. Both with handlers that stay.
+ * ring is libevent's bench.c: some pipes get a byte, and each byte that arrives is passed on until
+ * the given number of writes is reached; then those under way still arrive. cascade is its
+ * bench_cascade.c: one byte runs once through all pipes. Both keep their handlers.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "../../src/programs/say.h"
 #include "workload.h"
 
-/* Of the round under way: bytes still to arrive, the last `active` of which are not passed on. */
+/* In the current round: bytes still to arrive, the last `active` of which are not passed on. */
 static size_t arrivals_left, active;
 static bool failed;
 
@@ -45,7 +45,7 @@ static int watch_all(const char *method, struct pipe *pipes, size_t count, size_
   for (size_t i = 0; !error && i < count; i++)
     error = loop_watch(pipes[i].read, &pipes[i]);
   if (!error)
-    loop_turn(); /* what is lazy is done now */
+    loop_turn(); /* lazy loops do their work now */
   return error;
 }
 
@@ -78,7 +78,7 @@ int workload_ring(const char *method, const struct ring *ring) {
   return error;
 }
 
-/* The first byte and one write into each pipe but the first. */
+/* The first byte, and one write into each other pipe. */
 int workload_cascade(const char *method, size_t pipes, size_t rounds) {
   return workload_ring(method, &(struct ring){pipes, 1, pipes - 1, rounds, false});
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * select.c - select by hand: bit sets as long as they need to be (the kernel reads no further than
- * nfds, FD_SETSIZE or not), copied before each call and scanned a word at a time.
+ * select.c - select by hand: bit sets of the size needed (the kernel reads no further than nfds,
+ * whatever FD_SETSIZE is), copied before each call and scanned a word at a time.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timers.c - many timers: added with random delays, moved to others, cancelled in random order, or
- * left to fire. Only the step that is named is measured; firing once all are due. Random numbers
- * are drawn beforehand.
+ * timers.c - many timers: added with random delays, moved to other times, cancelled in random
+ * order, or left to fire. Only the named step is measured; for firing, once all are due. Random
+ * numbers are drawn in advance.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +31,7 @@ static void on_due(void *arg) {
     loop_stop();
 }
 
-/* Nobody is watched. */
+/* No descriptor is watched. */
 static void on_readable(void *arg) {
   (void)arg;
 }
@@ -51,7 +51,7 @@ static void shuffle(struct plan *plan) {
   }
 }
 
-/* Between `shortest` and as much again, so that only firing timers fall due. */
+/* Between `shortest` and twice that, so that only the timers of `fire` expire. */
 static int make_plan(struct plan *plan, uint64_t shortest) {
   plan->order = calloc(plan->count, sizeof *plan->order);
   plan->delays = calloc(2 * plan->count, sizeof *plan->delays);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wake.c - another thread asks the loop for a callback, and waits until it has run: the time from
- * before the asking to inside the callback, one at a time.
+ * wake.c - another thread adds a callback to the loop, and waits until it has run: the time from
+ * before the call until the callback runs, one at a time.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@ static struct {
   size_t left;
   uint64_t asked_ns;
   struct histogram *histogram;
-  pthread_mutex_t lock; /* of `called`; no sem_t, which macOS has in name only */
+  pthread_mutex_t lock; /* for `called`; no sem_t, which macOS has in name only */
   pthread_cond_t changed;
   bool called;
 } wake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -34,7 +34,7 @@ static void on_called(void *arg) {
   pthread_mutex_unlock(&wake.lock);
 }
 
-/* Nobody else is watched. */
+/* No other descriptor is watched. */
 static void on_readable(void *arg) {
   (void)arg;
 }

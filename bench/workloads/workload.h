@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * workload.h - what is done with a loop, one file each, and what they share.
+ * workload.h - the operations that are measured, one file each, and their common functions.
  *
  * Each opens the loop, sets up, measures only its core between measure_begin and measure_end, and
  * returns an exit code.
@@ -43,7 +43,7 @@ int workload_wake(const char *method, size_t times);
 
 uint64_t clock_ns(void);
 
-/* May be begun and ended several times; the times add up. */
+/* May be called several times with measure_end; the times add up. */
 void measure_begin(void);
 void measure_end(uint64_t operations);
 
@@ -58,7 +58,7 @@ struct pipe {
   struct pipe *next;
 };
 
-/* A ring of them; NULL when a line has been said. *room: all descriptors are below it. */
+/* A ring of them; NULL after printing an error. *room: all descriptors are below it. */
 struct pipe *pipes_open(size_t count, bool sockets, size_t *room);
 void pipes_close(struct pipe *pipes, size_t count);
 

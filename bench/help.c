@@ -15,43 +15,42 @@ const char help_before_experiments[] =
     "  @ latency                           one experiment, all contestants\n"
     "  @ latency --contestants=epoll,io_uring,peer:epoll --baseline=peer:epoll\n"
     "  @ load --protocol=udp --slo=0.0005 --json=load.json\n"
-    "  @ idle --help                       what an experiment does and how to read it\n"
+    "  @ idle --help                       an experiment's method, and how to read it\n"
     "  @ all --json=all.json               everything, in less than half an hour\n"
     "\n"
     "  @ list                              contestants, and why some cannot take part here\n"
     "  @ report all.json --html=all.html   show a result again, in other forms\n"
-    "  @ merge -o both.json a.json b.json  two runs of the same, as one with more rounds\n"
-    "  @ compare old.json new.json         regressions, told from noise; exit status 1 on one\n"
+    "  @ merge -o both.json a.json b.json  two runs as one with more rounds\n"
+    "  @ compare old.json new.json         regressions; exit status 1 if there are any\n"
     "  @ against 127.0.0.1:8888 --rate=9000\n"
-    "                                      the load generator by itself, against any echo\n"
+    "                                      only the load generator, against any echo\n"
     "                                      server here; see @ against --help\n"
     "\n"
     "EXPERIMENTS\n";
 
 const char help_after_experiments[] =
-    "  quick      latency, idle and ring, each in short\n"
-    "  all        every one of them\n"
+    "  quick      latency, idle and ring, shortened\n"
+    "  all        all of them\n"
     "\n"
     "OPTIONS\n"
     "\n"
     "METHOD\n"
-    "  Every server runs in a process of its own on one processor, the load generator on another,\n"
-    "  with all printing off. In each round every point is visited, and at each all contestants,\n"
-    "  in an order shuffled anew by the seed: what else the machine does meets all alike. A\n"
-    "  figure is the median over rounds; beside it stands a 95 % bootstrap interval. Ratios are\n"
-    "  taken round by round against the baseline, and where the interval spans 1, no difference\n"
-    "  is resolved. The baseline runs twice at each point (A/A): the ratio of the two is what\n"
-    "  this machine can resolve, and every other ratio is to be read against it. Before all that,\n"
-    "  both processors are watched without work, up to a second: their pauses are in all tails.\n"
+    "  Every server runs in its own process on one processor, the load generator on another, with\n"
+    "  all printing off. Each round visits every point, and at each point all contestants, in an\n"
+    "  order reshuffled each round from the seed, so that background load hits every contestant\n"
+    "  equally. A figure is the median over rounds, with a 95 % bootstrap interval. Ratios are\n"
+    "  taken round by round against the baseline; if the interval spans 1, no difference is\n"
+    "  resolved. The baseline runs twice at each point (A/A): the ratio of the two shows what\n"
+    "  this machine can resolve, and every other ratio must be read against it. Before all that,\n"
+    "  both processors are watched while idle, up to a second: their pauses are in all tails.\n"
     "\n"
     "OUTPUT\n"
-    "  The table goes to stdout, progress and complaints to stderr. A contestant that fails is\n"
-    "  reported with its last words, and the others go on. Ctrl-C ends it early: what is there is\n"
-    "  printed and written. A file is replaced when the new one is complete; a run that measured\n"
-    "  nothing replaces none. An output that is one of the inputs is refused.\n"
-    "  Exit status: 0 done, 1 trouble (one line says why), a regression, or nothing that compare\n"
-    "  could compare, 2 wrong command line,\n"
-    "  130 Ctrl-C (what was measured until then is there).\n";
+    "  The table goes to stdout, progress and errors to stderr. A contestant that fails is\n"
+    "  reported with the end of its stderr, and the others go on. Ctrl-C ends the run early: the\n"
+    "  results so far are printed and written. A file is replaced when the new one is complete; a\n"
+    "  run without results replaces none. An output that is one of the inputs is refused.\n"
+    "  Exit status: 0 done, 1 error (one line says why), a regression, or nothing that compare\n"
+    "  could compare, 2 wrong command line, 130 Ctrl-C (with the results so far).\n";
 
 /* ---- one experiment ---------------------------------------------------------------- */
 
@@ -105,7 +104,7 @@ static void print_metrics(const struct experiment *experiment) {
 
 void options_print_experiment(struct bench *bench, const struct experiment *experiment) {
   printf("%s%s - %s%s\n", cli_bold(), experiment->name, experiment->title, cli_plain());
-  print_heading("RE-DOES");
+  print_heading("REPRODUCES");
   print_wrapped(experiment->redoes);
   print_heading("METHOD, AND HOW TO READ IT");
   print_wrapped(experiment->method);

@@ -68,7 +68,7 @@ static int run_one(struct bench *bench, const struct experiment *experiment, jso
   }
   if (!empty || bench->interrupted)
     return EXIT_OK;
-  complain("%s: nothing could be measured; the report says why", experiment->name);
+  complain("%s: nothing could be measured; see the report", experiment->name);
   return EXIT_TROUBLE;
 }
 
@@ -202,20 +202,20 @@ static const struct command_line {
     {"list", run_list, 0,
      "@ list\n"
      "\n"
-     "  Print the contestants, what each serves, and why some cannot take part here.\n"},
+     "  Print the contestants, their protocols, and why some cannot take part here.\n"},
     {"merge", run_merge, TAKES_JSON,
      "@ merge -o ALL.json A.json B.json...\n"
      "\n"
-     "  Make one result, with more rounds, of several that measured the same. -o is --json;\n"
+     "  Combine several results of the same measurement into one with more rounds. -o is --json;\n"
      "  without it the result goes to stdout.\n"},
     {"compare", run_compare, 0,
      "@ compare OLD.json NEW.json\n"
      "\n"
-     "  Say what became slower and what faster, told from noise. Exit status 1: a regression.\n"},
+     "  Print the figures that became slower or faster. Exit status 1: a regression.\n"},
     {"report", run_report, TAKES_REPORTS,
      "@ report FILE.json [--json=FILE] [--csv=FILE] [--html=FILE] [--hgrm=DIR]\n"
      "\n"
-     "  Show a result again: as the table, or in the forms that the options name.\n"},
+     "  Show a result again: as a table, or in the forms chosen by the options.\n"},
 };
 
 /* NULL: no command. */

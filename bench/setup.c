@@ -52,8 +52,8 @@ int setup_experiments(const struct options *options,
                       const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size) {
   size_t count = options->word_count;
   if (count == 0) {
-    complain("say what to measure, as: %s quick, or: %s latency (see --help)", say_program(),
-             say_program());
+    complain("no experiment named; for example: %s quick, or: %s latency (see --help)",
+             say_program(), say_program());
     return EXIT_USAGE;
   }
   bool quick = strcmp(options->words[0], "quick") == 0;
@@ -140,7 +140,7 @@ static int check_descriptors(const struct bench *bench) {
   if (wanted + SPARE_DESCRIPTORS <= (double)limit)
     return 0;
   complain("--connections and --idle: %.0f connections are more than a process may have here: its "
-           "limit of open files is %llu, of which %d are for other things; ask for fewer, or raise "
+           "limit of open files is %llu, of which %d are for other things; use fewer, or raise "
            "it (ulimit -Hn)",
            wanted, limit, (int)SPARE_DESCRIPTORS);
   return EXIT_TROUBLE;

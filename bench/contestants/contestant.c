@@ -63,7 +63,7 @@ static bool fill_backend(struct contestant *to, const char *name) {
   if (info.error)
     unavailable(to, info.reason);
   else if (!programs_find("server", path, sizeof path))
-    unavailable(to, "there is no server beside this program (build with -Dprograms=true)");
+    unavailable(to, "there is no server next to this program (build with -Dprograms=true)");
   return true;
 }
 

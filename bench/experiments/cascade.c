@@ -34,10 +34,10 @@ const struct experiment experiment_cascade = {
     .name = "cascade",
     .title = "A byte through a cascade of pipes",
     .redoes = "libevent's bench_cascade.c",
-    .method = "A byte is written into the first pipe; who reads it writes one into the next, down "
-              "to the last. Every wait finds exactly one event, and each descriptor has one only: "
-              "a loop has no chance to do several in one turn, which makes this the price of a "
-              "turn. Read it beside `ring` with one active pipe.",
+    .method = "A byte is written into the first pipe; the handler that reads it writes one into "
+              "the next pipe, and so on to the last. Every wait finds exactly one event, and each "
+              "descriptor has only one: a loop cannot handle several in one iteration, which makes "
+              "this the cost of an iteration. Compare it with `ring` with one active pipe.",
     .x_label = "pipes",
     .x_log = true,
     .takes = TAKES_WORKLOAD,

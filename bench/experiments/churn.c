@@ -38,14 +38,13 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 
 const struct experiment experiment_churn = {
     .name = "churn",
-    .title = "Connections that ask once",
-    .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (one request a connection); httperf",
-    .method =
-        "So many clients at once, each in a closed loop of connect, one message, its echo, close. "
-        "Here a model pays for taking a descriptor in and giving it up again: epoll with a system "
-        "call for each change, poll with none, real-time signals with several fcntl calls. Most of "
-        "the time is the kernel's TCP all the same, so that differences are smaller than in "
-        "`handlers`, which has nothing but the registration.",
+    .title = "Connections with a single request",
+    .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (one request per connection); httperf",
+    .method = "N clients at once, each in a closed loop of connect, one message, its echo, close. "
+              "This shows the cost of adding and removing a descriptor: epoll needs a system call "
+              "for each change, poll none, real-time signals several fcntl calls. Most of the time "
+              "is still spent in the kernel's TCP, so that differences are smaller than in "
+              "`handlers`, which has nothing but the registration.",
     .x_label = "clients at once",
     .x_log = true,
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST,

@@ -191,16 +191,17 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_count = {
     .name = "count",
     .title = "System calls and instructions, counted",
-    .redoes = "the counts beside the timings of Provos & Lever 2000 and of Gammo et al. 2004",
+    .redoes =
+        "the counts that accompany the timings of Provos & Lever 2000 and of Gammo et al. 2004",
     .method =
         "strace -c -f counts the system calls of the server, valgrind's callgrind its instructions "
         "in user space, over one connection in a closed loop; the same is done for the workload of "
         "`ring` with 1 and with 100 of 100 pipes active. Each figure is the difference of two run "
-        "lengths, divided by the requests or events between them, so that starting and ending drop "
-        "out. They hardly vary, and so are measured once. What waits without sleeping "
-        "(nonblocking) makes as many calls as it has time for, and slow tools give it much: its "
-        "counts say that and no more. Instructions in the kernel are not in them, nor those of "
-        "io_uring's kernel threads.",
+        "lengths, divided by the requests or events between them, so that starting and ending "
+        "cancel out. The counts hardly vary, so they are measured once. A model that polls without "
+        "sleeping (nonblocking) makes as many calls as it has time for, and slow tools give it "
+        "much: its counts show nothing else. Instructions in the kernel are not included, nor "
+        "those of io_uring's kernel threads.",
     .takes = TAKES_ALWAYS | TAKES_CONTESTANTS | TAKES_SIZE | TAKES_TCP | TAKES_PORT,
     .metrics = metrics,
     .metric_count = METRICS,

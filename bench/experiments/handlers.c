@@ -41,11 +41,10 @@ const struct experiment experiment_handlers = {
     .name = "handlers",
     .title = "Adding and removing handlers",
     .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (the cost of epoll_ctl for short connections)",
-    .method =
-        "So many descriptors are all added, one look is taken at them, and all are removed "
-        "again, many times. poll and select keep an array of their own and pay nothing in the "
-        "kernel; epoll pays a system call for each change that lasts, real-time signals "
-        "several. Read it beside `churn`: there the same cost hides in that of TCP.",
+    .method = "N descriptors are all added, polled once, and all removed again, many times. poll "
+              "and select keep an array of their own and have no cost in the kernel; epoll needs a "
+              "system call for each change that lasts, real-time signals several. Compare it with "
+              "`churn`: there the same cost is hidden by that of TCP.",
     .x_label = "descriptors",
     .x_log = true,
     .takes = TAKES_WORKLOAD,

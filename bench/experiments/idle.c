@@ -71,14 +71,13 @@ const struct experiment experiment_idle = {
         "2001, \"Scalability of Linux Event-Dispatch Mechanisms\"; Gammo et al. 2004, \"Comparing "
         "and "
         "Evaluating epoll, select, and poll Event Mechanisms\"",
-    .method =
-        "Ten TCP connections in a closed loop (--connections sets another number) beside so many "
-        "that are open and silent, opened before the warm-up. What a model pays for the silent "
-        "ones "
-        "shows in the CPU time a request: select and poll look at every descriptor in every turn, "
-        "and so does a SIGIO handler that is not told which one it was; epoll, real-time signals "
-        "and io_uring are told. Read the slope, not the height: flat is O(ready), a rising line "
-        "is O(open). Whether what the papers found still holds is judged beside the figures.",
+    .method = "Ten TCP connections in a closed loop (--connections sets another number) next to N "
+              "connections that are open and silent, opened before the warm-up. The CPU time per "
+              "request shows what a model pays for the silent ones: select and poll examine every "
+              "descriptor on every iteration, and so does a SIGIO handler, because the signal does "
+              "not name a descriptor; epoll, real-time signals and io_uring report which ones are "
+              "ready. Read the slope, not the height: flat is O(ready), a rising line is O(open). "
+              "Next to the figures is a verdict on whether the findings of the papers still hold.",
     .x_label = "idle connections",
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_IDLE,
     .metrics = metrics,

@@ -69,15 +69,14 @@ const struct experiment experiment_latency = {
     .title = "Round trips",
     .redoes = "sockperf ping-pong (percentiles per message); Gammo, Brecht, Shukla & Pariag 2004, "
               "\"Comparing and Evaluating epoll, select, and poll Event Mechanisms\"",
-    .method =
-        "Closed loop: each connection sends a message, waits for its echo, compares every byte and "
-        "sends the next. So this is the best case of a round trip, and the rate that so many "
-        "connections can reach. A server that stalls is asked less meanwhile, so that the stall "
-        "hardly shows: for that there is the experiment \"load\". CPU time a request is the server "
-        "process's own, user and system, over the "
-        "measured part. Read p50 and CPU time together: a model that looks without waiting "
-        "(nonblocking) answers soon and burns its processor. A rate at which the generator's CPU "
-        "share is near 1 says little of the server: CPU time does.",
+    .method = "Closed loop: each connection sends a message, waits for its echo, compares every "
+              "byte and sends the next. So this is the best case of a round trip, and the rate "
+              "that this many connections can reach. A server that stalls gets fewer requests "
+              "during the stall, so that the stall hardly shows: the experiment \"load\" is for "
+              "that. CPU time per request is the server process's own, user and system, over the "
+              "measured part. Read p50 and CPU time together: a model that polls without waiting "
+              "(nonblocking) answers soon and keeps its processor busy. A rate at which the "
+              "generator's CPU share is near 1 shows little about the server: CPU time does.",
     .x_label = "connections",
     .x_log = true,
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST | TAKES_UDP,

@@ -205,15 +205,14 @@ const struct experiment experiment_load = {
     .title = "Latency against rate",
     .redoes = "wrk2 (constant rate, latency from the planned send); Gil Tene, \"How NOT to Measure "
               "Latency\", 2013",
-    .method =
-        "The baseline's capacity is measured first, in a closed loop of 50 connections. Then "
-        "requests leave by a schedule at 10 to 95 % of that, the same for all, whether or not "
-        "earlier ones were answered, and latency counts from the planned time of each: a server "
-        "that stalls cannot hide it (no coordinated omission). A run in which the generator itself "
-        "was late is invalid and left out. The highest rate is found by bisection, with a run for "
-        "each of six steps; a rate that the generator could not keep does not count as kept. Read "
-        "where a curve leaves the floor, not its height at 95 %: a little more capacity moves that "
-        "point a lot.",
+    .method = "The baseline's capacity is measured first, in a closed loop of 50 connections. Then "
+              "requests are sent on a schedule at 10 to 95 % of that, the same for all, whether or "
+              "not earlier ones were answered, and latency is measured from the planned time of "
+              "each: a server that stalls cannot hide it (no coordinated omission). A run in which "
+              "the generator itself was late is invalid and left out. The highest rate is found by "
+              "bisection, with a run for each of six steps; a rate that the generator could not "
+              "keep does not count. Read where a curve leaves the floor, not its height at 95 %: a "
+              "little more capacity moves that point a lot.",
     .x_label = "requests a second",
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP | TAKES_RATE | TAKES_POISSON | TAKES_SLO,
     .metrics = metrics,

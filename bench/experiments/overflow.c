@@ -89,13 +89,12 @@ const struct experiment experiment_overflow = {
     .redoes = "Chandra & Mosberger 2001, \"Scalability of Linux Event-Dispatch Mechanisms\" "
               "(signal-per-fd and the queue's overflow)",
     .method =
-        "The kernel queues at most RLIMIT_SIGPENDING real-time signals for a user; what comes "
-        "beyond raises a plain SIGIO once, and which descriptors are meant is lost. The server "
-        "runs under ever smaller limits with 100 connections (--connections sets another number) "
-        "in a closed loop. After an overflow the rtsig backend looks at all descriptors with poll, "
-        "so that with a queue of 0 it degenerates to poll, and nothing may get lost: every echo is "
-        "checked and the rescues of the last safety net must be 0. epoll, which needs no signals, "
-        "is the baseline.",
+        "The kernel queues at most RLIMIT_SIGPENDING real-time signals per user; any further event "
+        "raises a plain SIGIO once, and its descriptor is lost. The server runs under ever smaller "
+        "limits with 100 connections (--connections sets another number) in a closed loop. After "
+        "an overflow the rtsig backend polls all descriptors, so that with a queue of 0 it "
+        "degenerates to poll, and no event may get lost: every echo is checked and the rescues of "
+        "the last safety net must be 0. epoll, which needs no signals, is the baseline.",
     .x_label = "signals that the queue takes",
     .takes = TAKES_ECHO,
     .metrics = metrics,

@@ -70,18 +70,16 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 
 const struct experiment experiment_ring = {
     .name = "ring",
-    .title = "Bytes round a ring of pipes",
+    .title = "Bytes around a ring of pipes",
     .redoes =
         "libevent's bench.c, as in libev's published comparison (libev.schmorp.de/bench.html)",
-    .method =
-        "So many pipes, of which some are active: each byte that arrives is read and one is "
-        "written "
-        "into the next pipe, until 1,000 have gone; that is a round. No server and no network: "
-        "what "
-        "is left is the loop, the system calls to wait, and read and write, which are the same for "
-        "all. Time is wall time of the rounds, on one processor, without setting up. With one "
-        "active pipe each wait finds one event, with 100 many. Read the ratio to peer:epoll, which "
-        "is written by hand for this and nothing else: what a library adds to an event.",
+    .method = "N pipes, some of which are active: each byte that arrives is read and one is "
+              "written into the next pipe, until 1,000 were written; that is a round. There is no "
+              "server and no network: the time is that of the loop, the system calls to wait, and "
+              "read and write, which are the same for all. Time is wall-clock time of the rounds, "
+              "on one processor, without setting up. With one active pipe each wait finds one "
+              "event, with 100 many. Read the ratio to peer:epoll, which is written by hand for "
+              "this purpose only: it is the cost that a library adds to an event.",
     .x_label = "pipes",
     .x_log = true,
     .takes = TAKES_WORKLOAD,

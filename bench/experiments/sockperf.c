@@ -68,7 +68,7 @@ static int finish(const struct sockperf_options *options, struct child *child, s
   if (error == -ETIMEDOUT)
     snprintf(reason, room, "sockperf did not end within %u s", options->seconds + 10);
   else if (error)
-    snprintf(reason, room, "sockperf was not heard to its end: %s", strerror(-error));
+    snprintf(reason, room, "reading sockperf's output failed: %s", strerror(-error));
   if (error)
     return error;
   if (status == 0)

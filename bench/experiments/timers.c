@@ -58,12 +58,12 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_timers = {
     .name = "timers",
     .title = "Timers",
-    .redoes = "libev's published comparison (timers beside the pipes of bench.c), by themselves",
-    .method =
-        "So many timers are set to random times; moved to others; cancelled; or left to fire, "
-        "which is timed by itself. Every loop has a heap of some kind, so that an operation "
-        "grows with the logarithm of their number; read how fast, and where the processor's "
-        "caches end. How a loop waits does not matter here, so each library takes part once.",
+    .redoes =
+        "libev's published comparison (the timers that accompany the pipes of bench.c), alone",
+    .method = "N timers are set to random times; moved to others; cancelled; or left to fire, "
+              "which is timed separately. Every loop has a heap of some kind, so that an operation "
+              "grows with the logarithm of their number; read how fast, and where the processor's "
+              "caches end. How a loop waits does not matter here, so each library takes part once.",
     .x_label = "timers",
     .x_log = true,
     .takes = TAKES_WORKLOAD,

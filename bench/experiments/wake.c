@@ -49,12 +49,12 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_wake = {
     .name = "wake",
     .title = "Callbacks from another thread",
-    .redoes = "what libuv's uv_async benchmarks and libev's ev_async measure as a rate, as a "
-              "distribution",
-    .method = "A second thread hands the sleeping loop a callback, by the one call of the library "
-              "that may be made from elsewhere, and waits until it has run; the time between is "
-              "recorded, many times. It is mostly the kernel's: a write to an eventfd or pipe, and "
-              "a wake-up on the same processor.",
+    .redoes =
+        "libuv's uv_async benchmarks and libev's ev_async, which measure a rate, as a distribution",
+    .method = "A second thread gives the sleeping loop a callback, by the one call of the library "
+              "that may be made from another thread, and waits until it has run; the time between "
+              "is recorded, many times. Most of it is spent in the kernel: a write to an eventfd "
+              "or pipe, and a wake-up on the same processor.",
     .takes = TAKES_WORKLOAD,
     .metrics = metrics,
     .metric_count = WAKE_METRICS,

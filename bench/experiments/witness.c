@@ -138,14 +138,13 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 
 const struct experiment experiment_witness = {
     .name = "witness",
-    .title = "An outside witness",
+    .title = "An independent witness",
     .redoes = "sockperf ping-pong (https://github.com/Mellanox/sockperf)",
-    .method = "sockperf and our generator measure round trips of the same server one after the "
-              "other, in turns first: one socket, one message under way, the same size, time and "
-              "processors, neither sleeps where it has a processor of its own (sockperf "
-              "--nonblocked). sockperf prints half round "
-              "trips, which are doubled here. Ratios are taken within a round: near 1, or one of "
-              "the two is wrong.",
+    .method = "sockperf and our generator measure round trips of the same server one after "
+              "another, alternating which is first: one socket, one message under way, the same "
+              "size, time and processors; neither sleeps if it has a processor of its own "
+              "(sockperf --nonblocked). sockperf prints half round trips, which are doubled here. "
+              "Ratios are taken within a round: they should be near 1, or one of the two is wrong.",
     .takes = (TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP) &
              ~(unsigned)(TAKES_WARMUP | TAKES_CONNECTIONS),
     .metrics = metrics,

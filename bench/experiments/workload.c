@@ -175,7 +175,7 @@ static int judge(int error, int status, const struct text *text, struct sample *
   else if (status != 0)
     explain(status, sample);
   else if (!text->at || !parse_counts(text->at, ret))
-    snprintf(sample->reason, sizeof sample->reason, "it did not say operations=N ns=N cpu_ns=N");
+    snprintf(sample->reason, sizeof sample->reason, "it did not print operations=N ns=N cpu_ns=N");
   else
     return 0;
   return error ? error : -ECHILD;

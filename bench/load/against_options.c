@@ -70,14 +70,14 @@ static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT
        .target = &words->requests,
        .min = 1,
        .max = UINT64_MAX,
-       .help = "closed loop: end after so many instead of by time"},
+       .help = "closed loop: end after N requests instead of by time"},
       {.name = "rate",
        .value = "N",
        .kind = CLI_NUMBER,
        .target = &words->rate,
        .min = 1,
        .max = 100000000,
-       .help = "open loop: so many requests a second over all connections"},
+       .help = "open loop: N requests per second over all connections"},
       {.name = "poisson",
        .kind = CLI_FLAG,
        .target = &words->poisson,
@@ -88,7 +88,7 @@ static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT
        .kind = CLI_SECONDS,
        .target = &words->warmup_ns,
        .max = 86400 * SECOND_NS,
-       .help = "at first, not recorded (default: 0.5)"},
+       .help = "before the measured part, not recorded (default: 0.5)"},
       {.name = "duration",
        .value = "SEC",
        .kind = CLI_SECONDS,
@@ -102,15 +102,15 @@ static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT
        .target = &words->drain_ns,
        .min = SECOND_NS / 1000,
        .max = 3600 * SECOND_NS,
-       .help = "an echo that has not come by then after the end is lost; over UDP\n"
-               "without --rate also meanwhile (default: 1)"},
+       .help = "an echo that has not arrived SEC seconds after the end is lost; over\n"
+               "UDP without --rate also during the run (default: 1)"},
       {.name = "late",
        .value = "SEC",
        .kind = CLI_SECONDS,
        .target = &words->late_ns,
        .min = 1,
        .max = 3600 * SECOND_NS,
-       .help = "with --rate: a request that leaves so long after its time is late\n"
+       .help = "with --rate: a request sent SEC seconds after its time is late\n"
                "(default: 0.0001)"},
       {.name = "late-percent",
        .value = "N",
@@ -118,7 +118,7 @@ static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT
        .target = &words->late_percent,
        .min = 1,
        .max = 100,
-       .help = "and when more of them are, the run is invalid (default: 1)"},
+       .help = "if more than N % are late, the run is invalid (default: 1)"},
       {.name = "seed",
        .value = "N",
        .kind = CLI_NUMBER,
@@ -289,39 +289,38 @@ int against_parse(int argc, char **argv, struct against *ret) {
 }
 
 static const char help[] =
-    "@ HOST:PORT [OPTION…] - measure an echo server: how long echoes take, and how many\n"
+    "@ HOST:PORT [OPTION…] - measure an echo server: latency and rate of its echoes\n"
     "\n"
     "EXAMPLES\n"
     "  @ 127.0.0.1:8888                       one connection, request after request: the round "
     "trip\n"
-    "  @ :8888 --connections=50               the most that 50 connections get: capacity\n"
+    "  @ :8888 --connections=50               the highest rate of 50 connections: capacity\n"
     "  @ :8888 --connections=50 --rate=20000  latency at a load that does not wait for the server\n"
-    "  @ :8888 --connections=10 --idle=5000   what silent connections cost\n"
+    "  @ :8888 --connections=10 --idle=5000   the cost of silent connections\n"
     "  @ :8888 --udp --rate=1000 --poisson    datagrams, at random times, losses counted\n"
-    "  @ :8888 --churn --connections=10       connections a second\n"
+    "  @ :8888 --churn --connections=10       connections per second\n"
     "\n"
     "WHICH LOOP\n"
-    "  Without --rate the loop is closed: a connection sends its next request when it has its\n"
-    "  echo. A server that stalls is asked less meanwhile, so that one long wait stands for all\n"
-    "  those that real clients would have had (\"coordinated omission\"). It answers: how fast is "
-    "a\n"
-    "  round trip, how many can there be. With --rate it is open: requests leave by a plan, and\n"
-    "  latency counts from when a request was planned, not from when it could be sent. It "
-    "answers:\n"
-    "  how long do clients wait at this load. Read its high percentiles, not the median.\n"
+    "  Without --rate the loop is closed: a connection sends its next request after its echo. A\n"
+    "  server that stalls gets fewer requests during the stall, so that one long wait stands for\n"
+    "  all those that real clients would have had (\"coordinated omission\"). A closed loop\n"
+    "  measures how fast a round trip is, and how many are possible. With --rate it is open:\n"
+    "  requests are sent on a schedule, and latency is measured from the planned time of a\n"
+    "  request, not from when it could be sent. An open loop measures how long clients wait at\n"
+    "  this load. Read its high percentiles, not the median.\n"
     "\n"
-    "WHAT IT PRINTS\n"
+    "OUTPUT\n"
     "  Percentiles of all latencies of the measured part, from a histogram of three digits. Every\n"
     "  echo is compared byte by byte. \"invalid\" means that the generator itself could not keep\n"
-    "  the plan, or that echoes are missing over TCP: then the latencies tell of something else\n"
-    "  than the server. Two processors are the least for figures that mean much: --cpu and --spin\n"
-    "  keep the generator on one of them, and taskset or --cpu the server on another.\n"
+    "  the schedule, or that echoes are missing over TCP: then the latencies are not those of the\n"
+    "  server. Meaningful figures need at least two processors: --cpu and --spin keep the\n"
+    "  generator on one of them, and taskset or --cpu the server on another.\n"
     "\n"
     "OPTIONS\n"
     "\n"
     "EXIT STATUS\n"
     "  0 measured and valid; 1 one line says what went wrong, or why the figures are invalid;\n"
-    "  2 wrong command line; 130 interrupted, after printing what there was\n";
+    "  2 wrong command line; 130 interrupted, after printing the figures so far\n";
 
 int against_print_help(void) {
   struct cli_option table[OPTION_COUNT];

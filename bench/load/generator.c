@@ -41,8 +41,9 @@ void generator__fail_socket(struct client *client, const char *what, int error) 
   char server[ADDRESS_TEXT_SIZE];
   address_text(&generator->server, server);
   if (error == ECONNREFUSED)
-    generator__fail(generator, -ECONNREFUSED, "nobody listens at %s (%s): start the server first",
-                    server, generator->options.protocol == PROTOCOL_UDP ? "UDP" : "TCP");
+    generator__fail(generator, -ECONNREFUSED,
+                    "no server listens at %s (%s): start the server first", server,
+                    generator->options.protocol == PROTOCOL_UDP ? "UDP" : "TCP");
   else if (error == 0 || error == ECONNRESET || error == EPIPE)
     generator__fail(generator, -ECONNRESET,
                     "the server at %s closed %s (%s) after %" PRIu64 " echoes: did it end?", server,
@@ -63,7 +64,7 @@ void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
                                  bytes, size, &expected);
   generator->result->wrong++;
   generator__fail(generator, -EBADMSG,
-                  "an echo differs from what was sent: %s %u, message %" PRIu64
+                  "an echo differs from its request: %s %u, message %" PRIu64
                   ", byte %zu of %zu is 0x%02x, not 0x%02x",
                   generator->options.protocol == PROTOCOL_UDP ? "socket" : "connection",
                   client->index, number, at, generator->options.size, bytes[at - offset], expected);

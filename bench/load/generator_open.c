@@ -72,7 +72,7 @@ int generator__connect(struct generator *generator) {
   int type = generator->options.protocol == PROTOCOL_UDP ? SOCK_DGRAM : SOCK_STREAM;
   int fd = socket(generator->server.any.sa_family, type, 0);
   if (fd < 0) {
-    generator__fail(generator, -errno, "no socket could be had: %s", strerror(errno));
+    generator__fail(generator, -errno, "cannot create a socket: %s", strerror(errno));
     return -1;
   }
   int error = prepare(generator, fd);
@@ -101,8 +101,8 @@ static void on_idle(struct ioloop *loop, int fd, unsigned events, void *arg) {
   (void)loop, (void)events;
   ssize_t size = recv(fd, client->generator->in, GENERATOR_IN_SIZE, 0);
   if (size > 0)
-    generator__fail(client->generator, -EBADMSG,
-                    "the server sent %zd bytes on a connection that had asked for nothing", size);
+    generator__fail(client->generator, -EBADMSG, "the server sent %zd bytes on an idle connection",
+                    size);
   else if (size == 0 || (errno != EAGAIN && errno != EINTR))
     generator__fail_socket(client, "an idle connection", size == 0 ? 0 : errno);
 }

@@ -95,7 +95,7 @@ static void issue(struct generator *generator, uint64_t due_ns) {
     generator->kind->pump(client);
   if (generator->under_way > MOST_UNDER_WAY)
     generator__fail(generator, -ENOBUFS,
-                    "%d requests wait for their echo: the rate is far beyond what the server does",
+                    "%d requests wait for their echo: the rate is far too high for the server",
                     MOST_UNDER_WAY);
 }
 

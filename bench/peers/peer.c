@@ -24,9 +24,9 @@
 
 static const char help_text[] = "Usage: @ tcp|udp PORT\n"
                                 "\n"
-                                "An echo server on 127.0.0.1:PORT (0: any), to measure others "
-                                "against. Says \"listening PORT\"\n"
-                                "on stdout; SIGTERM ends it.\n"
+                                "An echo server on 127.0.0.1:PORT (0: any), for comparison with "
+                                "others. Prints\n"
+                                "\"listening PORT\" on stdout; SIGTERM ends it.\n"
                                 "\n"
                                 "OPTIONS\n";
 

@@ -116,7 +116,7 @@ static void put_verdict(struct compare_table *table, const struct judged *judged
   line_put(&table->line, words[judged->judgement]);
   if (judged->judgement == JUDGED_SAME && estimate_resolved(judged->ratio)) {
     if (isnan(judged->resolution))
-      fputs(" (no A/A to tell it from noise)", table->line.to);
+      fputs(" (no A/A to compare it with)", table->line.to);
     else
       fprintf(table->line.to, " (within the A/A resolution, %s %%)",
               quantity_text(percent, (judged->resolution - 1) * 100));

@@ -53,12 +53,11 @@ static void put_resolution(struct page *page) {
   if (!error && all.count == 0 && all.counted > 0) {
     html_print(page->to,
                "<p>All figures were counted, not timed, and hardly depend on the machine. "
-               "What the baseline's second count (A/A) differs by stands in its "
-               "row.</p>\n");
+               "The difference of the baseline's second count (A/A) is in its row.</p>\n");
     return;
   }
   if (error || all.count == 0) {
-    html_print(page->to, "<p>The same contestant was not measured twice (A/A), so it is not known "
+    html_print(page->to, "<p>The same contestant was not measured twice (A/A), so it is unknown "
                          "which differences this machine can resolve.</p>\n");
     return;
   }
@@ -69,7 +68,7 @@ static void put_resolution(struct page *page) {
              "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
              "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
              "primary figures); smaller differences are noise here. Of %zu such intervals %zu span "
-             "1; with so many rounds about %s should.</p>\n",
+             "1; with this many rounds about %s should.</p>\n",
              quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst),
              all.count, all.spanning, expected);
 }
@@ -94,12 +93,12 @@ static void put_hiccups(struct page *page) {
   const json_t *all = json_object_get(page->document, "hiccups");
   if (json_array_size(all) == 0)
     return;
-  html_print(page->to, "<p><strong>What the machine adds by itself.</strong> Before the "
-                       "measurements, processors did nothing but look at the clock. ");
+  html_print(page->to, "<p><strong>The machine's own pauses.</strong> Before the "
+                       "measurements, processors did nothing but read the clock. ");
   for (size_t i = 0; i < json_array_size(all); i++)
     put_hiccups_of(page, json_array_get(all, i));
-  html_print(page->to, "A tail beyond that says more about the machine than about who is "
-                       "measured on it.</p>\n");
+  html_print(page->to, "A tail beyond that shows more about the machine than about the "
+                       "contestant.</p>\n");
 }
 
 static void put_summary(struct page *page) {
@@ -115,24 +114,24 @@ static void put_summary(struct page *page) {
   html_print(page->to, "%s, %s), begun <time datetime=\"%s\">%s</time>.</p>\n",
              json_is_true(json_object_get(machine, "hypervisor")) ? " of a virtual machine" : "",
              member_text(machine, "kernel"), created, created);
-  html_print(page->to, "<p><strong>How it was measured.</strong> Contestants take turns: in every "
-                       "round each is measured once at each setting, in an order that is shuffled "
-                       "anew. ");
+  html_print(page->to,
+             "<p><strong>How it was measured.</strong> Contestants take turns: in every "
+             "round each is measured once at each setting, in an order that is reshuffled "
+             "each time. ");
   if (rounds > 0)
     html_print(page->to, "A figure is the median over %zu %s", rounds,
                rounds == 1 ? "round" : "rounds");
   else
     html_print(page->to, "A figure is the median over the rounds");
-  html_print(
-      page->to,
-      " with its 95&nbsp;%% interval. A ratio is taken round by round "
-      "against the baseline; where its interval spans 1, <em>no difference is resolved</em>, "
-      "which is written&nbsp;≈.</p>\n");
+  html_print(page->to,
+             " with its 95&nbsp;%% interval. A ratio is taken round by round "
+             "against the baseline; if its interval spans 1, <em>no difference is resolved</em>, "
+             "which is written&nbsp;≈.</p>\n");
   put_resolution(page);
   put_hiccups(page);
   if (json_is_true(json_object_get(document, "interrupted")))
     html_print(page->to, "<p class=\"note\"><strong>Interrupted.</strong> The run was ended early: "
-                         "what is here is complete in itself, the rest was not measured.</p>\n");
+                         "the results here are complete, the rest was not measured.</p>\n");
   if (!page->plots)
     html_print(
         page->to,

@@ -12,9 +12,10 @@ static void put_method(struct page *page, const json_t *experiment, const json_t
   char threshold[QUANTITY_SIZE];
   html_print(page->to,
              "<p>A ratio is of <em>%s</em> at the point named to that at 0, round by round, with "
-             "its 95&nbsp;%% interval. It <em>rises</em> where all of that is above %s, is "
-             "<em>flat</em> where all is below, and is <em>not resolved</em> otherwise, nor with "
-             "fewer than three rounds. A claim holds where it does for all whom it is about.</p>\n",
+             "its 95&nbsp;%% interval. It <em>rises</em> if all of that is above %s, is "
+             "<em>flat</em> if all is below, and is <em>not resolved</em> otherwise, or with "
+             "fewer than three rounds. A claim holds if it does for all contestants that it "
+             "names.</p>\n",
              member_text(metric, "label"),
              ratio_text(threshold, member_number(claims, "threshold")));
 }
@@ -69,7 +70,7 @@ void html_claims(struct page *page, const struct view *view) {
   const char *unjudged = member_text(claims, "unjudged");
   if (json_array_size(list) == 0)
     return;
-  fputs("<h3>What was found before, and whether it holds here</h3>\n", page->to);
+  fputs("<h3>Published findings, and whether they hold here</h3>\n", page->to);
   if (*unjudged)
     html_print(page->to, "<p class=\"note\">Not judged: %s.</p>\n", unjudged);
   else

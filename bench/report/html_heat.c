@@ -125,7 +125,7 @@ int html_heat(struct page *page) {
   int r = 0;
   fputs("<section id=\"heat\"><h2>All at a glance</h2>\n"
         "<p>Ratios to the baseline of each experiment's first figure. Blue is better, orange is "
-        "worse, whichever way the figure counts; grey is what this run cannot tell from the "
+        "worse, in whichever direction the figure counts; grey is not resolved from the "
         "baseline.</p>\n",
         page->to);
   put_legend(page);

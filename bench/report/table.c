@@ -226,18 +226,19 @@ static void put_resolution(struct table *table, const json_t *document, const js
   struct resolution resolution;
   int error = resolution_of(document, experiment, &resolution);
   if (!error && resolution.count == 0 && resolution.counted > 0) {
-    fputs("\nA/A: counted, not timed; what the second count differs by stands in its row\n",
+    fputs("\nA/A: counted, not timed; the difference of the second count is in its row\n",
           table->line.to);
     return;
   }
   if (error || resolution.count == 0) {
-    fputs("\nA/A: not measured, so what this machine can resolve is not known\n", table->line.to);
+    fputs("\nA/A: not measured, so it is unknown what this machine can resolve\n", table->line.to);
     return;
   }
   char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
   fprintf(table->line.to,
           "\nA/A: the baseline against itself differs by up to %s %% typically, at worst\n"
-          "     %s %%; of %zu intervals %zu span 1, about %.0f should. What is less is noise.\n",
+          "     %s %%; of %zu intervals %zu span 1, about %.0f should. Smaller differences are "
+          "noise.\n",
           quantity_text(typical, 100 * resolution.typical),
           quantity_text(worst, 100 * resolution.worst), resolution.count, resolution.spanning,
           resolution.expected);
@@ -303,7 +304,7 @@ void report_table(const json_t *document, FILE *to) {
     put_experiment(&table, document, experiment);
   }
   if (json_is_true(json_object_get(document, "interrupted")))
-    fputs("\ninterrupted: what is above is complete in itself, the rest was not measured\n", to);
+    fputs("\ninterrupted: the results above are complete, the rest was not measured\n", to);
   hiccups_table(&table.line, document);
   char *command = command_of(document);
   fputs("\nagain: ", to);

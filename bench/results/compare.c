@@ -141,7 +141,7 @@ static int print_environments(struct compare_table *table, const json_t *before,
   if (!differences)
     return -1;
   if (json_array_size(differences) > 0)
-    printf("The environments differ; what changed may be theirs:\n");
+    printf("The environments differ, which may explain changes:\n");
   for (size_t i = 0; i < json_array_size(differences); i++) {
     const json_t *difference = json_array_get(differences, i);
     const json_t *values = json_object_get(difference, "values");

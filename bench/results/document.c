@@ -52,7 +52,7 @@ static bool version_known(const char *path, const json_t *document) {
     return true;
   char *text = json_dumps(version, JSON_ENCODE_ANY);
   complain("%s: is of version %.32s, this bench reads version %d; use the bench that wrote it, or "
-           "measure anew",
+           "measure again",
            path, text ? text : "(none)", DOCUMENT_VERSION);
   free(text);
   return false;

@@ -118,7 +118,7 @@ static int add_document(json_t *experiments, const json_t *document, const char 
     else
       error = json_array_append_new(experiments, json_deep_copy(experiment)) < 0 ? -ENOMEM : 0;
     if (error == -EBADMSG) {
-      complain("%s, or what it is added to, has a histogram in experiment %s that cannot be read: "
+      complain("%s, or an earlier result, has a histogram in experiment %s that cannot be read: "
                "%s",
                path, member_text(experiment, "name"), why);
       return EXIT_TROUBLE;

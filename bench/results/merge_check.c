@@ -44,7 +44,7 @@ static int check_programs(const struct pair *pair) {
 
 static int refuse_experiment(const struct pair *pair, const json_t *experiment, const char *what,
                              const char *which) {
-  complain("%s and %s differ in %s %s of experiment %s: only what was measured alike can be "
+  complain("%s and %s differ in %s %s of experiment %s: only equal measurements can be "
            "merged; run one of them again",
            pair->first_path, pair->second_path, what, which, member_text(experiment, "name"));
   return EXIT_TROUBLE;

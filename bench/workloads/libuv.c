@@ -25,7 +25,7 @@ static int trouble(const char *what, int error) {
 int loop_open(const char *method, size_t room, loop_callback *readable) {
   on_readable = readable;
   if (strcmp(method, "-") != 0) {
-    complain("libuv has no method %s: it has one for each system, say -", method);
+    complain("libuv has no method %s: it has one for each system, use -", method);
     return EXIT_TROUBLE;
   }
   polls = calloc(room, sizeof *polls);

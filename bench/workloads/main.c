@@ -26,10 +26,9 @@ static const char help_text[] =
     "ring      ACTIVE of PIPES get a byte; each that arrives is written into the next pipe, until\n"
     "          WRITES were made; ROUNDS times (libevent's bench.c)\n"
     "cascade   a byte runs through all pipes, ROUNDS times (libevent's bench_cascade.c)\n"
-    "handlers  FDS are watched, looked at once and given up, TIMES times\n"
+    "handlers  FDS are added, polled once and removed, TIMES times\n"
     "timers    COUNT timers: one operation on each\n"
-    "wake      another thread asks for a callback, TIMES times; the second line is the histogram "
-    "of\n"
+    "wake      another thread adds a callback, TIMES times; the second line is the histogram of\n"
     "          the time until it is called\n"
     "\n"
     "OPTIONS\n";
@@ -121,12 +120,12 @@ static const struct workload *find(const char *name) {
 static int run(struct arguments arguments) {
   const struct workload *workload = arguments.count ? find(arguments.at[0]) : NULL;
   if (!workload) {
-    complain("expected ring, cascade, handlers, timers or wake (--help says more)");
+    complain("expected ring, cascade, handlers, timers or wake (see --help)");
     return EXIT_USAGE;
   }
   size_t rest = arguments.count < 2 ? 0 : arguments.count - 2;
   if (arguments.count < 2 || rest < workload->least || rest > workload->most) {
-    complain("%s: wrong number of arguments (--help says which)", workload->name);
+    complain("%s: wrong number of arguments (see --help)", workload->name);
     return EXIT_USAGE;
   }
   int error = workload->run(arguments.at[1], (struct arguments){arguments.at + 2, rest});
@@ -154,7 +153,7 @@ int main(int argc, char **argv) {
   program_begin(argv[0]);
   signal(SIGPIPE, SIG_IGN);
   if (argc > MOST_ARGUMENTS + 2) {
-    complain("too many arguments (--help says which)");
+    complain("too many arguments (see --help)");
     return EXIT_USAGE;
   }
   if (cli_parse(&cli, argc, argv))

@@ -26,7 +26,7 @@ int raw_begin(const char *name, const char *method, loop_callback *readable) {
   raw_readable = readable;
   if (strcmp(method, "-") == 0 || strcmp(method, name) == 0)
     return 0;
-  complain("this is %s by hand and has no method %s: say -", name, method);
+  complain("this is %s by hand and has no method %s: use -", name, method);
   return EXIT_TROUBLE;
 }
 

@@ -32,14 +32,14 @@ def _():
     check(not [line for line in text.split("\n") if len(line) > 100], "no line is too long")
 
 
-@case("--help of an experiment says what it re-does, its method, points and metrics")
+@case("--help of an experiment: what it reproduces, its method, points and metrics")
 def _():
     for name in EXPERIMENTS:
         code, out, err = run(BENCH, name, "--help")
         equal(code, 0, "exit code of %s --help (%r)" % (name, err))
         text = out.decode()
         check(text.startswith(name + " - "), "%s: its title comes first" % name)
-        for heading in ("RE-DOES", "METHOD, AND HOW TO READ IT", "POINTS", "METRICS"):
+        for heading in ("REPRODUCES", "METHOD, AND HOW TO READ IT", "POINTS", "METRICS"):
             found = re.search(r"(?m)^%s\n  \S" % heading, text)
             check(found, "%s --help has something under %s" % (name, heading))
         equal(err, b"", "stderr of %s --help" % name)
@@ -102,7 +102,7 @@ def _():
 # ---- what it refuses --------------------------------------------------------------------------
 
 REFUSED = [
-    (2, [], "say what to measure"),
+    (2, [], "no experiment named"),
     (2, ["nosuch"], "nosuch: there is no such experiment; there are latency, "),
     (2, ["latency", "nosuch"], "nosuch: there is no such experiment"),
     (2, ["latency", "--contestants=nosuch"], "--contestants=nosuch: there is no such contestant"),
@@ -113,7 +113,7 @@ REFUSED = [
     (2, ["latency", "--contestants=poll+port=1"], "--port is not for contestants"),
     (2, ["latency", "--contestants=poll", "--baseline=select"], "is not one of the contestants"),
     (2, ["load", "--rate=0"], "a rate of 0 would send nothing"),
-    (2, ["load", "--rate=-5"], "--rate=-5: must be requests a second"),
+    (2, ["load", "--rate=-5"], "--rate=-5: must be requests per second"),
     (2, ["load", "--rate=10,,20"], "--rate=10,,20: must be"),
     (2, ["load", "--rate=1e3"], "--rate=1e3: must be"),
     (2, ["load", "--rate=nan"], "--rate=nan: must be"),

@@ -266,7 +266,7 @@ def _():
     equal((page.disorder, [e["tag"] for e in page.open]), ([], []), "tags that do not match")
     equal(page.find("html")[0]["attrs"]["lang"], "en", "language")
     check(page.find("title")[0]["text"], "no title")
-    check(any(re.search(r"of \d+ such intervals \d+ span 1; with so many rounds about \d+ should", p["text"], re.I)
+    check(any(re.search(r"of \d+ such intervals \d+ span 1; with this many rounds about \d+ should", p["text"], re.I)
               for p in page.find("p")), "how many of the A/A intervals should span 1")
     check(any("The server's processor would have kept 0.412\xa0% of messages" in p["text"]
               and "(the longest pause was 0.0514\xa0ms)" in p["text"] for p in page.find("p")), "no hiccups")

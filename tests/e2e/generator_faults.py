@@ -148,13 +148,13 @@ def _():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]  # bound, not listening: nobody else gets it
-        check_in("nobody listens at 127.0.0.1:%d (TCP)" % port, refusal(":%d" % port))
+        check_in("no server listens at 127.0.0.1:%d (TCP)" % port, refusal(":%d" % port))
         check_in("nobody listens", refusal(":%d" % port, "--connections=500"))
         check_in("nobody listens", refusal(":%d" % port, "--churn"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    check_in("nobody listens at 127.0.0.1:%d (UDP)" % port, refusal(":%d" % port, "--udp"))
+    check_in("no server listens at 127.0.0.1:%d (UDP)" % port, refusal(":%d" % port, "--udp"))
 
 
 @case("a server that is stopped: a load that is far too high ends, and says what came of it")

@@ -123,7 +123,7 @@ static void refuse_setfl(void) {
     SKIP("no seccomp: %s", strerror(errno));
 }
 
-TEST(205, "a server whose flags cannot be set any more stops, and does not wait in accept") {
+TEST(205, "a server whose flags can no longer be set stops, and does not wait in accept") {
   struct ioloop *loop = test_loop_new();
   unsigned counts[2] = {0};
   struct sockaddr_in address = loopback_address(0);

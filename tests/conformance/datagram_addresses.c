@@ -128,7 +128,7 @@ static void check_local(const struct answering *it, const char *host) {
   CHECK(strcmp(words, host) == 0);
 }
 
-TEST(201, "an answer leaves from the address that was asked") {
+TEST(201, "an answer leaves from the address that the request was sent to") {
   need_second_loopback_address();
   for (int later = 0; later < 2; later++) {
     struct ioloop *loop = test_loop_new();
@@ -173,7 +173,7 @@ TEST(201, "and so do answers of a batch, and those to what a gate kept back") {
   }
 }
 
-TEST(201, "a socket of both families answers each from the address that was asked") {
+TEST(201, "a socket of both families answers from the address that the request was sent to") {
   need_second_loopback_address();
   struct ioloop *loop = test_loop_new();
   struct answering it = {0};
@@ -216,7 +216,7 @@ TEST(201, "a broadcast is answered, from an address that is no broadcast's") {
   }
 }
 
-TEST(201, "a socket of one address says so; nothing leaves from an address that is not ours") {
+TEST(201, "a socket of one address reports it; nothing leaves from an address that is not ours") {
   struct ioloop *loop = test_loop_new();
   struct answering it = {0};
   struct datagram_metrics metrics;

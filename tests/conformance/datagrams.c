@@ -16,7 +16,7 @@ static struct datagram_metrics of(struct datagram *socket) {
   return metrics;
 }
 
-TEST(79, "a burst is answered whole, in order, to whom it came from") {
+TEST(79, "a burst is answered whole, in order, to its senders") {
   enum {
     CLIENTS = 3,
     ROUNDS = 25

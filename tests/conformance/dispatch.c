@@ -90,7 +90,7 @@ static void disarm_the_others(struct ioloop *loop, int fd, unsigned events, void
   CHECK_IS(fd, ==, group->first);
 }
 
-TEST(19, "a handler whose mask was taken away by another of the same batch is not called") {
+TEST(19, "a handler whose mask was cleared by another of the same batch is not called") {
   struct ioloop *loop = test_loop_new();
   struct group group;
   make_group(loop, &group, disarm_the_others);
@@ -205,7 +205,7 @@ static void readd_the_others(struct ioloop *loop, int fd, unsigned events, void 
     }
 }
 
-TEST(21, "one removed and added anew inside the batch loses no readiness") {
+TEST(21, "one removed and added again inside the batch loses no readiness") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   struct group group;

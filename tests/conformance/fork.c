@@ -151,7 +151,7 @@ TEST(310, "fork: the child cannot remove its parent's signal, which does nothing
   test_loop_free(loop);
 }
 
-TEST(53, "fork: a signal that the child gets is not told to the parent") {
+TEST(53, "fork: a signal of the child is not reported to the parent") {
   struct family family;
   struct record told = {0};
   int signo = SIGUSR1;

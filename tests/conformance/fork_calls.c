@@ -388,7 +388,7 @@ static bool fork_again(size_t done, uint64_t deadline) {
   return count ? done < strtoul(count, NULL, 10) : done < tap_count(150) && tap_left(deadline) > 0;
 }
 
-TEST(302, "fork beside threads that post, take signals and make loops: no child hangs, nothing is "
+TEST(302, "fork while threads post, take signals and make loops: no child hangs, nothing is "
           "lost") {
   struct crowd crowd = {.loop = test_loop_new()};
   void *(*const lives[])(void *arg) = {post, take_signals, make_loops};

@@ -61,7 +61,7 @@ static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr 
   CHECK_SYS(close(fd));
 }
 
-TEST(308, "fork in an accept callback: the child that returns accepts nobody") {
+TEST(308, "fork in an accept callback: the child that returns accepts no connection") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server;
   unsigned accepted = 0;

@@ -147,7 +147,7 @@ static int probed(void) {
   return r;
 }
 
-TEST(307, "the probe says what making a loop will say") {
+TEST(307, "the probe returns the same error as making a loop") {
   CHECK_IS(probed(), ==, 0);
   struct ioloop *loop = test_loop_new();
   CHECK_IS(probed(), ==, signal_driven() ? -EBUSY : 0);
@@ -196,7 +196,7 @@ TEST(307, "a program that is spawned has no signal blocked, with the two lines o
 }
 
 /* A file that another process has, too: it finds its O_ASYNC off, and no signal of ours set. */
-TEST(307, "a file that was removed raises SIGIO again for whoever switches that on") {
+TEST(307, "a removed file raises SIGIO again for a program that enables it") {
 #ifdef F_GETSIG
   struct ioloop *loop = test_loop_new();
   int pair[2];

@@ -55,7 +55,7 @@ static struct iostream *dial(struct dialer *dialer, struct ioloop *loop, uint16_
   return stream;
 }
 
-TEST(74, "what is written and half-closed before the connection is made arrives") {
+TEST(74, "data written and half-closed before the connection is made arrives") {
   static char data[500000];
   struct ioloop *loop = test_loop_new();
   struct echo echo;
@@ -96,7 +96,7 @@ TEST(74, "a read and a write begun before the connection is made are served when
   test_loop_free(loop);
 }
 
-TEST(74, "a refused connection is told by the close callback") {
+TEST(74, "a refused connection is reported by the close callback") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer;
   int listener;
@@ -111,7 +111,7 @@ TEST(74, "a refused connection is told by the close callback") {
   test_loop_free(loop);
 }
 
-TEST(74, "an address that cannot be reached is told by the close callback") {
+TEST(74, "an address that cannot be reached is reported by the close callback") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer = {.inside = true};
   struct iostream *stream;
@@ -234,7 +234,7 @@ TEST(75, "a stream may be closed in each of its callbacks") {
   test_loop_free(loop);
 }
 
-TEST(75, "a failed write is told by the close callback, never from inside the write") {
+TEST(75, "a failed write is reported by the close callback, never from inside the write") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer = {0};
   struct iostream *stream;
@@ -254,7 +254,7 @@ TEST(75, "a failed write is told by the close callback, never from inside the wr
 
 /* ---- 76: gates ------------------------------------------------------------------------------ */
 
-TEST(76, "a closed gate stops reading, costs nothing meanwhile, and loses nothing") {
+TEST(76, "a closed gate stops reading, costs nothing, and loses nothing") {
   enum {
     COUNT = 10
   };
@@ -316,7 +316,7 @@ static void on_gated_frame(struct iostream *stream, const char *data, size_t siz
   CHECK_OK(iostream_read_bytes(stream, 2, on_gated_frame, arg));
 }
 
-TEST(76, "a gate also stops what is buffered already") {
+TEST(76, "a gate also stops data that is already buffered") {
   struct ioloop *loop = test_loop_new();
   struct gated gated = {0};
   struct iostream *stream;

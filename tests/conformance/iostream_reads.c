@@ -95,7 +95,7 @@ static void expect(struct reader *reader, struct ioloop *loop, unsigned calls, c
 
 static struct reader reader; /* too large for the stack */
 
-TEST(72, "read_bytes: exactly so many, what follows is kept for the next read") {
+TEST(72, "read_bytes: exactly N bytes, the rest is kept for the next read") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
   CHECK_ERROR(iostream_read_bytes(reader.stream, 0, on_reader_data, &reader), EINVAL);
@@ -205,7 +205,7 @@ TEST(73, "data comes before the end, the end comes once, and writing still works
   test_loop_free(loop);
 }
 
-TEST(73, "the end of input is told to the next read where none was under way") {
+TEST(73, "the end of input is reported to the next read if none was under way") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
   OUTSIDE(&reader, iostream_read_bytes(reader.stream, 2, on_reader_data, &reader));

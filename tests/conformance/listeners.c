@@ -185,7 +185,8 @@ static void leave_stale_file(const struct place *place) {
   CHECK_SYS(close(fd));
 }
 
-TEST(204, "the file of a server's socket goes with it, and a stale one is replaced if asked") {
+TEST(204,
+     "the file of a server's socket is removed with it, and a stale one is replaced on request") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server, *second;
   struct place place;

@@ -58,7 +58,7 @@ static void on_completed(void *arg, const char *operation, int fd, int result, b
 static const struct ioloop_observer hooks = {
     .system_call = on_system_call, .submitted = on_submitted, .completed = on_completed};
 
-TEST(86, "an observer hears of each byte of a stream, once, and of the accept") {
+TEST(86, "an observer sees each byte of a stream, once, and the accept") {
   struct ioloop *loop = test_loop_new();
   struct heard heard = {0};
   struct echo echo;
@@ -125,7 +125,7 @@ TEST(86, "one that comes and goes in the middle disturbs no stream") {
   test_loop_free(loop);
 }
 
-TEST(86, "one that comes later hears of the streams that are there") {
+TEST(86, "an observer set later sees the streams that exist") {
   struct ioloop *loop = test_loop_new();
   struct heard heard = {0};
   struct echo echo;
@@ -144,7 +144,7 @@ TEST(86, "one that comes later hears of the streams that are there") {
   test_loop_free(loop);
 }
 
-TEST(86, "many streams under an observer: no byte lost, none told twice") {
+TEST(86, "many streams under an observer: no byte lost, none reported twice") {
   enum {
     CLIENTS = 200
   };

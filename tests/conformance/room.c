@@ -56,7 +56,7 @@ TEST(501, "WRITE alone, no room, the peer half-closed: the loop sleeps until it 
   }
 }
 
-TEST(501, "READ alone beside room, a full socket, our own half-close: no wake-up") {
+TEST(501, "READ alone with room, a full socket, our own half-close: no wake-up") {
   for (size_t i = 0; i < COUNT(kinds); i++)
     for (int state = 0; state < 3; state++) {
       struct ioloop *loop = test_loop_new();

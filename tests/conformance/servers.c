@@ -152,7 +152,7 @@ TEST(61, "a backlog of 200 connections is accepted within a few turns") {
   test_loop_free(loop);
 }
 
-TEST(68, "clients that connect and stay silent delay nobody") {
+TEST(68, "clients that connect and stay silent delay no other") {
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   int silent[20];

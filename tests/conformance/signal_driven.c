@@ -22,7 +22,7 @@
 
 #define CROWD 40
 
-TEST(55, "stale signals of closed descriptors harm nobody") {
+TEST(55, "stale signals of closed descriptors do no harm") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   int pairs[CROWD][2];
@@ -45,7 +45,7 @@ TEST(55, "stale signals of closed descriptors harm nobody") {
   test_loop_free(loop);
 }
 
-TEST(55, "stale signals do not reach those who have the numbers now") {
+TEST(55, "stale signals do not reach the new owners of the numbers") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   struct record record = {0};

@@ -72,7 +72,7 @@ TEST(54, "the same workload without overflow loses nothing") {
   test_loop_free(loop);
 }
 
-TEST(57, "an eventfd and a timerfd beside sockets, while these are idle and while they are busy") {
+TEST(57, "an eventfd and a timerfd among sockets, while these are idle and while they are busy") {
   struct ioloop *loop = test_loop_new();
   struct record events = {0}, timers = {0}, others = {0};
   int event = SYS(eventfd(0, EFD_NONBLOCK)), pair[2];

@@ -50,7 +50,7 @@ static void exit_at_once(void *arg) {
   (void)arg;
 }
 
-TEST(48, "SIGCHLD is told when a child ends") {
+TEST(48, "SIGCHLD is reported when a child ends") {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGCHLD, on_signal, &record));

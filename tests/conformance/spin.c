@@ -116,7 +116,7 @@ static void play(struct ioloop *loop, const int pair[2], struct record *record, 
   }
 }
 
-TEST(85, "what comes during a spin is found by it, and off is off") {
+TEST(85, "events that arrive during a spin are found by it, and off is off") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = spinning_loop(SECONDS(1000));
   struct record record = {0};
@@ -196,7 +196,7 @@ static void tell(struct ioloop *loop, int fd, struct heard *heard) {
   later_join(&thread);
 }
 
-TEST(85, "a spinning loop hears every stream") {
+TEST(85, "a spinning loop serves every stream") {
   struct ioloop *loop = spinning_loop(SECONDS(1000));
   struct heard heard[2] = {{0}, {0}};
   struct iostream *streams[2];

@@ -89,7 +89,7 @@ static void on_signal_once(struct ioloop *loop, int signo, void *arg) {
   CHECK_SYS(raise(SIGUSR1)); /* since it was added */
 }
 
-TEST(303, "a watcher exchanges itself: the next hears of what comes after that, once") {
+TEST(303, "a watcher replaces itself: the next one is called for later signals, once") {
   struct ioloop *loop = test_loop_new();
   struct change change = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal_once, &change));
@@ -165,7 +165,7 @@ static void watch_first(struct ioloop *loop) {
   ioloop_set_observer(loop, &hooks, &first);
 }
 
-TEST(304, "an observer that comes inside a call does not hear the end of it") {
+TEST(304, "an observer set inside a call does not see the end of it") {
   struct ioloop *loop = test_loop_new();
   int pair[2];
   make_pair(TCP, pair);
@@ -198,7 +198,7 @@ static void replace_in_wait(void *arg, uint64_t timeout_ns) {
   ioloop_set_observer(arg, &hooks, &second);
 }
 
-TEST(304, "an observer that comes as a wait begins does not hear the end of that one") {
+TEST(304, "an observer set as a wait begins does not see the end of that wait") {
   struct ioloop *loop = test_loop_new();
   struct ioloop_observer replacing = {.wait_begin = replace_in_wait};
   second = (struct heard){0};
@@ -220,7 +220,7 @@ static void completed(void *arg, const char *operation, int fd, int result, bool
   heard->operations -= !more;
 }
 
-TEST(304, "an observer that replaces another does not hear of operations that the other knows") {
+TEST(304, "an observer that replaces another does not see operations that the other saw begin") {
   static const struct ioloop_observer of_operations = {.submitted = submitted,
                                                        .completed = completed};
   struct ioloop *loop = test_loop_new();

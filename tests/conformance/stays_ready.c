@@ -16,7 +16,7 @@ static void no_datagram(struct datagram *socket, const char *data, size_t size,
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
 }
 
-TEST(207, "a datagram socket whose input was shut down does not spin, and sends on") {
+TEST(207, "a datagram socket whose input was shut down does not spin, and still sends") {
   static const enum kind kinds[] = {UDP, UNIX_DGRAM};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     struct ioloop *loop = test_loop_new();

@@ -178,7 +178,7 @@ static void play_all(struct ioloop *loop, uint64_t first, struct script *scripts
     play(&scripts[i], loop, first + i);
 }
 
-TEST(107, "random scripts: a program sees of a stream what it sees under poll") {
+TEST(107, "random scripts: a program sees the same of a stream as under poll") {
   if (strcmp(tap_argument, "linux-aio") == 0)
     SKIP("a thread of the kernel reports some changes a moment later; this compares turn by turn");
   static struct script here[SCRIPTS], there[SCRIPTS];

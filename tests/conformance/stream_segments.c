@@ -135,7 +135,7 @@ TEST(102, "by completion all that a turn writes is one send") {
   test_loop_free(loop);
 }
 
-TEST(102, "what was written in the turn in which a stream is closed has been sent") {
+TEST(102, "data written in the iteration in which a stream is closed has been sent") {
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   char back[100];

@@ -221,7 +221,7 @@ static void on_echoer_data(struct iostream *stream, const char *data, size_t siz
   CHECK_OK(iostream_write(stream, data, size));
 }
 
-TEST(71, "what a peer said before it went is read, though its echo cannot be sent") {
+TEST(71, "data that a peer sent before it closed is read, though its echo cannot be sent") {
   enum {
     SIZE = 150000
   };

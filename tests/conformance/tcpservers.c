@@ -160,7 +160,7 @@ static void visitor_open(struct visitor *visitor, struct ioloop *loop, int *clie
     CHECK_SYS(close(clients[i]));
 }
 
-TEST(78, "every stream is visited once, whatever is closed meanwhile") {
+TEST(78, "every stream is visited once, whatever the visits close") {
   struct ioloop *loop = test_loop_new();
   struct visitor visitor = {0};
   int clients[20];

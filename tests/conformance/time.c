@@ -130,7 +130,7 @@ static void keep_timeout(void *longest, uint64_t timeout_ns) {
     *(uint64_t *)longest = timeout_ns;
 }
 
-TEST(38, "the wait is told how long the next timeout is away") {
+TEST(38, "the wait gets the time until the next timeout") {
   struct ioloop *loop = test_loop_new();
   uint64_t longest = 0;
   unsigned count = 0;
@@ -343,7 +343,7 @@ TEST(44, "an empty loop honours a timeout") {
   test_loop_free(loop);
 }
 
-TEST(44, "run_once waits as long as it was told, and not less") {
+TEST(44, "run_once waits as long as its argument, and not less") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   static const uint64_t times[] = {1, US(1), US(50), US(999), MS(1), US(1001), MS(7)};

@@ -117,7 +117,7 @@ def _():
                 check(b"127.0.0.3:%d: Connection timed out" % port in err, "what is silent: %r" % err)
 
 
-@case("a client that is given the port it asks for does not answer itself")
+@case("a client that gets the port it connects to does not answer itself")
 def _():
     namespaces("-n")
     # Two ports are left for the kernel to choose from: one of a few tries has both ends alike.

@@ -72,7 +72,7 @@ def gone(pid):
 
 # ---- what a run writes -------------------------------------------------------------------------
 
-@case("a tiny run writes what docs/bench-schema.md says, and prints a table")
+@case("a tiny run writes a document as in docs/bench-schema.md, and prints a table")
 def _():
     document, out, err = measured("latency", "--contestants=poll,select,blocking", "--seed=7",
                                   *TINY)
@@ -146,7 +146,7 @@ def _():
     check(all(absent.values()), "each that is absent has a reason: %r" % absent)
 
 
-@case("ports, connections, sizes and processors are as they were asked for")
+@case("ports, connections, sizes and processors are as requested")
 def _():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -171,7 +171,7 @@ def _():
     equal(experiment["failures"], [], "failures")
 
 
-@case("what was found of idle connections is judged, and not without a point at 0")
+@case("findings about idle connections are judged, and not without a point at 0")
 def _():
     need_descriptors(400)
     for numbers, judged in (("0,200", True), ("200", False), ("0", False)):
@@ -186,7 +186,7 @@ def _():
               {"poll"} if judged else set(), "who is judged")
 
 
-@case("connections that ask once are counted")
+@case("connections with a single request are counted")
 def _():
     document, _, _ = measured("churn", "--contestants=poll", *TINY)
     experiment, = document["experiments"]
@@ -230,7 +230,7 @@ def beside_workloads():
     return bench
 
 
-@case("workloads: time is what they say, over their operations, against epoll by hand")
+@case("workloads: time as they print it, per operation, against epoll by hand")
 def _():
     bench = beside_workloads()
     for name in ("ring", "cascade", "handlers"):
@@ -326,7 +326,7 @@ def check_counted_once(experiment, out):
     check("A/A: counted, not timed" in out and "±" not in out.split("interval", 1)[1], "the table: %s" % out)
 
 
-@case("system calls are counted with strace, instructions with valgrind, or said to be missing")
+@case("system calls are counted with strace, instructions with valgrind, or reported as missing")
 def _():
     if sanitized():
         document, out, _ = measured("count", "--contestants=poll", code=1)
@@ -357,7 +357,7 @@ def _():
     check_counted_once(experiment, out)
 
 
-@case("one processor is said, and nobody is pinned")
+@case("one processor is reported, and no process is pinned")
 def _():
     need_program("taskset")
     document, _, err = measured("latency", "--contestants=poll", *TINY, wrapper=["taskset", "-c", "0"])
@@ -447,7 +447,7 @@ with socket.create_server(("127.0.0.1", int(sys.argv[2]))) as server:
 """
 
 
-@case("a contestant that dies in the run is reported with its last words, the others go on")
+@case("a contestant that dies in the run is reported with the end of its stderr, the others go on")
 def _():
     bench = beside_a_fake("bench-peer-epoll", FAKE % sys.executable)
     document, out, _ = measured("latency", "--contestants=peer:epoll,poll", "--baseline=poll",
@@ -465,7 +465,7 @@ def _():
     check("fake: out of luck" in out, "the table has them too")
 
 
-@case("a contestant that cannot start is reported with its last words")
+@case("a contestant that cannot start is reported with the end of its stderr")
 def _():
     bench = beside_a_fake("bench-peer-epoll", "#!/bin/sh\necho cannot: no such thing >&2\nexit 1\n")
     document, _, err = measured("latency", "--contestants=peer:epoll", *TINY, program=bench,
@@ -485,7 +485,7 @@ def _():
         equal(kept.read(), "earlier", "the earlier result")
 
 
-@case("Ctrl-C prints what is there, leaves no process and exits as a shell expects")
+@case("Ctrl-C prints the results so far, leaves no process and exits as a shell expects")
 def _():
     path = file("interrupted.json")
     lab = OnTerminal("latency", "--contestants=poll,select", "--rounds=500", "--json=" + path,
@@ -508,7 +508,7 @@ def _():
     check(b"poll" in lab.stdout.bytes(), "and printed")
 
 
-@case("what it started does not outlive it, however it ends")
+@case("no process that it started outlives it, however it ends")
 def _():
     if not sys.platform.startswith("linux"):
         skip("only Linux ends the child of a parent that was killed")

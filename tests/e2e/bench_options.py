@@ -45,7 +45,7 @@ def _():
         equal(err, b"", "stderr of %s --help" % name)
 
 
-@case("latency has points of 16 and 64 KiB, and none but those asked for where a size is given")
+@case("latency has points of 16 and 64 KiB, and only the requested one if a size is given")
 def _():
     def sizes(*options):
         document, _, _ = measured("latency", "--contestants=poll", "--protocol=tcp", "--rounds=1",
@@ -82,7 +82,7 @@ def _():
               "to 65535\n" % target, "what it says of " + target)
 
 
-@case("--version, and list with a reason for whoever is not there")
+@case("--version, and list with a reason for each unavailable contestant")
 def _():
     code, out, _ = run(BENCH, "--version")
     equal(code, 0, "exit code")
@@ -139,8 +139,8 @@ REFUSED = [
     (2, ["nosuch", "--help"], "nosuch: there is no such experiment"),
     (2, ["latency", "nosuch", "--help"], "nosuch: there is no such experiment"),
     (2, ["latency", "--protocol=udp", "--size=65508"], "--size=65508: a datagram has at most 65507"),
-    (2, ["report", "a.json", "--json=-", "--csv=-"], "--json=- and --csv=-: two forms into one"),
-    (2, ["latency", "--csv=a", "--html=a"], "--csv=a and --html=a: two forms into one"),
+    (2, ["report", "a.json", "--json=-", "--csv=-"], "--json=- and --csv=-: two forms in one file"),
+    (2, ["latency", "--csv=a", "--html=a"], "--csv=a and --html=a: two forms in one file"),
     (1, ["latency", "--json=/"], "cannot write /: Is a directory"),
     (1, ["report", "/"], "/: cannot read it: Is a directory"),
     (2, ["load", "--rate=100", "--slo=0.1"], "--rate and --slo: "),
@@ -166,7 +166,7 @@ def refused(code, arguments, line):
           "%s says one line: %r" % (arguments, text))
 
 
-@case("what is wrong is refused in one line, before anything is measured")
+@case("errors are reported in one line, before anything is measured")
 def _():
     for code, arguments, line in REFUSED:
         refused(code, arguments, line)
@@ -257,7 +257,7 @@ def _():
         equal(sorted(os.listdir(os.path.dirname(old))), before, "the folder")
 
 
-@case("a reader that is gone: a line says so, exit 1")
+@case("a reader that is gone: one line reports it, exit 1")
 def _():
     reader, writer = os.pipe()
     os.close(reader)
@@ -275,7 +275,7 @@ def _():
     check(b"nothing was compared" in err, "the reason: %r" % err)
 
 
-@case("a port that somebody has is refused in one line")
+@case("a port in use is refused in one line")
 def _():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

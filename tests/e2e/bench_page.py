@@ -141,7 +141,7 @@ def _():
         equal(attribute(found[key], "data-ratio"), (again["ratio"] or {}).get("median"), "ratio of %r" % (key,))
 
 
-@case("page: claims stand beside the plot, with the ratios and verdicts of the document")
+@case("page: claims are next to the plot, with the ratios and verdicts of the document")
 def _():
     page = page_of()[1]
     claims = DOCUMENT["experiments"][1]["claims"]["list"]
@@ -205,7 +205,7 @@ def _():
         equal(len(page.find("svg")), len(one["points"]), "plots")
 
 
-@case("page: the heat map's colours say better and worse, and grey where no difference is resolved")
+@case("page: the heat map's colours mean better and worse, and grey that no difference is resolved")
 def _():
     for cell in page_of()[1].find("td", "data-heat"):
         ratio, kind = attribute(cell, "data-heat"), cell["attrs"]["class"]
@@ -329,13 +329,13 @@ def _():
     equal((page.disorder, text[-8:]), ([], "</html>\n"), "the page")
 
 
-@case("page: interrupted runs say so")
+@case("page: interrupted runs are marked")
 def _():
     text, _ = page_of(dict(DOCUMENT, interrupted=True), "interrupted")
     check("ended early" in text and "ended early" not in page_of()[0], "it does not")
 
 
-@case("page: where it cannot be written, a line says why, exit 1")
+@case("page: if it cannot be written, a line says why, exit 1")
 def _():
     source = save(DOCUMENT, "imagined.json")
     for target, why in ((path_of("no/such/folder.html"), b"No such file"), ("/dev/full", b"No space left")):
@@ -387,7 +387,7 @@ def _():
                       "%s of <%s> is %s" % (name, element["tag"], value))
 
 
-@case("plots: without gnuplot the page says so, what to do, and has all its tables")
+@case("plots: without gnuplot the page says so, how to get plots, and has all its tables")
 def _():
     os.makedirs(path_of("nothing"), exist_ok=True)
     text, page = page_of(DOCUMENT, "tables", env={"PATH": path_of("nothing")})

@@ -35,7 +35,7 @@ def on_terminal(document, columns=80, env=None):
     return output.wait_end()
 
 
-@case("table: 80 columns where nobody says how many, and no line ends in blanks")
+@case("table: 80 columns by default, and no line ends in blanks")
 def _():
     for line in table_of(DOCUMENT).decode().split("\n"):
         check(len(line) <= 80 or line.startswith(("again:", "  rtsig,", "  peer:libuv,")),
@@ -75,7 +75,7 @@ def _():
         check(not re.search(r"is better\)$", block.split("\n")[0]) or "±" in block, "no figure: %r" % block)
 
 
-@case("table: each median of a primary metric is there, rounded; what is missing is a dash")
+@case("table: each median of a primary metric is there, rounded; a missing one is a dash")
 def _():
     text = table_of(DOCUMENT).decode()
     sections = re.split(r"(?m)^(?=latency: |idle: |load: |count: )", text)[1:]
@@ -119,7 +119,7 @@ def _():
         check(wanted in text, "%r is not there" % wanted)
 
 
-@case("table: what the machine adds by itself, of each processor that was watched")
+@case("table: the machine's own pauses, of each processor that was watched")
 def _():
     text = table_of(DOCUMENT).decode()
     for row in (r"  server's processor +0\.412 % +0\.0870 % +3\.17 ms",
@@ -170,7 +170,7 @@ def _():
     check("nan" not in text.lower(), "nan")
 
 
-@case("table: what was counted once has its ratio, and nothing that is estimated")
+@case("table: a figure counted once has its ratio, and nothing that is estimated")
 def _():
     one = copy.deepcopy(DOCUMENT["experiments"][3])
     for metric in one["metrics"]:
@@ -247,7 +247,7 @@ def altered(document, factor, point="tcp-10"):
     return changed
 
 
-@case("compare: figures in the unit and with the digits that tell them apart, and the verdict")
+@case("compare: figures with a unit and digits that show the difference, and the verdict")
 def _():
     lines = compared(DOCUMENT, altered(DOCUMENT, 1.5), "slower", code=1)
     row = next(line for line in lines if re.match(r"tcp-10 +poll +p50, ", line))

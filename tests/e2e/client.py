@@ -164,7 +164,7 @@ def _():
         check(out == lines, "the echoes are not the lines: %d bytes of %d" % (len(out), len(lines)))
 
 
-@case("--count and --concurrency: so many messages, so many at once")
+@case("--count and --concurrency: the number of messages, and how many at once")
 def _():
     with Server() as server:
         for protocol in ("--tcp", "--udp"):
@@ -283,7 +283,7 @@ def _():
               "an escape came through: %r" % out)
 
 
-@case("nobody listens: TCP refused, UDP refused")
+@case("no server listens: TCP refused, UDP refused")
 def _():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets it

@@ -45,7 +45,7 @@ def _():
         equal(result["echoed"], result["sent"], "echoes")
 
 
-@case("what is sent during the warm-up is not recorded")
+@case("requests of the warm-up are not recorded")
 def _():
     with Faulty() as server:
         result, _ = measure(server.port, "--rate=200", "--warmup=0.5", "--duration=0.25", *PATIENT)
@@ -54,7 +54,7 @@ def _():
         check(server.reads > 50, "there was no warm-up")
 
 
-@case("depth: so many requests are under way on a connection")
+@case("depth: that many requests are under way on a connection")
 def _():
     held = []
 
@@ -113,7 +113,7 @@ def _():
         equal(result["echoed"], 60, "echoes")
 
 
-@case("idle connections are open, all of them, while the others ask")
+@case("idle connections are open, all of them, while the others send")
 def _():
     need_descriptors(5000)
     with Faulty() as server:
@@ -234,7 +234,7 @@ def _():
             wait_until(lambda: not is_there(child), "the child to end")
 
 
-@case("interrupted: what there is is printed, and the exit code says so")
+@case("interrupted: the figures so far are printed, and the exit code shows it")
 def _():
     with Server("--print=none") as server:
         for signo in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

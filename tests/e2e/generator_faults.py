@@ -10,7 +10,7 @@ from harness import (Process, Server, case, check, equal, main, need_descriptors
 # ---- echoes that are none ------------------------------------------------------------------------
 
 
-@case("a single wrong byte in a stream is found, and told where")
+@case("a single wrong byte in a stream is found, and its place reported")
 def _():
     position = [0]
 
@@ -119,7 +119,7 @@ def _():
 # ---- servers that go away, and never were there -------------------------------------------------
 
 
-@case("a server that closes in the middle: who, and after how much")
+@case("a server that closes in the middle: its address, and the number of echoes")
 def _():
     with Faulty(answer=lambda data, number: data if number < 100 else None) as server:
         result, err = measure(server.port, "--duration=20", "--warmup=0", code=1)
@@ -143,7 +143,7 @@ def _():
         check_in("an idle connection", refusal(":%d" % server.port, "--idle=5", "--duration=20"))
 
 
-@case("nobody listens: TCP and UDP say so")
+@case("no server listens: reported over TCP and UDP")
 def _():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind(("127.0.0.1", 0))
@@ -157,7 +157,7 @@ def _():
     check_in("no server listens at 127.0.0.1:%d (UDP)" % port, refusal(":%d" % port, "--udp"))
 
 
-@case("a server that is stopped: a load that is far too high ends, and says what came of it")
+@case("a server that is stopped: a load that is far too high ends with a report")
 def _():
     with Server("--print=none") as server:
         server.freeze()

@@ -25,7 +25,7 @@ class Stalling(Process):
         return int(self.stdout.wait_match(rb"stalls (\d+)").group(1))
 
 
-@case("a server that stalls: an open loop sees all who waited, a closed one a single request")
+@case("a server that stalls: an open loop sees all that waited, a closed one a single request")
 def _():
     # Requests that took longer than half a stall. The open loop plans 100 of them into that half;
     # the closed one has one under way, and asks nothing until it is back.
@@ -71,7 +71,7 @@ def _():
 # ---- lateness --------------------------------------------------------------------------------
 
 
-@case("a limit that nobody can keep makes the run invalid, and says why")
+@case("a limit that cannot be kept makes the run invalid, with the reason")
 def _():
     with Server("--print=none") as server:
         result, err = measure(server.port, "--rate=500", "--duration=0.3", "--warmup=0",

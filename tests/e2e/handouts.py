@@ -152,7 +152,7 @@ def _():
     equal(len(broken(folder)), 4, "broken links")
 
 
-@case("imagined: the contents page has every lecture, by its title, above what else the README says")
+@case("imagined: the contents page has every lecture, by its title, above the rest of the README")
 def _():
     text = read(os.path.join(imagined(), "index.html"))
     check("<title>The course</title>" in text and "Following along" in text, "the README is not there")
@@ -211,7 +211,7 @@ def _():
     equal(drawn - set(shown), {"epoll", "rtsig", "epoll-et", "libevent"}, "pictures that no lecture shows but in a pair")
 
 
-@case("imagined: sessions: what is typed stands out, what comes back is as it was")
+@case("imagined: sessions: input is emphasised, output is as it was")
 def _():
     text = read(os.path.join(imagined(), "01-one.html"))
     found = re.search(r'(?s)<pre class="console"><code>(.*?)</code></pre>', text)
@@ -220,7 +220,7 @@ def _():
           "<b>$ echo \"<b>\" \\</b>\n<b>> '$ x'</b>\n<b> $ x\n> y", "the session")
 
 
-@case("a link to a file that there is not: exit 1, and a line that says where")
+@case("a link to a missing file: exit 1, and a line with its place")
 def _():
     need_program("pandoc")
     source = os.path.join(SCRATCH, "wrong")

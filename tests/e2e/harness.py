@@ -3,7 +3,7 @@
 
 A test file is a list of cases:
 
-    @case("a silent client delays nobody")
+    @case("a silent client delays no other")
     def _():
         with Server("--backend=poll") as server:
             ...

@@ -284,7 +284,7 @@ def places(path):
             if g.get("class") == "ladder"]
 
 
-@case("--columns puts so many side by side, and the next ones below")
+@case("--columns puts N side by side, and the next ones below")
 def _():
     with folder() as name:
         path, svg = file_in(name), os.path.join(name, "a.svg")
@@ -299,7 +299,7 @@ def _():
             equal([(xs.index(x), ys.index(y)) for x, y in got], expected, "places with --columns=%s" % columns)
 
 
-@case("the longest labels stay at their arrows, and the longest times beside the axis")
+@case("the longest labels stay at their arrows, and the longest times next to the axis")
 def _():
     with folder() as name:
         path, svg = os.path.join(name, "odd.json"), os.path.join(name, "odd.svg")
@@ -370,7 +370,7 @@ def refused(code, what, *options):
     check(what in err and err.count(b"\n") == 1, "one line that says %r: %r" % (what, err))
 
 
-@case("what is no trace, or has nothing to show, or cannot be written, is said in a line")
+@case("an invalid trace, an empty excerpt and an unwritable file are reported in one line")
 def _():
     with folder() as name:
         def written(text):

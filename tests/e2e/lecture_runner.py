@@ -147,7 +147,7 @@ def _():
     equal(lecture.code, 1, "exit code, with %s" % lecture.out)
 
 
-@case("a backend that nobody knows is a mistake of the text, and no reason to leave a block out")
+@case("an unknown backend is a mistake of the text, and no reason to leave a block out")
 def _():
     lecture = with_server(console("$ true\n", "<!-- needs-backend: iouring -->\n"))
     equal(lecture.code, 1, "exit code, with %s" % lecture.out)

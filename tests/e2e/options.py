@@ -41,7 +41,7 @@ def _():
     check(re.search(rb"\b\d+\.\d+\.\d+\n$", out), "no version in %r" % out)
 
 
-@case("--list-backends: name, model, and whether it can be had")
+@case("--list-backends: name, model, and whether it is available")
 def _():
     code, out, _ = run(SERVER, "--list-backends")
     equal(code, 0, "exit code")
@@ -277,7 +277,7 @@ def _():
         os.close(fd)
 
 
-@case("stdout that is closed by its reader: one line says so, no endless loop")
+@case("stdout that is closed by its reader: one line reports it, no endless loop")
 def _():
     reader, writer = os.pipe()
     server = Server(stdout=writer)
@@ -289,7 +289,7 @@ def _():
     equal(server.wait(), 1, "exit code")
 
 
-@case("SIGTERM while stdout stalls: it ends all the same, and says what it could not print")
+@case("SIGTERM while stdout stalls: it ends all the same, and reports what it could not print")
 def _():
     reader, writer = os.pipe()
     server = Server("--no-echo", "--tcp", stdout=writer)
@@ -630,7 +630,7 @@ def _():
             check(first + log.read().count(b"EPERM") < 2000, "it tries without a pause")
 
 
-@case("blocking: a call that fails for lack of memory is tried again, and nobody is sent away")
+@case("blocking: a call that fails for lack of memory is retried, and no client is turned away")
 def _():
     need_strace()
     for call, error in (("sendto", "ENOBUFS"), ("recvfrom", "ENOMEM"), ("accept,accept4", "ENOMEM")):

@@ -107,7 +107,7 @@ def _():
             sock.close()
 
 
-@case("what came before the end of input is answered, then the connection is closed")
+@case("data before the end of input is answered, then the connection is closed")
 def _():
     with Peer() as peer:
         for message in (b"", b"last words", PATTERN[:300000]):
@@ -138,7 +138,7 @@ def memory_kb(peer):
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-@case("slow readers: each byte comes in the end, memory stays small, nobody else waits")
+@case("slow readers: each byte arrives in the end, memory stays small, no other client waits")
 def _():
     with Peer() as peer:
         slow = [peer.connect() for _ in range(20)]
@@ -160,7 +160,7 @@ def reset(sock):
     sock.close()
 
 
-@case("connections that are reset, idle or with an answer unsent, harm nobody")
+@case("connections that are reset, idle or with an answer unsent, do no harm")
 def _():
     with Peer() as peer:
         for _ in range(20):
@@ -238,7 +238,7 @@ else:
                 sock.send(message)
                 check(sock.recv(65536) == message, "a datagram of %d bytes" % size)
 
-    @case("datagrams of 20 clients go back to who sent them")
+    @case("datagrams of 20 clients go back to their senders")
     def _():
         with Peer("udp") as peer:
             socks = [datagram_socket(peer) for _ in range(20)]
@@ -258,7 +258,7 @@ def _():
     equal(peer.wait(), 0, "exit code")
 
 
-@case("a port that is taken is said in a line")
+@case("a port in use is reported in one line")
 def _():
     for kind in ["tcp"] if STREAMS_ONLY else ["tcp", "udp"]:
         with Peer(kind) as peer:
@@ -268,7 +268,7 @@ def _():
                   and error.count(b"\n") == 1, "says which and why: %r" % error)
 
 
-@case("a wrong command line is said in a line, --help helps")
+@case("a wrong command line is reported in one line, --help helps")
 def _():
     for words in ([], ["tcp"], ["sctp", "0"], ["tcp", "65536"], ["tcp", "x"], ["tcp", "0", "0"],
                   ["--nonsense"]):

@@ -42,7 +42,7 @@ def _():
         equal(process.wait(), 0, "exit code under " + name)
 
 
-@case("the program says why it cannot start")
+@case("the program reports why it cannot start")
 def _():
     code, out, err = run(PROGRAM, env={"IOLOOP_BACKEND": "sigoi"})
     equal((code, out), (1, b""), "exit code and stdout with an unknown backend")
@@ -53,7 +53,7 @@ def _():
           "exit code and stderr with a file")
 
 
-@case("--list-backends prints what is shown")
+@case("--list-backends prints the table in the README")
 def _():
     shown = re.search(r"<!-- output: build/server --list-backends -->\n```\n(.*?)```", README,
                       re.DOTALL).group(1)

@@ -25,7 +25,7 @@ def run_without(error, *options):
 
 
 for error in REASONS:
-    @case("--list-backends says that io_uring is refused, and by what: %s" % error)
+    @case("--list-backends reports that io_uring is refused, and the error: %s" % error)
     def _(error=error):
         code, out, err = run_without(error, "--list-backends")
         equal((code, err), (0, b""), "exit code and stderr")

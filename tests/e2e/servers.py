@@ -234,7 +234,7 @@ def _():
             equal(result, (0, b"from where?\n", b""), "echo from " + host)
 
 
-@case("on all addresses, an answer leaves from the address that was asked")
+@case("on all addresses, an answer leaves from the address that the request was sent to")
 def _():
     with server("--udp", "--print=none", host="*") as target:
         for host in ("127.0.0.1", "127.0.0.2", "127.1.2.3"):
@@ -245,7 +245,7 @@ def _():
                 equal(sock.recv(100), b"from where?", "echo from " + host)
 
 
-@case("68 a silent client delays nobody")
+@case("68 a silent client delays no other")
 def _():
     with server() as target:
         silent = [target.connect() for _ in range(10)]
@@ -333,7 +333,7 @@ def _():
                 thread.join()
 
 
-@case("65 echoes that nobody waits for any more: no spin, no end")
+@case("65 echoes to peers that are gone: no spin, no end")
 def _():
     with server("--print=none") as target:
         for _ in range(200):
@@ -349,7 +349,7 @@ def _():
         idle.close()
 
 
-@case("71 1,000 connections that are reset at once harm nobody")
+@case("71 1,000 connections that are reset at once do no harm")
 def _():
     with server() as target:
         for _ in range(1000):
@@ -379,7 +379,7 @@ def _():
             sock.close()
 
 
-@case("half-close: what was sent before it is echoed after it")
+@case("half-close: data sent before it is echoed after it")
 def _():
     with server() as target:
         with target.connect() as sock:
@@ -522,7 +522,7 @@ def stall(*options):
     target.stop()
 
 
-@case("a reader of stdout that stalls: of datagrams, what is lost is counted")
+@case("a reader of stdout that stalls: lost datagrams are counted")
 def _():
     reader, writer = os.pipe()
     with server("--no-echo", "--udp", stdout=writer) as target:

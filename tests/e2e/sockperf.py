@@ -138,7 +138,7 @@ def _(options):
         equal(target.stop()["failed"], 0, "failed connections")
 
 
-@case("warm-up, what asks for no answer and what is no message gets none, over UDP")
+@case("warm-up, messages that want no reply and other datagrams get none, over UDP")
 def _():
     with server() as target, target.datagram_socket() as sock:
         for flags in UNASKED:

@@ -116,7 +116,7 @@ def _():
         check(trace.bytes(RECEIVES) >= 10 * 32, "bytes received")
 
 
-@case("at the limit it ends, and says so in the file and on stderr")
+@case("at the limit it ends, and reports that in the file and on stderr")
 def _():
     with folder() as name:
         with traced(file_in(name), "--trace-limit=200") as server:
@@ -135,7 +135,7 @@ def _():
 
 
 if BACKEND in ("sigio", "rtsig"):
-    @case("signals are told, with what the model tells of them")
+    @case("signals are recorded, with the information that the model has")
     def _():
         with folder() as name:
             with traced(file_in(name), "--tcp") as server:
@@ -197,7 +197,7 @@ if BACKEND == "blocking":
             equal(trace.bytes(["recv"]), 15, "bytes")
 
 if BACKEND == "io_uring":
-    @case("operations are told when they are submitted and when they complete")
+    @case("operations are recorded when they are submitted and when they complete")
     def _():
         with folder() as name:
             with traced(file_in(name), "--tcp") as server:
@@ -261,7 +261,7 @@ if ONE_IS_ENOUGH:
             traces = [Trace(os.path.join(name, "trace.%d.json" % n)) for n in (1, 2)]
             equal(sum(t.bytes(RECEIVES) for t in traces), 100, "bytes in both")
 
-    @case("a file that cannot be written is said before anybody is served: exit 1")
+    @case("a file that cannot be written is reported before serving: exit 1")
     def _():
         with folder() as name:
             for path, why in ((os.path.join(name, "no", "where"), b"No such file or directory"),

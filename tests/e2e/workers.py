@@ -439,7 +439,7 @@ def _():
         sock.close()
 
 
-@case("SIGTERM while stdout stalls: it ends all the same, and says what it could not print")
+@case("SIGTERM while stdout stalls: it ends all the same, and reports what it could not print")
 def _():
     reader, writer = os.pipe()
     target = server("--no-echo", "--tcp", stdout=writer)
@@ -458,7 +458,7 @@ def _():
         sock.close()
 
 
-@case("stdout that is closed by its reader: one line says so, and all end")
+@case("stdout that is closed by its reader: one line reports it, and all end")
 def _():
     reader, writer = os.pipe()
     target = server(stdout=writer)

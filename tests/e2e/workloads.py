@@ -40,7 +40,7 @@ def refused(code, words, *expected):
         check(part in error.decode(), "%r in %r" % (part, error))
 
 
-@case("a ring makes so many events under each method, over pipes and socket pairs")
+@case("a ring makes the right number of events under each method, over pipes and socket pairs")
 def _():
     for method in METHODS:
         for last in ((), ("socketpair",)):
@@ -81,7 +81,7 @@ def _():
         equal(measured("cascade", method, "1")[0], 1, "events of one pipe")
 
 
-@case("handlers are added and removed as often as said")
+@case("handlers are added and removed TIMES times")
 def _():
     for method in METHODS:
         equal(measured("handlers", method, "30", "4")[0], 120, "pairs under %s" % method)
@@ -106,7 +106,7 @@ def _():
         equal(sum(n for _, n in histogram["counts"]), 200, "values in buckets")
 
 
-@case("what cannot be had is said in a line")
+@case("an unavailable method is reported in one line")
 def _():
     refused(1 if NAME != "ioloop" else 2, ("ring", "nonsense", "10", "1", "1", "1"), "nonsense")
     refused(1, ("ring", METHODS[0], "1000000", "1", "1", "1"), "descriptors")
@@ -123,7 +123,7 @@ if NAME in ("libev", "select"):
         equal(measured("ring", METHODS[-1], "1000", "1", "10", "1")[0], 11, "events")
 
 
-@case("a wrong command line is said in a line, --help helps")
+@case("a wrong command line is reported in one line, --help helps")
 def _():
     for words in ([], ["ring"], ["ring", METHODS[0], "1", "1", "1"], ["nonsense", METHODS[0], "1"],
                   ["ring", METHODS[0], "10", "11", "1", "1"], ["wake", METHODS[0], "0"],

@@ -37,7 +37,7 @@ TEST(1, "the families come by turns, each in its own order") {
   check_interleaved("4446666", "0314256");
 }
 
-TEST(2, "localhost and * have one address of each family, whatever the resolver says") {
+TEST(2, "localhost and * have one address of each family, whatever the resolver returns") {
   static const char *const names[] = {"localhost", "LocalHost", "*"};
   for (size_t i = 0; i < 3; i++) {
     struct address_list list;
@@ -84,7 +84,7 @@ static struct address resolved(const char *host, uint16_t port) {
   return address;
 }
 
-TEST(5, "what is sent to one's own address comes back, and nothing else") {
+TEST(5, "datagrams to one's own address come back, and no others") {
   const struct {
     const char *peer;
     uint16_t peer_port;

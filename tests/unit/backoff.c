@@ -14,7 +14,7 @@ TEST(1, "at once the first time, then 100 ms, then twice as long each time, 5 s 
     CHECK_IS(backoff_delay(&backoff, MS(1)), ==, expected[i]);
 }
 
-TEST(2, "one that lived 10 s was well: it begins anew") {
+TEST(2, "one that lived 10 s is healthy: the delays start over") {
   struct backoff backoff = {0};
   for (int i = 0; i < 5; i++)
     backoff_delay(&backoff, 0);

@@ -49,7 +49,7 @@ TEST(2, "the head may pass the end of its counter") {
   free(queue.calls);
 }
 
-TEST(3, "what was reserved does not move") {
+TEST(3, "reserved room does not move") {
   struct ioloop__queue queue = {0};
   CHECK_OK(ioloop__queue_push(&queue, never, NULL));
   CHECK_OK(ioloop__queue_reserve(&queue, 1000));

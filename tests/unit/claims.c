@@ -75,7 +75,7 @@ static void check_verdict(const struct claim *claim, double most, const char *se
   json_decref(experiment);
 }
 
-TEST(1, "a cost that rises, stays or falls, and what was claimed of it") {
+TEST(1, "a cost that rises, stays or falls, and the claims about it") {
   check_verdict(&rising, 300, "rises", "holds");
   check_verdict(&rising, 104, "flat", "does not hold");
   check_verdict(&level, 104, "flat", "holds");
@@ -123,7 +123,7 @@ TEST(3, "a claim holds where it does for all it is about, and those alone") {
   json_decref(experiment);
 }
 
-TEST(3, "who cannot have the most connections is judged at the most it had") {
+TEST(3, "a contestant that cannot have the most connections is judged at its own maximum") {
   json_t *experiment = experiment_with(&rising);
   add(experiment, "one", "none", 100);
   add(experiment, "one", "some", 200);
@@ -133,7 +133,7 @@ TEST(3, "who cannot have the most connections is judged at the most it had") {
   json_decref(experiment);
 }
 
-TEST(3, "a claim about nobody who was measured is not resolved") {
+TEST(3, "a claim about contestants that were not measured is not resolved") {
   json_t *experiment = experiment_with(&rising);
   CHECK_OK(claims_judge(experiment, 1));
   CHECK_IS(json_array_size(json_object_get(claim_of(experiment), "judged")), ==, 0);
@@ -159,7 +159,7 @@ TEST(4, "no faster: the cost of the others is not above the threshold") {
   check_compared(115, "not resolved", "not resolved");
 }
 
-TEST(5, "without a point at 0, or with it alone, nothing is judged, and that is said") {
+TEST(5, "without a point at 0, or with it alone, nothing is judged, and that is reported") {
   for (size_t gone = 0; gone < 2; gone++) {
     json_t *experiment = experiment_with(&rising), *points = json_object_get(experiment, "points");
     add(experiment, "one", "none", 100);

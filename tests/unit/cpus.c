@@ -24,7 +24,7 @@ TEST(1, "numbers and ranges, in the order they were given") {
   check_list("1023,007", 2, (const unsigned short[]){1023, 7});
 }
 
-TEST(2, "what is no such list is refused, and changes nothing") {
+TEST(2, "an invalid list is refused, and changes nothing") {
   static const char *const wrong[] = {
       "",
       ",",

@@ -164,7 +164,7 @@ static int merge_three(void) {
   return documents_merge((const char *[]){"0", "1", "2"}, 3, "saved");
 }
 
-TEST(1, "merging puts rounds side by side and computes all estimates anew") {
+TEST(1, "merging puts rounds side by side and computes all estimates again") {
   two_documents();
   set(documents[1], "experiments/0/figures/1", "values", "[300, 303, 306]");
   CHECK_IS(captured(STDERR_FILENO, merge_two), ==, EXIT_OK);
@@ -207,7 +207,7 @@ TEST(1, "merging adds histograms without loss") {
   forget();
 }
 
-TEST(2, "who took part in one run only has null for the rounds of the other") {
+TEST(2, "a contestant of one run only has null for the rounds of the other") {
   two_documents();
   json_t *second = experiment_of(documents[1]);
   set(second, "", "contestants", "['epoll', 'kqueue']");
@@ -241,7 +241,7 @@ TEST(2, "points, experiments and failures of every run are kept, rounds counted 
   forget();
 }
 
-TEST(3, "merging runs of two machines says where they differ") {
+TEST(3, "merging runs of two machines lists where they differ") {
   two_documents();
   set(documents[1], "environment", "kernel", "'6.6'");
   set(documents[1], "environment", "governor", "'performance'");
@@ -264,7 +264,7 @@ static void check_not_merged(const char *path, const char *key, const char *json
   forget();
 }
 
-TEST(4, "what was not measured alike is not merged") {
+TEST(4, "different measurements are not merged") {
   check_not_merged("environment", "ioloop", "'0.2.0'", "different programs (ioloop)");
   check_not_merged("environment/libraries", "libevent", "'2.2'", "(libraries)");
   check_not_merged("experiments/0", "baseline", "'poll'", "baseline of experiment latency");
@@ -314,7 +314,7 @@ TEST(4, "merging step by step is merging at once") {
   forget();
 }
 
-TEST(1, "a merge judges claims anew, with the rounds of both") {
+TEST(1, "a merge judges claims again, with the rounds of both") {
   two_documents();
   for (size_t i = 0; i < 2; i++) {
     json_t *experiment = experiment_of(documents[i]);
@@ -352,7 +352,7 @@ TEST(5, "two runs alike: no difference is resolved") {
   forget();
 }
 
-TEST(5, "a regression beyond the A/A resolution is one, and the exit code says so") {
+TEST(5, "a difference beyond the A/A resolution is a regression, and sets the exit code") {
   two_documents();
   set(documents[1], "experiments/0/figures/1", "values", "[220, 222, 224]");
   CHECK_IS(compared(), ==, EXIT_TROUBLE);
@@ -361,7 +361,7 @@ TEST(5, "a regression beyond the A/A resolution is one, and the exit code says s
   forget();
 }
 
-TEST(5, "of what is counted one round is enough to tell a regression") {
+TEST(5, "for a counted figure one round is enough to detect a regression") {
   two_documents();
   for (size_t i = 0; i < 2; i++) {
     set(documents[i], "experiments/0/metrics/0", "counted", "true");
@@ -377,7 +377,7 @@ TEST(5, "of what is counted one round is enough to tell a regression") {
   forget();
 }
 
-TEST(5, "what is faster is an improvement") {
+TEST(5, "a faster figure is an improvement") {
   two_documents();
   set(documents[1], "experiments/0/figures/1", "values", "[180, 182, 184]");
   CHECK_IS(compared(), ==, EXIT_OK);
@@ -417,7 +417,7 @@ TEST(6, "a change whose interval spans 1 does not count") {
   forget();
 }
 
-TEST(6, "without an A/A check nothing is resolved, and that is said") {
+TEST(6, "without an A/A check nothing is resolved, and that is reported") {
   two_documents();
   set(documents[0], "experiments/0", "resolution", "[]");
   set(documents[1], "experiments/0/figures/1", "values", "[220, 222, 224]");
@@ -448,7 +448,7 @@ TEST(6, "metrics that are not primary or only describe are not judged") {
   forget();
 }
 
-TEST(7, "what is in one document only is listed") {
+TEST(7, "an entry in only one document is listed") {
   two_documents();
   set(documents[1], "experiments/0/figures/1", "contestant", "'select'");
   json_t *other = json_deep_copy(experiment_of(documents[1]));
@@ -476,7 +476,7 @@ TEST(7, "a contestant that now fails is a regression; an invalid run is not") {
   forget();
 }
 
-TEST(7, "environments that differ are said on top") {
+TEST(7, "environments that differ are listed first") {
   two_documents();
   set(documents[1], "environment/libraries", "libevent", "'2.1.13'");
   set(documents[1], "environment", "cores", "4");
@@ -539,7 +539,7 @@ static int hgrm_nowhere(void) {
   return report_hgrm(documents[0], "/nonexistent/histograms");
 }
 
-TEST(8, "where nothing can be written, a line says so") {
+TEST(8, "if nothing can be written, a line reports it") {
   two_documents();
   CHECK_IS(captured(STDERR_FILENO, csv_nowhere), ==, EXIT_TROUBLE);
   CHECK(strstr(said, "cannot write /nonexistent/figures.csv: No such file"));

@@ -125,7 +125,7 @@ TEST(2, "changes that cancel out cost nothing") {
   free_table(loop);
 }
 
-TEST(3, "a signal-driven backend is asked to look again at an unchanged mask") {
+TEST(3, "a signal-driven backend is called again for an unchanged mask") {
   struct ioloop *loop = new_table(IOLOOP_F_SIGNAL_DRIVEN);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   change_count = 0;
@@ -175,7 +175,7 @@ TEST(6, "a report for a removed descriptor is stale, and passed to the backend")
   free_table(loop);
 }
 
-TEST(7, "into a new set goes what is watched, with the tokens that it had") {
+TEST(7, "watched descriptors enter a new set, with their tokens") {
   struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   CHECK_OK(ioloop_add_handler(loop, fds[1], R | W, never, NULL));
@@ -190,7 +190,7 @@ TEST(7, "into a new set goes what is watched, with the tokens that it had") {
   free_table(loop);
 }
 
-TEST(8, "a new set takes a change that waits for the flush, and what is refused is tried again") {
+TEST(8, "a new set takes a change that waits for the flush, and a refused one is retried") {
   struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   CHECK_OK(ioloop_add_handler(loop, fds[1], R, never, NULL));
@@ -227,7 +227,7 @@ TEST(9, "a report for an earlier owner of the number is stale; one for an unwant
   free_table(loop);
 }
 
-TEST(10, "an entry that the kernel has lost is added anew by the flush") {
+TEST(10, "an entry that the kernel has lost is added again by the flush") {
   struct ioloop *loop = new_table(0);
   CHECK_OK(ioloop_add_handler(loop, fds[0], R, never, NULL));
   CHECK_OK(ioloop_update_handler(loop, fds[0], W));
@@ -276,7 +276,7 @@ TEST(12, "a change for which there is no memory is tried again") {
   free_table(loop);
 }
 
-TEST(13, "growing keeps registrations and slots, and clears what is new") {
+TEST(13, "growing keeps registrations and slots, and clears new ones") {
   struct ioloop *loop = new_table(0);
   int arguments[200], numbers[200], count = 0;
   for (int number = 20; number < 900; number += 5) {

@@ -6,7 +6,7 @@
 
 #include "tap.h"
 
-TEST(1, "in order: what was pushed is popped, also when the ring grew in between") {
+TEST(1, "items are popped in the order of pushing, also when the ring grew in between") {
   struct flight flight;
   CHECK_OK(flight_init(&flight, 3));
   uint64_t pushed = 0, popped = 0;

@@ -159,7 +159,7 @@ TEST(2, "no values: every figure is 0") {
   histogram_free(histogram);
 }
 
-TEST(2, "what is larger than an hour is counted as an hour") {
+TEST(2, "values above an hour are counted as an hour") {
   struct histogram *histogram = new_histogram();
   histogram_record(histogram, HISTOGRAM_HIGHEST + 1);
   histogram_record(histogram, UINT64_MAX);

@@ -250,7 +250,7 @@ static void become_old(void) {
     SKIP("no seccomp filter can be set here (%s)", strerror(errno));
 }
 
-TEST(5, "a kernel that does not know what is asked of it is too old; its name is no wrong name") {
+TEST(5, "a kernel without a needed feature is too old; the backend's name is not wrong") {
   struct ioloop_backend_info info;
   struct ioloop *loop;
   become_old();

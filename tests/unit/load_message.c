@@ -11,7 +11,7 @@
 static struct message_pattern pattern;
 static unsigned char bytes[MESSAGE_MAX_SIZE + 1];
 
-TEST(1, "a message begins with its number, and is as long as asked for") {
+TEST(1, "a message begins with its number, and has the requested size") {
   static const uint64_t numbers[] = {0, 1, 255, 256, UINT64_C(0x0102030405060708), UINT64_MAX};
   message_pattern_make(&pattern, 1);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -76,7 +76,7 @@ TEST(5, "the largest message of the highest piece ends where the pattern does") 
   CHECK(!message_matches(&pattern, MESSAGE_PIECES - 1, 0, bytes, MESSAGE_MAX_SIZE));
 }
 
-TEST(6, "the seed decides what is sent") {
+TEST(6, "the seed determines the messages") {
   static struct message_pattern same, other;
   message_pattern_make(&pattern, 6);
   message_pattern_make(&same, 6);

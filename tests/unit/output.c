@@ -54,7 +54,7 @@ static void put_text(struct output *output, const char *text) {
   output_put(output, text, strlen(text));
 }
 
-TEST(1, "what is put in one turn of the loop goes out in one write at its end") {
+TEST(1, "output of one iteration of the loop is written at once at its end") {
   struct ioloop *loop;
   struct watch watch = {.stalled = 0};
   char got[64];
@@ -129,7 +129,7 @@ TEST(3, "a socket whose reader stalls: the same") {
   stall_and_drain(ends[0], ends[1]);
 }
 
-TEST(4, "a reader that went away: failed once, with EPIPE, and what comes later is dropped") {
+TEST(4, "a reader that went away: failed once, with EPIPE, and later output is dropped") {
   struct ioloop *loop;
   struct watch watch = {.stalled = 0};
   int ends[2];

@@ -52,7 +52,7 @@ TEST(2, "what rounds up to the next power of ten has no digit more") {
   shows(0.09996, "0.100");
 }
 
-TEST(2, "as many digits as are asked for, where figures are compared one by one") {
+TEST(2, "the requested number of digits, for figures compared one by one") {
   static const struct {
     double value;
     const char *expected;
@@ -65,7 +65,7 @@ TEST(2, "as many digits as are asked for, where figures are compared one by one"
   }
 }
 
-TEST(3, "what is not there is a dash; what is out of reach still fits") {
+TEST(3, "a missing figure is a dash; extreme figures still fit") {
   shows(NAN, "-");
   shows(INFINITY, "-");
   shows(1e300, "1e+300");
@@ -73,7 +73,7 @@ TEST(3, "what is not there is a dash; what is out of reach still fits") {
   shows(1e-300, "0.00000000000");
 }
 
-TEST(4, "ratios near 1 have 2 decimals, so that 1.00 says it was rounded") {
+TEST(4, "ratios near 1 have 2 decimals, so that 1.00 shows that it was rounded") {
   ratio_shows(1, "1.00");
   ratio_shows(0.987, "0.99");
   ratio_shows(9.994, "9.99");

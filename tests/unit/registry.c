@@ -26,7 +26,7 @@ TEST(1, "every backend is listed once, with a name, a model and a reason where i
   CHECK_ERROR(ioloop_backend_at(SIZE_MAX, &info), ENOENT);
 }
 
-TEST(2, "each that is available makes a loop of that name, each other fails as it was told") {
+TEST(2, "each available one makes a loop of that name, each other fails with its reported error") {
   struct ioloop_backend_info info;
   for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++) {
     struct ioloop *loop = NULL;
@@ -60,7 +60,7 @@ static void *allocate_new(size_t size) {
 
 /* In a process that has not used libevent before, each time: what it learns of it then is not to be
  * what a lack of memory left of it. */
-TEST(2, "libevent without memory at its first use: said so, and it is there later") {
+TEST(2, "libevent without memory at its first use: reported, and available later") {
   typedef void set_functions(void *(*)(size_t), void *(*)(void *, size_t), void (*)(void *));
   set_functions *set;
   void *symbol = dlsym(RTLD_DEFAULT, "event_set_mem_functions");
@@ -107,7 +107,7 @@ TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
   }
 }
 
-TEST(4, "variants are named after a colon; a wrong one is -EINVAL and says so") {
+TEST(4, "variants are named after a colon; a wrong one is -EINVAL with a reason") {
   struct ioloop_backend_info info;
   struct ioloop *loop;
   CHECK_ERROR(ioloop_backend_probe("poll:fast", &info), EINVAL);
@@ -137,7 +137,7 @@ TEST(5, "the default is the first that is available, and what NULL gives") {
   CHECK_OK(ioloop_free(loop));
 }
 
-TEST(6, "the environment is read where that is asked for, and nowhere else") {
+TEST(6, "the environment is read only on request") {
   struct ioloop *loop;
   CHECK_SYS(unsetenv("IOLOOP_BACKEND"));
   CHECK(!ioloop_backend_from_env());

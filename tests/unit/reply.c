@@ -88,7 +88,7 @@ static void check_answers(const struct conversation *all, const struct sent *sen
   CHECK(memcmp(sent->bytes, all->answers, sent->size) == 0);
 }
 
-TEST(1, "messages in one read are answered in one piece, and only those that ask for it") {
+TEST(1, "messages in one read are answered in one piece, and only those that want a reply") {
   struct conversation all = converse();
   struct sent sent = nothing_sent(sizeof all.answers);
   struct framing framing = {.have = 0};
@@ -177,14 +177,14 @@ TEST(6, "random bytes end in -EPROTO or are taken, and never give more than they
   }
 }
 
-TEST(7, "what the sender says ends it") {
+TEST(7, "an error of the send callback ends it") {
   struct conversation all = converse();
   struct sent sent = {.error = -ENOMEM};
   struct framing framing = {.have = 0};
   CHECK_ERROR(feed(&framing, all.said, all.said_size, &sent), ENOMEM);
 }
 
-TEST(8, "an echo is what came, sockperf's or not, and needs no framing") {
+TEST(8, "an echo is identical, sockperf's message or not, and needs no framing") {
   static const char text[] = "not a message of anybody's";
   struct sent sent = nothing_sent(sizeof text);
   char room[REPLY_DATAGRAM_SIZE];
@@ -196,7 +196,7 @@ TEST(8, "an echo is what came, sockperf's or not, and needs no framing") {
   free(sent.bytes);
 }
 
-TEST(9, "a datagram is answered when it is one message that asks for it, whole") {
+TEST(9, "a datagram is answered if it is exactly one message that wants a reply") {
   char message[64], answer[64], room[REPLY_DATAGRAM_SIZE];
   for (unsigned flags = 0; flags < 8; flags++)
     for (size_t size = 0; size <= sizeof message; size++) {

@@ -48,7 +48,7 @@ TEST(2, "constant: rate x duration requests, also where the interval is no whole
   }
 }
 
-TEST(3, "constant: what is due later is never planned earlier") {
+TEST(3, "constant: a later request is never planned earlier") {
   struct schedule schedule = begun(ARRIVALS_CONSTANT, 7777777, 12345, 1);
   for (uint64_t i = 0, before = 0; i < 1000000; i++) {
     uint64_t due_ns = take(&schedule);
@@ -74,7 +74,7 @@ TEST(4, "Poisson: the same seed gives the same schedule, another one another") {
 /* Of a Poisson process the count in an interval has a variance equal to its mean, and so many gaps
  * are longer than t means as e^-t says. Seeds are fixed: the limits, 5 standard deviations, are
  * met or not for good. */
-TEST(5, "Poisson: as many as the rate says, with exponential gaps") {
+TEST(5, "Poisson: as many as the rate demands, with exponential gaps") {
   const double rate = 10000;
   struct schedule schedule = begun(ARRIVALS_POISSON, rate, SECONDS(1), 7);
   uint64_t count = 0, longer[4] = {0}, before_ns = SECONDS(1), end_ns = SECONDS(101);

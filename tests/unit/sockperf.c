@@ -41,7 +41,7 @@ TEST(1, "the valid part's count, and percentiles twice as large, in nanoseconds"
   CHECK(result.p99_ns > 85041.9 && result.p99_ns < 85042.1);
 }
 
-TEST(2, "messages dropped, doubled or out of order spoil a run, and are told") {
+TEST(2, "messages dropped, doubled or out of order invalidate a run, and are reported") {
   static const char *const texts[] = {
       "# dropped messages = 3; # duplicated messages = 0; # out-of-order messages = 0\n",
       "# dropped messages = 0; # duplicated messages = 3; # out-of-order messages = 0\n",
@@ -57,7 +57,7 @@ TEST(2, "messages dropped, doubled or out of order spoil a run, and are told") {
   }
 }
 
-TEST(3, "what is cut short or something else is no result") {
+TEST(3, "truncated or other output is no result") {
   static const char whole[] = BEFORE VALID IN_ORDER PERCENTILES;
   const size_t enough = (size_t)(strstr(whole, "50.000 =") - whole) + 10;
   char text[sizeof whole], reason[256];

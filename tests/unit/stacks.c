@@ -51,7 +51,7 @@ static pid_t start_silent(const char *name) {
   return pid;
 }
 
-TEST(1, "gdb is asked with no signal blocked, and is killed when it does not end") {
+TEST(1, "gdb is run with no signal blocked, and is killed when it does not end") {
   char folder[] = P_tmpdir "/ioloop-XXXXXX", path[64], said[4096] = "";
   atomic_int answers = 0;
   sigset_t child;

@@ -64,7 +64,7 @@ TEST(1, "one or two values have a median and no interval, and resolve nothing") 
   }
 }
 
-TEST(1, "what is counted needs one value, which is the interval") {
+TEST(1, "a counted figure needs one value, which is the interval") {
   const double values[] = {5, NAN}, baseline[] = {2, NAN};
   struct estimate estimate = estimate_median(values, 2, FEWEST_COUNTED, 1);
   CHECK(estimate.median == 5 && estimate.low == 5 && estimate.high == 5);
@@ -192,7 +192,7 @@ TEST(5, "with fewer than three values on a side a quotient has no interval; none
   CHECK(isnan(estimate_ratio_of_medians(fours, 1, &zero, 1, FEWEST_TIMED, 1).median));
 }
 
-TEST(5, "two runs of the same are told apart in no more than 7 % of repetitions") {
+TEST(5, "equal runs are reported as different in no more than 7 % of repetitions") {
   const size_t rounds[] = {5, 9};
   for (size_t i = 0; i < 2; i++) {
     size_t repetitions = tap_count(REPETITIONS), resolved = 0;

@@ -97,7 +97,7 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop, (void)signo, (void)arg;
 }
 
-TEST(1, "the observer hears of waits, readiness and calls, in order") {
+TEST(1, "the observer sees waits, readiness and calls, in order") {
   struct ioloop *loop = new_loop();
   struct story story = {0};
   int pair[2];
@@ -118,7 +118,7 @@ TEST(1, "the observer hears of waits, readiness and calls, in order") {
   CHECK_SYS(close(pair[1]));
 }
 
-TEST(2, "the observer hears of a signal watcher") {
+TEST(2, "the observer sees a signal watcher") {
   struct ioloop *loop = new_loop();
   struct story story = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, NULL));
@@ -131,7 +131,7 @@ TEST(2, "the observer hears of a signal watcher") {
   CHECK_OK(ioloop_free(loop));
 }
 
-TEST(3, "a call longer than slow_ns is told as slow, others are not") {
+TEST(3, "a call longer than slow_ns is reported as slow, others are not") {
   struct ioloop *loop = new_loop();
   struct story story = {0};
   ioloop_set_observer(loop, &all_hooks, &story);
@@ -163,7 +163,7 @@ static void remove_observer(struct ioloop *loop, void *arg) {
   ioloop_set_observer(loop, NULL, NULL);
 }
 
-TEST(5, "an observer removed in a callback hears no more, and breaks nothing") {
+TEST(5, "an observer removed in a callback is not called again, and breaks nothing") {
   struct ioloop *loop = new_loop();
   struct story story = {0};
   ioloop_set_observer(loop, &all_hooks, &story);

@@ -22,7 +22,7 @@ TEST(1, "the last line, however the text ends") {
   CHECK_IS(size, ==, 0);
 }
 
-TEST(2, "what is too long is cut at its beginning, to whole lines where one fits") {
+TEST(2, "too long a text is cut at its beginning, to whole lines if one fits") {
   char said[12];
   words_keep_end("first\nsecond\nlast\n", said, sizeof said);
   CHECK(strcmp(said, "last\n") == 0);

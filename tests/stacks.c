@@ -22,7 +22,7 @@ static atomic_int *answered;
 #ifdef HAVE_EXECINFO
 #include <execinfo.h>
 
-/* The first call loads libgcc, which a signal handler must not be the one to do. */
+/* The first call loads libgcc, which must not happen in a signal handler. */
 static void warm_up(void) {
   void *frames[2];
   backtrace(frames, 2);
@@ -121,7 +121,7 @@ static int ask_all(pid_t pid, int fd, atomic_int *answers, uint64_t deadline) {
   return silent;
 }
 
-/* The runner has SIGCHLD blocked, by which gdb learns that what it traces has stopped. */
+/* The runner has SIGCHLD blocked, but gdb needs it to learn that a traced process has stopped. */
 static _Noreturn void become_gdb(pid_t pid, int fd) {
   char target[16];
   sigset_t none;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stacks.h - where is every thread of a stalled test? For the watchdog of tap.c.
+ * stacks.h - prints the stack of every thread of a stalled test, for the watchdog of tap.c.
  *
- * The test answers itself: on SIGQUIT a thread writes its own stack. That works in containers
- * without ptrace, under valgrind and under the sanitizers. Threads that do not answer (the signal
- * is blocked, the C library has no backtrace()) are asked for through gdb, where there is one; but
- * not io_uring's workers, which have no stack to show.
+ * On SIGQUIT a thread of the test writes its own stack. That works in containers without ptrace,
+ * under valgrind and under the sanitizers. The stacks of threads that do not answer (the signal is
+ * blocked, the C library has no backtrace()) are read by gdb, if there is one. io_uring's workers
+ * are left out, because they have no stack.
  */
 #ifndef STACKS_H
 #define STACKS_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tap.c - see tap.h. The program is a runner that forks a child for each test, reads what it
- * wrote, and turns how it ended into a line of TAP. stdout and stderr of a test go to one file, so
- * that whatever a sanitizer says is kept as a diagnostic and nobody waits for a reader.
+ * tap.c - see tap.h. The program is a runner that forks a child for each test, reads its output,
+ * and turns its result into a line of TAP. stdout and stderr of a test go to one file, so that the
+ * messages of a sanitizer are kept as diagnostics and nothing waits for a reader.
  */
 #include "tap.h"
 
@@ -28,7 +28,7 @@
 #define MAX_OUTPUT_LINES 2000
 #define MAX_FDS          4096
 
-/* What a test tells the runner beside its exit status. */
+/* The test's report to the runner, in addition to its exit status. */
 struct shared {
   atomic_int failed;
   atomic_int answers;
@@ -73,7 +73,7 @@ void tap_register(struct tap_test *test) {
   *at = test;
 }
 
-/* ---- what tests call -------------------------------------------------------------------- */
+/* ---- called by tests -------------------------------------------------------------------- */
 
 uint64_t tap_now(void) {
   struct timespec now;
@@ -186,9 +186,9 @@ void tap_thread(int result, const char *call, const char *file, int line) {
     tap_fail(file, line, "%s: %s", call, strerror(result));
 }
 
-/* ---- descriptors ------------------------------------------------------------------------ */
+/* Fills in up to `max` numbers; /dev/fd is /proc/self/fd on Linux. */
 
-/* Fills numbers[] as far as it goes; /dev/fd is /proc/self/fd on Linux. */
+/* Fills in up to `max` numbers; /dev/fd is /proc/self/fd on Linux. */
 static size_t list_fds(int *numbers, size_t max) {
   size_t count = 0;
   DIR *dir = opendir("/dev/fd");
@@ -224,7 +224,7 @@ static size_t count_new(const int *before, size_t before_count, int *after, size
   return fresh;
 }
 
-/* A library may close what it had for us in a thread of its own (libkqueue does): not yet is no
+/* A library may close its descriptors in a thread of its own (libkqueue does): a late close is no
  * leak. */
 static void check_leaks(const int *before, size_t before_count) {
   static int after[MAX_FDS];
@@ -271,7 +271,7 @@ static _Noreturn void run_child(const struct tap_test *test, FILE *output) {
   dup2(fileno(output), STDOUT_FILENO);
   dup2(fileno(output), STDERR_FILENO);
   close(fileno(output));
-  (void)!chdir("/proc"); /* where nobody can make a file that a relative path names */
+  (void)!chdir("/proc"); /* where no file can be created under a relative path */
   reset_signals();
   stacks_prepare(&shared->answers);
   seed_random(test);
@@ -296,15 +296,15 @@ static void die_with_child(int signo) {
   raise(signo);
 }
 
-/* The child stays a zombie until its process group was killed, so that the group's number cannot
- * have become somebody else's. */
+/* The child stays a zombie until its process group was killed, so that the group's number cannot be
+ * reused by another one. */
 static bool has_ended(pid_t child) {
   siginfo_t info = {.si_pid = 0};
   return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
          info.si_pid == child;
 }
 
-/* SIGCHLD is blocked but for the wait. */
+/* SIGCHLD is blocked except during the wait. */
 static bool wait_for_child(pid_t child, uint64_t deadline) {
   sigset_t none;
   sigemptyset(&none);
@@ -347,7 +347,7 @@ static void print_end(int status, bool in_time) {
     printf("# exit status %d\n", WEXITSTATUS(status));
 }
 
-/* What a failed test said comes before its result: report.py reads it so. */
+/* The output of a failed test comes before its result: report.py expects that. */
 static bool print_result(const struct tap_test *test, int index, int status, bool in_time,
                          FILE *output) {
   bool skipped = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED;

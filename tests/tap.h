@@ -2,13 +2,13 @@
 /*
  * tap.h - the test harness: one behaviour, one process, one line of TAP.
  *
- * Why not cmocka or check. What is tested here lives in process-wide state: signal masks and
- * dispositions, descriptor numbers, resource limits, threads that outlive a failure. So every
- * test runs in a child of its own, starts from the same clean state (no signal blocked, SIGPIPE
- * deadly, nothing above descriptor 2 of ours) and may ruin it. And a skip is data: its reason
- * becomes a cell of the published matrix (behaviour x backend), not a remark in a log.
+ * Why not cmocka or check. The tested state is process-wide: signal masks and dispositions,
+ * descriptor numbers, resource limits, threads that outlive a failure. So every test runs in a
+ * child of its own, starts from the same clean state (no signal blocked, SIGPIPE deadly, nothing
+ * above descriptor 2 of ours) and may ruin it. And a skip is data: its reason becomes a cell of the
+ * published matrix (behaviour x backend), not a remark in a log.
  *
- * What the harness checks without being asked, after every test:
+ * The harness checks after every test:
  *   - no descriptor is left open that was not open before;
  *   - no CHECK failed anywhere, in a thread or a forked child either;
  *   - it ended in time. A test that stalls is ended by the watchdog after the stack of each of its
@@ -48,20 +48,21 @@ struct tap_test {
 
 #define TEST(number, name) TAP_REGISTER(number, name, __LINE__)
 
-/* The first argument, such as a backend's name; NULL without one. */
+/* The first argument, such as a backend's name; NULL if there is none. */
 extern const char *tap_argument;
 
 /* Called in each test's process before its descriptors are counted: for a library that opens some
- * of its own at first use and keeps them. NULL: none. */
+ * at first use and keeps them. NULL: none. */
 extern void (*tap_warm_up)(void);
 
 /* main()'s work. `take_argument`: the first word is the argument, not a filter. */
 int tap_main(int argc, char **argv, bool take_argument);
 
-/* ---- in a test ----------------------------------------------------------------------- */
+/* A failed check prints itself, its values and its place, and ends the test, whichever thread or
+ * child of the test it is in. Usable in handlers. */
 
-/* A failed check prints itself, its values and its place, and ends the test: in whatever thread
- * or child of the test it is. Usable in handlers. */
+/* A failed check prints itself, its values and its place, and ends the test, whichever thread or
+ * child of the test it is in. Usable in handlers. */
 #define CHECK(condition)                                                                           \
   ((condition) ? (void)0 : tap_fail(__FILE__, __LINE__, "CHECK(%s)", #condition))
 
@@ -87,7 +88,7 @@ int tap_main(int argc, char **argv, bool take_argument);
 
 /* This cannot be tested here, for this reason. */
 #define SKIP(...) tap_skip(__VA_ARGS__)
-/* Shown when the test fails. */
+/* Printed if the test fails. */
 #define NOTE(...) tap_note(__VA_ARGS__)
 
 /* ---- time and counts ------------------------------------------------------------------ */
@@ -96,13 +97,14 @@ int tap_main(int argc, char **argv, bool take_argument);
 #define MS(n)      ((uint64_t)(n)*1000000u)
 #define SECONDS(n) ((uint64_t)(n)*1000000000u)
 
-uint64_t tap_now(void);               /* CLOCK_MONOTONIC, ns */
-unsigned tap_scale(void);             /* how many times slower than a plain build on bare metal */
-bool tap_in_thread_sanitizer(void);   /* built with it */
-bool tap_in_sanitizer(void);          /* built with it or AddressSanitizer: no memory is the end */
-size_t tap_count(size_t count);       /* `count` made smaller where all is slower; at least 1 */
-uint64_t tap_deadline(uint64_t ns);   /* now + ns, longer where all is slower */
-uint64_t tap_left(uint64_t deadline); /* until then, 0 when it has passed */
+uint64_t tap_now(void);             /* CLOCK_MONOTONIC, ns */
+unsigned tap_scale(void);           /* how many times slower than a plain build on bare metal */
+bool tap_in_thread_sanitizer(void); /* built with it */
+bool tap_in_sanitizer(
+    void); /* built with it or AddressSanitizer, which end the process when memory is exhausted */
+size_t tap_count(size_t count);       /* `count`, reduced if everything is slower; at least 1 */
+uint64_t tap_deadline(uint64_t ns);   /* now + ns, later if everything is slower */
+uint64_t tap_left(uint64_t deadline); /* the time until then, 0 if it has passed */
 
 /* Reproducible: the same numbers in every run of a test (TEST_SEED). Not for several threads. */
 uint64_t tap_random(void);
@@ -111,7 +113,7 @@ uint64_t tap_random_below(uint64_t limit);
 /* How many descriptors are open. */
 size_t tap_open_descriptors(void);
 
-/* A counter that survives the test's process: tests of one run can sum something up. */
+/* A counter that survives the test's process: tests of one run can add something up. */
 uint64_t *tap_shared_counter(void);
 
 /* ---- behind the macros ------------------------------------------------------------------ */
@@ -127,7 +129,7 @@ void tap_error(int result, int error, const char *call, const char *file, int li
 long tap_system(long result, const char *call, const char *file, int line);
 void tap_thread(int result, const char *call, const char *file, int line);
 
-/* A constructor fills a list before main: adding a test is adding a TEST, nothing else. */
+/* A constructor fills a list before main: adding a TEST is enough to add a test. */
 #define TAP_REGISTER(number, name, line) TAP_REGISTER_AT(number, name, line)
 #define TAP_REGISTER_AT(number_, name_, line)                                                      \
   static void test_##line(void);                                                                   \

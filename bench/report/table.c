@@ -237,8 +237,7 @@ static void put_resolution(struct table *table, const json_t *document, const js
   char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
   fprintf(table->line.to,
           "\nA/A: the baseline against itself differs by up to %s %% typically, at worst\n"
-          "     %s %%; of %zu intervals %zu span 1, about %.0f should. Smaller differences are "
-          "noise.\n",
+          "     %s %%; of %zu intervals %zu span 1, about %.0f should. Less is noise.\n",
           quantity_text(typical, 100 * resolution.typical),
           quantity_text(worst, 100 * resolution.worst), resolution.count, resolution.spanning,
           resolution.expected);

@@ -38,7 +38,7 @@ static void fill_table(struct options *options, struct cli_option table[OPTION_C
        .value = "NAME",
        .kind = CLI_TEXT,
        .target = &options->user,
-       .help = "the sender's name (default: the user who runs this)"},
+       .help = "the sender's name (default: your login name)"},
       {.name = "raw",
        .kind = CLI_FLAG,
        .target = &options->raw,

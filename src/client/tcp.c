@@ -112,7 +112,7 @@ static void connection_ended(struct worker *worker, int error) {
     client_failed(worker, "missing: %s after %zu of %zu bytes", strerror(-error), worker->received,
                   worker->message.size);
   else if (error)
-    client_failed(worker, "not asked for, but the message may not have arrived: %s",
+    client_failed(worker, "not awaited, but the message may not have arrived: %s",
                   strerror(-error));
   else
     client_done(worker);
@@ -154,7 +154,7 @@ static void time_out(struct worker *worker) {
     return;
   }
   if (worker->client->options.no_wait)
-    client_failed(worker, "not asked for, but the server took %zu of %zu bytes within %g s",
+    client_failed(worker, "not awaited, but the server took %zu of %zu bytes within %g s",
                   worker->sent - iostream_pending(worker->answered->stream), worker->message.size,
                   seconds);
   else

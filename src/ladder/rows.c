@@ -88,7 +88,7 @@ static void say_what_kernel_does(const struct event *begin, const struct event *
   else if (is_named(begin, "sigtimedwait"))
     SAY(row->kernel, "is a signal pending?");
   else if (is_wait(begin->name))
-    SAY(row->kernel, "is anyone ready?");
+    SAY(row->kernel, "is any ready?");
   else if (is_receive(begin->name) && result > 0)
     SAY(row->kernel, "%s", blocking ? "waits for data if need be" : "copies data to the user");
   else if (is_named(begin, "read"))

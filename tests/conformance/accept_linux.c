@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accept_linux.c - conformance 205: what accept(2) may fail with, and what fails at the end. */
+/* accept_linux.c - conformance 205: errors of accept(2), and failures at the end of a server. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -13,14 +13,14 @@
 
 #include "echo.h"
 
-/* Of the library's calls in this process: the next so many fail, and take a connection along, as
- * those do that the network has already given up. */
+/* Of the library's calls in this process, the next ones fail and take a connection with them, like
+ * those that the network has already aborted. */
 static struct {
   int error, left;
   bool takes;
 } failing;
 
-/* By the name of its symbol: in glibc's header the address is a union. */
+/* Defined by the name of its symbol: in glibc's header the address is a union. */
 int fail_or_accept(int fd, struct sockaddr *address, socklen_t *size, int flags) __asm__("accept4");
 
 int fail_or_accept(int fd, struct sockaddr *address, socklen_t *size, int flags) {
@@ -50,7 +50,7 @@ static void count_trouble(struct tcpserver *server, int error, void *arg) {
   ++((unsigned *)arg)[1];
 }
 
-/* A non-blocking listener from elsewhere: under every model accept4 is called for it. */
+/* A non-blocking listener made elsewhere: under every model accept4 is called for it. */
 static struct tcpserver *open_server(struct ioloop *loop, unsigned *counts, uint16_t *port) {
   struct tcpserver_options options = {
       .on_accepted = count_connection, .on_trouble = count_trouble, .arg = counts};
@@ -107,7 +107,7 @@ TEST(205, "one that does not go away is reported and pauses accepting, and does 
   test_loop_free(loop);
 }
 
-/* From now on no flags of a file can be set, here. */
+/* From now on the flags of files cannot be changed in this process. */
 static void refuse_setfl(void) {
   struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

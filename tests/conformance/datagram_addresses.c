@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * datagram_addresses.c - conformance 201: a datagram socket bound to all addresses answers from the
- * one that was used. A connected client takes no other. All of 127.0.0.0/8 is this machine.
+ * address that was used. A connected client accepts no other. All of 127.0.0.0/8 is this machine.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +38,7 @@ struct answering {
   struct ioloop *loop;
   uint16_t port;
   unsigned received;
-  bool later; /* the answer leaves after the callback has returned */
+  bool later; /* the answer is sent after the callback has returned */
   struct sockaddr_storage local, peer;
   socklen_t local_size, peer_size;
   char data[70000];
@@ -232,7 +232,7 @@ TEST(201, "a socket of one address reports it; nothing leaves from an address th
               EINVAL);
   CHECK_OK(datagram_send_from(it.socket, "x", 1, (struct sockaddr *)&self, sizeof self,
                               (struct sockaddr *)&far, sizeof far));
-  run_turns(loop, 20); /* it is tried again, in case the error is another's */
+  run_turns(loop, 20); /* it is retried, in case the error is that of another datagram */
   datagram_get_metrics(it.socket, &metrics);
   CHECK_IS(metrics.send_dropped, ==, 1);
   CHECK_IS(metrics.errors, >=, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* datagram_failures_linux.c - conformance 206 and 209: sends and receives that fail, for a moment
- * or for good. The sockets are non-blocking and made elsewhere, so that sendto and recvfrom are
+/* datagram_failures_linux.c - conformance 206 and 209: sends and receives that fail, temporarily or
+ * permanently. The sockets are non-blocking and made elsewhere, so that sendto and recvfrom are
  * called under every model. */
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,10 +11,10 @@
 
 #include "echo.h"
 
-/* Of the library's calls in this process: the next so many fail. */
+/* Of the library's calls in this process, the next ones fail. */
 static struct { int error, left; } failing;
 
-/* By the name of its symbol: in glibc's header the address is a union. */
+/* Defined by the name of its symbol: in glibc's header the address is a union. */
 ssize_t fail_or_send(int fd, const void *data, size_t size, int flags,
                      const struct sockaddr *address, socklen_t address_size) __asm__("sendto");
 
@@ -122,8 +122,7 @@ TEST(206, "a datagram that is refused is counted and reported, and the socket go
   test_loop_free(loop);
 }
 
-/* Connected to where nothing listens: each that arrives brings an error for one of those after it.
- */
+/* Connected to a closed port: each datagram that arrives causes an error for a later one. */
 TEST(206, "a burst to a port that refuses is sent whole, every model alike") {
   enum {
     BURST = 64

@@ -70,7 +70,7 @@ TEST(79, "a closed gate stops receiving, without spinning, until it opens") {
   test_loop_free(loop);
 }
 
-/* AF_UNIX: what is sent waits in the peer's queue, so that it fills. */
+/* AF_UNIX: sent data waits in the peer's queue, so that it fills. */
 TEST(79, "what the kernel does not take waits, up to 256 KiB, and is then dropped and counted") {
   enum {
     SIZE = 5000
@@ -106,7 +106,8 @@ TEST(79, "what the kernel does not take waits, up to 256 KiB, and is then droppe
   test_loop_free(loop);
 }
 
-/* Writable says the kernel, and EAGAIN when asked: the queue that is full is another's. */
+/* The kernel reports the socket as writable, but send fails with EAGAIN: it is the peer's queue
+ * that is full. */
 TEST(79, "a peer whose queue is full is waited for without spinning") {
   struct ioloop *loop = test_loop_new();
   struct datagram *sender;

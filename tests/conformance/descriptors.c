@@ -181,7 +181,7 @@ int move_fd_above(int fd, int number) {
   return moved;
 }
 
-/* -ENOSPC: the model's interface ends below this number. */
+/* -ENOSPC: the number is too high for the model's interface. */
 static void need_number(int number) {
   struct ioloop *loop = test_loop_new();
   int pair[2];

@@ -26,7 +26,7 @@ static void make_group(struct ioloop *loop, struct group *group, ioloop_handler 
     CHECK_OK(ioloop_add_handler(loop, group->pairs[i][0], IOLOOP_READ, handler, group));
   }
   if (!presumes_readiness())
-    run_turns(loop, 2); /* known not to be ready, so that all become so together */
+    run_turns(loop, 2); /* known not to be ready, so that all become ready together */
   CHECK_IS(group->calls, ==, 0);
   for (int i = 0; i < GROUP; i++)
     put(group->pairs[i][1], 1);
@@ -65,7 +65,7 @@ static void remove_and_close_the_others(struct ioloop *loop, int fd, unsigned ev
   for (int i = 0; i < GROUP && group->calls == 1; i++)
     if (group->pairs[i][0] != fd) {
       CHECK_SYS(close(group->pairs[i][0]));
-      group->pairs[i][0] = SYS(dup(0)); /* something for close_group */
+      group->pairs[i][0] = SYS(dup(0)); /* so that close_group has something to close */
     }
 }
 
@@ -105,7 +105,7 @@ static void readd_self(struct ioloop *loop, int fd, unsigned events, void *arg) 
   CHECK_OK(ioloop_remove_handler(loop, fd));
   if (record->calls % 2)
     CHECK_OK(ioloop_add_handler(loop, fd, IOLOOP_READ, readd_self, arg));
-  else /* twice: the second registration in one call is as good */
+  else /* twice: the second registration in one call must work as well */
     for (int turn = 0; turn < 2; turn++) {
       CHECK_OK(ioloop_add_handler(loop, fd, IOLOOP_READ, readd_self, arg));
       if (turn == 0)
@@ -277,7 +277,7 @@ TEST(23, "free of a running loop is refused") {
   CHECK_OK(ioloop_add_callback(loop, free_running, &count));
   CHECK_OK(ioloop_run_once(loop, 0));
   CHECK_IS(count, ==, 2);
-  put(pair[1], 1); /* nothing happened to it */
+  put(pair[1], 1); /* nothing has happened to it */
   RUN_UNTIL(loop, record.bytes == 1);
   test_loop_free(loop);
   CHECK_OK(ioloop_free(NULL));
@@ -307,9 +307,9 @@ TEST(24, "a stop before the start ends it at once") {
   ioloop_stop(loop);
   CHECK_OK(ioloop_add_callback(loop, on_count, &count));
   CHECK_OK(ioloop_start(loop));
-  CHECK_IS(count, ==, 0); /* having run nothing */
+  CHECK_IS(count, ==, 0); /* without having run anything */
   CHECK_OK(ioloop_add_callback(loop, on_stop, NULL));
-  CHECK_OK(ioloop_start(loop)); /* and the stop is used up */
+  CHECK_OK(ioloop_start(loop)); /* and the stop has been consumed */
   CHECK_IS(count, ==, 1);
   test_loop_free(loop);
 }
@@ -332,7 +332,7 @@ TEST(24, "stop from a handler, a callback, a timeout") {
   CHECK_OK(ioloop_start(loop));
   CHECK_OK(ioloop_call_later(loop, MS(3), on_stop, NULL, NULL));
   CHECK_OK(ioloop_start(loop));
-  put(pair[1], 1); /* it can be started again and again */
+  put(pair[1], 1); /* it can be started repeatedly */
   CHECK_OK(ioloop_start(loop));
   CHECK_IS(record.bytes, ==, 2);
   test_loop_free(loop);
@@ -409,7 +409,7 @@ TEST(25, "an always-ready descriptor starves neither others, nor timers, nor cal
     unsigned before = fair.busy.calls;
     put(quiet[1], 1);
     RUN_UNTIL(loop, fair.quiet.bytes == turn);
-    CHECK_IS(fair.busy.calls - before, <=, 20); /* at once, or after a few turns of the other */
+    CHECK_IS(fair.busy.calls - before, <=, 20); /* at once, or after a few calls of the other */
   }
   CHECK_OK(ioloop_call_later(loop, MS(1), on_count, &fair.timeouts, NULL));
   CHECK_OK(ioloop_add_callback(loop, on_count, &fair.callbacks));

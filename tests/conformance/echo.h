@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * echo.h - echo servers on the loop under test, and clients beside it.
+ * echo.h - echo servers on the loop under test, and their clients.
  *
  * A client is a plain socket of the test's thread (a connect or a send on the loopback is done by
- * the kernel while no loop runs), or, where it must go on while the loop runs, a thread with
- * blocking calls and no loop: so that what is tested is the server, on every model alike.
+ * the kernel while no loop runs), or, if it must work while the loop runs, a thread with blocking
+ * calls and no loop. So only the server is tested, on every model alike.
  */
 #ifndef ECHO_H
 #define ECHO_H
@@ -32,12 +32,12 @@ struct echo {
 
 /* Listen on a free port. `options` may be NULL; its callbacks and argument are replaced. */
 void echo_open(struct echo *echo, struct ioloop *loop, const struct tcpserver_options *options);
-/* Close the server, and check that every stream was told so once. */
+/* Close the server, and check that each stream's close callback was called once. */
 void echo_close(struct echo *echo);
 
 int client_connect(uint16_t port); /* a connected, blocking socket */
 void client_send(int fd, const void *data, size_t size);
-void client_receive(int fd, void *data, size_t size); /* exactly so many */
+void client_receive(int fd, void *data, size_t size); /* exactly `size` bytes */
 void client_reset(int fd);                            /* close with RST */
 
 /* Send one byte; run the loop until it is back. */
@@ -56,7 +56,7 @@ struct udp_echo {
 void udp_echo_open(struct udp_echo *echo, struct ioloop *loop);
 int udp_client(uint16_t port); /* connected to it, non-blocking */
 
-/* Run the loop until something can be received, and receive it. */
+/* Run the loop until there is something to receive, and receive it. */
 size_t receive_within(struct ioloop *loop, int client, void *data, size_t size);
 
 /* ---- data ------------------------------------------------------------------------------- */
@@ -66,8 +66,8 @@ char pattern(uint64_t at);
 void fill_pattern(char *data, size_t size, uint64_t at);
 void check_pattern(const char *data, size_t size, uint64_t at);
 
-/* A client that sends `size` bytes of the pattern and reads them back, both in random pieces of
- * at most `piece` bytes, as fast as it can or with pauses; then it ends with a half-close. */
+/* A client that sends `size` bytes of the pattern and reads them back, both in random pieces of at
+ * most `piece` bytes, as fast as it can or with pauses; then it ends with a half-close. */
 struct bulk {
   pthread_t thread;
   uint16_t port;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * error_queue_linux.c - conformance 200: a socket's error queue (IP_RECVERR in ip(7),
- * SO_TIMESTAMPING in the kernel's timestamping.rst). While it holds anything the socket is reported
+ * SO_TIMESTAMPING in the kernel's timestamping.rst). While it is not empty, the socket is reported
  * as failed, and no receive or send empties it.
  */
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "echo.h"
 
-/* A model that does not report errors takes 32 wake-ups to look into the queue. */
+/* A model that does not report errors reads the queue only after 32 wake-ups. */
 enum {
   ENOUGH_TURNS = 3 * 33
 };
@@ -119,7 +119,7 @@ static void check_alive(struct ioloop *loop, struct reports *reports, uint16_t p
   CHECK_SYS(close(client));
 }
 
-/* A port where nothing listens. */
+/* A port without a listener. */
 static struct sockaddr_in closed_port(void) {
   struct sockaddr_in address = loopback_address(0);
   socklen_t size = sizeof address;

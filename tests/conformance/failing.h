@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * failing.h - system calls that fail when a test says so, as they do where the kernel is short of
- * memory. The calls are put in front of the C library's, for the library under test as for
- * libevent; liburing makes its calls itself and is not reached.
+ * failing.h - system calls that fail on demand, as they do if the kernel is short of memory. The
+ * functions replace the C library's, for the library under test as for libevent; liburing makes its
+ * system calls itself and is not affected.
  */
 #ifndef FAILING_H
 #define FAILING_H
@@ -20,7 +20,7 @@ enum failing {
 /* The next `count` calls of that kind fail with `error`. */
 void failing_next(enum failing kind, int count, int error);
 
-/* How many have failed since. */
+/* The number that have failed since. */
 int failing_count(enum failing kind);
 
 #endif

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* Tests of one thread use it; the calls of others must not be counted. */
+/* Used by tests of one thread; the calls of other threads must not be counted. */
 static _Thread_local struct { int left, failed, error; } plans[FAILING_KINDS];
 
 void failing_next(enum failing kind, int count, int error) {
@@ -36,7 +36,7 @@ static bool fails(enum failing kind) {
   return true;
 }
 
-/* A data pointer becomes a function pointer, as POSIX has it for dlsym. */
+/* A data pointer is converted to a function pointer, as POSIX allows for dlsym. */
 #define REAL(name)                                                                                 \
   static __typeof__(&name) real;                                                                   \
   if (!real) {                                                                                     \
@@ -74,7 +74,7 @@ int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
 
 int epoll_ctl(int set, int operation, int fd, struct epoll_event *event) {
   REAL(epoll_ctl)
-  bool may_fail = operation != EPOLL_CTL_DEL; /* which needs no memory */
+  bool may_fail = operation != EPOLL_CTL_DEL; /* it needs no memory */
   return may_fail && fails(FAILING_CHANGES) ? -1 : real(set, operation, fd, event);
 }
 

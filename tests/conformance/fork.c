@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fork.c - conformance 53: a loop does not survive fork; the parent's is undisturbed. */
+/* fork.c - conformance 53: a loop does not survive fork; the parent's is not affected. */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>

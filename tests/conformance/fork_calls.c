@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork_calls.c - conformance 300, 302: whatever a forked child calls on what it inherited, it
+ * fork_calls.c - conformance 300, 302: whatever a forked child calls on inherited objects, it
  * neither hangs nor crashes, and the parent loses nothing.
  */
 #include <errno.h>
@@ -12,12 +12,12 @@
 
 #include "echo.h"
 
-/* What a parent may have when it forks. */
+/* The objects that a parent may have when it forks. */
 struct estate {
   struct ioloop *loop;
   struct echo echo;
   struct tcpserver *bare; /* hands out descriptors */
-  unsigned accepted;      /* of which it has handed out so many */
+  unsigned accepted;      /* the number it has handed out */
   struct udp_echo udp;
   struct iostream *client; /* on the loop, connected to `echo`, reading */
   struct iostream_gate *gate;
@@ -25,7 +25,7 @@ struct estate {
   struct record record;
   unsigned signals, drained;
   int error;            /* of the client's close callback */
-  size_t answered;      /* what it has read */
+  size_t answered;      /* number of bytes read */
   int pair[2];          /* the first is watched */
   int spare[2];         /* not watched */
   int listener;         /* as above */
@@ -106,7 +106,7 @@ static void found(struct estate *it) {
   it->peer = udp_client(it->udp.port);
 }
 
-/* All of it works. */
+/* Check that all of it works. */
 static void check_estate(struct estate *it) {
   char byte = 'x';
   size_t answered = it->answered, bytes = it->record.bytes;
@@ -199,7 +199,7 @@ static void ask_all_backends(void) {
 static void probe_own_backend(void) {
   struct ioloop_backend_info info;
   CHECK_OK(ioloop_backend_probe(tap_argument, &info));
-  CHECK_IS(info.error, ==, 0); /* the parent's loop is none of the child's */
+  CHECK_IS(info.error, ==, 0); /* the parent's loop does not concern the child */
 }
 
 static void set_observer(struct estate *it) {
@@ -308,7 +308,7 @@ TEST(300, "fork: all functions, one after the other, in one child, while the par
   CHECK_SYS(child);
   if (child == 0) {
     for (int i = 0; i < CALLS; i++) {
-      /* What another call has closed already, or stopped. */
+      /* Objects that another call has already closed or stopped. */
       bool again =
           calls[i].call == call_iostream_close || calls[i].call == call_ioloop_remove_timeout;
       if (!again)
@@ -323,7 +323,7 @@ TEST(300, "fork: all functions, one after the other, in one child, while the par
   dissolve(&it);
 }
 
-/* ---- 302: beside threads ------------------------------------------------------------------- */
+/* ---- 302: with threads --------------------------------------------------------------------- */
 
 struct crowd {
   struct ioloop *loop;
@@ -334,7 +334,7 @@ struct crowd {
   pthread_t threads[3];
 };
 
-/* Work and rest by turns, so that a fork meets both and the children get a processor. */
+/* Work and rest alternate, so that forks happen during both and the children get a processor. */
 static bool goes_on(struct crowd *crowd, unsigned *turn) {
   static const struct timespec rest = {.tv_nsec = 100000};
   if (++*turn % 32 == 0)
@@ -357,7 +357,7 @@ static void *take_signals(void *arg) {
   return NULL;
 }
 
-/* Those of some models need descriptors or memory for a moment after they were freed. */
+/* The loops of some models need descriptors or memory for a moment after they were freed. */
 static void *make_loops(void *arg) {
   struct crowd *crowd = arg;
   unsigned signals = 0, turn = 0;

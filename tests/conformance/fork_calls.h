@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork_calls.h - every function of ioloop.h and iostream.h, called in a forked child on what it
- * inherited (conformance 300), and what it must return: -ECHILD, or 0 where it only releases, asks,
- * or makes something of the child's own. tests/e2e/man.py holds the names against the headers.
+ * fork_calls.h - every function of ioloop.h and iostream.h, called in a forked child on inherited
+ * objects (conformance 300), and the value it must return: -ECHILD, or 0 if it only releases,
+ * queries, or creates something of the child's own. tests/e2e/man.py compares the names with the
+ * headers.
  */
 #define REFUSED(name, expression)         CALL(name, -ECHILD, (expression))
 #define HARMLESS(name, expression)        CALL(name, 0, (expression, 0))
@@ -77,7 +78,7 @@ HARMLESS(datagram_get_metrics, ask_datagram_metrics(it))
 HARMLESS(datagram_fd, CHECK(datagram_fd(it->udp.socket) >= 0))
 HARMLESS(datagram_drain, CHECK(datagram_drain(it->udp.socket, 9) == 0))
 
-/* The child lets go. */
+/* The child releases its copies. */
 HARMLESS(iostream_close_when_sent, close_stream(it, iostream_close_when_sent))
 HARMLESS(iostream_close, close_stream(it, iostream_close))
 HARMLESS(tcpserver_stop, tcpserver_stop(it->echo.server))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fork_streams.c - conformance 308: a callback of a stream, a server or a datagram socket forks,
- * and the child returns from it. 309: children that were made otherwise, or by another thread.
+ * and the child returns from it. 309: children made in other ways, or by another thread.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 /* ---- 308: the child returns ---------------------------------------------------------------- */
 
 static pid_t parent, child;
-static unsigned calls; /* of the program, in this process, since the fork */
+static unsigned calls; /* of the program's callbacks, in this process, since the fork */
 
 static void fork_once(void) {
   calls++;
@@ -27,7 +27,7 @@ static void fork_once(void) {
     calls = 0;
 }
 
-/* The child's end is here; `r` is what its run returned. */
+/* The child ends here; `r` is the return value of its run. */
 static void part(struct ioloop *loop, int r) {
   if (getpid() != parent) {
     CHECK_IS(r, ==, -ECHILD);
@@ -293,7 +293,7 @@ static void post_from_handler(int signo) {
 static void signal_child(pid_t made) {
   CHECK_SYS(made);
   if (made == 0) {
-    kill(getpid(), SIGUSR1); /* raise uses what it knows of the thread */
+    kill(getpid(), SIGUSR1); /* raise depends on cached data of the thread */
     kill(getpid(), SIGUSR2);
     _exit(0);
   }
@@ -306,7 +306,7 @@ static void check_unnoticed(struct ioloop *loop, unsigned *signals) {
   CHECK_IS(*signals, ==, 0);
   if (!presumes_readiness())
     CHECK_IS(metrics_of(loop).wakeups, ==, wakeups);
-  CHECK_SYS(raise(SIGUSR1)); /* one's own is not missed after that */
+  CHECK_SYS(raise(SIGUSR1)); /* a signal of its own is not missed after that */
   RUN_UNTIL(loop, *signals == 1);
   *signals = 0;
 }
@@ -324,7 +324,7 @@ TEST(309, "a signal that a child of fork, vfork or _Fork gets is none of its par
   signal_child(vfork());
   check_unnoticed(loop, &signals);
 #endif
-#ifdef __GLIBC__ /* by itself: other C libraries do not have the macro that comes next */
+#ifdef __GLIBC__ /* nested: other C libraries do not have the macro of the next line */
 #if __GLIBC_PREREQ(2, 34)
   signal_child(_Fork());
   check_unnoticed(loop, &signals);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inherit.c - conformance 307: what a loop inherits of signals, and what it leaves to a program
- * that is spawned.
+ * inherit.c - conformance 307: signal state that a loop inherits, and state that it leaves to a
+ * spawned program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ static sigset_t mask_now(void) {
   return mask;
 }
 
-/* Events come, and the mask is as before when it is over. */
+/* Events arrive, and the mask is the same afterwards. */
 static void check_loop_works(void) {
   sigset_t before = mask_now();
   struct ioloop_backend_info info;
@@ -134,7 +134,7 @@ static void never(int signo) {
   tap_fail(__FILE__, __LINE__, "signal %d", signo);
 }
 
-/* In the words of the probe; and ioloop_new refuses what that refuses, with the same error. */
+/* The result of the probe; and ioloop_new must fail with the same error. */
 static int probed(void) {
   struct ioloop_backend_info info;
   struct ioloop *loop;
@@ -166,7 +166,7 @@ static void check_child_mask(void *arg) {
   CHECK(same_masks(before, &now));
 }
 
-/* Not by a shell: some have no signal blocked, whatever they inherit. */
+/* Not by a shell: some unblock all signals, whatever they inherit. */
 static bool finds_none_blocked(const posix_spawnattr_t *attributes) {
   char grep[] = "grep", quiet[] = "-q", none[] = "^SigBlk:.0*$", file[] = "/proc/self/status";
   char *argv[] = {grep, quiet, none, file, NULL};
@@ -195,7 +195,7 @@ TEST(307, "a program that is spawned has no signal blocked, with the two lines o
   test_loop_free(loop);
 }
 
-/* A file that another process has, too: it finds its O_ASYNC off, and no signal of ours set. */
+/* A file that another process also has: it finds O_ASYNC off, and our signal removed. */
 TEST(307, "a removed file raises SIGIO again for a program that enables it") {
 #ifdef F_GETSIG
   struct ioloop *loop = test_loop_new();

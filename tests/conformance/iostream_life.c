@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iostream_life.c - 74 to 77: connecting, closing anywhere, gates, and streams that are no
+/* iostream_life.c - 74 to 77: connecting, closing anywhere, gates, and streams that are not
  * sockets. */
 #include <errno.h>
 #include <fcntl.h>
@@ -177,9 +177,9 @@ static void on_closer_data(struct iostream *stream, const char *data, size_t siz
     return;
   iostream_close(stream);
   CHECK_IS(closer->closed, ==, 1);
-  iostream_close(stream); /* the second time is nothing */
+  iostream_close(stream); /* the second call has no effect */
   memcpy(copy, data, size);
-  CHECK(size == 0 || copy[0] == 'd'); /* the data stays for as long as the callback */
+  CHECK(size == 0 || copy[0] == 'd'); /* the data remains valid during the callback */
   CHECK_ERROR(iostream_write(stream, "x", 1), EPIPE);
   CHECK_ERROR(iostream_read(stream, on_closer_data, arg), EPIPE);
 }
@@ -216,7 +216,7 @@ TEST(75, "a stream may be closed in each of its callbacks") {
     start_closing(stream, &closer, pair[1]);
     if (place == AFTER_FAILED_WRITE) {
       CHECK_SYS(close(pair[1]));
-      CHECK_OK(iostream_write(stream, "x", 1)); /* fails; the end of it is deferred */
+      CHECK_OK(iostream_write(stream, "x", 1)); /* fails; the end caused by it is deferred */
       iostream_close(stream);
     } else if (place == IN_CLOSE) {
       iostream_close(stream);
@@ -276,13 +276,13 @@ TEST(76, "a closed gate stops reading, costs nothing, and loses nothing") {
   char byte = pattern(0);
   for (int i = 0; i < 6; i++)
     client_send(pairs[i][1], &byte, 1);
-  CHECK_SYS(close(pairs[3][1])); /* hangs up; that must not spin either */
+  CHECK_SYS(close(pairs[3][1])); /* hangs up; that must not cause spinning either */
   CHECK_NO_SPIN(loop, MS(50));
   for (int i = 0; i < COUNT; i++)
     CHECK_IS(dialers[i].received, ==, 0);
   iostream_close(streams[0]);          /* held */
   iostream_close(streams[9]);          /* not held */
-  iostream_set_gate(streams[1], NULL); /* detached: goes on */
+  iostream_set_gate(streams[1], NULL); /* detached: continues */
   RUN_UNTIL(loop, dialers[1].received == 1);
   CHECK_IS(dialers[2].received, ==, 0);
   iostream_gate_open(gate);
@@ -290,7 +290,7 @@ TEST(76, "a closed gate stops reading, costs nothing, and loses nothing") {
   iostream_gate_close(gate);
   client_send(pairs[6][1], &byte, 1);
   run_turns(loop, 3);
-  iostream_gate_free(gate); /* lets go of all */
+  iostream_gate_free(gate); /* releases all */
   RUN_UNTIL(loop, dialers[6].received == 1);
   for (int i = 0; i < COUNT; i++) {
     if (i != 0 && i != 9)
@@ -387,7 +387,7 @@ TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
   CHECK_OK(iostream_new(loop, to[1], &writer));
   iostream_set_close_callback(writer, on_dialer_closed, &out);
   CHECK_SYS(close(to[0]));
-  CHECK_OK(iostream_write(writer, "x", 1)); /* the default action of SIGPIPE would end us */
+  CHECK_OK(iostream_write(writer, "x", 1)); /* the default action of SIGPIPE would end the test */
   RUN_UNTIL(loop, out.closed == 2);
   CHECK_IS(out.error, ==, -EPIPE);
   sigset_t pending;

@@ -7,7 +7,7 @@
 
 #include "echo.h"
 
-/* Reads of a stream, one after the other, as the test arranges them. */
+/* Reads of a stream, one after another, as the test arranges them. */
 struct reader {
   struct iostream *stream;
   char text[100000];
@@ -15,10 +15,10 @@ struct reader {
   size_t last; /* size of the last read */
   unsigned calls, ends, closed;
   int error;
-  bool inside;    /* a function of the library is running */
-  unsigned depth; /* of callbacks: must not go over 1 */
+  bool inside;    /* a library function is running */
+  unsigned depth; /* of callbacks: must not exceed 1 */
   size_t again;   /* start another read of this many bytes from the callback; 0: none */
-  unsigned until; /* ... or until a newline, so many times */
+  unsigned until; /* ... or until a newline, this many times */
   int peer;
 };
 
@@ -106,7 +106,7 @@ TEST(72, "read_bytes: exactly N bytes, the rest is kept for the next read") {
   CHECK_IS(reader.calls, ==, 0);
   say(&reader, "defgh");
   expect(&reader, loop, 1, "abcde");
-  CHECK_QUIET(loop, MS(10)); /* what no read asks for is not reported */
+  CHECK_QUIET(loop, MS(10)); /* data that no read requests is not reported */
   OUTSIDE(&reader, iostream_read_bytes(reader.stream, 2, on_reader_data, &reader));
   expect(&reader, loop, 2, "abcdefg");
   OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
@@ -168,7 +168,7 @@ TEST(72, "kinds of read may alternate, and stopping keeps what was buffered") {
   expect(&reader, loop, 1, "a\n");
   OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
   iostream_read_stop(reader.stream);
-  run_turns(loop, 2); /* the delivery that had been arranged finds nobody to deliver to */
+  run_turns(loop, 2); /* the scheduled delivery finds no read to deliver to */
   CHECK_QUIET(loop, MS(10));
   CHECK_IS(reader.calls, ==, 1);
   OUTSIDE(&reader, iostream_read_bytes(reader.stream, 100, on_reader_data, &reader));
@@ -213,10 +213,10 @@ TEST(73, "the end of input is reported to the next read if none was under way") 
   CHECK_SYS(shutdown(reader.peer, SHUT_WR));
   expect(&reader, loop, 1, "ab");
   OUTSIDE(&reader, iostream_read_bytes(reader.stream, 2, on_reader_data, &reader));
-  expect(&reader, loop, 2, "ab"); /* the end, with less than that left */
+  expect(&reader, loop, 2, "ab"); /* the end, with fewer bytes left than requested */
   CHECK_IS(reader.ends, ==, 1);
   OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
-  expect(&reader, loop, 4, "abc"); /* what was left, and the end */
+  expect(&reader, loop, 4, "abc"); /* the remaining data, and the end */
   CHECK_IS(reader.ends, ==, 2);
   OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 9, on_reader_data, &reader));
   expect(&reader, loop, 5, "abc");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c - conformance 13: every kind of descriptor, those that exist everywhere.
+ * kinds.c - conformance 13: every kind of descriptor that exists on all systems.
  *
- * A kind is given as a descriptor to watch and a function that makes it readable. It must be
- * quiet before, announce what comes while the loop waits and again afterwards, be reported while
- * it is not read, and be quiet when it was read: also those whose kernel side sends no signal.
+ * A kind is described by a descriptor to watch and a function that makes it readable. It must be
+ * quiet at first, be reported when it becomes readable during a wait and again later, be reported
+ * as long as it is not read, and be quiet once it was read, even if its kernel side sends no
+ * signal.
  */
 #include "kinds.h"
 
@@ -116,14 +117,14 @@ void open_pty(int *master, int *slave) {
   set_nonblocking(*master);
 }
 
-/* A terminal gives its line to the reader when it is complete. */
+/* A terminal passes a line on to the reader when it is complete. */
 static void write_line(const struct source *source) {
   CHECK_IS(write(source->peer, "line\n", 5), ==, 5);
 }
 
 static void drain_both(const struct source *source) {
   CHECK_IS(drain(source->watched), >, 0);
-  drain(source->peer); /* what a terminal echoes */
+  drain(source->peer); /* the terminal's echo */
 }
 
 TEST(13, "watches a pty, its slave side") {

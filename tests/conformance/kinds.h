@@ -7,7 +7,7 @@
 
 struct source {
   int watched;
-  int peer;                                       /* whatever stimulate needs */
+  int peer;                                       /* used by stimulate */
   void (*stimulate)(const struct source *source); /* make it readable */
   void (*consume)(const struct source *source);   /* make it unreadable again */
 };
@@ -16,10 +16,10 @@ void check_source(const struct source *source);
 void write_to_source(const struct source *source);
 void drain_source(const struct source *source);
 
-/* Both ends non-blocking. Skips where there is none. */
-/* Whether the model can watch what has two wait queues: terminals, a FIFO open for both. */
+/* Can the model watch files with two wait queues (terminals, a FIFO open for both)? */
 bool watches_two_queues(void);
-/* Skips if not. */
+
+/* Both ends non-blocking. Skips if there are none, or if the model cannot watch them. */
 void open_pty(int *master, int *slave);
 
 #endif

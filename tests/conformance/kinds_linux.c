@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* kinds_linux.c - conformance 13: the kinds of descriptors that only Linux has. None but inotify
- * raises SIGIO (O_ASYNC does not stick on them), so signal-driven models must poll them. */
+ * raises SIGIO (setting O_ASYNC has no effect on them), so signal-driven models must poll them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -130,7 +130,7 @@ TEST(13, "watches an AF_UNIX seqpacket socket") {
   close_pair(pair);
 }
 
-/* Whatever the number and the size of the table, and also for a mask of nothing. */
+/* Whatever the number and the size of the table, and also for an empty mask. */
 static void check_add(int fd, int expected) {
   static const unsigned masks[] = {IOLOOP_READ, IOLOOP_WRITE, IOLOOP_READ | IOLOOP_WRITE, 0};
   need_descriptors(1100);

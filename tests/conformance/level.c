@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * level.c - conformance 26 to 30: what is not consumed is reported again, and an end or an error is
- * reported like data. The models whose kernel side only announces changes (signals) must show the
- * very same.
+ * level.c - conformance 26 to 30: unread data is reported again, and an end or an error is reported
+ * like data. The models whose kernel side only announces changes (signals) must behave exactly the
+ * same.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ TEST(26, "data left by one short read after another is reported again") {
   close_pair(pair);
 }
 
-/* Each descriptor gets one message and is read `size` bytes a call. */
+/* Each descriptor gets one message and is read `size` bytes per call. */
 static void check_partial_reads(enum kind kind, size_t count) {
   enum {
     MESSAGE = 16
@@ -236,7 +236,8 @@ static void send_and_close(void *fd) {
   CHECK_SYS(close(*(int *)fd));
 }
 
-/* The trap of signals: both have arrived, one short read later nothing new ever will. */
+/* The difficulty with signals: both have arrived, and after a short read no further signal
+ * comes. */
 static void check_data_and_end(enum kind kind, int limit, int when) {
   struct ioloop *loop = test_loop_new();
   struct record record = {.limit = limit};

@@ -45,7 +45,7 @@ TEST(14, "close after remove; the number reused by another kind of descriptor") 
 
     make_pair_at((enum kind)((turn + 1) % KINDS), pair, number);
     CHECK_OK(ioloop_add_handler(loop, number, IOLOOP_READ, on_drain, &record));
-    CHECK_QUIET(loop, MS(2)); /* the old one's readiness is not the new one's */
+    CHECK_QUIET(loop, MS(2)); /* the old file's readiness is not the new one's */
     put(pair[1], 2);
     RUN_UNTIL(loop, record.bytes == 2);
     CHECK_IS(record.seen & IOLOOP_WRITE, ==, 0);
@@ -75,8 +75,8 @@ TEST(14, "a number reused for writing after it was watched for reading") {
   close_pair(pair);
 }
 
-/* The registration of a closed descriptor is dropped when the loop notices, which some models
- * never do: then the number is still taken, and can be had by remove and add. */
+/* The registration of a closed descriptor is dropped when the loop notices, which some models never
+ * do: then the number is still taken, and becomes available by remove and add. */
 static void add_over_abandoned(struct ioloop *loop, int fd, ioloop_handler *handler, void *arg) {
   int r = ioloop_add_handler(loop, fd, IOLOOP_READ, handler, arg);
   if (r == -EEXIST) {
@@ -99,7 +99,8 @@ TEST(15, "close without remove: no crash, no spin") {
     run_turns(loop, 2);
     put(pair[1], 1);
     close_pair(pair);
-    /* As many as CHECK_NO_SPIN allows: who calls in vain has noticed by then, on any machine. */
+    /* As many as CHECK_NO_SPIN allows: a loop that calls needlessly has noticed by then, on any
+     * machine. */
     run_turns(loop, 50);
     CHECK_NO_SPIN(loop, MS(30));
     put(alive[1], 1);
@@ -164,7 +165,7 @@ TEST(15, "close without remove: no event to a later owner of the number") {
   close_pair(pair);
 }
 
-/* `duplicate` of the closed number stays readable: whoever keeps listening to it spins. */
+/* `duplicate` of the closed number stays readable: a loop that still watches it spins. */
 static void check_no_ghost(struct ioloop *loop, int duplicate, int peer) {
   put(peer, 1);
   CHECK_QUIET(loop, MS(20));
@@ -193,8 +194,8 @@ TEST(16, "a dup outlives the closed descriptor: no ghost events, no spin") {
   }
 }
 
-/* A kqueue drops what is closed by itself, whatever dups there are: nothing tells the loop, and
- * nothing need. */
+/* A kqueue drops closed descriptors itself, whatever dups there are: the loop is not notified, and
+ * need not be. */
 static bool drops_closed_itself(void) {
   return strcmp(tap_argument, "kqueue") == 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * listeners.c - conformance 203, 204, 210 and 211: sockets that were made elsewhere and may be in
- * use there, what becomes of them, and the files of AF_UNIX ones.
+ * use there, how their state changes, and the files of AF_UNIX ones.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -173,12 +173,12 @@ static void check_serves(struct place *place, struct ioloop *loop, unsigned *ope
   char back[5];
   int client = SYS(socket(AF_UNIX, SOCK_STREAM, 0));
   CHECK_SYS(connect(client, (struct sockaddr *)&place->address, sizeof place->address));
-  RUN_UNTIL(loop, *opened > before); /* a probe of another server may come before */
+  RUN_UNTIL(loop, *opened > before); /* a probe of another server may arrive first */
   RUN_UNTIL(loop, recv(client, back, 5, MSG_DONTWAIT) == 5);
   CHECK_SYS(close(client));
 }
 
-/* As a server that was killed leaves it. */
+/* As a killed server leaves it. */
 static void leave_stale_file(const struct place *place) {
   int fd = SYS(socket(AF_UNIX, SOCK_STREAM, 0));
   CHECK_SYS(bind(fd, (const struct sockaddr *)&place->address, sizeof place->address));
@@ -199,7 +199,7 @@ TEST(204,
   CHECK_OK(listen_at(&place, loop, true, &opened, &server));
   check_serves(&place, loop, &opened);
   CHECK_ERROR(listen_at(&place, loop, true, &opened, &second),
-              EADDRINUSE); /* a living one is not */
+              EADDRINUSE); /* that of a running server is not */
   tcpserver_close(second);
   check_serves(&place, loop, &opened);
   tcpserver_close(server);

@@ -25,8 +25,8 @@ static int refuse(const char *name) {
   return 2;
 }
 
-/* valgrind runs one thread at a time, and lets others run, and signals in, while a system call of
- * which it knows that it may block does: 3.19 does not know that of io_uring_enter. */
+/* valgrind runs one thread at a time, and lets other threads and signals in only during system
+ * calls that it knows to block: 3.19 does not know that about io_uring_enter. */
 static bool is_deaf_in_valgrind(const char *name) {
   const char *preloaded = getenv("LD_PRELOAD");
   return strcmp(name, "io_uring") == 0 && preloaded && strstr(preloaded, "vgpreload");

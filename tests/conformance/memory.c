@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - conformance 306: a loop that finds no memory any more. */
+/* memory.c - conformance 306: a loop when memory is exhausted. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +14,13 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
   ++*(unsigned *)arg;
 }
 
-/* In a child of the test: the limit is for good, and so is what is taken here. */
+/* In a child of the test: the limit is permanent, and so is the memory taken here. */
 static void use_up_memory(void) {
   struct rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
   CHECK_SYS(setrlimit(RLIMIT_AS, &limit));
   CHECK_SYS(setrlimit(RLIMIT_DATA, &limit));
   for (size_t size = 1 << 20; size >= 16; size /= 2)
-    while (malloc(size)) /* never given back */
+    while (malloc(size)) /* never freed */
       ;
 }
 
@@ -31,7 +31,7 @@ static void run_without_memory(void *arg) {
   CHECK_OK(ioloop_add_signal(loop, SIGTERM, on_signal, &signals));
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &signals));
   if (strncmp(tap_argument, "libevent", strlen("libevent")) == 0)
-    CHECK_OK(ioloop_run_once(loop, 1)); /* which takes memory of its own when it first waits */
+    CHECK_OK(ioloop_run_once(loop, 1)); /* it allocates memory at its first wait */
   CHECK_OK(ioloop_add_callback_threadsafe(loop, on_count, &posted));
   use_up_memory();
   CHECK_SYS(raise(SIGTERM));

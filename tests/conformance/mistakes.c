@@ -20,7 +20,7 @@ struct place {
   int fd, peer, duplicate; /* -1: none */
 };
 
-/* Reads what there is; wants no more once there is an end. Wants to write once only. */
+/* Reads the available data; unregisters reading after an end. Wants to write only once. */
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   char buffer[4096];
   ssize_t n = 1;
@@ -39,7 +39,7 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
 
 static void shut(int *fd) {
   if (*fd >= 0)
-    close(*fd); /* perhaps another's by now: closed by that one, too */
+    close(*fd); /* may belong to another place by now, which closes it as well */
   *fd = -1;
 }
 
@@ -116,7 +116,7 @@ static void disturb(struct ioloop *loop, struct place *place) {
   }
 }
 
-/* One that keeps the rule is served throughout. */
+/* A descriptor that keeps the rule is served throughout. */
 static void check_alive(struct ioloop *loop, const struct record *record, int peer) {
   size_t before = record->bytes;
   put(peer, 1);
@@ -140,7 +140,7 @@ TEST(412, "closes without remove, dups and dup2, at random: no spin, and others 
         run_turns(loop, 1);
     }
     check_alive(loop, &record, alive[1]);
-    run_turns(loop, 256 * PLACES); /* what there still was to read, or to notice */
+    run_turns(loop, 256 * PLACES); /* the rest that was still to be read or noticed */
     CHECK_NO_SPIN(loop, MS(20));
     check_alive(loop, &record, alive[1]);
     CHECK_OK(ioloop_free(loop));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* observer.c - conformance 86: what an observer hears of system calls and operations. */
+/* observer.c - conformance 86: the system calls and operations that an observer sees. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result
                            uint64_t duration_ns) {
   struct heard *heard = arg;
   (void)fd;
-  CHECK(begun_ns >= heard->last_ns); /* one after the other */
+  CHECK(begun_ns >= heard->last_ns); /* one after another */
   heard->last_ns = begun_ns + duration_ns;
   heard->waits += !is_any(name, (const char *const[4]){"recv", "send", "accept", "recvfrom"});
   hear(heard, name, result);
@@ -73,7 +73,7 @@ TEST(86, "an observer sees each byte of a stream, once, and the accept") {
   CHECK_IS(heard.received, ==, 20);
   CHECK_IS(heard.sent, ==, 20);
   CHECK(!heard.submitted == !(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION));
-  if (strcmp(ioloop_backend_name(loop), "nonblocking") != 0) /* which makes no call to wait */
+  if (strcmp(ioloop_backend_name(loop), "nonblocking") != 0) /* it makes no call to wait */
     CHECK_IS(heard.waits, >=, 20);
   echo_close(&echo);
   test_loop_free(loop);
@@ -87,11 +87,11 @@ TEST(86, "and of each datagram") {
   ioloop_set_observer(loop, &hooks, &heard);
   udp_echo_open(&echo, loop);
   int client = udp_client(echo.port);
-  for (int i = 0; i < 4; i++) { /* later ones may come by calls for many */
+  for (int i = 0; i < 4; i++) { /* later ones may be made for many at once */
     client_send(client, "x", 1);
     CHECK_IS(receive_within(loop, client, &byte, 1), ==, 1);
   }
-  CHECK_OK(ioloop_run_once(loop, 0)); /* that a send is over may be told late */
+  CHECK_OK(ioloop_run_once(loop, 0)); /* the completion of a send may be reported late */
   CHECK_IS(heard.received, ==, 4);
   CHECK_IS(heard.sent, >=, 3);
   CHECK_IS(heard.sent, <=, 4);
@@ -135,7 +135,7 @@ TEST(86, "an observer set later sees the streams that exist") {
   ioloop_set_observer(loop, &hooks, &heard);
   for (int i = 0; i < 4; i++)
     ping(loop, client);
-  CHECK_IS(heard.sent, >=, 3); /* that a send is over may be told late */
+  CHECK_IS(heard.sent, >=, 3); /* the completion of a send may be reported late */
   CHECK_IS(heard.sent, <=, 4);
   CHECK_IS(heard.received, ==, 4);
   CHECK_SYS(close(client));

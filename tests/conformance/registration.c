@@ -9,7 +9,7 @@
 
 #include "support.h"
 
-/* Both orders: the byte is there before the wait, and it comes while the loop waits. */
+/* Both orders: the byte is there before the wait, and it arrives during the wait. */
 static void check_read_fires(enum kind kind) {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
@@ -49,7 +49,7 @@ TEST(2, "write fires") {
     CHECK_OK(ioloop_add_handler(loop, pair[1], IOLOOP_WRITE, on_event, &record));
     RUN_UNTIL(loop, record.calls == 1);
     CHECK_IS(record.events, ==, IOLOOP_WRITE);
-    RUN_UNTIL(loop, record.calls == 3); /* level-triggered: and again */
+    RUN_UNTIL(loop, record.calls == 3); /* level-triggered: reported again */
     CHECK_IS(record.seen, ==, IOLOOP_WRITE);
     CHECK_OK(ioloop_remove_handler(loop, pair[1]));
     test_loop_free(loop);
@@ -100,7 +100,7 @@ TEST(4, "adding twice is -EEXIST") {
   CHECK_ERROR(ioloop_add_handler(loop, pair[0], IOLOOP_WRITE, on_never, NULL), EEXIST);
   run_turns(loop, 2);
   CHECK_ERROR(ioloop_add_handler(loop, pair[0], 0, on_never, NULL), EEXIST);
-  put(pair[1], 1); /* the first is undisturbed */
+  put(pair[1], 1); /* the first one is not affected */
   RUN_UNTIL(loop, record.bytes == 1);
   CHECK_IS(record.seen & IOLOOP_WRITE, ==, 0);
   test_loop_free(loop);
@@ -403,7 +403,7 @@ static void on_crowd(struct ioloop *loop, int fd, unsigned events, void *arg) {
   if (crowd->calls[fd]++ == 0)
     crowd->served++;
   else
-    CHECK_IS(crowd->served, ==, crowd->size); /* twice before all once */
+    CHECK_IS(crowd->served, ==, crowd->size); /* twice before all were called once */
 }
 
 TEST(11, "10,000 descriptors ready at once: each served, none twice before all once") {

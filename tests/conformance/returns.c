@@ -6,14 +6,14 @@
 
 #include "support.h"
 
-/* Four descriptors, all ready; callbacks, timeouts and a signal, all due: whoever comes first
- * forks, and of the rest the child must see nothing. */
+/* Four descriptors, all ready; callbacks, timeouts and a signal, all due: the first one called
+ * forks, and the child must see none of the others. */
 struct scene {
   pid_t parent, child;
   unsigned calls;       /* in this process, since the fork */
   bool frees;           /* the child frees its copy before it returns */
   bool makes_own;       /* and makes a loop of its own, runs and frees it */
-  struct record record; /* of on_drain */
+  struct record record; /* and creates a loop of its own, runs and frees it */
 };
 
 static struct scene scene;
@@ -81,7 +81,7 @@ static void put_in_place(struct ioloop *loop, enum place place) {
     CHECK_OK(ioloop_call_every(loop, MS(1), on_callback, NULL, NULL));
 }
 
-/* Where it forks, and all others behind it. */
+/* Fork in it, with all the others after it. */
 static void run_scene(enum place place, bool start) {
   struct ioloop *loop = test_loop_new();
   int pairs[4][2];
@@ -112,7 +112,7 @@ static void run_scene(enum place place, bool start) {
     _exit(0);
   }
   wait_child(scene.child);
-  /* The parent goes on with all it had. */
+  /* The parent continues with everything it had. */
   RUN_UNTIL(loop, scene.record.bytes == 12);
   CHECK_OK(ioloop_add_callback(loop, on_count, &after));
   RUN_UNTIL(loop, after == 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * room.c - conformance 500 to 504: full sockets, and peers that have finished sending and do not
- * read. Such a socket is never quiet in the kernel's eyes (POLLRDHUP, POLLIN), and must be in ours.
+ * read. The kernel always reports such a socket (POLLRDHUP, POLLIN); the loop must not.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +20,7 @@ static void fill_up(int fd) {
     (void)poll(NULL, 0, 20);
 }
 
-/* TCP moves what was written to the peer now and then, and has room once more. */
+/* TCP moves written data to the peer from time to time, and then has room again. */
 static void on_room(struct ioloop *loop, int fd, unsigned events, void *arg) {
   on_event(loop, fd, events, arg);
   if (events & IOLOOP_WRITE)
@@ -114,7 +114,7 @@ static void count_closed(struct iostream *stream, int error, void *closed) {
   ++*(int *)closed;
 }
 
-/* What still comes, up to the end, which must come. */
+/* The data still to come, up to the end, which must come. */
 static size_t read_to_the_end(int fd) {
   static char buffer[65536];
   size_t sum = 0;
@@ -165,7 +165,8 @@ TEST(500, "closing a stream that waits for room: it returns at once, and the pee
       how.kind = kinds[i % 2];
       how.half_closed = i / 2 % 2;
       how.size = sizes[i / 4];
-      if (how.turns || how.size > 1000000) /* by completion nothing leaves before the first turn */
+      if (how.turns ||
+          how.size > 1000000) /* by completion nothing is sent before the first iteration */
         close_while_sending(&how);
     }
 }

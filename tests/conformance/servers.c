@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* servers.c - conformance 60 to 65, 68 and 69: what a server has to survive. */
+/* servers.c - conformance 60 to 65, 68 and 69: situations that a server must survive. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static rlim_t limit_descriptors(rlim_t limit) {
   return old;
 }
 
-/* valgrind imposes the limit itself: it accepts, then closes what is one too many. */
+/* valgrind enforces the limit itself: it accepts, then closes the connection that exceeds it. */
 static void skip_if_refusal_takes_connection(void) {
   int listener;
   uint16_t port;
@@ -44,7 +44,7 @@ static void skip_if_refusal_takes_connection(void) {
   CHECK_SYS(close(listener));
 }
 
-/* Clients that are connected to the backlog of a server without a descriptor to spare. */
+/* Clients in the backlog of a server that has no descriptor left. */
 static rlim_t starve(struct ioloop *loop, struct echo *echo, int *clients) {
   for (int i = 0; i < WAITING; i++)
     clients[i] = client_connect(echo->port);
@@ -83,7 +83,7 @@ TEST(60, "no descriptor for a connection: each one that closes lets one in") {
   int clients[WAITING];
   echo_open(&echo, loop, NULL);
   rlim_t old = starve(loop, &echo, clients);
-  /* One of theirs becomes one of ours; from now on it goes from hand to hand. */
+  /* One of their descriptors becomes free for us; from now on it is passed from one to the next. */
   CHECK_SYS(close(clients[0]));
   for (int i = 1; i < WAITING; i++) {
     ping(loop, clients[i]);
@@ -97,7 +97,7 @@ TEST(60, "no descriptor for a connection: each one that closes lets one in") {
   test_loop_free(loop);
 }
 
-/* ---- 61, 68, 69: many at once, silent ones, hasty ones -------------------------------------- */
+/* ---- 61, 68, 69: many at once, silent ones, short ones -------------------------------------- */
 
 TEST(61, "1,000 connects in a burst are all served") {
   size_t count = tap_count(1000);
@@ -109,7 +109,7 @@ TEST(61, "1,000 connects in a burst are all served") {
   CHECK(clients);
   for (size_t i = 0; i < count; i++) {
     clients[i] = connect_tcp(echo.port);
-    if (i % 256 == 255) /* the kernel's own limits of the backlog are not what is tested */
+    if (i % 256 == 255) /* the kernel's own limits of the backlog are not tested */
       run_turns(loop, 5);
   }
   RUN_UNTIL(loop, echo.opened == count);
@@ -128,7 +128,7 @@ TEST(61, "1,000 connects in a burst are all served") {
   test_loop_free(loop);
 }
 
-/* Also when a listener has come to expect connections one by one. */
+/* Also after a listener has come to expect single connections. */
 TEST(61, "a backlog of 200 connections is accepted within a few turns") {
   need_descriptors(450);
   struct ioloop *loop = test_loop_new();
@@ -300,7 +300,7 @@ TEST(64, "a UDP flood starves neither TCP nor timers, and every datagram is acco
   CHECK_OK(ioloop_call_every(loop, MS(5), on_count, &ticks, &timer));
   CHECK_THREAD(pthread_create(&thread, NULL, run_flood, &flood));
 
-  /* How fast is for benchmarks to say; who is starved does not get there at all. */
+  /* Speed is for benchmarks; a starved connection never gets there at all. */
   uint64_t deadline = tap_deadline(SECONDS(10));
   for (unsigned pings = 0; pings < 50 || ticks < 20 || udp.received <= 100; pings++) {
     CHECK(tap_left(deadline) > 0);
@@ -331,15 +331,15 @@ TEST(65, "ICMP unreachable is reported and not spun upon") {
   socklen_t size = sizeof address;
   CHECK_SYS(getsockname(other, (struct sockaddr *)&address, &size));
   CHECK_SYS(connect(datagram_fd(echo.socket), (struct sockaddr *)&address, size));
-  CHECK_SYS(close(other)); /* from now on there is nobody */
+  CHECK_SYS(close(other)); /* from now on no socket is bound there */
 
   CHECK_OK(datagram_send(echo.socket, "a", 1, NULL, 0));
   RUN_UNTIL(loop, echo.errors == 1); /* taken by a receive */
   CHECK_IS(echo.error, ==, -ECONNREFUSED);
   CHECK_QUIET(loop, MS(100));
   CHECK_OK(datagram_send(echo.socket, "b", 1, NULL, 0));
-  CHECK_OK(datagram_send(echo.socket, "c", 1, NULL, 0)); /* takes the error, and is sent */
-  CHECK_IS(echo.errors, ==, 1); /* never told from inside the program's call */
+  CHECK_OK(datagram_send(echo.socket, "c", 1, NULL, 0)); /* receives the error, and is sent */
+  CHECK_IS(echo.errors, ==, 1); /* never reported from inside the program's call */
   RUN_UNTIL(loop, echo.errors >= 2);
   CHECK_NO_SPIN(loop, MS(100));
   struct datagram_metrics metrics;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signal_driven.c - conformance 54 to 59: where models that wait for signals go wrong. The other
- * models run them too, which shows that what is asked for is not more than the contract.
+ * signal_driven.c - conformance 54 to 59: typical faults of models that wait for signals. The other
+ * models run the tests too, which shows that the tests require no more than the contract.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ TEST(55, "stale signals of closed descriptors do no harm") {
       CHECK_OK(ioloop_add_handler(loop, pairs[i][0], IOLOOP_READ, on_never, NULL));
     }
     run_turns(loop, 2);
-    for (int i = 0; i < CROWD; i++) { /* signals are queued, and nobody has seen them */
+    for (int i = 0; i < CROWD; i++) { /* signals are queued, and not yet taken */
       put(pairs[i][1], 1);
       put(pairs[i][1], 1);
       CHECK_OK(ioloop_remove_handler(loop, pairs[i][0]));
@@ -72,8 +72,7 @@ TEST(55, "stale signals do not reach the new owners of the numbers") {
     close_pair(pairs[i]);
 }
 
-/* ---- 56: somebody else holds the file ---------------------------------------------------------
- */
+/* ---- 56: another process or dup holds the file ------------------------------------------- */
 
 TEST(56, "a dup that is kept, written to and read does not disturb") {
   for (enum kind kind = 0; kind < KINDS; kind++) {
@@ -86,7 +85,7 @@ TEST(56, "a dup that is kept, written to and read does not disturb") {
     CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
     CHECK_QUIET(loop, MS(5));
     put(pair[1], 1);
-    take(duplicate, 1); /* somebody else was faster: readiness that has gone */
+    take(duplicate, 1); /* another reader was faster: readiness that has gone */
     run_turns(loop, 3);
     CHECK_QUIET(loop, MS(5));
     put(pair[1], 2);
@@ -117,7 +116,7 @@ TEST(56, "both numbers of a dup are watched") {
       take(pair[0], 1);
       run_turns(loop, 2);
     }
-    CHECK_OK(ioloop_remove_handler(loop, duplicate)); /* the other goes on */
+    CHECK_OK(ioloop_remove_handler(loop, duplicate)); /* the other one continues */
     CHECK_SYS(close(duplicate));
     CHECK_QUIET(loop, MS(5));
     first.calls = 0;
@@ -213,7 +212,8 @@ struct holder {
   int (*pairs)[2];
 };
 
-/* Holds every descriptor until the parent closes its end, then reads what came through them. */
+/* Holds every descriptor until the parent closes its end, then reads the data that arrived through
+ * them. */
 static void hold(void *arg) {
   struct holder *holder = arg;
   char byte;
@@ -247,7 +247,7 @@ TEST(56, "a child that holds the files does not disturb, also after they were cl
   for (int i = 0; i < 8; i++)
     put(old[i][1], 1);
   CHECK_QUIET(loop, MS(10));
-  CHECK_IS(metrics_of(loop).signals, ==, signals); /* nor do they signal any more */
+  CHECK_IS(metrics_of(loop).signals, ==, signals); /* nor do they raise signals any longer */
   for (int i = 0; i < 8; i++) {
     make_pair((enum kind)((i + 1) % KINDS), new[i]); /* under the numbers just closed */
     CHECK_OK(ioloop_add_handler(loop, new[i][0], IOLOOP_READ, on_drain, &record));
@@ -351,8 +351,8 @@ TEST(57, "a pty and sockets side by side") {
     close_pair(pairs[kind]);
 }
 
-/* F_SETFL without O_ASYNC switches signals off, as naive code does that wants O_NONBLOCK. Then the
- * safety scan has to find what happens, and counts it. */
+/* F_SETFL without O_ASYNC switches signals off, as careless code does to set O_NONBLOCK. Then the
+ * safety scan must find the events, and counts them. */
 TEST(57, "a descriptor disarmed behind the loop's back is served by the safety scan") {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
@@ -388,8 +388,8 @@ static void use_a_loop(void) {
   test_loop_free(loop);
 }
 
-/* SIGIO and, where there are any, some rt signals from either end are the user's; the last
- * one is valgrind's. */
+/* SIGIO and, if there are any, some rt signals from either end belong to the user; the last one is
+ * valgrind's. */
 #ifdef SIGRTMIN
 #define USERS                                                                                      \
   { SIGIO, SIGRTMIN, SIGRTMIN + 1, SIGRTMAX - 2, SIGRTMAX - 1 }
@@ -433,7 +433,7 @@ TEST(58, "the loop works where SIGIO and rt signals are ignored") {
 static void check_no_signals(enum kind kind, int pair[2]) {
   NOTE("%s", kind_names[kind]);
   CHECK_IS(SYS(fcntl(pair[0], F_GETFL)) & O_ASYNC, ==, 0);
-  put(pair[1], 1); /* whose signal would end the process */
+  put(pair[1], 1); /* its signal would end the process */
   CHECK_IS(drain(pair[0]), ==, 1);
 }
 
@@ -467,7 +467,7 @@ struct traffic {
   atomic_size_t sent;
 };
 
-/* Never more under way than the smallest queue holds, and now and then a pause. */
+/* Never more under way than the smallest queue holds, with a pause from time to time. */
 static void *make_traffic(void *arg) {
   struct traffic *traffic = arg;
   unsigned turn = 0;
@@ -502,7 +502,7 @@ TEST(59, "the safety scan rescues nothing in two and a half seconds of traffic")
   RUN_UNTIL(loop, record.bytes == traffic.sent);
   if (!presumes_readiness())
     CHECK_IS(idle.calls, ==, 0);
-  put(idle_pairs[3][1], 1); /* idle for seconds, and still announced */
+  put(idle_pairs[3][1], 1); /* idle for seconds, and still reported */
   RUN_UNTIL(loop, idle.bytes == 1);
   test_loop_free(loop);
   for (int i = 0; i < PAIRS; i++) {

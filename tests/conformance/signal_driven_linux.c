@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signal_driven_linux.c - conformance 54, the overflow of the rt signal queue; of 57 the
- * descriptors that only Linux has; of 58 signals that are sent to one thread. RLIMIT_SIGPENDING
- * counts per user, over all processes: what else runs can only make the queue smaller, and the
+ * signal_driven_linux.c - conformance 54, the overflow of the rt signal queue; from 57 the
+ * descriptors that only Linux has; from 58 signals that are sent to one thread. RLIMIT_SIGPENDING
+ * counts per user, over all processes: other programs can only make the queue smaller, and the
  * tests harder.
  */
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 #define BURST 100
 
-/* Far more descriptors become ready between two waits than there is room for signals. */
+/* Far more descriptors become ready between two waits than the signal queue holds. */
 static void check_burst(struct ioloop *loop) {
   int pairs[BURST][2];
   struct record record = {0};
@@ -96,12 +96,11 @@ TEST(57, "an eventfd and a timerfd among sockets, while these are idle and while
   CHECK_SYS(close(timer));
 }
 
-/* ---- 58: signal-driven I/O of the user's own ----------------------------------------------------
- */
+/* ---- 58: signal-driven I/O by the user's own code ---------------------------------------- */
 
 struct neighbour {
   pthread_t thread;
-  bool whole_process; /* is told, not only this thread */
+  bool whole_process; /* gets the signal, not only this thread */
   pthread_barrier_t together;
   unsigned turns, told;
 };
@@ -151,7 +150,7 @@ static struct neighbour run_beside(bool whole_process) {
   struct ioloop *loop = test_loop_new();
   sigset_t sigio;
   CHECK_SYS(sigaction(SIGIO, &action, NULL));
-  sigemptyset(&sigio); /* as every thread but the neighbour has it under the signal-driven models */
+  sigemptyset(&sigio); /* as in every thread except the neighbour under the signal-driven models */
   sigaddset(&sigio, SIGIO);
   CHECK_THREAD(pthread_sigmask(SIG_BLOCK, &sigio, NULL));
   CHECK_THREAD(pthread_barrier_init(&neighbour.together, NULL, 2));
@@ -169,8 +168,9 @@ TEST(58, "signal-driven I/O of the user's own in another thread goes on") {
   CHECK_IS(neighbour.told, ==, neighbour.turns);
 }
 
-/* A signal for the process waits in a queue that all threads share, and a loop that looks for its
- * own there at this very moment takes it: it cannot know, nor put it back. So not every one. */
+/* A signal for the process waits in a queue that all threads share, and a loop that is reading its
+ * own signals from it at this moment takes it: it cannot know, nor put it back. So not every one
+ * arrives. */
 TEST(58, "a SIGIO for the whole process reaches the user's handler") {
   struct neighbour neighbour = run_beside(true);
   CHECK_IS(neighbour.told, >, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* signals_threads.c - conformance 48 to 52: what reaches the loop from outside its thread. */
+/* signals_threads.c - conformance 48 to 52: events from outside the loop's thread. */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -86,7 +86,7 @@ TEST(48, "a flood of signals coalesces but is never lost") {
   CHECK_IS(record.calls, <=, flood.count);
   run_turns(loop, 3);
   CHECK_QUIET(loop, MS(5));
-  for (size_t i = 0; i < tap_count(5000); i++) { /* the last one of a flood is always told */
+  for (size_t i = 0; i < tap_count(5000); i++) { /* the last one of a flood is always reported */
     unsigned calls = record.calls;
     CHECK_SYS(raise(SIGUSR1));
     if (i % 3 == 0)
@@ -129,7 +129,7 @@ TEST(48, "the old disposition of a signal is restored") {
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &record)); /* and again */
   CHECK_SYS(raise(SIGUSR1));
   RUN_UNTIL(loop, record.calls == 2);
-  test_loop_free(loop); /* puts back what is left */
+  test_loop_free(loop); /* restores the rest */
   check_user_handler(SIGUSR1, user_handler, SA_RESTART | SA_NODEFER);
   check_user_handler(SIGTERM, SIG_IGN, 0);
 }
@@ -178,7 +178,7 @@ TEST(49, "the same signal in two loops of one thread") {
   CHECK_SYS(raise(SIGUSR1));
   RUN_UNTIL(a, in_a.calls == 1);
   RUN_UNTIL(b, in_b.calls == 1);
-  test_loop_free(a); /* the other goes on */
+  test_loop_free(a); /* the other one continues */
   CHECK_SYS(raise(SIGUSR1));
   RUN_UNTIL(b, in_b.calls == 2);
   CHECK_IS(in_a.calls, ==, 1);
@@ -187,7 +187,7 @@ TEST(49, "the same signal in two loops of one thread") {
   test_loop_free(b);
 }
 
-/* A second thread with a loop of its own that counts the signals it is told of. */
+/* A second thread with a loop of its own that counts the signals reported to it. */
 struct watcher_thread {
   pthread_t thread;
   struct barrier ready;
@@ -218,13 +218,13 @@ TEST(49, "the same signal in the loops of two threads") {
   RUN_UNTIL(loop, record.calls == 1);
   barrier_wait(&watcher.ready);
   CHECK_THREAD(pthread_join(watcher.thread, NULL));
-  CHECK_SYS(raise(SIGUSR1)); /* the other loop has gone, this one is still told */
+  CHECK_SYS(raise(SIGUSR1)); /* the other loop is gone, this one is still notified */
   RUN_UNTIL(loop, record.calls == 2);
   test_loop_free(loop);
   barrier_destroy(&watcher.ready);
 }
 
-/* ---- 50, 51: callbacks from elsewhere -------------------------------------------------------- */
+/* ---- 50, 51: callbacks from other threads ---------------------------------------------------- */
 
 #define POSTERS 4
 
@@ -232,7 +232,7 @@ struct poster {
   pthread_t thread;
   struct ioloop *loop;
   size_t count;
-  size_t next; /* the number that the loop expects from it */
+  size_t next; /* the next number that the loop expects from it */
   size_t *sum;
 };
 
@@ -277,7 +277,7 @@ TEST(50, "a million callbacks from other threads: none lost, each thread's order
   test_loop_free(loop);
 }
 
-/* Ball and racket: each waits for the other, so that one wake-up that is lost stops all. */
+/* Each waits for the other, so that a single lost wake-up stops both. */
 struct rally {
   struct ioloop *loop;
   pthread_mutex_t lock;
@@ -460,7 +460,7 @@ TEST(52, "two loops in one thread do not see each other's descriptors") {
     CHECK_ERROR(ioloop_new(tap_argument, &b), EBUSY);
     CHECK(!b);
     CHECK_OK(ioloop_free(a));
-    a = test_loop_new(); /* one after the other is fine */
+    a = test_loop_new(); /* one after another is fine */
     CHECK_OK(ioloop_free(a));
     SKIP("one loop a thread: the model owns the thread's signals; a second is -EBUSY");
   }

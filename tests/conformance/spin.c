@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* spin.c - conformance 85: what a bounded spin must not change, and that it ends. */
+/* spin.c - conformance 85: a bounded spin must not change behaviour, and must end. */
 #include <unistd.h>
 
 #include "iostream.h"
@@ -11,7 +11,7 @@ static struct ioloop *spinning_loop(uint64_t spin_ns) {
   return loop;
 }
 
-/* A wait that finds something, after which the loop spins. */
+/* A wait that finds an event, after which the loop spins. */
 static void give_work(struct ioloop *loop, const int pair[2], struct record *record) {
   size_t bytes = record->bytes;
   put(pair[1], 1);
@@ -27,7 +27,7 @@ static void stop_from_thread(void *loop) {
   ioloop_stop(loop);
 }
 
-/* So long a spin that what ends it can only have been seen by its looks. */
+/* A spin so long that whatever ends it must have been found by polling. */
 static void check_seen(void (*fn)(void *arg)) {
   struct ioloop *loop = spinning_loop(SECONDS(1000));
   struct record record = {0};
@@ -137,8 +137,7 @@ TEST(85, "events that arrive during a spin are found by it, and off is off") {
   close_pair(pair);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------
- */
+/* ---- streams -------------------------------------------------------------------------------- */
 
 struct heard {
   size_t bytes;

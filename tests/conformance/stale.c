@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stale.c - conformance 303, 304: nothing is called for what happened before it was there. */
+/* stale.c - conformance 303, 304: nothing is called for events from before it was added. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -73,7 +73,7 @@ TEST(303, "one watcher exchanges another, both signals having come") {
   struct ioloop *loop = test_loop_new();
   struct change change = {0};
   unsigned exchanged = 0;
-  /* Whichever is called first exchanges the other. */
+  /* Whichever is called first replaces the other. */
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_usr1, &exchanged));
   CHECK_OK(ioloop_add_signal(loop, SIGUSR2, on_usr2, &change));
   CHECK_SYS(raise(SIGUSR1));
@@ -100,9 +100,9 @@ TEST(303, "a watcher replaces itself: the next one is called for later signals, 
   test_loop_free(loop);
 }
 
-/* ---- 304: observers --------------------------------------------------------------------- */
+/* Every end must have a beginning. */
 
-/* Every end has its beginning. */
+/* Every end must have a beginning. */
 struct heard {
   int calls, waits, operations; /* begun and not ended */
   unsigned begun;
@@ -156,7 +156,7 @@ static void replace_on_signal(struct ioloop *loop, int signo, void *arg) {
 
 static void replace_on_event(struct ioloop *loop, int fd, unsigned events, void *arg) {
   (void)events, (void)arg;
-  if (drain(fd)) /* it may be called although nothing came */
+  if (drain(fd)) /* it may be called although there is nothing to read */
     replace(loop, NULL);
 }
 

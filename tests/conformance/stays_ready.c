@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stays_ready.c - conformance 207: what stays ready although nothing can be done about it. */
+/* stays_ready.c - conformance 207: descriptors that stay ready although nothing can be done about
+ * it. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,7 +9,7 @@
 #include "echo.h"
 
 enum {
-  ENOUGH_TURNS = 2 * 33 /* until it is found out */
+  ENOUGH_TURNS = 2 * 33 /* until the loop detects it */
 };
 
 static void no_datagram(struct datagram *socket, const char *data, size_t size,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_connect_linux.c - conformance 104: a connection with itself, made certain by a network
- * namespace that has two ports to give. */
+/* stream_connect_linux.c - conformance 104: a connection with itself, forced by a network namespace
+ * with only two ports. */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -37,7 +37,7 @@ static void on_refused(struct iostream *stream, int error, void *arg) {
 
 static void on_connected(struct iostream *stream, void *arg) {
   (void)stream, (void)arg;
-  CHECK(false); /* nothing listens */
+  CHECK(false); /* no socket listens */
 }
 
 TEST(104, "a connection with itself is refused") {

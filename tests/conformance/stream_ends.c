@@ -2,13 +2,13 @@
 /*
  * stream_ends.c - conformance 100 and 101: how a stream ends, the whole table.
  *
- * What has come (nothing, part of a frame, frames, frames and a part) x how it ends (the peer
- * finishes, after our half-close too; a reset; a timeout; a close in the callback) x what reads
- * (nothing, iostream_read, read_bytes, read_until) x when (reading before the input, with the end
- * at once or later; beginning when all of it is there; having stopped before it came) x over what.
- * The callbacks of each script are written down as a story, and the story that the rule calls for
- * is the same on every model: what satisfies the read under way, then the end or the error, then
- * one close callback.
+ * The input (nothing, part of a frame, frames, frames and a part) x the end (the peer finishes,
+ * also after our half-close; a reset; a timeout; a close in the callback) x the read (nothing,
+ * iostream_read, read_bytes, read_until) x the time (reading before the input, with the end at once
+ * or later; starting when all of it is there; having stopped before it arrived) x the transport.
+ * The callbacks of each script are recorded as a story, and the story that the rule demands is the
+ * same on every model: the callbacks that satisfy the read under way, then the end or the error,
+ * then one close callback.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ enum medium {
   ACCEPTED,
   TCP_PAIR,
   UNIX_PAIR,
-  UNIX_NONBLOCKING, /* O_NONBLOCK was set by whoever made it, which io_uring's requests mind */
+  UNIX_NONBLOCKING, /* O_NONBLOCK was set by the creator, which affects io_uring's requests */
   PIPE_END,
   PTY_MASTER,
   MEDIA
@@ -37,7 +37,7 @@ enum end {
   FINISH_BOTH, /* after a half-close of ours */
   RESET,
   TIMEOUT,
-  CLOSE /* in the first callback, or, where none comes, outside */
+  CLOSE /* in the first callback, or, if there is none, outside */
 };
 
 enum reading {
@@ -76,12 +76,12 @@ struct play {
   struct script script;
   struct iostream *stream;
   int peer;
-  bool rest_read; /* after the end: what a frame did not take */
+  bool rest_read; /* after the end: the data that a frame did not take */
   unsigned closed;
   char story[100];
 };
 
-/* ---- the story that is right ---------------------------------------------------------------- */
+/* ---- the correct story ---------------------------------------------------------------------- */
 
 static void add(char *story, const char *text, size_t size) {
   size_t length = strlen(story);
@@ -178,7 +178,7 @@ static void on_closed(struct iostream *stream, int error, void *arg) {
                                                : strerror(-error));
 }
 
-/* ---- the stage ------------------------------------------------------------------------------ */
+/* ---- setting up ----------------------------------------------------------------------------- */
 
 static void on_accepted(struct tcpserver *server, struct iostream *stream,
                         const struct sockaddr *peer, socklen_t size, void *arg) {
@@ -241,8 +241,7 @@ static void end_input(struct play *play) {
     return;
   if (play->script.end == RESET && play->script.medium <= TCP_PAIR)
     client_reset(play->peer);
-  else if (play->script.end == RESET ||
-           !socket) /* AF_UNIX: what it has not read makes it a reset */
+  else if (play->script.end == RESET || !socket) /* AF_UNIX: unread data turns it into a reset */
     CHECK_SYS(close(play->peer));
   else
     CHECK_SYS(shutdown(play->peer, SHUT_WR));

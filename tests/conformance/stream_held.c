@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stream_held.c - conformance 101: the end of a stream whose input is held back by a gate or a full
- * queue, or whose sending has failed. As in stream_ends.c the callbacks are written down as a
- * story, and every model must tell the same: <frames> or bytes, $ for the end of input, and how it
+ * queue, or whose sending has failed. As in stream_ends.c the callbacks are recorded as a story,
+ * which must be the same on every model: <frames> or bytes, $ for the end of input, and how it
  * closed.
  */
 #include <errno.h>
@@ -17,7 +17,7 @@ struct tale {
   struct iostream *stream;
   int peer;
   bool echo;     /* in each frame's callback */
-  unsigned stop; /* after so many frames no read is started; 0: all are read */
+  unsigned stop; /* after this many frames no read is started; 0: all are read */
   unsigned frames, closed;
   char story[100];
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_scripts.c - conformance 107: what a program sees of a stream does not depend on the model.
+ * stream_scripts.c - conformance 107: a program sees the same of a stream under every model.
  *
  * Random scripts (bytes from the peer, its end or a reset, reads of each kind, stops, writes, a
  * half-close, a gate) are played under `poll` and under the model that is tested. After each step
@@ -33,7 +33,7 @@ struct script {
   char story[2000];
 };
 
-/* Of its own: both models must draw the same numbers. */
+/* Private to the script: both models must draw the same numbers. */
 static unsigned below(struct script *script, unsigned limit) {
   script->random = script->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
   return (unsigned)(script->random >> 33) % limit;
@@ -59,7 +59,7 @@ static void begin_read(struct script *script, unsigned kind) {
   add(script, " read%ld%s", r, "");
 }
 
-/* In how many pieces iostream_read gives its bytes is not promised. */
+/* The number of pieces in which iostream_read delivers its bytes is not specified. */
 static void note_data(struct script *script, const char *data, size_t size, const char *format) {
   char text[64];
   CHECK(size < sizeof text);
@@ -81,7 +81,7 @@ static void on_frame(struct iostream *stream, const char *data, size_t size, voi
   CHECK(!script->closed);
   note_data(script, data, size, "%.0ld<%s>");
   if (size && script->echo)
-    (void)iostream_write(stream, data, size); /* may be shut down */
+    (void)iostream_write(stream, data, size); /* may have been shut down */
   if (size && script->read_next)
     begin_read(script, script->read_next);
 }
@@ -102,13 +102,13 @@ static void peer_sends(struct script *script) {
     (void)send(script->peer, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Once: where receiving goes on while nothing is read, an end is known before a reset that follows.
- */
+/* Only one of them: if receiving goes on while nothing is read, an end is known before a later
+ * reset. */
 static void peer_ends(struct script *script) {
   if (script->peer < 0 || script->peer_ended)
     return;
   if (below(script, 2)) {
-    (void)shutdown(script->peer, SHUT_WR); /* ENOTCONN: it was closed here */
+    (void)shutdown(script->peer, SHUT_WR); /* ENOTCONN: it was closed on our side */
     script->peer_ended = true;
     return;
   }

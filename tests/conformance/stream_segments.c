@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_segments.c - conformance 102, 103 and 106: in how many pieces written bytes leave;
- * what is no byte stream; O_NONBLOCK. */
+/* stream_segments.c - conformance 102, 103 and 106: the number of pieces in which data is sent;
+ * descriptors that are not byte streams; O_NONBLOCK. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -82,7 +82,7 @@ TEST(102, "nor those accepted from a listener that was made elsewhere, which is 
   test_loop_free(loop);
 }
 
-/* ---- the writes of one turn ----------------------------------------------------------------- */
+/* ---- the writes of one iteration ------------------------------------------------------------ */
 
 struct sends {
   unsigned count;
@@ -151,8 +151,7 @@ TEST(102, "data written in the iteration in which a stream is closed has been se
   test_loop_free(loop);
 }
 
-/* ---- what is no byte stream -------------------------------------------------------------------
- */
+/* ---- descriptors that are not byte streams ----------------------------------------------- */
 
 TEST(103, "a socket that is no byte stream is refused, and left as it was") {
   static const int types[] = {SOCK_SEQPACKET, SOCK_DGRAM};
@@ -174,7 +173,7 @@ TEST(103, "a socket that is no byte stream is refused, and left as it was") {
   test_loop_free(loop);
 }
 
-/* ---- files that are shared ------------------------------------------------------------------ */
+/* ---- shared files --------------------------------------------------------------------------- */
 
 static bool is_nonblocking(int fd) {
   return SYS(fcntl(fd, F_GETFL)) & O_NONBLOCK;
@@ -223,7 +222,7 @@ TEST(106, "a stream over a socket does not wait when another process has cleared
     make_pair(kind, pair);
     int shared = SYS(dup(pair[0]));
     CHECK_OK(iostream_new(loop, pair[0], &stream));
-    CHECK_OK(iostream_set_watermarks(stream, SIZE_MAX, SIZE_MAX)); /* reads all the same */
+    CHECK_OK(iostream_set_watermarks(stream, SIZE_MAX, SIZE_MAX)); /* reads nevertheless */
     CHECK_SYS(fcntl(shared, F_SETFL, SYS(fcntl(shared, F_GETFL)) & ~O_NONBLOCK));
     CHECK_OK(iostream_read(stream, on_ignored, &received));
     CHECK_OK(iostream_write(stream, data, sizeof data));

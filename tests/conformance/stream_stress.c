@@ -2,10 +2,10 @@
 /*
  * stream_stress.c - 80: many streams at once, everything at random.
  *
- * Each stream talks with a plain socket, its peer. Either side writes, reads, pauses, half-closes
- * and goes away as chance has it, in callbacks and outside of them, under gates that open and
- * close. What either side reads must be what the other wrote, in order and without a hole; all of
- * it where the connection ended in order; and each stream must end once.
+ * Each stream is connected to a plain socket, its peer. Either side writes, reads, pauses,
+ * half-closes and closes at random, in callbacks and outside of them, under gates that open and
+ * close. Each side must read exactly the bytes that the other wrote, in order and without a gap;
+ * all of them if the connection ended in order; and each stream must end once.
  */
 #include <errno.h>
 #include <string.h>
@@ -27,7 +27,7 @@ struct life {
   int peer;                /* -1: gone */
   struct side here, there;
   bool disturbed; /* reset, or closed with data under way: not all of it need arrive */
-  bool in_order;  /* the close callback said 0 without our having closed it */
+  bool in_order;  /* the close callback got 0 although we had not closed it */
   unsigned closed;
 };
 
@@ -102,7 +102,7 @@ static void end_here(struct life *life) {
   }
 }
 
-/* One thing that a program may do to its stream, wherever it is. */
+/* One thing that a program may do to its stream, at any time. */
 static void act(struct life *life) {
   if (!life->stream)
     return;
@@ -178,7 +178,7 @@ static void peer_acts(struct life *life) {
   }
 }
 
-/* ---- lives ---------------------------------------------------------------------------------- */
+/* ---- creating and ending -------------------------------------------------------------------- */
 
 static void begin(struct life *life, struct ioloop *loop) {
   int pair[2];
@@ -192,7 +192,7 @@ static void begin(struct life *life, struct ioloop *loop) {
   life->peer = pair[1];
 }
 
-/* Let the rest arrive: nobody pauses any more, and everybody says that he has finished. */
+/* Let the rest arrive: end all pauses, and half-close every connection. */
 static void conclude(struct life *life, struct ioloop *loop) {
   iostream_gate_open(gate);
   if (life->peer >= 0) {

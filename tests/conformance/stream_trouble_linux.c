@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_trouble_linux.c - conformance 105 and 109: sends and receives for which the kernel is
- * short of something, and sends that fail for good with a peer that is still there.
+ * stream_trouble_linux.c - conformance 105 and 109: sends and receives for which the kernel lacks a
+ * resource, and sends that fail permanently while the peer is still there.
  */
 #include <errno.h>
 #include <limits.h>
@@ -87,7 +87,7 @@ static void fail_to_send(struct ioloop *loop, int count, int error) {
   CHECK_IS(echo.error, ==, -error);
   CHECK_IS(echo.received, ==, 10);
   CHECK_IS(echo.ended, ==, 0);
-  CHECK_IS(recv(client, &byte, 1, 0), ==, 0); /* it need not wait for an answer */
+  CHECK_IS(recv(client, &byte, 1, 0), ==, 0); /* it need not wait for a reply */
   CHECK_SYS(close(client));
   failing_next(FAILING_SENDS, 0, 0);
   echo_close(&echo);

@@ -41,7 +41,7 @@ static uint64_t write_pieces(struct iostream *stream, uint64_t size) {
   return at;
 }
 
-/* The reader takes a little a turn of the loop. */
+/* The reader takes a little per iteration of the loop. */
 static void read_slowly(struct ioloop *loop, int fd, uint64_t size) {
   static char data[5000];
   for (uint64_t at = 0; at < size;) {
@@ -98,9 +98,9 @@ TEST(66, "closing when sent sends all of it first") {
   write_to_slow_reader(TCP, true);
 }
 
-/* ---- 67: bounded memory --------------------------------------------------------------------- */
+/* Send the pattern until neither we nor the server can make progress. */
 
-/* Send the pattern until neither we nor the server can move any more. */
+/* Send the pattern until neither we nor the server can make progress. */
 static uint64_t choke(struct ioloop *loop, int client) {
   static char data[32768];
   uint64_t sent = 0;
@@ -237,16 +237,16 @@ TEST(71, "data that a peer sent before it closed is read, though its echo cannot
   CHECK_OK(iostream_new(loop, pair[0], &stream));
   iostream_set_close_callback(stream, on_writer_closed, &echoer.end);
   client_send(pair[1], data, SIZE);
-  while (arrived < SIZE) /* within the kernel: nothing for the loop to wait for */
+  while (arrived < SIZE) /* within the kernel: there is nothing for the loop to wait for */
     CHECK_SYS(ioctl(pair[0], FIONREAD, &arrived));
-  CHECK_SYS(close(pair[1])); /* its kernel answers the first echo with a reset */
+  CHECK_SYS(close(pair[1])); /* its kernel responds to the first echo with a reset */
 
   CHECK_OK(iostream_read(stream, on_echoer_data, &echoer));
   RUN_UNTIL(loop, echoer.end.closed || echoer.ended);
   CHECK_IS(echoer.reads, >, 1);
   CHECK_IS(echoer.received, ==, SIZE);
-  /* It is an error, not an end in order; unless all was received before the first echo was sent, as
-   * where one send echoes all. Then the next write finds out. */
+  /* It is an error, not an orderly end, unless all was received before the first echo was sent, as
+   * when one send echoes everything. Then the next write reports it. */
   if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION))
     CHECK_IS(echoer.ended, ==, 0);
   while (!echoer.end.closed) {

@@ -4,8 +4,8 @@
  *
  * Connections of all kinds do, in random order, everything a program does with them: the peer
  * writes bursts, the handler reads too little, masks change, registrations are removed and made
- * again, buffers fill up, connections are replaced. A readiness that is lost anywhere leaves bytes
- * behind in the end, when all there is to do is to wait.
+ * again, buffers fill up, connections are replaced. If readiness is lost anywhere, bytes remain at
+ * the end, when the program only waits.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,17 +15,17 @@
 
 #include "support.h"
 
-/* Few enough datagrams under way that no kernel queue drops one. */
+/* So few datagrams under way that no kernel queue drops one. */
 #define MAX_UNREAD 32
 
 struct connection {
   enum kind kind;
-  int pair[2];   /* [0] is the loop's, [1] the peer's, which is served by hand */
-  unsigned mask; /* READ when reading is not paused, WRITE while to_send > 0 */
+  int pair[2];   /* [0] is the loop's, [1] the peer's, which the test serves */
+  unsigned mask; /* READ unless reading is paused, WRITE while to_send > 0 */
   bool registered;
   size_t unread;    /* bytes the peer wrote and we have not read */
-  unsigned writes;  /* those they came in, not more than; 0 when unread is */
-  size_t to_send;   /* bytes we have still to write */
+  unsigned writes;  /* at most the number of writes they came in; 0 if unread is */
+  size_t to_send;   /* bytes still to be written by us */
   size_t to_arrive; /* bytes we wrote and the peer has not read */
 };
 
@@ -112,9 +112,9 @@ static void open_connection(struct connection *connection) {
   *connection =
       (struct connection){.kind = (enum kind)tap_random_below(KINDS), .mask = IOLOOP_READ};
   make_pair(connection->kind, connection->pair);
-  /* Who tries to write all the time fills a small TCP buffer with tiny segments, of which the
-   * kernel drops those that do not fit: retransmission then takes its time, and longer each time.
-   */
+  /* A handler that tries to write all the time fills a small TCP buffer with tiny segments, of
+   * which the kernel drops those that do not fit: retransmission then takes a while, longer each
+   * time. */
   bool small = connection->kind == TCP && !presumes_readiness();
   if (small || connection->kind == UNIX_STREAM) {
     set_buffers(connection->pair[0], 4096);
@@ -122,7 +122,7 @@ static void open_connection(struct connection *connection) {
   }
 }
 
-/* What it holds is thrown away with it, and its numbers go to the next. */
+/* Its contents are discarded with it, and its numbers go to the next one. */
 static void replace(struct ioloop *loop, struct connection *connection) {
   registration(loop, connection, false);
   close_pair(connection->pair);
@@ -167,7 +167,7 @@ static bool all_arrived(struct connection *connections, size_t count) {
   return arrived;
 }
 
-/* For the diagnostics: who was forgotten, and would poll() have seen it? */
+/* For the diagnostics: which one was forgotten, and would poll() have reported it? */
 static void describe_rest(const struct connection *connections, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const struct connection *c = &connections[i];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * support.h - what the conformance tests share: loops of the backend under test, descriptors of
- * every kind, handlers that record, and ways to run a loop until something has happened or to
- * show that nothing happens. Nothing here sleeps in order to wait for something.
+ * support.h - shared by the conformance tests: loops of the backend under test, descriptors of
+ * every kind, handlers that record, and ways to run a loop until something has happened or to show
+ * that nothing happens. Nothing here sleeps in order to wait for something.
  */
 #ifndef SUPPORT_H
 #define SUPPORT_H
@@ -22,19 +22,20 @@
 /* A loop on the backend under test. */
 struct ioloop *test_loop_new(void);
 
-/* Free it, and check what must hold after every test: the safety scan of the signal-driven models
- * has found nothing that a signal should have announced (item 59), and no registration was lost;
- * or, after a test that closes descriptors without removing them, at most `abandoned` were. */
+/* Free it, and check the conditions that hold after every test: the safety scan of the
+ * signal-driven models has found nothing that a signal should have announced (item 59), and no
+ * registration was lost; or, after a test that closes descriptors without removing them, at most
+ * `abandoned` were. */
 void test_loop_free(struct ioloop *loop);
 void test_loop_free_abandoned(struct ioloop *loop, uint64_t abandoned);
 
 bool signal_driven(void); /* the backend under test is */
 struct ioloop_metrics metrics_of(const struct ioloop *loop);
 
-/* The backend under test reports everything in every turn, ready or not, and never sleeps. */
+/* The backend under test reports everything on every iteration, ready or not, and never sleeps. */
 bool presumes_readiness(void);
-/* For tests of which nothing is left then: they are about calls that must not happen, or about a
- * wait that ends when it should. */
+/* For tests that are meaningless in that case: about calls that must not happen, or about a wait
+ * that ends when it should. */
 void skip_if_readiness_is_presumed(void);
 
 /* Two loops in one thread: the models that own the thread's signals allow one. */
@@ -51,15 +52,15 @@ void skip_if_one_loop_a_thread(void);
   } while (0)
 bool run_turn(struct ioloop *loop, uint64_t deadline, const char *file, int line);
 
-/* Iterations that do not wait: for what is ready already. */
+/* Iterations that do not wait: for events that are already there. */
 void run_turns(struct ioloop *loop, int turns);
 
-/* Nothing is called during the time, and the loop sleeps: few turns, little processor time. Where
- * readiness is presumed, spurious calls are legal and it does not sleep: then the time passes, and
- * the test's own handlers say whether anything happens that must not. */
+/* Nothing is called during the time, and the loop sleeps: few iterations, little processor time. If
+ * readiness is presumed, spurious calls are legal and it does not sleep: then only the time passes,
+ * and the test's own handlers detect calls that must not happen. */
 #define CHECK_QUIET(loop, ns) check_quiet((loop), (ns), __FILE__, __LINE__)
 void check_quiet(struct ioloop *loop, uint64_t ns, const char *file, int line);
-/* The loop sleeps, whatever it may call now and then. */
+/* The loop sleeps, whatever it may call from time to time. */
 #define CHECK_NO_SPIN(loop, ns) check_no_spin((loop), (ns), __FILE__, __LINE__)
 void check_no_spin(struct ioloop *loop, uint64_t ns, const char *file, int line);
 
@@ -73,7 +74,7 @@ struct record {
   size_t bytes; /* read by on_drain, on_read_one */
   bool end;     /* they saw the end of file */
   int error;    /* or this errno */
-  int limit;    /* on_read_one: bytes a call; 0: one */
+  int limit;    /* on_read_one: bytes per call; 0: one */
 };
 
 void on_event(struct ioloop *loop, int fd, unsigned events, void *record);    /* only records */
@@ -97,8 +98,8 @@ enum kind {
 };
 extern const char *const kind_names[KINDS];
 
-/* Two connected, non-blocking ends: pair[0] reads what pair[1] writes (and, but for a pipe, the
- * other way round). */
+/* Two connected, non-blocking ends: pair[0] reads what pair[1] writes (and vice versa, except for a
+ * pipe). */
 void make_pair(enum kind kind, int pair[2]);
 void close_pair(const int pair[2]);
 bool is_duplex(enum kind kind);
@@ -109,27 +110,27 @@ int connect_tcp(uint16_t port); /* non-blocking, perhaps still in progress */
 void set_nonblocking(int fd);
 void set_buffers(int fd, int bytes); /* small kernel buffers, so that they fill fast */
 
-void put(int fd, size_t bytes);  /* write exactly so many, which must fit */
+void put(int fd, size_t bytes);  /* write exactly this many, which must fit */
 size_t fill(int fd);             /* write until EAGAIN */
 size_t drain(int fd);            /* read until EAGAIN or the end */
-void take(int fd, size_t bytes); /* read exactly so many, which must be there */
+void take(int fd, size_t bytes); /* read exactly this many, which must be there */
 /* Move a descriptor to exactly or at least this number. */
 int move_fd_to(int fd, int number);
 int move_fd_above(int fd, int number);
 
-/* Room for `count` descriptors: raise the soft limit, or skip with the reason. Skips too where the
- * backend cannot take numbers that high, which it says itself. */
+/* Room for `count` descriptors: raise the soft limit, or skip with the reason. Also skips if the
+ * backend rejects numbers that high. */
 void need_descriptors(size_t count);
 
-/* ThreadSanitizer keeps a signal back until the program next calls something that it intercepts.
- * io_uring's waits are not: a signal that comes just before one is not handled before its end.
- * Skips what waits for a single signal then. */
+/* ThreadSanitizer holds a signal back until the program next calls a function that it intercepts.
+ * io_uring's waits are not intercepted: a signal that arrives just before one is handled only after
+ * its end. This skips tests that wait for a single signal then. */
 void need_prompt_signals(const struct ioloop *loop);
 
 /* ---- something that happens while the loop waits ----------------------------------------- */
 
-/* A thread that runs fn(arg) after a delay. The delay only makes it likely that the loop is deep
- * in its wait by then; what is tested holds in any order. */
+/* A thread that runs fn(arg) after a delay. The delay only makes it likely that the loop is waiting
+ * by then; the tested behaviour does not depend on the order. */
 struct later {
   pthread_t thread;
   uint64_t delay_ns;
@@ -141,7 +142,7 @@ void later_join(struct later *later);
 void write_byte(void *fd); /* fn: put(*(int *)fd, 1) */
 void close_fd(void *fd);
 
-/* Threads that go on together; macOS has no pthread_barrier_t. */
+/* Threads that continue together; macOS has no pthread_barrier_t. */
 struct barrier {
   pthread_mutex_t lock;
   pthread_cond_t all_here;

@@ -31,7 +31,7 @@ TEST(78, "at the limit of connections the next one waits in the backlog") {
 }
 
 TEST(78, "connections without traffic are closed, never early; those with traffic are not") {
-  const uint64_t limit = MS(300) * tap_scale(); /* longer than a busy machine stalls */
+  const uint64_t limit = MS(300) * tap_scale(); /* longer than a stall of a busy machine */
   struct tcpserver_options options = {.idle_timeout_ns = limit};
   struct ioloop *loop = test_loop_new();
   struct echo echo;
@@ -54,7 +54,7 @@ TEST(78, "connections without traffic are closed, never early; those with traffi
   CHECK_IS(echo.error, ==, -ETIMEDOUT);
   CHECK_SYS(close(idle));
   CHECK_SYS(close(busy));
-  CHECK_QUIET(loop, limit + MS(20)); /* with nobody to watch there is no timer */
+  CHECK_QUIET(loop, limit + MS(20)); /* with no connection to watch there is no timer */
   echo_close(&echo);
   test_loop_free(loop);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * time.c - conformance 37 to 47: timeouts. That one is late says nothing on a busy machine and is
- * not tested; that one is early, lost or out of order is a bug anywhere.
+ * time.c - conformance 37 to 47: timeouts. A late timeout means nothing on a busy machine and is
+ * not tested; an early, lost or misordered one is a bug anywhere.
  */
 #include <errno.h>
 #include <signal.h>
@@ -161,7 +161,7 @@ TEST(39, "an endless chain of zero delays does not starve I/O") {
   CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
   CHECK_OK(ioloop_call_later(loop, 0, on_endless, &count, NULL));
   run_turns(loop, 10);
-  CHECK_IS(count, >=, 9); /* one an iteration: what a phase adds to itself waits */
+  CHECK_IS(count, >=, 9); /* one per iteration: callbacks added during a phase wait */
   CHECK_IS(count, <=, 10);
   for (size_t bytes = 1; bytes <= 50; bytes++) {
     put(pair[1], 1);
@@ -255,7 +255,7 @@ TEST(41, "cancel after it fired, cancel twice, cancel what never was") {
   CHECK_ERROR(ioloop_update_timeout(loop, fired, 0), ENOENT);
   CHECK_ERROR(ioloop_remove_timeout(loop, 0), ENOENT);
   CHECK_ERROR(ioloop_remove_timeout(loop, UINT64_MAX), ENOENT);
-  /* Stale handles never touch a later timeout, which has their place by now. */
+  /* Stale handles never affect a later timeout, which has their place by now. */
   CHECK_OK(ioloop_call_later(loop, MS(3), on_count, &count, &later_one));
   CHECK_ERROR(ioloop_remove_timeout(loop, fired), ENOENT);
   CHECK_ERROR(ioloop_remove_timeout(loop, cancelled), ENOENT);
@@ -288,7 +288,7 @@ TEST(42, "the only timeout removed, then a wait") {
   uint64_t turns = metrics_of(loop).iterations;
   CHECK_QUIET(loop, MS(30) * tap_scale());
   if (!presumes_readiness())
-    CHECK_IS(metrics_of(loop).iterations - turns, <=, 3); /* not woken for nothing */
+    CHECK_IS(metrics_of(loop).iterations - turns, <=, 3); /* not woken needlessly */
   CHECK_OK(ioloop_call_later(loop, MS(1), on_count, &count, NULL));
   RUN_UNTIL(loop, count);
   test_loop_free(loop);
@@ -313,7 +313,7 @@ static void on_period(struct ioloop *loop, void *arg) {
     while (ioloop_time(loop) < periodic->busy_until)
       continue;
   }
-  if (periodic->calls >= 5) /* one turn at most falls between the end of the block and this */
+  if (periodic->calls >= 5) /* at most one period falls between the end of the block and this */
     CHECK_IS(now, >=, periodic->busy_until + (periodic->calls - 4) * periodic->period);
 }
 
@@ -405,7 +405,7 @@ static void on_interrupt(int signo) {
   interruptions++;
 }
 
-/* A signal a millisecond, whose handler does not restart system calls. */
+/* One signal per millisecond, whose handler does not restart system calls. */
 static void interrupt_often(bool often) {
   struct sigaction action = {.sa_handler = on_interrupt};
   struct itimerval interval = {.it_value = {.tv_usec = often ? 1000 : 0},
@@ -456,7 +456,7 @@ TEST(47, "the wall clock steps an hour, a year, forward and back: nothing happen
   struct ioloop *loop = test_loop_new();
   time_t before = time(NULL);
   wallclock_step(3600);
-  CHECK_IS(time(NULL), >=, before + 3600); /* the step is felt by what asks that clock */
+  CHECK_IS(time(NULL), >=, before + 3600); /* calls that read that clock see the step */
   check_step(loop, 3600);
   check_step(loop, -7200);
   check_step(loop, 365 * 86400);

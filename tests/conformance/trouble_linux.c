@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trouble_linux.c - what a loop does when the kernel is short of something, or refuses: it neither
- * ends nor spins. A state in which a loop does not block and does nothing is a fault; the turns are
- * counted.
+ * trouble_linux.c - a loop when the kernel lacks a resource, or refuses: it neither ends nor spins.
+ * A loop that does not block and does nothing is a fault; the iterations are counted.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -106,7 +105,7 @@ TEST(401, "the number of a registered descriptor is a regular file's: a change d
     while (tap_left(deadline))
       CHECK_OK(ioloop_run_once(loop, tap_left(deadline)));
     struct ioloop_metrics after = metrics_of(loop);
-    /* Models that do not see that it is another file call its handler: it is ready. */
+    /* Models that do not notice that it is another file call its handler: it is ready. */
     CHECK_IS(after.iterations - before.iterations, <=, 50 + after.events - before.events);
     r = ioloop_remove_handler(loop, pair[0]);
     CHECK(r == 0 || r == -ENOENT);
@@ -126,7 +125,7 @@ TEST(402, "a change for which the kernel has no memory is made later, without a 
     make_pair(UNIX_STREAM, pair);
     CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_READ, on_drain, &record));
     run_turns(loop, 2);
-    /* Writable all the time: what is not wanted any more must not wake. */
+    /* Always writable: an event no longer wanted must not wake. */
     CHECK_OK(ioloop_update_handler(loop, pair[0], IOLOOP_READ | IOLOOP_WRITE));
     RUN_UNTIL(loop, record.calls);
     CHECK_OK(ioloop_update_handler(loop, pair[0], IOLOOP_READ));
@@ -241,8 +240,8 @@ enum unnamed {
   UNNAMED
 };
 
-/* Readable ones are of kinds that share an inode: all anonymous ones, and what is opened by a
- * path twice. */
+/* Readable ones are of kinds that share an inode: all anonymous ones, and files opened twice by a
+ * path. */
 static int open_unnamed(enum unnamed kind, const char *path) {
   struct itimerspec soon = {.it_value.tv_nsec = 1};
   int fd;
@@ -347,7 +346,7 @@ static void *allocate_new(size_t size) {
   return allocate(NULL, size);
 }
 
-/* libevent's own allocations go through functions of ours. It may not be there. */
+/* libevent's own allocations go through functions of ours. It may be absent. */
 static void take_over_allocations(void) {
   typedef void set_functions(void *(*)(size_t), void *(*)(void *, size_t), void (*)(void *));
   set_functions *set;
@@ -370,8 +369,7 @@ TEST(407, "libevent without memory for a timer: a wait of microseconds ends") {
   test_loop_free(loop);
 }
 
-/* ---- filters ------------------------------------------------------------------------------------
- */
+/* From now on the system call fails in this process: seccomp(2). */
 
 /* From now on the system call fails in this process: seccomp(2). */
 static void refuse_call(unsigned number, unsigned error) {
@@ -420,7 +418,7 @@ TEST(409, "io_uring_setup refused with any error: io_uring is not there, and the
     struct ioloop *loop = NULL;
     NOTE("%s", strerror((int)errors[i]));
     refuse_call(SYS_io_uring_setup,
-                errors[i]); /* the last filter's answer counts, or the stricter */
+                errors[i]); /* the last filter's result counts, or the stricter one */
     CHECK_OK(ioloop_backend_probe("io_uring", &info));
     CHECK(info.error < 0 && info.error != -EINVAL);
     CHECK(info.reason[0]);

@@ -18,16 +18,16 @@ void wallclock_step(int64_t seconds) {
   shift_s += seconds;
 }
 
-/* FreeBSD and OpenBSD declare a struct where POSIX has void. */
+/* FreeBSD and OpenBSD declare a struct, POSIX void. */
 #if defined(__FreeBSD__) || defined(__OpenBSD__)
 typedef struct timezone zone_type;
 #else
 typedef void zone_type;
 #endif
 
-/* Found once; a data pointer becomes a function pointer, as POSIX has it for dlsym. Where 64 bits
- * of time are new to a 32-bit system, the function that this file was compiled to call has a name
- * of its own (glibc 2.34, musl 1.2), and clock_gettime is the old one. */
+/* Looked up once; a data pointer is converted to a function pointer, as POSIX allows for dlsym. On
+ * a 32-bit system with 64-bit time, the function that this file was compiled to call has a name of
+ * its own (glibc 2.34, musl 1.2), and clock_gettime is the old one. */
 static clock_function *find_real_clock(void) {
   clock_function *found = real_clock;
   if (!found) {

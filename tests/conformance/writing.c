@@ -29,7 +29,7 @@ TEST(31, "writing to a closed peer is reported as writable and fails with EPIPE"
     CHECK_SYS(close(pair[1]));
     CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_WRITE, on_event, &record));
     ssize_t sent = 0;
-    while (sent >= 0) { /* TCP learns of it only by the answer to a first write */
+    while (sent >= 0) { /* TCP finds out only from the reply to a first write */
       record.calls = 0;
       RUN_UNTIL(loop, record.calls);
       CHECK_IS(record.seen & IOLOOP_WRITE, ==, IOLOOP_WRITE);
@@ -114,8 +114,8 @@ static void accept_all(struct ioloop *loop, int listener, unsigned events, void 
     CHECK_SYS(close(fd));
 }
 
-/* The kernel answers a connect to a full backlog only when it is tried again, a second later: a
- * completion that comes long after the last look at the descriptor. */
+/* The kernel answers a connect to a full backlog only when it is retried, a second later: a
+ * completion long after the descriptor was last polled. */
 TEST(32, "a connect that completes late is reported as writable") {
   enum {
     CROWD = 4
@@ -135,7 +135,7 @@ TEST(32, "a connect that completes late is reported as writable") {
     SKIP("a full backlog delays no connect on this system");
   CHECK_OK(ioloop_add_handler(loop, pending, IOLOOP_READ | IOLOOP_WRITE, on_event, &record));
   CHECK_QUIET(loop, MS(10));
-  /* From now on at once: one who comes back earlier must not fill the backlog again. */
+  /* From now on accept at once: a client that retries earlier must not fill the backlog again. */
   CHECK_OK(ioloop_add_handler(loop, listener, IOLOOP_READ, accept_all, NULL));
   RUN_UNTIL(loop, record.seen & IOLOOP_WRITE);
   CHECK_IS(socket_error(pending), ==, 0);
@@ -152,7 +152,7 @@ TEST(32, "a refused connect is reported as writable") {
   uint16_t port;
   int listener;
   make_tcp_listener(&listener, &port);
-  CHECK_SYS(close(listener)); /* nobody listens there now */
+  CHECK_SYS(close(listener)); /* no socket listens there now */
   for (int turn = 0; turn < 6; turn++) {
     struct record record = {0};
     unsigned events = turn % 2 ? IOLOOP_WRITE | IOLOOP_READ : IOLOOP_WRITE;
@@ -189,7 +189,7 @@ static void drain_until_enough(void *arg) {
       drain(drainer->fd);
 }
 
-/* What TCP still moves to the peer may make room once more; in the end there is none. */
+/* Data that TCP still moves to the peer may make room again; in the end there is none. */
 static void fill_while_watched(struct ioloop *loop, int fd, struct record *record) {
   skip_if_readiness_is_presumed();
   for (int turn = 0; turn < 20; turn++) {
@@ -249,7 +249,8 @@ TEST(33, "writability returns after a full buffer: pipe") {
   check_writable_again(PIPE);
 }
 
-/* Write as a program does: what was short or refused is finished when the handler is called. */
+/* Write as a program does: after a short or refused write the rest is written when the handler is
+ * called. */
 struct transfer {
   size_t to_send, received;
   int peer;
@@ -388,7 +389,8 @@ TEST(35, "out-of-band data kept inline is data") {
   close_pair(pair);
 }
 
-/* No signal announces what the process does itself: an update with the same mask says "look". */
+/* No signal announces an action of the process itself: an update with the same mask requests a
+ * poll. */
 static void check_own_shutdown(enum kind kind, int how, unsigned events) {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};

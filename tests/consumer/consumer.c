@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* consumer.c - a stranger's program: it knows the installed headers and library, nothing else. */
+/* consumer.c - a program outside the project: it uses only the installed headers and library. */
 #include <ioloop.h>
 #include <iostream.h>
 #include <netinet/in.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * failing_allocations.c - preloaded into a program: FAIL_COUNT allocations (default: one) from the
- * FAIL_AT-th on fail. What the C library allocates is not counted, as it does not all survive it.
+ * failing_allocations.c - preloaded into a program: FAIL_COUNT allocations (default: one) fail,
+ * starting with the FAIL_AT-th. Allocations of the C library are not counted, because it does not
+ * survive the failure of every one.
  */
 #include <dlfcn.h>
 #include <errno.h>

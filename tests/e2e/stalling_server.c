@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stalling_server.c - a TCP echo server that stops now and then, to see who notices.
+ * stalling_server.c - a TCP echo server that stalls periodically, to test whether clients notice.
  *
  *   stalling_server PORT STALL_MS PERIOD_MS
  *
  * Every PERIOD_MS it does nothing at all for STALL_MS: as long as a garbage collection, a page
- * fault on a slow disk, or a neighbour on the same processor would take. PORT 0 is any; "listening
- * PORT" on stdout says which. Says at its end, which SIGTERM is, how often it stalled.
+ * fault on a slow disk, or a neighbour on the same processor would take. PORT 0 is any; it prints
+ * "listening PORT" on stdout. SIGTERM ends it, and it prints how often it stalled.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -86,7 +86,7 @@ static void serve(struct pollfd *polled, size_t *count) {
     add_client(polled, count);
 }
 
-/* The processor is left to others: a stall that computes would slow the clients, too. */
+/* Sleep: a stall that used the processor would slow the clients, too. */
 static void stall_until(uint64_t until_ns) {
   for (uint64_t at_ns; !ended && (at_ns = now_ns()) < until_ns;) {
     const struct timespec left = {.tv_sec = (time_t)((until_ns - at_ns) / (1000 * MS_NS)),

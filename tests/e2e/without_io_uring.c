@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * without_io_uring.c - run a program where the kernel refuses io_uring_setup, as in a container or
- * (EINVAL) on a kernel that is too old: by a seccomp filter (seccomp(2)) that answers it with an
- * error of our choice.
+ * (EINVAL) on a kernel that is too old: by a seccomp filter (seccomp(2)) that makes it fail with
+ * the given error.
  *
  *   without_io_uring EPERM|ENOSYS|EINVAL PROGRAM [ARGUMENT]...
  *
- * Exits 77 where no filter can be set, 127 where the program cannot be run.
+ * Exits 77 if no filter can be set, 127 if the program cannot be run.
  */
 #include <errno.h>
 #include <linux/filter.h>

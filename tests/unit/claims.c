@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * claims.c - what is made of a claim: verdicts on rounds whose outcome is plain.
+ * claims.c - judging claims: verdicts on rounds with a clear result.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static void add_rounds(json_t *experiment, const char *contestant, const char *p
   CHECK(json_array_append_new(json_object_get(experiment, "figures"), figure) == 0);
 }
 
-/* Rounds within 1 % of what is typical. */
+/* Rounds within 1 % of `typical`. */
 static void add(json_t *experiment, const char *contestant, const char *point, double typical) {
   double values[ROUNDS];
   for (size_t i = 0; i < ROUNDS; i++)
@@ -62,7 +62,7 @@ static bool is(const json_t *object, const char *key, const char *text) {
   return strcmp(member_text(object, key), text) == 0;
 }
 
-/* The verdict where one's cost goes from 100 to `most`. */
+/* The verdict if a contestant's cost goes from 100 to `most`. */
 static void check_verdict(const struct claim *claim, double most, const char *seen,
                           const char *verdict) {
   json_t *experiment = experiment_with(claim);

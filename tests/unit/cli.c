@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cli.c - command lines: what is taken, and that what is refused changes nothing.
+ * cli.c - command lines: what is accepted, and that an error changes nothing.
  */
 #include "../../src/programs/cli.h"
 
@@ -24,7 +24,7 @@ struct values {
   size_t count;
 };
 
-/* The complaint goes to a pipe: that it is one line is checked here for every refusal. */
+/* The error message goes to a pipe: every check of an error also checks that it is one line. */
 static void check_one_line(int fd) {
   char line[4096];
   ssize_t size = read(fd, line, sizeof line);

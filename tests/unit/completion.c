@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * completion.c - streams by completion whose operations fail: between them and the backend's table
- * is one that fails when it is asked to, at once or later.
+ * is one that fails on demand, at once or later.
  */
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +17,7 @@ static struct {
   const struct ioloop_completion *real;
   struct ioloop_completion table;
   struct ioloop *loop;
-  int sends, receives; /* that are yet to fail */
+  int sends, receives; /* still to fail */
   int error;
   bool at_once;
 } failing;

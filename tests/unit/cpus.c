@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cpus.c - lists of processors: what is one, and what is not.
+ * cpus.c - lists of processors: valid and invalid ones.
  */
 #include "../../src/programs/cpus.h"
 

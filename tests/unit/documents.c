@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * documents.c - documents beside each other, and as text: merge, compare, CSV, .hgrm.
+ * documents.c - combining documents, and documents as text: merge, compare, CSV, .hgrm.
  *
- * The documents are small and made here. document_load() and document_save() stand in for those of
- * the bench program, which check what they read; here paths are names of documents in memory.
+ * The documents are small and made here. document_load() and document_save() replace those of the
+ * bench program, which check their input; here paths are names of documents in memory.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -131,8 +131,7 @@ static void two_documents(void) {
   documents[1] = new_document("2026-01-02T00:00:00Z");
 }
 
-/* ---- what was printed ---------------------------------------------------------------------------
- */
+/* ---- captured output --------------------------------------------------------------------- */
 
 static char said[TEXT_SIZE];
 
@@ -153,8 +152,7 @@ static int captured(int descriptor, int (*call)(void)) {
   return result;
 }
 
-/* ---- merge
- * ---------------------------------------------------------------------------------------- */
+/* ---- merge ------------------------------------------------------------------------------- */
 
 static int merge_two(void) {
   return documents_merge((const char *[]){"0", "1"}, 2, "saved");
@@ -333,8 +331,7 @@ TEST(1, "a merge judges claims again, with the rounds of both") {
   forget();
 }
 
-/* ---- compare
- * --------------------------------------------------------------------------------------- */
+/* ---- compare ----------------------------------------------------------------------------- */
 
 static int compare_two(void) {
   return documents_compare("0", "1");
@@ -498,8 +495,7 @@ TEST(7, "an experiment that was set otherwise is not compared") {
   forget();
 }
 
-/* ---- CSV and .hgrm
- * ------------------------------------------------------------------------------- */
+/* ---- CSV and .hgrm ----------------------------------------------------------------------- */
 
 static int print_csv(void) {
   return report_csv(documents[0], "-");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * escape.c - what the server prints of what strangers send: one harmless line, and nothing lost.
+ * escape.c - how the server prints received data: one harmless line, and nothing lost.
  */
 #include "../../src/programs/escape.h"
 
@@ -51,9 +51,9 @@ TEST(3, "control bytes become \\xHH, tabs and backslashes stay") {
 TEST(4, "well-formed UTF-8 stays as it is") {
   TEXT("gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f\n");
   TEXT("\xe2\x82\xac \xf0\x9f\x99\x82", "\xe2\x82\xac \xf0\x9f\x99\x82\n");
-  TEXT("\xc2\xa0", "\xc2\xa0\n"); /* the first that shows after C1 */
+  TEXT("\xc2\xa0", "\xc2\xa0\n"); /* the first printable one after C1 */
   TEXT("\xed\x9f\xbf\xee\x80\x80", "\xed\x9f\xbf\xee\x80\x80\n"); /* around the surrogates */
-  TEXT("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf\n");                 /* the last code there is */
+  TEXT("\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf\n");                 /* the last code */
 }
 
 TEST(5, "ill-formed UTF-8 becomes \\xHH: overlong, surrogates, too large, cut off, stray") {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fdtable.c - unit tests of the registrations, against a backend that only writes down what it is
- * asked: which changes reach it, with which masks, tokens and slots, and what becomes of its
- * refusals.
+ * fdtable.c - unit tests of the registrations, against a backend that only records its calls: which
+ * changes reach it, with which masks, tokens and slots, and what happens when it refuses.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -50,7 +49,7 @@ static struct ioloop_backend recorder = {
 
 static int fds[4]; /* descriptors to register: the ends of two pipes */
 
-/* A loop of which only the table is alive. */
+/* A loop with a working table and nothing else. */
 static struct ioloop *new_table(unsigned features) {
   CHECK_SYS(pipe(fds));
   CHECK_SYS(pipe(fds + 2));
@@ -117,8 +116,7 @@ TEST(2, "changes that cancel out cost nothing") {
   ioloop__fdtable_flush(loop);
   CHECK_IS(change_count, ==, 0);
   CHECK_OK(ioloop_update_handler(loop, fds[0], W));
-  CHECK_OK(
-      ioloop_remove_handler(loop, fds[0])); /* the change is on the list and has lost its sense */
+  CHECK_OK(ioloop_remove_handler(loop, fds[0])); /* the change is listed, but now pointless */
   check_change(fds[0], R, 0);
   ioloop__fdtable_flush(loop);
   CHECK_IS(change_count, ==, 0);
@@ -140,7 +138,7 @@ TEST(4, "a mask of nothing is not armed until it becomes something") {
   CHECK_OK(ioloop_add_handler(loop, fds[0], 0, never, NULL));
   ioloop__fdtable_flush(loop);
   CHECK_IS(change_count, ==, 0);
-  CHECK_OK(ioloop_update_handler(loop, fds[0], W)); /* fails in the caller's hands, if it fails */
+  CHECK_OK(ioloop_update_handler(loop, fds[0], W)); /* if it fails, this call fails */
   check_change(fds[0], 0, W);
   CHECK_OK(ioloop_update_handler(loop, fds[0], 0));
   ioloop__fdtable_flush(loop);
@@ -266,9 +264,9 @@ TEST(12, "a change for which there is no memory is tried again") {
   answer = -ENOMEM;
   change_count = 0;
   ioloop__fdtable_flush(loop);
-  CHECK_IS(change_count, ==, 2); /* what is not wanted any more must not wake the loop */
+  CHECK_IS(change_count, ==, 2); /* an event no longer wanted must not wake the loop */
   CHECK_IS(changes[1].now, ==, 0);
-  CHECK_IS(loop->table.dirty, ==, 1); /* the loop does not wait for long with that */
+  CHECK_IS(loop->table.dirty, ==, 1); /* then the loop does not wait for long */
   answer = change_count = 0;
   ioloop__fdtable_flush(loop);
   check_change(fds[0], 0, W);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handler_memory.c - what an idle registered handler costs us: at most 64 bytes of heap, at 10,000,
- * our table, the backend's slots and its own arrays together. (libevent's events are libevent's.)
- * Under linux-aio each has a control block besides, whose 64 bytes are the kernel's, and
- * malloc's 16.
+ * handler_memory.c - the cost of an idle registered handler: at most 64 bytes of heap, at 10,000
+ * handlers, for our table, the backend's slots and its own arrays together. (libevent's events are
+ * libevent's.) Under linux-aio each also has a control block: 64 bytes that the kernel's interface
+ * requires, and 16 of malloc.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -47,7 +47,7 @@ static void measure(const char *backend) {
   if (before == 0)
     SKIP("this allocator does not count (a sanitizer's, or valgrind's)");
   static int fds[HANDLERS];
-  open_pipes(fds); /* after the loop was made, whose table is as large as the highest number */
+  open_pipes(fds); /* after the loop, whose table is as large as the highest number */
   for (int i = 0; i < HANDLERS; i++) /* even: a pipe's reading end */
     CHECK_OK(ioloop_add_handler(loop, fds[i], i % 2 ? IOLOOP_WRITE : IOLOOP_READ, ignore, NULL));
   size_t bytes = heap_bytes() - before;

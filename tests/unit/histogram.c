@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - the lab's histogram against the plain truth: the same million values, sorted.
+ * histogram.c - the lab's histogram compared with an exact method: the same million values, sorted.
  */
 #include "results/histogram.h"
 
@@ -30,7 +30,7 @@ static uint64_t exact_percentile(const uint64_t *sorted, size_t count, size_t th
   return sorted[rank > 0 ? rank - 1 : 0];
 }
 
-/* Never below, and above by no more than a thousandth. */
+/* Never lower, and higher by at most a thousandth. */
 static void check_percentile(const struct histogram *histogram, const uint64_t *sorted,
                              size_t count, size_t thousandths) {
   uint64_t exact = exact_percentile(sorted, count, thousandths);
@@ -60,7 +60,7 @@ static uint64_t exponential(struct random *random) {
   return (uint64_t)random_exponential(random, 50000);
 }
 
-/* Two humps, and one in 5,000 that waits for up to a minute. */
+/* Two humps, and one value in 5,000 of up to a minute. */
 static uint64_t bimodal(struct random *random) {
   if (random_below(random, 5000) == 0)
     return UINT64_C(1000000000) + random_below(random, UINT64_C(59000000000));
@@ -206,7 +206,7 @@ TEST(2, "the deviation of equal large values is 0") {
   histogram_free(histogram);
 }
 
-/* ---- merging, and the two ways out and in again ------------------------------------------- */
+/* ---- merging, and the two external forms -------------------------------------------------- */
 
 static char *text_of(const struct histogram *histogram) {
   json_t *json = histogram_to_json(histogram);
@@ -323,7 +323,7 @@ TEST(4, "through a pipe and back nothing is lost") {
   check_ways(check_through_pipe);
 }
 
-/* ---- what is no histogram ------------------------------------------------------------------- */
+/* ---- invalid histograms --------------------------------------------------------------------- */
 
 #define JSON_OF(count, min, max, sum, squares, counts)                                             \
   "{\"digits\": 3, \"count\": " count ", \"min\": " min ", \"max\": " max ", \"sum\": " sum        \
@@ -413,7 +413,7 @@ TEST(6, "a pipe that ends early or brings something else is an error") {
   CHECK_ERROR(read_bytes("", 0), EPIPE);
   CHECK_ERROR(read_bytes(bytes, sizeof bytes - 1), EPIPE);
   CHECK_ERROR(read_bytes("a line of text, longer than the header", 39), EBADMSG);
-  bytes[4] = 3; /* of which the header says 2 */
+  bytes[4] = 3; /* the header says 2 */
   CHECK_ERROR(read_bytes(bytes, sizeof bytes), EBADMSG);
   bytes[3] = UINT64_MAX;
   CHECK_ERROR(read_bytes(bytes, sizeof bytes), EBADMSG);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring.c - io_uring where something is short: its rings, for what comes at once; room in the
- * sockets; memory; the kernel's age. It takes longer or is refused with the reason, and nothing is
- * lost.
+ * io_uring.c - io_uring when a resource is short: the rings, for simultaneous events; room in the
+ * sockets; memory; features of the kernel. Operations take longer or are refused with a reason, and
+ * nothing is lost.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,8 +24,8 @@
 
 enum {
   POLLS = 10000, /* the completion ring has 8,192 places */
-  STREAMS = 600, /* each with more waiting than one of the 256 shared buffers holds */
-  BYTES = 20000, /* what each receives: three buffers */
+  STREAMS = 600, /* each with more data waiting than fits into one of the 256 shared buffers */
+  BYTES = 20000, /* received by each: three buffers */
   DESCRIPTORS = 2 * STREAMS > POLLS ? 2 * STREAMS : POLLS,
 };
 
@@ -81,7 +81,7 @@ TEST(1, "more completions than the ring holds: overflows are counted, every hand
   }
 }
 
-/* What stream number `stream` carries at `offset`. */
+/* The byte that stream number `stream` carries at `offset`. */
 static char pattern(size_t stream, size_t offset) {
   return (char)(offset * 7 + offset / 256 + stream);
 }
@@ -178,7 +178,7 @@ static void ignore_input(struct iostream *stream, const char *data, size_t size,
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
-/* No page more than there are. Returns the limit to restore. */
+/* Allow not one page more than there are. Returns the limit to restore. */
 static struct rlimit take_memory(void) {
   struct rlimit before, none;
   CHECK_SYS(getrlimit(RLIMIT_AS, &before));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * load_message.c - the generator's messages: any byte that is wrong is noticed.
+ * load_message.c - the generator's messages: any wrong byte is noticed.
  */
 #include "../../bench/load/message.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * message.c - the JSON that the client sends, whatever bytes it is given.
+ * message.c - the client's JSON, for arbitrary bytes.
  */
 #include "../../src/client/message.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output.c - stdout that never blocks: what is put comes out whole and in order, once the reader
- * takes it, and whoever shares the descriptor does not notice.
+ * output.c - non-blocking stdout: output arrives whole and in order once the reader takes it, and
+ * other users of the descriptor are not affected.
  */
 #include "../../src/programs/output.h"
 
@@ -85,7 +85,7 @@ static size_t read_all(int fd, unsigned *next) {
   return total;
 }
 
-/* To the high watermark while nobody reads, then until all is out. */
+/* To the high watermark while nothing is read, then until all is written. */
 static void stall_and_drain(int reader, int writer) {
   struct ioloop *loop;
   struct watch watch = {.stalled = 0};
@@ -149,7 +149,7 @@ TEST(4, "a reader that went away: failed once, with EPIPE, and later output is d
   close(ends[1]);
 }
 
-/* The writing end of a FIFO without a reader, which cannot be opened once more (ENXIO). */
+/* The writing end of a FIFO without a reader, which cannot be opened a second time (ENXIO). */
 static int lonely_fifo(void) {
   char folder[] = "/tmp/ioloop-XXXXXX", path[64];
   CHECK(mkdtemp(folder));

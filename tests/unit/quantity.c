@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quantity.c - figures for reading: 3 digits, one unit.
+ * quantity.c - figures as text: 3 digits, one unit.
  */
 #include "../../bench/report/quantity.h"
 

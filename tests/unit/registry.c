@@ -41,7 +41,7 @@ TEST(2, "each available one makes a loop of that name, each other fails with its
   }
 }
 
-static int allocations_before, failing_allocations; /* so many work, and then so many fail */
+static int allocations_before, failing_allocations; /* this many succeed, and then this many fail */
 
 static void *allocate(void *old, size_t size) {
   if (allocations_before > 0) {
@@ -58,8 +58,8 @@ static void *allocate_new(size_t size) {
   return allocate(NULL, size);
 }
 
-/* In a process that has not used libevent before, each time: what it learns of it then is not to be
- * what a lack of memory left of it. */
+/* In a new process each time, which has not used libevent before: what it learns then must not
+ * depend on a lack of memory. */
 TEST(2, "libevent without memory at its first use: reported, and available later") {
   typedef void set_functions(void *(*)(size_t), void *(*)(void *, size_t), void (*)(void *));
   set_functions *set;
@@ -97,7 +97,7 @@ TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
     CHECK_ERROR(ioloop_backend_probe(names[i], &info), EINVAL);
     CHECK_IS(info.error, ==, -EINVAL);
     for (size_t k = 0; ioloop_backend_at(k, &known) == 0; k++)
-      /* "blocking" is listed, and is the name of no loop; "nonblocking" has it in it. */
+      /* "blocking" is listed, and names no loop; "nonblocking" contains it. */
       if (known.error != -EINVAL)
         CHECK(strstr(info.reason, known.name));
       else
@@ -120,7 +120,7 @@ TEST(4, "variants are named after a colon; a wrong one is -EINVAL with a reason"
   CHECK(strstr(info.reason, "poll"));
   CHECK_OK(ioloop_backend_probe("libevent:poll", &info));
   CHECK_OK(ioloop_new("libevent:poll", &loop));
-  CHECK(strcmp(ioloop_backend_name(loop), "libevent:poll") == 0); /* as it was asked for */
+  CHECK(strcmp(ioloop_backend_name(loop), "libevent:poll") == 0); /* exactly as requested */
   CHECK_OK(ioloop_free(loop));
 }
 

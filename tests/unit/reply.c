@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reply.c - sockperf's messages, answered however they are cut; and what is none of them.
+ * reply.c - sockperf's messages, answered wherever they are cut; and other data.
  */
 #include "../../src/server/reply.h"
 
@@ -17,12 +17,12 @@ enum {
   LARGEST = REPLY_LENGTH_MAX,
 };
 
-/* What was sent, and in how many pieces. */
+/* The data sent, and the number of pieces. */
 struct sent {
   char *bytes;
   size_t size, room;
   int sends;
-  int error; /* to return instead of taking any */
+  int error; /* to return instead of sending */
 };
 
 static int take(void *to, const char *data, size_t size) {
@@ -57,8 +57,8 @@ static int feed(struct framing *framing, const char *data, size_t size, struct s
   return reply_to_stream(REPLY_SOCKPERF, framing, data, size, take, sent);
 }
 
-/* A warm-up message, one to be answered, one without a body, one that asks for nothing, one of a
- * server's, and one more to be answered; and the answers. */
+/* A warm-up message, one that wants a reply, one without a body, one that wants none, one of a
+ * server's, and another that wants a reply; and the replies. */
 struct conversation {
   char said[256], answers[256];
   size_t said_size, answers_size;

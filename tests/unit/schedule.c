@@ -71,9 +71,9 @@ TEST(4, "Poisson: the same seed gives the same schedule, another one another") {
   CHECK_IS(equal, <, 10);
 }
 
-/* Of a Poisson process the count in an interval has a variance equal to its mean, and so many gaps
- * are longer than t means as e^-t says. Seeds are fixed: the limits, 5 standard deviations, are
- * met or not for good. */
+/* In a Poisson process the count in an interval has a variance equal to its mean, and the share of
+ * gaps longer than t means is e^-t. Seeds are fixed: whether the limits, 5 standard deviations, are
+ * met does not change from run to run. */
 TEST(5, "Poisson: as many as the rate demands, with exponential gaps") {
   const double rate = 10000;
   struct schedule schedule = begun(ARRIVALS_POISSON, rate, SECONDS(1), 7);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sockperf.c - reading what sockperf prints: version 3.7, colours included.
+ * sockperf.c - parsing the output of sockperf: version 3.7, colours included.
  */
 #include "../../bench/experiments/sockperf.h"
 

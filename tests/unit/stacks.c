@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stacks.c - the watchdog's gdb can do its work, and cannot keep the watchdog. */
+/* stacks.c - the watchdog's gdb can do its work, and cannot stall the watchdog. */
 #include "stacks.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 #include "tap.h"
 
-/* First in PATH, a gdb that prints whether SIGCHLD is blocked and never ends: this program. (A
+/* The first gdb in PATH is this program: it prints whether SIGCHLD is blocked, and never ends. (A
  * shell would clear its mask.) */
 static _Noreturn void be_gdb(void) {
   sigset_t blocked;
@@ -33,7 +33,7 @@ static void put_up_gdb(const char *folder, char path[64]) {
   CHECK_SYS(symlink(program, path));
 }
 
-/* A process that does not answer by itself. Its thread's name; NULL: as it is. */
+/* A process that does not write its stacks itself. `name`: its thread's name; NULL: unchanged. */
 static pid_t start_silent(const char *name) {
   int ready[2];
   CHECK_SYS(pipe(ready));
@@ -57,8 +57,8 @@ TEST(1, "gdb is run with no signal blocked, and is killed when it does not end")
   sigset_t child;
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
-  sigaddset(&child, SIGQUIT);                      /* the silent one inherits it */
-  CHECK_SYS(sigprocmask(SIG_BLOCK, &child, NULL)); /* as the runner has it */
+  sigaddset(&child, SIGQUIT);                      /* the silent process inherits it */
+  CHECK_SYS(sigprocmask(SIG_BLOCK, &child, NULL)); /* as in the runner */
   CHECK(mkdtemp(folder));
   put_up_gdb(folder, path);
   pid_t silent = start_silent(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * statistics.c - what the lab says of a handful of rounds, against what is known of them.
+ * statistics.c - the lab's estimates from a handful of rounds, compared with known results.
  */
 #include "results/statistics.h"
 
@@ -52,7 +52,7 @@ TEST(1, "three to five values: the interval is from the smallest to the largest"
   }
 }
 
-/* The only round of five that was valid must not look like the surest figure of all. */
+/* The only valid round of five must not look like the most certain figure of all. */
 TEST(1, "one or two values have a median and no interval, and resolve nothing") {
   const double values[] = {5, NAN, NAN, 1, NAN}, ones[] = {1, 1, 1, 1, 1};
   for (size_t count = 1; count <= 4; count += 3) {
@@ -74,7 +74,7 @@ TEST(1, "a counted figure needs one value, which is the interval") {
   CHECK(isnan(estimate_median(values, 0, FEWEST_COUNTED, 1).low));
 }
 
-/* One round that another guest of the host ruined. */
+/* One round that was spoiled by another guest of the host. */
 TEST(1, "an outlier among nine values does not reach the interval") {
   const double values[] = {10, 11, 12, 13, 14, 15, 16, 17, 100000};
   struct estimate estimate = estimate_median(values, 9, FEWEST_TIMED, 1);
@@ -100,7 +100,7 @@ TEST(2, "the same values and seed give the same interval") {
   CHECK(same(with_seed(1), with_seed(1)));
 }
 
-/* Skewed, as latencies are; the median of what they are drawn from is known: ln 2. */
+/* Skewed, as latencies are; the median of the distribution is known: ln 2. */
 static unsigned per_mille_covered(size_t rounds, size_t repetitions) {
   size_t covered = 0;
   struct random random;
@@ -136,14 +136,14 @@ TEST(3, "how often the interval has the true median is known beforehand") {
   CHECK(estimate_coverage(25) > 0.949 && estimate_coverage(25) < 0.951);
 }
 
-/* Where the bootstrap alone has it in 88 % (7 rounds) to 94 % (6). */
+/* The bootstrap alone contains it in 88 % (7 rounds) to 94 % (6). */
 TEST(3, "from six rounds on, the interval has the true median in 95 % at least") {
   const size_t rounds[] = {6, 7, 8};
   for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
     CHECK_IS(per_mille_covered(rounds[i], tap_count(REPETITIONS)), >=, 950);
 }
 
-/* The header says so: whoever runs three rounds must know. */
+/* As the header says: whoever runs three rounds must know. */
 TEST(3, "three rounds have the true median in their interval three times in four") {
   CHECK(near(per_mille_covered(3, REPETITIONS), 750, 50));
 }
@@ -208,7 +208,7 @@ TEST(5, "equal runs are reported as different in no more than 7 % of repetitions
           estimate_ratio_of_medians(now, rounds[i], before, rounds[i], FEWEST_TIMED, k));
     }
     NOTE("%zu of %zu", resolved, repetitions);
-    CHECK_IS(resolved, >, 0); /* an interval that always spans 1 would say nothing */
+    CHECK_IS(resolved, >, 0); /* an interval that always spans 1 would be meaningless */
     CHECK_IS(resolved * 100, <=, repetitions * 7);
   }
 }

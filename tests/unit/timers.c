@@ -3,8 +3,8 @@
  * timers.c - unit tests of the timer heap, against a reference that sorts.
  *
  * A script of random operations runs on the heap and on a plain array beside it. After it the heap
- * must be one (each entry not before its parent, each node knowing its place), and what falls out
- * must be what a sort of the array gives.
+ * must be valid (no entry before its parent, each node with its correct place), and the order of
+ * removal must be that of the sorted array.
  */
 #include "timers.h"
 
@@ -15,7 +15,7 @@
 
 struct expected {
   uint64_t deadline;
-  uint64_t order; /* of adding or moving: breaks ties */
+  uint64_t order; /* of adding or moving: resolves ties */
   ioloop_timeout timeout;
   bool live;
 };
@@ -55,7 +55,7 @@ static int by_deadline(const void *a, const void *b) {
   return x->order < y->order ? -1 : 1;
 }
 
-/* Take all that is due at `now` from both and compare. */
+/* Remove all entries due at `now` from both, and compare. */
 static size_t fire(struct ioloop__timers *timers, struct expected *all, size_t size, uint64_t now) {
   struct expected **sorted = calloc(size, sizeof *sorted);
   size_t count = 0;
@@ -80,7 +80,7 @@ static size_t fire(struct ioloop__timers *timers, struct expected *all, size_t s
   return count;
 }
 
-/* Deadlines below `spread`; the smaller it is, the more of them tie. */
+/* Deadlines below `spread`; the smaller it is, the more of them are equal. */
 static void run_script(size_t size, size_t steps, uint64_t spread) {
   struct ioloop__timers timers = {0};
   struct expected *all = calloc(size, sizeof *all);
@@ -194,7 +194,7 @@ TEST(8, "one that is due and then removed or moved is not called in that phase")
   ioloop__timers_free(&timers);
 }
 
-/* The deadline after a periodic timeout for `deadline` was called and done at `now`. */
+/* The deadline after a periodic timeout for `deadline` was called and finished at `now`. */
 static uint64_t next_turn(uint64_t deadline, uint64_t period, uint64_t now) {
   struct ioloop__timers timers = {0};
   struct ioloop__call call;
@@ -214,7 +214,7 @@ TEST(9, "a periodic timeout's next turn is the first in its phase after now") {
   CHECK_IS(next_turn(100, 10, 100), ==, 110);
   CHECK_IS(next_turn(100, 10, 105), ==, 110);
   CHECK_IS(next_turn(100, 10, 109), ==, 110);
-  CHECK_IS(next_turn(100, 10, 110), ==, 120); /* that turn is missed already */
+  CHECK_IS(next_turn(100, 10, 110), ==, 120); /* that iteration has been missed already */
   CHECK_IS(next_turn(100, 10, 137), ==, 140);
   CHECK_IS(next_turn(100, 1, 1000000), ==, 1000001);
   CHECK(next_turn(100, UINT64_MAX - 5, 200) == UINT64_MAX); /* past the end of the clock */

@@ -9,8 +9,8 @@
 #include "ioloop.h"
 #include "tap.h"
 
-/* What the hooks were told, a letter each: W wait begins, w ends, R ready, and the kinds of calls
- * as their letter when they begin and ) when they end, ! for slow ones. */
+/* The calls of the hooks, a letter each: W wait begins, w ends, R ready, and the kinds of calls as
+ * their letter when they begin and ) when they end, ! for slow ones. */
 struct story {
   char text[256];
   size_t size;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.c - of what a program said, the part that tells how it ended.
+ * words.c - the part of a program's output that shows how it ended.
  */
 #include "../../bench/contestants/words.h"
 

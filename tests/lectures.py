@@ -4,23 +4,23 @@
 
     lectures.py [--update] [--build=DIR] FILE.md...
 
-Each fenced block marked `console` is a case. A line that begins with `$ ` is a command; where it
-ends in a backslash, lines that begin with `> ` go on with it. All other lines are what it prints.
+Each fenced block marked `console` is a case. A line that begins with `$ ` is a command; if it ends in a
+backslash, lines that begin with `> ` continue it. All other lines are its output.
 docs/lectures/README.md has the rules for writers; in short:
 
-  - One bash a file, in an empty folder. Variables, functions and files stay; what a block started
-    is ended with it, the whole process group but the shell.
+  - One bash per file, in an empty folder. Variables, functions and files stay; processes that a block
+    started are ended with it, the whole process group except the shell.
   - PATH begins with the build folder. PORT is free for TCP and UDP; the text shows it as 8888.
   - The next command is typed when the output so far is what the text shows, as a reader would do
     who waits for the server to say that it listens. There is a deadline; nothing sleeps.
   - `...` in an output line stands for anything in that line; a line `...` for any lines.
-  - A comment before the block says what else varies: `<!-- varies: REGEX -->` makes what matches
-    the REGEX equal to anything else that does; `<!-- needs: NAME... -->` leaves the block out where
-    a program is missing, `<!-- needs-backend: NAME... -->` where the server does not have it or
-    the kernel refuses it.
+  - A comment before the block says what else varies: `<!-- varies: REGEX -->` makes text that matches
+    the REGEX equal to any other text that does; `<!-- needs: NAME... -->` leaves the block out if a
+    program is missing, `<!-- needs-backend: NAME... -->` if the server does not have it or the kernel
+    refuses it.
 
---update writes what the commands printed into the files. So figures in the text come from a run,
-not from a keyboard.
+--update writes the commands' output into the files. So figures in the text come from a run, not from a
+keyboard.
 """
 import argparse
 import difflib
@@ -38,18 +38,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e
 from harness import Deadline, Failure, case, main as run_cases, missing, skip  # noqa: E402
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BLOCK_SECONDS = 60.0  # without --seconds; only a failing block takes so long
-QUIET_SECONDS = 1.0   # --update: output that pauses so long is complete
-JOB_SECONDS = 5.0     # what does not end by SIGTERM within it is killed
+BLOCK_SECONDS = 60.0  # without --seconds; only a failing block takes this long
+QUIET_SECONDS = 1.0   # --update: output that pauses this long is complete
+JOB_SECONDS = 5.0     # time to end after SIGTERM before SIGKILL
 SHOWN_PORT = "8888"
 
-# Reads commands from descriptor 9, each ended by a zero byte, and says on 8 that one is done.
+# Reads commands from descriptor 9, each ended by a zero byte, and reports on 8 that one is done.
 SHELL = r"""while IFS= read -r -d '' -u 9 lecture_command; do
   eval "$lecture_command"
   echo >&8
 done
 """
-REAP = "{ wait; } 2>/dev/null"  # says nothing of the jobs that were killed
+REAP = "{ wait; } 2>/dev/null"  # prints nothing about killed jobs
 
 
 # ---- the text ----------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ class Step:
     """A command and the lines that it prints; the first step of a block may have no command."""
 
     def __init__(self, typed):
-        self.typed = typed  # the lines as they stand in the text
+        self.typed = typed  # the lines as in the text
         self.expected = []
         self.printed = None
 
@@ -69,7 +69,7 @@ class Step:
 
 class Block:
     def __init__(self, first, last, lines, directives):
-        self.first, self.last = first, last  # line numbers of what is between the fences, from 0
+        self.first, self.last = first, last  # line numbers between the fences, from 0
         self.steps = []
         self.varies = [re.compile(text) for name, text in directives if name == "varies"]
         self.needs = [word for name, text in directives if name == "needs" for word in text.split()]
@@ -92,19 +92,19 @@ class Block:
             last.expected.append(line)
 
     def shown(self):
-        """The block's lines, with what was printed where that is known."""
+        """The block's lines, with the actual output if it is known."""
         for step in self.steps:
             yield from step.typed
             yield from step.expected if step.printed is None else self.kept(step)
 
     def kept(self, step):
-        """What was printed; lines of the text that have a wildcard stay if it still holds."""
+        """The output; lines of the text that have a wildcard stay if it still matches."""
         if self.matches(step.expected, step.printed) and any("..." in line for line in step.expected):
             return step.expected
         return step.printed
 
     def plain(self, line):
-        """The line without what varies in it."""
+        """The line without its varying parts."""
         for pattern in self.varies:
             line = pattern.sub("<varies>", line)
         return line
@@ -128,7 +128,7 @@ DIRECTIVE = re.compile(r"^<!-- (varies|needs|needs-backend): (.*) -->$")
 
 
 def blocks_of(lines):
-    """The console blocks of a text. A directive stands on a line directly before its block."""
+    """The console blocks of a text. A directive is the line directly before its block."""
     directives, i = [], 0
     while i < len(lines):
         fence, directive = FENCE.match(lines[i]), DIRECTIVE.match(lines[i])
@@ -164,7 +164,7 @@ def free_port():
 
 
 class Shell:
-    """A bash that is given one command at a time, and what comes out of it and its jobs."""
+    """A bash that gets one command at a time, and the output of it and its jobs."""
 
     def __init__(self, folder, path):
         self.folder, self.path, self.port = folder, path, str(free_port())
@@ -200,7 +200,7 @@ class Shell:
         os.write(self.commands, command.encode() + b"\0")
 
     def lines(self):
-        """What has been printed since the command was typed; an unfinished line counts as one."""
+        """The output since the command was typed; an unfinished line counts as one."""
         text = self.output.decode("utf-8", "replace").replace(self.port, SHOWN_PORT)
         if text.endswith("\n"):
             text = text[:-1]
@@ -222,7 +222,7 @@ class Shell:
         return bool(ready)
 
     def wait(self, enough, deadline):
-        """Until the command is done and `enough` says so of its lines. False when it is too late."""
+        """Wait until the command is done and `enough` is true for its lines. False after the deadline."""
         while self.unfinished or not enough(self.lines()):
             if deadline.over():
                 return False
@@ -298,7 +298,7 @@ def send(pid, signo):
 
 
 def path_of(build):
-    """Where the plain names of a lecture are found."""
+    """The paths of the plain names in a lecture."""
     build = os.path.abspath(build)
     folders = [os.path.join("docs", "lectures", name) for name in ("naive", "labs")]
     return os.pathsep.join([build] + [os.path.join(root, folder) for folder in folders
@@ -307,13 +307,13 @@ def path_of(build):
 
 
 def availability(path):
-    """{backend: "available", or why it is not}, as the server says it."""
+    """{backend: "available", or why it is not}, as the server prints it."""
     server = shutil.which("server", path=path)
     if not server:
         raise Failure("cannot tell which backends there are: no server (build it, or give --build=DIR)")
     listing = subprocess.run([server, "--list-backends"], stdin=subprocess.DEVNULL, check=True,
                              stdout=subprocess.PIPE).stdout.decode()
-    # Columns stand two spaces apart: a reason has single ones.
+    # Columns are two spaces apart: a reason contains single ones.
     rows = [re.split(r" {2,}", line) for line in listing.splitlines()[1:]]
     return {row[0]: row[2] for row in rows}
 
@@ -347,7 +347,7 @@ def run_block(block, shell, path, options):
 
 
 def difference(block):
-    """A diff from the text to what was printed, without what varies."""
+    """A diff from the text to the output, without varying parts."""
     shown, printed = [], []
     for step in block.steps:
         shown += step.typed + step.expected
@@ -402,7 +402,7 @@ def main():
                         help="how long a block may take (default: %(default)g)")
     parser.add_argument("files", nargs="+", metavar="FILE.md")
     options = parser.parse_args()
-    # What was inherited would have the numbers that descriptors have in the lectures.
+    # Inherited descriptors would have the numbers of those in the lectures.
     os.closerange(3, 64)
     lectures = [Lecture(path) for path in options.files]
     with tempfile.TemporaryDirectory() as work:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What the last `meson test` came to: report.py BUILD_DIR [--matrix[=FILE]]
+"""The results of the last `meson test`: report.py BUILD_DIR [--matrix[=FILE]]
 
-Reads the newest BUILD_DIR/meson-logs/testlog*.json (a run in valgrind has a log of its own) and
-prints the matrix behaviour x backend (pass, FAIL, or the number of a footnote that says why it was
-skipped), then the tests that belong to no backend, then what failed, and alone on the last line
+Reads the newest BUILD_DIR/meson-logs/testlog*.json (a run in valgrind has a log of its own) and prints
+the matrix behaviour x backend (pass, FAIL, or the number of a footnote with the reason for a skip),
+then the tests that belong to no backend, then the failures, and alone on the last line
 
     N passed, N failed, N skipped
 
@@ -63,7 +63,7 @@ def is_missing(result):
 
 
 def without_excuse(result):
-    """The result where everything should be installed and built."""
+    """The result if everything should be installed and built."""
     return result._replace(state=FAIL, note="skipped, " + result.note) if is_missing(result) else result
 
 
@@ -77,7 +77,7 @@ def results_of(run):
     found = list(parse_tap(run.get("stdout") or ""))
     results = [Result(test, backend, name, state, note, gate) for name, state, note in found]
     outcome = run["result"]
-    if not found:  # a program that speaks no TAP, or one that had nothing to say
+    if not found:  # a program without TAP, or one that printed nothing
         state = {"OK": PASS, "SKIP": SKIP}.get(outcome, FAIL)
         return [Result(test, backend, test, state, "exit code %s" % run.get("returncode"), gate)]
     if outcome not in ("OK", "SKIP") and not any(r.state == FAIL for r in results):
@@ -205,7 +205,7 @@ def publish(path, text):
 
 
 def print_others(results, paint):
-    """The tests of no backend: a line each, and each skip."""
+    """The tests of no backend, one line each, and each skip."""
     tests = collections.OrderedDict()
     for result in results:
         if not result.backend:
@@ -242,7 +242,7 @@ def print_missing(results):
 
 
 def painter():
-    """Colour only on a terminal that did not ask for none (no-color.org)."""
+    """Colour only on a terminal, and not with NO_COLOR (no-color.org)."""
     colours = {"FAIL": "31;1", "pass": "32"}
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         colours = {}

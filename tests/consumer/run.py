@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The installed library, from outside: run.py MESON BUILD_DIR COMPILER...
 
-Installs into an empty folder, builds and runs a stranger's program (consumer.c) with nothing but
-what pkg-config says, shared, static and as C++, and looks at what the shared library exports.
+Installs into an empty folder, builds and runs an outside program (consumer.c) with only the flags from
+pkg-config, shared, static and as C++, and checks the symbols that the shared library exports.
 """
 import os
 import re
@@ -32,7 +32,7 @@ def run(*command, env=None):
 
 
 class Installed:
-    """What `meson install` put under an empty folder."""
+    """The files that `meson install` put under an empty folder."""
 
     def __init__(self, stage, meson, build, compiler):
         self.stage, self.compiler = stage, compiler

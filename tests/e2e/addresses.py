@@ -31,8 +31,8 @@ def order_of(wrapper):
 
 
 class Silent:
-    """At this address nothing ever comes back: the backlog is full, and the kernel drops what asks for
-    more; of the datagrams none is read."""
+    """Nothing ever comes back from this address: the backlog is full, so the kernel drops further
+    connections, and no datagram is read."""
 
     def __init__(self, host, port):
         self.listener = socket.socket()

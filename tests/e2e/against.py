@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Running the load generator, and servers that misbehave in one known way each: what its tests
-share."""
+"""Running the load generator, and servers that misbehave in one known way each, for its tests."""
 import json
 import os
 import selectors
@@ -11,19 +10,19 @@ from harness import DEADLINE, check, equal, run
 
 AGAINST = os.environ["IOLOOP_AGAINST"]
 
-# For figures of counts, on a machine that may do anything meanwhile: nothing counts as late.
+# For counts, on a machine that may be busy: nothing counts as late.
 PATIENT = ["--late=3600", "--late-percent=100"]
 
 
 def measure(port, *options, code=0, **more):
-    """The JSON of a run to its end, and what it complained of."""
+    """The JSON of a complete run, and its stderr."""
     exit_code, out, err = run(AGAINST, "127.0.0.1:%d" % port, "--json", *options, **more)
     equal((exit_code, err if code == 0 else b""), (code, b""), "exit code, and what it said")
     return json.loads(out), err.decode()
 
 
 def refusal(*options, code=1, **more):
-    """What it says, in one line, when it does not run."""
+    """Its one-line error when it does not run."""
     exit_code, _, err = run(AGAINST, *options, **more)
     equal(exit_code, code, "exit code")
     equal(err.count(b"\n"), 1, "lines on stderr")
@@ -39,9 +38,9 @@ def above(histogram, limit_ns):
 
 
 class Faulty:
-    """A server in a thread: echoes TCP streams or datagrams, but for what `answer` makes of them.
+    """A server in a thread: echoes TCP streams or datagrams, as changed by `answer`.
 
-    answer(data, number of the read) gives what is sent back, or None to close the connection.
+    answer(data, number of the read) returns the data to send back, or None to close the connection.
     """
 
     def __init__(self, kind=socket.SOCK_STREAM, answer=lambda data, number: data):

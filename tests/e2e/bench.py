@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The lab's engine, from outside: what a run writes, what goes wrong in one, and that nothing of it
-stays behind. No case judges a timing."""
+"""The lab's engine, from outside: the output of a run, its failures, and that no process is left
+behind. No case judges a timing."""
 import fcntl
 import json
 import math
@@ -23,7 +23,7 @@ from lab import BENCH, TINY, beside_a_fake, check_experiment, check_types, file,
 
 
 class OnTerminal:
-    """The lab with stderr on a terminal of 200 columns, where it shows each step."""
+    """The lab with stderr on a terminal of 200 columns, on which it shows each step."""
 
     def __init__(self, *options):
         master, slave = pty.openpty()
@@ -37,7 +37,7 @@ class OnTerminal:
         self.popen.stdout.close()
 
     def steps(self):
-        """What was measured, in order: ("1/2", "TCP, 1 connection", "epoll")."""
+        """The measurements, in order: ("1/2", "TCP, 1 connection", "epoll")."""
         text = self.stderr.bytes().decode("utf-8", "replace")
         return re.findall(r"round (\d+/\d+)  (.*?)  ([\w:+=-]+)(?=\r)", text)
 
@@ -62,7 +62,7 @@ def children(pid):
 
 
 def gone(pid):
-    """It has ended; who inherits it may take its time to collect it."""
+    """It has ended, though the process that inherits it may not have reaped it yet."""
     try:
         with open("/proc/%d/stat" % pid) as source:
             return source.read().rsplit(")", 1)[1].split()[0] in "ZX"
@@ -315,7 +315,7 @@ def _():
 
 
 def check_counted_once(experiment, out):
-    """One round says all: each figure has its ratio, the peer's loop under the peer's own name too."""
+    """One round is enough: each figure has its ratio, the peer's loop under the peer's own name too."""
     others = {(f["point"], f["metric"]): f for f in experiment["figures"] if f["contestant"] == "peer:libuv"}
     if "peer:libuv" not in experiment["contestants"]:
         return
@@ -348,7 +348,7 @@ def _():
             continue  # this sandbox allows no tracing
         count = medians(experiment, metric).get(("poll", point))
         check(count is not None, "%s a request: %r" % (metric, failed))
-        # poll, recv, send: three, and four where it looks once more. A wait more in the short one of the
+        # poll, recv, send: three, and four if it polls once more. A wait more in the short one of the
         # two runs that are subtracted makes it a trifle less than three.
         if metric == "calls":
             check(2.9 <= count <= 4, "system calls a request: %r" % count)

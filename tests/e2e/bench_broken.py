@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Documents that nobody's bench wrote: cut off, of wrong types, with numbers and histograms that cannot
-be. Whatever is done with them ends in order: a report, or one line that says why not."""
+"""Documents that no bench wrote: cut off, of wrong types, with impossible numbers and histograms. Every
+command ends in order with them: a report, or a one-line error."""
 import os
 import re
 

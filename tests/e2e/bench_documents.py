@@ -40,7 +40,7 @@ def histogram(values):
 
 
 def interval(values):
-    """The median of what there is, and where it may lie: the range without its ends."""
+    """The median of the values, and its interval: the range without its ends."""
     there = sorted(v for v in values if v is not None)
     if not there:
         return {"median": None, "low": None, "high": None}
@@ -71,7 +71,7 @@ class Experiment:
         return [typical * math.exp(self.rng.gauss(0, noise)) for _ in range(ROUNDS)]
 
     def measure(self, value_of, missing=lambda contestant, point: False, noise=0.02):
-        """value_of(contestant, point, metric): what is typical, None: not measured there."""
+        """value_of(contestant, point, metric): the typical value, None: not measured there."""
         for point in self.json["points"]:
             for metric in self.json["metrics"]:
                 self.measure_one(point, metric, value_of, missing, noise)
@@ -257,7 +257,7 @@ HOSTILE = ["<script>alert(1)</script>", '" onmouseover="alert(1)', "' onfocus='a
 
 
 def hostile_document():
-    """The same, with names and words of people who mean harm."""
+    """The same, with malicious names and texts."""
     names = dict(zip(CONTESTANTS, HOSTILE))
 
     def change(value):
@@ -356,7 +356,7 @@ def extreme_document():
 
 
 def broken_documents(seed=1, random_ones=14):
-    """(what is broken, its text): by hand, and members at random of another type or value."""
+    """(the fault, the document's text): by hand, and members at random of another type or value."""
     text = json.dumps(small_document())
     yield "nothing", ""
     yield "one that is cut off", text[:5000]

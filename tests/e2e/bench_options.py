@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lab's command line: what its help says, and what it refuses before anything is measured."""
+"""The lab's command line: its help, and the errors that it reports before anything is measured."""
 import os
 import re
 import resource
@@ -172,7 +172,7 @@ def _():
         refused(code, arguments, line)
 
 
-# What an experiment has a use for; TCP for those that have no other protocol.
+# The options that an experiment uses; TCP for those that have no other protocol.
 ALWAYS = ["--baseline=epoll", "--seed=1", "--cpu=0,0", "--csv=-", "--html=x.html", "--hgrm=/tmp"]
 ECHO = ["--rounds=1", "--duration=1", "--warmup=1", "--size=100", "--connections=5", "--protocol=tcp", "--port=0"]
 WORKLOAD = ["--contestants=epoll", "--rounds=1"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The page that `bench report --html` makes of an imagined result: its figures, its markup, its plots,
-and what Chromium makes of it."""
+and how Chromium shows it."""
 import copy
 import html.parser
 import json
@@ -77,7 +77,7 @@ PREFIXES = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def divisor(caption, unit):
-    """What a table's figures were divided by, from the unit that its caption names."""
+    """The divisor of a table's figures, from the unit in its caption."""
     shown = caption.split(", ")[0]
     if unit == "ns":
         return PREFIXES[shown]
@@ -85,7 +85,7 @@ def divisor(caption, unit):
 
 
 def check_shown(cell, figure, unit):
-    """What the cell shows is the figure, rounded to 3 digits."""
+    """The cell's text is the figure, rounded to 3 digits."""
     texts = [e["text"] for e in page_of()[1].elements
              if e["tag"] == "span" and e["attrs"].get("class") == "value" and cell in e["inside"]]
     caption = next(e for e in page_of()[1].elements if e["tag"] == "small" and e["inside"]
@@ -418,7 +418,7 @@ pictures = {}
 
 
 def screenshot(name):
-    """(width, height, rows of RGB bytes) of the page, and what the browser said. Taken once."""
+    """(width, height, rows of RGB bytes) of the page, and the browser's messages. Taken once."""
     if name not in pictures:
         pictures[name] = take_screenshot(path_of(name + ".html"), path_of(name + ".png"))
     return pictures[name]

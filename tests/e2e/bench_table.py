@@ -231,7 +231,7 @@ def _():
 
 
 def compared(before, now, name, code=0):
-    """What it prints of two documents, as lines."""
+    """Its output for two documents, as lines."""
     got, out, err = run(BENCH, "compare", save(before, name + "-old.json"),
                         save(now, name + "-new.json"))
     equal((got, err), (code, b""), "exit code and stderr")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each option of the client, once; and what it says to servers that misbehave."""
+"""Each option of the client, once; and its errors with servers that misbehave."""
 import datetime
 import json
 import os
@@ -286,7 +286,7 @@ def _():
 @case("no server listens: TCP refused, UDP refused")
 def _():
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))  # bound and not listening: nobody else gets it
+        probe.bind(("127.0.0.1", 0))  # bound and not listening: no other process gets it
         port = probe.getsockname()[1]
         refused(client(port, "hello"), b"refused")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

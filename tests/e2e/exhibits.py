@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The naive servers of the lectures fail as the lectures say, and their repaired versions do not."""
+"""The naive servers of the lectures fail as described there, and their repaired versions do not."""
 import os
 import re
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The load generator against servers that do as they should: what it sends and counts, in a process of
-its own, what it costs and prints."""
+"""The load generator with correct servers: the messages that it sends and counts, running in its own
+process, its cost and its output."""
 import json
 import os
 import re

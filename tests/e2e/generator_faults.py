@@ -147,7 +147,7 @@ def _():
 def _():
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]  # bound, not listening: nobody else gets it
+        port = sock.getsockname()[1]  # bound, not listening: no other process gets it
         check_in("no server listens at 127.0.0.1:%d (TCP)" % port, refusal(":%d" % port))
         check_in("no server listens", refusal(":%d" % port, "--connections=500"))
         check_in("no server listens", refusal(":%d" % port, "--churn"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Who waits when a server stalls, and what the load generator says when it is late itself. These look at
-its times: nothing else shall run beside them."""
+"""Which requests wait when a server stalls, and how the load generator reports that it is late itself.
+These check its times: nothing else may run at the same time."""
 import json
 import os
 import signal
@@ -27,8 +27,8 @@ class Stalling(Process):
 
 @case("a server that stalls: an open loop sees all that waited, a closed one a single request")
 def _():
-    # Requests that took longer than half a stall. The open loop plans 100 of them into that half;
-    # the closed one has one under way, and asks nothing until it is back.
+    # Requests that took longer than half a stall. The open loop plans 100 of them into that half; the
+    # closed one has one request under way, and sends nothing until its echo is back.
     stall_ms, rate = 200, 1000
     server = Stalling(stall_ms, 1000)
     options = ["--warmup=0.2", "--duration=2.5", "--drain=5"]
@@ -50,7 +50,7 @@ def _():
 
 @case("a stall of 1 ms each second, in both loops")
 def _():
-    # To be read; what is checked is what holds on a busy machine as well.
+    # For the reader; the checks hold on a busy machine as well.
     server = Stalling(1, 1000)
     options = ["--warmup=0.2", "--duration=3", "--spin"]
     opened, _ = measure(server.port, "--rate=20000", *options, *PATIENT)
@@ -82,7 +82,7 @@ def _():
 
 
 def result_with_pause(process, paused, seconds, code):
-    """Of a run in which `paused`, itself or its server, is stopped for so long."""
+    """The result of a run in which `paused`, itself or its server, is stopped for this long."""
     paused.freeze()
     pass_time(seconds)
     paused.thaw()

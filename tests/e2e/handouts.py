@@ -92,7 +92,7 @@ def pages_of(folder):
 
 
 class Links(html.parser.HTMLParser):
-    """What a page links to, what it fetches, and what can be linked to in it."""
+    """The links of a page, the files that it loads, and its link targets."""
 
     def __init__(self, text):
         super().__init__()
@@ -112,7 +112,7 @@ class Links(html.parser.HTMLParser):
 
 
 def broken(folder):
-    """The links that lead nowhere, and what would be fetched from elsewhere."""
+    """The broken links, and the files that would be loaded from elsewhere."""
     pages = {name: Links(read(os.path.join(folder, name))) for name in pages_of(folder)}
     wrong = []
     for name, page in pages.items():
@@ -188,7 +188,7 @@ def _():
 
 
 def ladders():
-    """docs/ladders.py, which knows what it draws."""
+    """docs/ladders.py, which has the list of pictures."""
     spec = importlib.util.spec_from_file_location("ladders", os.path.join(SOURCE, "docs", "ladders.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -263,7 +263,7 @@ def _():
 
 
 def browse(folder, name):
-    """Open a page: (what the console says, whether a picture of it was made)."""
+    """Open a page: (the console's messages, whether a picture of it was made)."""
     shot = os.path.join(SCRATCH, "shot.png")
     if os.path.exists(shot):
         os.remove(shot)

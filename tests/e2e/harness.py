@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the end-to-end tests share: running the real programs, and saying what came of it in TAP.
+"""Shared by the end-to-end tests: running the real programs, and reporting the results in TAP.
 
 A test file is a list of cases:
 
@@ -12,12 +12,12 @@ A test file is a list of cases:
 
 A case passes by returning, fails by an exception (`check` raises one), and is left out by `skip`.
 Three rules keep the tests honest:
-  - Nothing sleeps to give the other side time. Every wait is for something that can be seen (a
-    line, a byte, an exit) and has a deadline, after which the case fails and says what it missed.
-  - The output of a program is read by threads from the moment it starts, so a full pipe never
-    stalls a program that a test did not mean to stall.
-  - A server is stopped by SIGTERM, and that it then exits 0 and prints its summary is checked in
-    every case; so is that it never printed a sanitizer's or valgrind's complaint.
+  - Nothing sleeps to give the other side time. Every wait is for something observable (a line, a byte,
+    an exit) and has a deadline, after which the case fails and reports what is missing.
+  - The output of a program is read by threads from the moment it starts, so a full pipe never stalls a
+    program unless a test wants that.
+  - A server is stopped by SIGTERM, and every case checks that it then exits 0 and prints its summary,
+    and that it never printed an error of a sanitizer or valgrind.
 """
 import faulthandler
 import os
@@ -52,7 +52,7 @@ COMPLAINTS = re.compile(rb"AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtim
 
 
 class Failure(Exception):
-    """A case did not see what it should have seen."""
+    """A case did not observe what it expects."""
 
 
 class Skip(Exception):
@@ -74,8 +74,9 @@ def skip(reason):
 
 
 def missing(what):
-    """Skip because something was not installed or not built. tests/report.py knows these from the
-    skips that a model or a kernel gives a reason for: where all should be there, they are failures."""
+    """Skip because something was not installed or not built. tests/report.py knows these from the skips
+    that a model or a kernel gives a reason for: where everything should be installed, they are
+    failures."""
     skip("missing: " + what)
 
 
@@ -121,7 +122,7 @@ class Output:
         while True:
             try:
                 chunk = os.read(self.fd, 1 << 16)
-            except OSError:  # a pty whose other side is gone says EIO
+            except OSError:  # a pty whose other side is gone returns EIO
                 chunk = b""
             with self.changed:
                 self.data += chunk
@@ -140,8 +141,8 @@ class Output:
         return self.bytes().split(b"\n")[:-1]
 
     def wait(self, found, what, seconds=DEADLINE):
-        """Wait until found(what came so far) is true, and return what it returned. It is given
-        the buffer itself, not a copy: it must not keep it, nor a match in it."""
+        """Wait until found(output so far) is true, and return its result. It gets the buffer itself,
+        not a copy: it must not keep it, nor a match in it."""
         deadline = Deadline(seconds)
         with self.changed:
             while True:
@@ -177,8 +178,8 @@ class Process:
     limits   {resource.RLIMIT_...: value}, soft and hard
     stdout   COLLECT, a file descriptor of the test's own, or DISCARD
     stdin    bytes to feed, a file descriptor of the test's own, or DISCARD
-    group    in a process group of its own, as a shell starts what Ctrl-C shall end
-    before   called in the child, last of all before the program begins
+    group    in a process group of its own, as a shell starts a program for Ctrl-C
+    before   called in the child, last before exec
     """
 
     def __init__(self, argv, stdin=DISCARD, stdout=COLLECT, limits=None, env=None, wrapper=(),
@@ -212,13 +213,13 @@ class Process:
             with self.popen.stdin as pipe:
                 pipe.write(data)
         except OSError:
-            pass  # it did not want to read; what it did instead is checked by the test
+            pass  # it did not read; the test checks what it did instead
 
     def signal(self, signo):
         self.popen.send_signal(signo)
 
     def freeze(self):
-        """Stop it, so that what happens meanwhile has all happened when it looks again."""
+        """Stop it, so that everything that happens until it continues has happened together."""
         self.signal(signal.SIGSTOP)
         wait_until(lambda: self.state() == "T", "the process to stop")
 
@@ -251,7 +252,7 @@ class Process:
         self.popen.wait()
 
     def describe(self):
-        """For the report of a failure: how it stands, what it printed last."""
+        """For the report of a failure: its state, and the end of its output."""
         yield "%s: %s" % (" ".join(self.argv),
                           "running" if self.running() else "exit %s" % self.popen.returncode)
         if self.running():
@@ -279,7 +280,7 @@ def prepare(limits, group, before):
 
 
 def stacks(pid):
-    """Where each thread of a program hangs, as far as this system tells."""
+    """Where each thread of a program blocks, as far as this system reports it."""
     tasks = "/proc/%d/task" % pid
     for task in sorted(os.listdir(tasks)) if os.path.isdir(tasks) else []:
         for name in ("wchan", "syscall"):
@@ -299,7 +300,7 @@ def stacks(pid):
 
 
 def namespaces(*options):
-    """A skip where this user may not make namespaces. A network in one is set up with ip."""
+    """A skip if this user may not make namespaces. A network in one is set up with ip."""
     need_program("unshare", *(["ip"] if "-n" in options else []))
     if subprocess.run(["unshare", *options, "true"], stderr=subprocess.DEVNULL).returncode:
         skip("this user may not make namespaces here")
@@ -387,15 +388,16 @@ class Server(Process):
             return int(re.search(r"(?m)^voluntary_ctxt_switches:\s*(\d+)", file.read()).group(1))
 
     def check_memory(self, limit_kb=32 * 1024):
-        """It keeps less than that in memory; a sanitizer's own memory would not tell."""
+        """It keeps less than that in memory; with a sanitizer, whose own memory hides it, nothing is
+        checked."""
         with open("/proc/%d/status" % self.pid) as file:
             resident = int(re.search(r"VmRSS:\s*(\d+) kB", file.read()).group(1))
         if not sanitized():
             check(resident < limit_kb, "it holds %d KB of memory" % resident)
 
     def kernel_drops(self):
-        """What the kernel itself says it dropped on our UDP port. The table is read in pieces, and
-        one that comes or goes meanwhile can make it name a socket twice: they are told by inode."""
+        """The kernel's own count of datagrams dropped on our UDP port. The table is read in pieces, and
+        a socket that is opened or closed during that can make one appear twice: inodes identify them."""
         drops = {}
         for table in ("/proc/net/udp", "/proc/net/udp6"):
             with open(table) as file:
@@ -430,7 +432,7 @@ def run(program, *options, **more):
 
 
 def addresses_of(host):
-    """What a server that is given this name listens on."""
+    """The addresses that a server with this name listens on."""
     if host == "localhost":
         return ["127.0.0.1"] + (["::1"] if has_ipv6() else [])
     found = socket.getaddrinfo(host, 1, type=socket.SOCK_STREAM)
@@ -468,7 +470,7 @@ def writable(sock, seconds):
 
 
 def fill(socks, send, seconds):
-    """send(sock) to those that take something, until none of them has for so long."""
+    """send(sock) to those that take something, until none of them has done so for this long."""
     by_number = {sock.fileno(): sock for sock in socks}
     poll = select.poll()
     for number in by_number:
@@ -488,7 +490,7 @@ def ready(sock, events, seconds):
 
 
 def wait_until(condition, what, seconds=DEADLINE):
-    """For what can only be looked at, not waited for (a file of /proc): look until it is so."""
+    """For conditions that can only be polled, not waited for (a file of /proc): poll until true."""
     deadline = Deadline(seconds)
     pause = threading.Event()
     while True:
@@ -501,7 +503,7 @@ def wait_until(condition, what, seconds=DEADLINE):
 
 
 def pass_time(seconds):
-    """For what must not have happened after that long, or must last so long."""
+    """For things that must not have happened after this time, or must last this long."""
     until = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= until, "the time to pass")
 

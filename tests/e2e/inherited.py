@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a program inherits: signals that its parent blocked or ignored, descriptors that it closed or
-made non-blocking. A runtime whose threads block everything, nohup, and the shell's background job
-all start programs like this."""
+"""Inherited state: signals that the parent blocked or ignored, descriptors that it closed or made
+non-blocking. A runtime whose threads block everything, nohup, and the shell's background job all start
+programs like this."""
 import fcntl
 import os
 import resource
@@ -166,7 +166,7 @@ if BENCH:
     @case("bench: whatever is blocked or ignored, it measures")
     def _():
         for name, before in INHERITED:
-            for _ in range(5):  # a busy machine makes a measurement invalid, and the lab says so
+            for _ in range(5):  # a busy machine makes a measurement invalid, and the lab reports it
                 process = Process(MEASURE, before=before)
                 if process.wait() == 0:
                     break

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Running the lab, and holding what it writes against docs/bench-schema.md: what its tests share."""
+"""Running the lab, and comparing its output with docs/bench-schema.md, for its tests."""
 import json
 import os
 import shutil
@@ -23,8 +23,8 @@ def written(name, text):
 
 
 def measured(*options, code=0, program=BENCH, attempts=5, **more):
-    """Run it with --json; the document and what was printed. What the lab itself calls invalid (a busy
-    machine may pause for the whole of a tiny measurement) is measured again, so many times at most."""
+    """Run it with --json; the document and the output. A run that the lab itself calls invalid (a busy
+    machine may pause for the whole of a tiny measurement) is repeated, up to this many times."""
     path = file("result.json")
     for _ in range(attempts):
         if os.path.exists(path):

@@ -23,7 +23,7 @@ SLIDE = (1280, 720)
 
 
 def drawn(*options):
-    """What ioladder prints, when it must succeed."""
+    """The output of ioladder, when it must succeed."""
     code, out, err = run(LADDER, *options)
     equal((code, err), (0, b""), "exit and stderr of ioladder %s" % " ".join(options))
     return out.decode()
@@ -46,7 +46,7 @@ def arrows_of(path):
 
 
 def check_arrow(arrow, event):
-    """The arrow says what its event says."""
+    """The arrow agrees with its event."""
     what, args = "arrow %r of event %r" % (arrow.texts, event), event["args"]
     label = arrow.texts[0]
     if event["ph"] == "B":
@@ -92,7 +92,7 @@ def style_of(root):
 
 
 def size_of(text, style):
-    """The last class of the style that has one says it, as a browser has it."""
+    """As in a browser, the last class with such a style applies."""
     size = 16
     for selector, body in style.items():
         if selector == "text" or selector[1:] in text.get("class").split():
@@ -101,7 +101,7 @@ def size_of(text, style):
 
 
 def extent(text, style):
-    """From where to where it goes, at most."""
+    """Its largest possible extent."""
     letter = CODE if "code" in text.get("class").split() else PROSE
     width = len(text.text) * size_of(text, style) * letter
     x = float(text.get("x"))

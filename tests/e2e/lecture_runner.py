@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""tests/lectures.py: it passes what is so, and finds what is not."""
+"""tests/lectures.py: it passes correct texts, and finds differences."""
 import os
 import re
 import sys

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The man pages say what the programs and the headers say: no more, no less, and nothing else.
+"""The man pages agree with the programs and the headers: no more, no less, and nothing else.
 
 The pages are written by hand, in mdoc(7), and read here as text: of its macros only those are known
-that the pages use where something is compared.
+that the compared parts of the pages use.
 """
 import os
 import re
@@ -18,7 +18,8 @@ BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
 LADDER = os.environ.get("IOLOOP_LADDER", os.path.join(BUILD, "ioladder"))
 EXAMPLE = os.environ.get("IOLOOP_MAN_EXAMPLE", os.path.join(BUILD, "tests", "e2e", "ioloop-example"))
 
-# Where a program's options are: its page, the section or subsection, and how it is asked for help.
+# The place of a program's options: its page, the section or subsection, and the arguments before
+# --help.
 PROGRAMS = {
     "ioloop-server": (SERVER, [], "ioloop-server.1", "OPTIONS"),
     "ioloop-client": (CLIENT, [], "ioloop-client.1", "OPTIONS"),
@@ -80,7 +81,7 @@ def plain(line):
 
 
 def defaults(text):
-    """What "(default: 8888)" and "inline: on the loop (default)" say, in order."""
+    """The values of "(default: 8888)" and "inline: on the loop (default)", in order."""
     said = []
     for found in re.finditer(r"\(default(?:: ([^)]*))?\)", text):
         before = text[:found.start()].split("\n")[-1]
@@ -341,7 +342,7 @@ def _():
 
 
 def complaints(command):
-    """What a formatter says of each page: (page, exit code, stdout, stderr)."""
+    """A formatter's result for each page: (page, exit code, stdout, stderr)."""
     for file in page_names():
         done = subprocess.run(command + [os.path.join(PAGES, file)], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What an idle connection of the server costs in user space. Usage: memory.py BACKEND
+"""The cost of an idle connection of the server in user space. Usage: memory.py BACKEND
 
-Anonymous memory of the process (RssAnon: what it has allocated and touched) with 10,000 idle
-connections, less that before the first, by their number. Each has been used once, so that whatever
-it allocates for a read or a write has been allocated.
+Anonymous memory of the process (RssAnon: memory allocated and touched) with 10,000 idle connections,
+less that before the first, by their number. Each has been used once, so that the memory for a read or a
+write has been allocated.
 """
 import re
 import sys
@@ -13,7 +13,7 @@ from harness import Server, case, check, equal, main, need_descriptors, receive
 BACKEND = sys.argv[1]
 CONNECTIONS = 10000
 LIMIT = 512
-AT_ONCE = 1000  # a wait of poll and select looks at all: the fewer the better
+AT_ONCE = 1000  # a wait of poll and select examines all: the fewer the better
 
 
 def anonymous_bytes(server):

@@ -47,9 +47,9 @@ def _():
     equal(code, 0, "exit code")
     for name in BACKENDS:
         check(re.search(rb"(?m)^%s\s+\S+" % name.encode(), out), "%s is not listed" % name)
-    check(b"available" in out, "availability is not told")
+    check(b"available" in out, "availability is not printed")
     check(re.search(rb"(?m)^blocking +blocking +available\b", out), "blocking is not available")
-    check(b"multiplexing" in out and b"signal-driven" in out, "the I/O model is not told")
+    check(b"multiplexing" in out and b"signal-driven" in out, "the I/O model is not printed")
 
 
 # ---- where it listens ----------------------------------------------------------------------
@@ -150,7 +150,7 @@ def _():
 
 
 def records(server, *messages):
-    """Send each message as a datagram; what was printed when all have come back."""
+    """Send each message as a datagram; the output once all have come back."""
     sock = server.datagram_socket()
     for message in messages:
         sock.send(message)
@@ -177,7 +177,7 @@ def _():
 
 def check_printable(printed):
     """Nothing that a terminal obeys: no C0 but newline and tab, no DEL, no C1, no broken UTF-8."""
-    text = printed.decode("utf-8")  # fails where it is invalid
+    text = printed.decode("utf-8")  # fails if it is invalid
     bad = re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]", text.replace("\r\n", "\n"))
     equal(bad, [], "control characters on stdout")
 
@@ -610,7 +610,7 @@ def need_strace():
 @case("stdout for which the kernel has no memory is written to again")
 def _():
     need_strace()
-    # The first write is the line that says where it listens, on stderr.
+    # The first write is the line with its address, on stderr.
     inject = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "inject=write:error=ENOMEM:when=2..4"]
     with Server("--tcp", wrapper=inject) as server:
         server.echo(b"hello\n")

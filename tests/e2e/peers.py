@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The peers of the lab (bench/peers/) are real servers, not only fast ones. Usage: peers.py PROGRAM
 
-What is compared must do the same work, so each of them has to bring every byte back in order
-whatever its client does. PROGRAM is one bench-peer-NAME.
+Compared programs must do the same work, so each of them must return every byte in order, whatever its
+client does. PROGRAM is one bench-peer-NAME.
 """
 import os
 import random
@@ -53,8 +53,8 @@ class Peer(Process):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-# No two places of it look alike, so that what is lost, doubled or swapped shows; longer than all
-# the buffers on the way.
+# No two parts of it are equal, so that lost, duplicated or swapped bytes show; longer than all the
+# buffers on the way.
 PATTERN = random.Random(4).randbytes(32 * 1000 * 1000)
 
 

@@ -15,7 +15,7 @@ def chunks(png):
 
 
 def decode(png):
-    """An 8-bit RGB or RGBA image without interlacing, which is what screenshots are."""
+    """An 8-bit RGB or RGBA image without interlacing, as screenshots are."""
     equal(png[:8], b"\x89PNG\r\n\x1a\n", "the PNG's signature")
     parts = list(chunks(png))
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", parts[0][1])

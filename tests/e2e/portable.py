@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What macOS and FreeBSD compile names nothing that one of them lacks.
+"""The files compiled on macOS and FreeBSD use no name that one of them lacks.
 
-They have no part in these tests, so a name that slips in would be noticed by whoever builds there
-first. What is Linux's alone is in files of its own: *_linux.c and those that meson.build has for
-Linux only. A name may stand where the preprocessor has found it (#ifdef NAME).
+The tests do not run there, so a name that slips in would only be noticed by the first person who builds
+there. Code for Linux only is in files of its own: *_linux.c and those that meson.build has for Linux
+only. A name may be used where the preprocessor has found it (#ifdef NAME).
 """
 import glob
 import os
@@ -18,7 +18,7 @@ LINUX_FILES = re.compile(
     r"^bench/workloads/(epoll|poll|select|raw)\.[ch]$|^tests/(stacks|unit/io_uring|unit/handler_memory|"
     r"e2e/(without_io_uring|failing_allocations))\.c$|^docs/lectures/(labs/(drain|ghost)|naive/(causes|decode|scenarios))\.[ch]$")
 
-# Whole names, as regular expressions; and who lacks them.
+# Whole names, as regular expressions; and the systems that lack them.
 STRANGERS = {
     "Linux's own calls": r"""epoll_\w+ EPOLL\w+ eventfd\w* EFD_\w+ timerfd_\w+ signalfd SFD_\w+ inotify_\w+
         fanotify_\w+ io_uring_\w+ prctl PR_\w+ gettid tgkill syscall SYS_\w+ unshare setns clone personality
@@ -52,7 +52,7 @@ STRANGERS = {
 }
 NAMES = re.compile(r"(?<![\w/])(%s)\b" % "|".join(word for words in STRANGERS.values() for word in words.split()))
 
-# Names that a file may use, as it knows who has them.
+# Names that a file may use, because it knows which systems have them.
 ALLOWED = {
     "backends/pollset.c": {"ppoll"},  # by IOLOOP__POLL_FEATURES, poll elsewhere
     "src/platform_bsd.c": {"IP_RECVDSTADDR", "IP_PKTINFO"},  # FreeBSD's and macOS's
@@ -62,14 +62,14 @@ CONDITION = re.compile(r"\s*#\s*(ifdef|ifndef|if|elif|else|endif|define)\b\s*(.*
 
 
 def code(path):
-    """Without comments and texts, but with all its lines; what is included is code."""
+    """Without comments and strings, but with all its lines; included names are code."""
     with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
         text = file.read()
     return BESIDE_CODE.sub(lambda found: "\n" * found.group().count("\n"), text)
 
 
 def strangers(path):
-    """Each that stands outside a part that is compiled only where it is defined."""
+    """Each that is outside a part that is compiled only if it is defined."""
     found, known = [], [set()]
     defined = set(ALLOWED.get(path, ()))
     for number, line in enumerate(code(path).split("\n"), 1):
@@ -102,7 +102,7 @@ def sources():
 def _():
     shared = [path for path in sources() if not LINUX_FILES.search(path)]
     check(len(shared) > 200, "there are sources: %d" % len(shared))
-    # Its header has a meaning for MSG_NOSIGNAL where there is none.
+    # Its header defines MSG_NOSIGNAL if the system does not.
     found = [line for path in shared for line in strangers(path)
              if not (path.startswith("tests/conformance/") and line.endswith(": MSG_NOSIGNAL"))]
     equal(found, [], "names that a system lacks")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""README.md says what is so: its program runs, its outputs and tables are the real ones."""
+"""README.md is correct: its program runs, its outputs and tables are the real ones."""
 import os
 import pty
 import re
@@ -26,7 +26,8 @@ def _():
     block = re.search(r"```c\n(.*?)```", README, re.DOTALL).group(1)
     check(len(block.strip().split("\n")) <= 40, "it has more than 40 lines")
     for name, available in listed():
-        # EAGAIN is too much for the program under nonblocking, as the README says; blocking is the server's.
+        # The program does not handle EAGAIN under nonblocking, as the README says; blocking is the
+        # server's.
         if not available or name in ("nonblocking", "blocking"):
             continue
         reader, typing = os.pipe()

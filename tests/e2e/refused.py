@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where the kernel refuses io_uring: the reason is said, and nothing takes its place.
+"""If the kernel refuses io_uring: the reason is printed, and nothing takes its place.
 
-The refusal is a seccomp filter's, as in many containers; without_io_uring sets it and runs the
-program. The other causes cannot be had without changing the machine for everyone on it.
+The refusal is a seccomp filter's, as in many containers; without_io_uring sets it and runs the program.
+The other causes cannot be tested without changing the whole machine.
 """
 import os
 import re

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The tests' own machinery: what was missing is noticed, and deadlines are stretched.
+"""The tests' own machinery: missing programs are noticed, and deadlines are stretched.
 
-tests/report.py tells the skips for want of a program from those that a model or a kernel has a reason
-for; what meson did not build is a skip as well, and stands in not-built.txt of the build folder.
+tests/report.py distinguishes skips because of a missing program from those that a model or a kernel
+causes; a target that meson did not build is a skip as well, and is listed in not-built.txt of the build
+folder.
 """
 import json
 import os

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What the servers must do under every I/O model. Usage: servers.py BACKEND
+"""The behaviour of the servers under every I/O model. Usage: servers.py BACKEND
 
-These are the tests that the naive SIGIO server fails (one accept and one recv a signal, in the
-handler): pending signals coalesce, so of 100 clients at once it served 27 to 79, and a silent
-client froze it. Here no message may be missing under any model.
+These are the tests that the naive SIGIO server fails (one accept and one recv per signal, in the
+handler): pending signals coalesce, so of 100 clients at once it served 27 to 79, and a silent client
+froze it. Here no message may be missing under any model.
 """
 import hashlib
 import json
@@ -38,9 +38,9 @@ def json_message(text):
 
 
 def burst(target, tag, stopped):
-    """100 clients at once; each sends one JSON message and closes at once. With `stopped` the
-    server sleeps meanwhile, so that all of it has happened when it looks: 100 connections,
-    100 messages and 100 ends of input, behind a single pending signal."""
+    """100 clients at once; each sends one JSON message and closes at once. With `stopped` the server is
+    stopped during that, so that all of it has happened when it continues: 100 connections, 100 messages
+    and 100 ends of input, behind a single pending signal."""
     if stopped:
         target.freeze()
     socks = [target.connect() for _ in range(CLIENTS)]
@@ -64,8 +64,8 @@ def bursts(target, rounds=5):
 
 
 def datagrams(target, count=DATAGRAMS, overflow=False):
-    """A burst of datagrams: what was not printed is what the kernel counted as dropped. With
-    `overflow` the server sleeps until so many have come that the kernel drops some."""
+    """A burst of datagrams: those not printed are those the kernel counted as dropped. With `overflow`
+    the server is stopped until enough have arrived that the kernel drops some."""
     sock = target.datagram_socket()
     if overflow:
         target.freeze()
@@ -95,7 +95,7 @@ def datagrams(target, count=DATAGRAMS, overflow=False):
 
 
 def bulk(target, size=BULK):
-    """Random bytes there and back in pieces of random sizes; the digest of what came back."""
+    """Random bytes there and back in pieces of random sizes; the digest of the echo."""
     chance = random.Random(size)
     data = chance.getrandbits(8 * size).to_bytes(size, "little")
     with target.connect() as sock:
@@ -316,7 +316,7 @@ def _():
                 try:
                     sock.send(b"x" * 100)
                 except OSError:
-                    pass  # what an earlier one ran into; the flood goes on
+                    pass  # the error of an earlier one; the flood goes on
 
         floods = [threading.Thread(target=flood) for _ in range(2)]
         for thread in floods:
@@ -514,7 +514,7 @@ def stall(*options):
         # The loop turns all the while: its periodic callback still runs.
         beats = target.stderr.bytes().count(b"Waiting...")
         target.stderr.wait(lambda data: data.count(b"Waiting...") > beats + 1, "two heartbeats")
-        # Somebody reads again, and everything that was sent comes out, in order.
+        # The output is read again, and everything that was sent comes out, in order.
         output = Output(reader)
         output.wait(lambda data: len(data) - data.count(b"\n") >= sent, "%d characters" % sent)
         check(output.bytes().replace(b"\n", b"") == (text * (sent // len(text) + 1))[:sent],

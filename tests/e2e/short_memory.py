@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Server and client when memory runs short: each of their first allocations fails once, or all from
-one on do. They end in order and say why, or go on. Usage: short_memory.py BACKEND..."""
+"""Server and client when memory runs short: each of their first allocations fails once, or all from one
+on do. They end in order and report why, or go on. Usage: short_memory.py BACKEND..."""
 import os
 import re
 import signal

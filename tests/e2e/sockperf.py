@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""--reply=sockperf under each I/O model: with sockperf itself where it is installed, and with
-messages that it would not send. Usage: sockperf.py BACKEND
+"""--reply=sockperf under each I/O model: with sockperf itself if it is installed, and with messages
+that it would not send. Usage: sockperf.py BACKEND
 """
 import re
 import socket
@@ -157,7 +157,7 @@ def _():
 
 
 def closed(sock):
-    """What came before the connection was closed or reset."""
+    """The data received before the connection was closed or reset."""
     try:
         return receive_all(sock)
     except ConnectionResetError:

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""How many system calls a request costs, counted by strace. Usage: syscalls.py BACKEND
+"""The number of system calls per request, counted by strace. Usage: syscalls.py BACKEND
 
-By readiness the least for TCP is two, recv and send; what is above that is the price of waiting,
-shared by the connections that one wait finds ready. Where calls take many datagrams, or where the
-call that waits also does all the rest (io_uring), it is a share too. Two runs of different lengths
-are counted and subtracted, so that starting, connecting and ending do not count. The clients
-(bench against) send their next request when the echo of the last has come, and must be the
-faster side: this is a server under load, in its steady state.
+By readiness the minimum for TCP is two, recv and send; the rest is the price of waiting, shared by the
+connections that one wait finds ready. If one call handles many datagrams, or the call that waits also
+does everything else (io_uring), the number is a fraction. Two runs of different lengths are counted and
+subtracted, so that starting, connecting and ending do not count. The clients (bench against) send their
+next request after the echo of the previous one, and must be the faster side: this is a server under
+load, in its steady state.
 
-One connection is counted on one processor. The kernel wakes who waits for a socket first, and raises
-its signal then: on another processor a server may wake up in between, and find the signal in a wait of
-its own (of rtsig's requests, 1 to 9 of 100 here).
+One connection is counted on one processor. The kernel first wakes the waiters of a socket, and then
+raises its signal: on another processor a server may wake up in between, and find the signal in a wait
+of its own (of rtsig's requests, 1 to 9 of 100 here).
 
-A clock read is no system call where the kernel has a vDSO, so strace shows none; the backends'
-instruction counts (bench/) show that none is made.
+A clock read is no system call if the kernel has a vDSO, so strace shows none; the backends' instruction
+counts (bench/) show that none is made.
 """
 import contextlib
 import os
@@ -54,9 +54,9 @@ def need_strace():
 
 
 def load(kind, server, connections, requests):
-    """So many requests in all, each connection sending its next when its echo has come; or `churn`, each
-    on a connection of its own. With the lab's generator a few more, by which it knows the server; that
-    tells how many there were."""
+    """This many requests in total, each connection sending its next one after its echo; or `churn`,
+    each on its own connection. The lab's generator sends a few more, to check the server; returns how
+    many there were."""
     if not LOAD:
         load_slowly(kind, server, connections, requests)
         return
@@ -121,7 +121,7 @@ def read(path):
 
 
 def calls_per_request(kind, connections, few, many):
-    """(the figure, what it is made of)"""
+    """(the figure, its parts)"""
     (few, short), (many, long) = (count(kind, connections, n) for n in (few, many))
     each = {name: (long[name] - short.get(name, 0)) / (many - few) for name in long}
     parts = ["%s %.3f" % (name, each[name]) for name in sorted(each, key=each.get, reverse=True)
@@ -131,7 +131,7 @@ def calls_per_request(kind, connections, few, many):
 
 @contextlib.contextmanager
 def on_one_processor():
-    """Whoever is started by us meanwhile."""
+    """The processes that we start."""
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
@@ -169,9 +169,9 @@ if alone:
         gate("tcp", 1, 200, 1700, alone)
 
 if BACKEND == "epoll":
-    # accept, epoll_ctl, epoll_wait, recv, send, epoll_wait, recv, epoll_ctl, close; one of eight accepts
-    # once more. (The second epoll_ctl is what keeps entries of files that another process holds out of the
-    # set: see src/fdtable.c.)
+    # accept, epoll_ctl, epoll_wait, recv, send, epoll_wait, recv, epoll_ctl, close; one of eight
+    # accepts once more. (The second epoll_ctl keeps entries of files that another process holds out of
+    # the set: see src/fdtable.c.)
     @case("system calls per connection with a single request: at most 9.20")
     def _():
         gate("churn", 1, 100, 1100, 9.2)

@@ -14,7 +14,7 @@ from traces import RECEIVES, SENDS, Trace, file_in, folder, wait_for_trace
 
 BACKEND = sys.argv[1]
 REQUESTS = 1000
-ONE_IS_ENOUGH = BACKEND == "epoll"  # for what does not depend on the model
+ONE_IS_ENOUGH = BACKEND == "epoll"  # for behaviour that does not depend on the model
 
 
 def traced(path, *options, **more):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Traces read back: what makes one well formed, and what is in it. For trace.py and ladder.py."""
+"""Reading traces: the conditions for a well-formed one, and its contents. For trace.py and ladder.py."""
 import json
 import os
 import tempfile
@@ -51,7 +51,7 @@ class Trace:
         return [e["args"]["name"] for e in self.named("thread_name", "M")]
 
     def results(self, names):
-        """What calls or operations of these names returned."""
+        """The results of calls or operations with these names."""
         ends = [e for e in self.events if e["ph"] == "E" and e["name"] in names]
         ends += [e for e in self.named("complete", "i") if e["args"]["operation"] in names]
         return [e["args"]["result"] for e in ends if "result" in e["args"]]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Several worker processes on one port. Usage: workers.py MODEL
 
-What may happen to one of them is no concern of the others', and the books balance in the end:
-every record is counted, and every one that is counted is printed, or known to be lost.
+Failures of one of them do not affect the others, and the counts add up in the end: every record is
+counted, and every counted one is printed, or known to be lost.
 """
 import ctypes
 import hashlib
@@ -48,7 +48,7 @@ def peers(pid):
             found = re.match(r"socket:\[(\d+)\]", os.readlink("/proc/%d/fd/%s" % (pid, fd)))
             inodes.update(found.groups() if found else ())
     except OSError:
-        pass  # it closed one meanwhile, or died
+        pass  # it has closed one since, or died
     result = set()
     with open("/proc/net/tcp") as file:
         for line in file.readlines()[1:]:
@@ -258,7 +258,7 @@ def thread_states(pid):
 
 
 def wait_gone(pids):
-    """Until they have ended, whether or not somebody has asked how."""
+    """Until they have ended, whether or not they have been reaped."""
     wait_until(lambda: all(state(pid) in (None, "Z") for pid in pids), "the end of the workers", 5)
 
 
@@ -312,7 +312,7 @@ def _():
                 until = time.monotonic() + 0.5
                 while time.monotonic() < until:
                     target.signal(signal.SIGUSR1)
-                # The dead one is among the children until its parent has found the time to ask.
+                # A dead worker is among the children until its parent has reaped it.
                 wait_until(lambda: len(set(children(target.pid)) - {victim}) == 2, "two workers")
             target.echo(b"hello")
             target.signal(signal.SIGTERM)
@@ -334,7 +334,7 @@ def _():
 
 
 def stuff(target, count):
-    """Connections that take no more, because what they have sent goes nowhere."""
+    """Connections that take no more, because the data they have sent is not read."""
     socks = [target.connect() for _ in range(count)]
     for sock in socks:
         sock.setblocking(False)
@@ -407,7 +407,7 @@ def _():
         equal(target.wait(), 0, "exit code")
         with open(os.path.join(folder, "trace.1.json")) as file:
             whole = json.load(file)["otherData"]["complete"]
-        full = b"later events are not recorded" in target.stderr.bytes()  # who asks all the time
+        full = b"later events are not recorded" in target.stderr.bytes()  # the nonblocking model calls all the time
         equal(whole, not full, "all is there, unless the limit was reached")
         equal(os.listdir(folder), ["trace.1.json"], "files")
 
@@ -486,7 +486,7 @@ def _():
 
 
 def start_with(which, limit):
-    """How a start with a limit ends: None where it serves, else its one line."""
+    """The result of a start with a limit: None if it serves, else its one-line error."""
     process = Process([SERVER, "--workers=2", "--backend=" + MODEL, "--host=127.0.0.1", "--port=0"],
                       limits={which: limit})
     process.stderr.wait(lambda data: b"\n" in data, "a line")
@@ -497,7 +497,7 @@ def start_with(which, limit):
         return None
     code = process.wait()
     line = process.stderr.bytes()
-    if code != 127:  # which is what a program that cannot be loaded exits with
+    if code != 127:  # the exit code of a program that cannot be loaded
         equal((code, line.count(b"\n")), (1, 1), "exit code and lines with %d: %r" % (limit, line))
     return line
 
@@ -510,7 +510,7 @@ def _():
 
 
 if MODEL == "blocking":
-    # What the parent has done without, a worker's threads need: memory for their stacks.
+    # A worker's threads need memory that the parent did not need: for their stacks.
     @case("a worker that cannot start stops the server: its reason in one line, exit 1")
     def _():
         if sanitized():
@@ -532,7 +532,7 @@ if MODEL == "blocking":
                 signal.SIGKILL)
         equal(target.wait(), 1, "exit code")
         check(b"cannot start: Resource temporarily unavailable" in target.stderr.bytes(),
-              "the reason is not told: %r" % target.stderr.bytes())
+              "the reason is not printed: %r" % target.stderr.bytes())
         equal(receive_all(sock), b"", "an end in order")
         equal(target.summary()["records"], 1, "records")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The lab's workloads (bench/workloads/): each does as much as it says. Usage: workloads.py PROGRAM
+"""The lab's workloads (bench/workloads/): each does as much as it claims. Usage: workloads.py PROGRAM
 
-PROGRAM is one bench-workload-NAME. That the work is done is seen from outside: by what strace counts
-where it is there, and by figures that must grow with the work.
+PROGRAM is one bench-workload-NAME. The work is verified from outside: by strace's counts if it is
+installed, and by figures that must grow with the work.
 """
 import json
 import os

@@ -15,7 +15,7 @@
 
 #define PEER_PREFIX "peer:"
 
-/* name, what it needs to be built, whether it serves datagrams */
+/* name, a library needed to build it, whether it serves datagrams */
 static const struct {
   const char *name, *needs;
   bool udp;

@@ -3,7 +3,7 @@
  * blocking_udp.c - the thread of a UDP socket: receive and sleep, print, answer.
  *
  * On a socket that is bound to all addresses the kernel takes the source of an answer from the
- * route, and a connected peer that asked another address drops it. On such a socket recvmsg, which
+ * route, and a connected peer that sent to another address drops it. On such a socket recvmsg, which
  * reports where a datagram was sent, and sendmsg, which sets the source, replace recvfrom and
  * sendto.
  */

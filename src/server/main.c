@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - the echo-print server: what the command line asks for, in one process or several.
+ * main.c - the echo-print server, in one process or several.
  */
 #include <signal.h>
 #include <stdio.h>

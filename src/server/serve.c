@@ -42,7 +42,7 @@ static void on_emptied(void *arg) {
   server_check_shutdown(arg);
 }
 
-/* A worker's reader is its parent: if it is gone, nobody reads an error message. */
+/* A worker's reader is its parent: if it is gone, an error message has no reader. */
 static void on_failed(void *arg, int error) {
   struct server *server = arg;
   if (server->control < 0)

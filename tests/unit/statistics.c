@@ -143,7 +143,7 @@ TEST(3, "from six rounds on, the interval has the true median in 95 % at least")
     CHECK_IS(per_mille_covered(rounds[i], tap_count(REPETITIONS)), >=, 950);
 }
 
-/* As the header says: whoever runs three rounds must know. */
+/* As the header says: users who run three rounds must know. */
 TEST(3, "three rounds have the true median in their interval three times in four") {
   CHECK(near(per_mille_covered(3, REPETITIONS), 750, 50));
 }

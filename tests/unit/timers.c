@@ -2,7 +2,7 @@
 /*
  * timers.c - unit tests of the timer heap, against a reference that sorts.
  *
- * A script of random operations runs on the heap and on a plain array beside it. After it the heap
+ * A script of random operations runs on the heap and on a plain array in parallel. After it the heap
  * must be valid (no entry before its parent, each node with its correct place), and the order of
  * removal must be that of the sorted array.
  */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "grid.h"
+#include "result_grid.h"
 #include "results/statistics.h"
 
 enum {
@@ -20,7 +20,7 @@ enum {
 
 /* ---- one measurement --------------------------------------------------------------- */
 
-static void announce(const struct grid *grid, size_t point, size_t slot) {
+static void announce(const struct result_grid *grid, size_t point, size_t slot) {
   char what[256];
   snprintf(what, sizeof what, "round %u/%u  %s  %s", grid->begun, grid->rounds,
            grid->points[point].label, grid->slots[slot]->name);
@@ -40,11 +40,11 @@ static json_t *text_to_json(const char *text) {
   return json;
 }
 
-static int note_failure(struct grid *grid, size_t point, size_t slot, const struct sample *sample,
-                        bool invalid) {
+static int note_failure(struct result_grid *grid, size_t point, size_t slot,
+                        const struct sample *sample, bool invalid) {
   json_t *one = json_pack("{s:s, s:s, s:i, s:o, s:o, s:b}", "contestant", grid->slots[slot]->name,
                           "point", grid->points[point].id, "round", (int)grid->begun, "reason",
-                          text_to_json(sample->reason), "said", text_to_json(sample->said),
+                          text_to_json(sample->reason), "said", text_to_json(sample->stderr_tail),
                           "invalid", invalid);
   return json_array_append_new(grid->failures, one) < 0 ? -ENOMEM : 0;
 }
@@ -60,7 +60,7 @@ static int keep_latencies(struct cell *cell, const struct sample *sample) {
   return 0;
 }
 
-static int keep(struct grid *grid, size_t point, size_t slot, const struct sample *sample) {
+static int keep(struct result_grid *grid, size_t point, size_t slot, const struct sample *sample) {
   struct cell *cell = grid_cell(grid, point, slot);
   for (size_t i = 0; i < grid->experiment->metric_count; i++)
     cell->values[i * grid->rounds + grid->begun - 1] = sample->values[i];
@@ -72,11 +72,11 @@ static void clear(struct sample *sample) {
   for (size_t i = 0; i < METRICS_MAX; i++)
     sample->values[i] = NAN;
   histogram_clear(sample->latency);
-  *sample->reason = *sample->said = '\0';
+  *sample->reason = *sample->stderr_tail = '\0';
 }
 
 /* 0: continue. -EINTR, -ENOMEM: stop. */
-static int measure(struct grid *grid, size_t point, size_t slot, struct sample *sample) {
+static int measure(struct result_grid *grid, size_t point, size_t slot, struct sample *sample) {
   struct cell *cell = grid_cell(grid, point, slot);
   if (cell->left_out)
     return 0;
@@ -98,22 +98,22 @@ static int measure(struct grid *grid, size_t point, size_t slot, struct sample *
              " (twice in a row: not tried again at this point)");
   }
   if (error == -EAGAIN) /* the generator's fault: the server's output is no clue */
-    *sample->said = '\0';
+    *sample->stderr_tail = '\0';
   return note_failure(grid, point, slot, sample, error == -EAGAIN);
 }
 
 /* ---- the order --------------------------------------------------------------------- */
 
 /* The order in an experiment does not depend on which experiments ran before it. FNV-1a. */
-static uint64_t seed_of(const struct grid *grid) {
+static uint64_t seed_of(const struct result_grid *grid) {
   uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ grid->bench->seed;
   for (const char *at = grid->experiment->name; *at; at++)
     hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
   return hash;
 }
 
-static int measure_point(struct grid *grid, size_t point, struct random *random, size_t *order,
-                         struct sample *sample) {
+static int measure_point(struct result_grid *grid, size_t point, struct random *random,
+                         size_t *order, struct sample *sample) {
   size_t slots = grid->contestants + 1;
   int error = 0;
   for (size_t i = 0; i < slots; i++)
@@ -124,7 +124,7 @@ static int measure_point(struct grid *grid, size_t point, struct random *random,
   return error;
 }
 
-static int measure_rounds(struct grid *grid, size_t *order, struct sample *sample) {
+static int measure_rounds(struct result_grid *grid, size_t *order, struct sample *sample) {
   struct random random;
   int error = 0;
   random_seed(&random, seed_of(grid));
@@ -136,7 +136,7 @@ static int measure_rounds(struct grid *grid, size_t *order, struct sample *sampl
   return error;
 }
 
-static size_t count_measurements(const struct grid *grid) {
+static size_t count_measurements(const struct result_grid *grid) {
   size_t count = 0;
   for (size_t i = 0; i < grid->point_count; i++)
     for (size_t j = 0; j <= grid->contestants; j++)
@@ -144,7 +144,7 @@ static size_t count_measurements(const struct grid *grid) {
   return count * grid->rounds;
 }
 
-static int run(struct grid *grid) {
+static int run(struct result_grid *grid) {
   if (grid->contestants == 0 || grid->point_count == 0)
     return 0;
   size_t *order = calloc(grid->contestants + 1, sizeof *order);
@@ -164,15 +164,15 @@ static int run(struct grid *grid) {
 }
 
 json_t *comparison_run(struct bench *bench, const struct experiment *experiment) {
-  struct grid grid;
+  struct result_grid grid;
   json_t *json = NULL;
-  int error = grid_new(bench, experiment, &grid);
+  int error = result_grid_new(bench, experiment, &grid);
   if (!error)
     error = run(&grid);
   if (error == -EINTR)
     bench->interrupted = 1;
   if (!error || error == -EINTR)
-    json = grid_to_json(&grid);
-  grid_free(&grid);
+    json = result_grid_to_json(&grid);
+  result_grid_free(&grid);
   return json;
 }

@@ -28,7 +28,7 @@ enum {
   METRICS_MAX = 16,
   POINTS_MAX = 64,
   REASON_SIZE = 256,
-  SAID_SIZE = 4096
+  STDERR_TAIL_SIZE = 4096
 };
 
 struct metric {
@@ -53,23 +53,21 @@ struct point {
 /* One measurement. Metrics that were not measured are NaN on entry and may stay so. */
 struct sample {
   double values[METRICS_MAX];
-  struct histogram
-      *latency;             /* cleared on entry; the experiment decides whether to record into it */
-  char reason[REASON_SIZE]; /* of a failure: one clear line */
-  char said[SAID_SIZE];     /* the end of the contestant's stderr */
+  /* Cleared on entry; the experiment decides whether to record into it. */
+  struct histogram *latency;
+  char reason[REASON_SIZE];           /* of a failure: one clear line */
+  char stderr_tail[STDERR_TAIL_SIZE]; /* the end of the contestant's stderr */
 };
 
 struct bench; /* bench.h: options, seed, processors, progress */
 
 struct experiment {
-  const char *name;  /* "latency" */
-  const char *title; /* "Round trips" */
-  const char
-      *redoes; /* the paper or tool that it reproduces: "Banga, Mogul & Druschel 1999, fig. 5" */
-  const char
-      *method;    /* how a figure is obtained, in two or three sentences: for --help and the page */
-  unsigned takes; /* enum takes: the options that it uses */
-  const char *x_label; /* NULL: points have no axis */
+  const char *name;       /* "latency" */
+  const char *title;      /* "Round trips" */
+  const char *reproduces; /* paper or tool: "Banga, Mogul & Druschel 1999, fig. 5" */
+  const char *method;     /* in two or three sentences, for --help and the page */
+  unsigned takes;         /* enum takes: the options that it uses */
+  const char *x_label;    /* NULL: points have no axis */
   bool x_log;
   const struct metric *metrics;
   size_t metric_count;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "../src/programs/cli.h"
-#include "catalogue.h"
+#include "experiments.h"
 #include "options.h"
 
 const char help_before_experiments[] =
@@ -105,7 +105,7 @@ static void print_metrics(const struct experiment *experiment) {
 void options_print_experiment(struct bench *bench, const struct experiment *experiment) {
   printf("%s%s - %s%s\n", cli_bold(), experiment->name, experiment->title, cli_plain());
   print_heading("REPRODUCES");
-  print_wrapped(experiment->redoes);
+  print_wrapped(experiment->reproduces);
   print_heading("METHOD, AND HOW TO READ IT");
   print_wrapped(experiment->method);
   print_points(bench, experiment);

@@ -11,8 +11,8 @@
 #include "../src/programs/program.h"
 #include "../src/programs/say.h"
 #include "../src/programs/signals.h"
-#include "catalogue.h"
 #include "contestants/programs.h"
+#include "experiments.h"
 #include "hiccups.h"
 #include "interrupt.h"
 #include "ioloop.h"
@@ -138,7 +138,7 @@ static int refuse(const char *line) {
 /* A mistyped output would destroy what was measured. */
 static int refuse_input(const char *option, const char *path, const struct options *options) {
   const char *input =
-      path ? outfile_among(path, options->words + 1, options->word_count - 1) : NULL;
+      path ? outfile_among(path, options->arguments + 1, options->argument_count - 1) : NULL;
   if (!input)
     return 0;
   complain("%s=%s: is the input %s; give another name", option, path, input);
@@ -147,7 +147,7 @@ static int refuse_input(const char *option, const char *path, const struct optio
 
 static int run_list(const struct options *options) {
   struct contestants all;
-  if (options->word_count > 1)
+  if (options->argument_count > 1)
     return refuse("list: takes no further names");
   if (contestants_list(&all) != 0)
     return EXIT_TROUBLE;
@@ -164,28 +164,28 @@ static int run_list(const struct options *options) {
 }
 
 static int run_merge(const struct options *options) {
-  if (options->word_count < 3)
+  if (options->argument_count < 3)
     return refuse("merge: name two results at least: merge -o ALL.json A.json B.json");
   int code = refuse_input("-o", options->json, options);
   if (code)
     return code;
-  return documents_merge(options->words + 1, options->word_count - 1,
+  return documents_merge(options->arguments + 1, options->argument_count - 1,
                          options->json ? options->json : "-");
 }
 
 static int run_compare(const struct options *options) {
-  if (options->word_count != 3)
+  if (options->argument_count != 3)
     return refuse("compare: name two results: compare OLD.json NEW.json");
-  return documents_compare(options->words[1], options->words[2]);
+  return documents_compare(options->arguments[1], options->arguments[2]);
 }
 
 static int run_report(const struct options *options) {
-  if (options->word_count != 2)
+  if (options->argument_count != 2)
     return refuse("report: name one result, as --json wrote it: report FILE.json");
   int code = first_of(refuse_input("--json", options->json, options),
                       first_of(refuse_input("--csv", options->csv, options),
                                refuse_input("--html", options->html, options)));
-  json_t *document = code ? NULL : document_load(options->words[1]);
+  json_t *document = code ? NULL : document_load(options->arguments[1]);
   if (!document)
     return first_of(code, EXIT_TROUBLE);
   code = report(options, document);
@@ -243,9 +243,9 @@ static int print_help_of_command(const struct command_line *command) {
 static int print_help(const struct options *options) {
   const struct experiment *experiments[EXPERIMENTS_MAX + 1];
   struct bench bench;
-  if (!options->word_count)
+  if (!options->argument_count)
     return options_print_help();
-  const struct command_line *command = find_command(options->words[0]);
+  const struct command_line *command = find_command(options->arguments[0]);
   if (command)
     return print_help_of_command(command);
   int code = setup_experiments(options, experiments, &bench.size);
@@ -259,16 +259,16 @@ static int print_help(const struct options *options) {
   return cli_finish_stdout();
 }
 
-static int run(int argc, char **argv, const char **words) {
+static int run(int argc, char **argv, const char **arguments) {
   struct options options;
-  int code = options_parse(argc, argv, words, &options);
+  int code = options_parse(argc, argv, arguments, &options);
   if (code)
     return code;
   if (options.help)
     return print_help(&options);
   if (options.version)
     return print_version();
-  const struct command_line *command = find_command(options.word_count ? words[0] : NULL);
+  const struct command_line *command = find_command(options.argument_count ? arguments[0] : NULL);
   if (!command)
     return run_experiments(&options, argc, argv);
   code = takes_check_command(&options, command->name, command->takes);
@@ -292,10 +292,10 @@ int main(int argc, char **argv) {
     return against_main(argc - 1, argv + 1);
   }
   spell_out(argc, argv);
-  const char **words = calloc((size_t)argc + 1, sizeof *words);
-  if (!words)
+  const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
+  if (!arguments)
     return EXIT_TROUBLE;
-  int code = run(argc, argv, words);
-  free(words);
+  int code = run(argc, argv, arguments);
+  free(arguments);
   return code;
 }

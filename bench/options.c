@@ -12,7 +12,7 @@
 #include "../src/programs/cli.h"
 #include "../src/programs/cpus.h"
 #include "../src/programs/say.h"
-#include "catalogue.h"
+#include "experiments.h"
 #include "load/generator.h"
 #include "takes.h"
 
@@ -314,26 +314,26 @@ static int check_together(unsigned given) {
   return EXIT_USAGE;
 }
 
-int options_parse(int argc, char **argv, const char **words, struct options *ret) {
+int options_parse(int argc, char **argv, const char **arguments, struct options *ret) {
   struct cli_option table[OPTION_COUNT];
   bool given[OPTION_COUNT] = {false};
   struct texts texts = {.cpu = NULL};
-  struct options options = {.words = words,
+  struct options options = {.arguments = arguments,
                             .seed = seed_from_clock(),
                             .duration_ns = UINT64_MAX,
                             .warmup_ns = UINT64_MAX,
                             .slo_ns = SECOND_NS / 1000,
                             .protocol = CHOICE_BOTH,
-                            .server_cpu = PROCESSOR_UNSAID,
-                            .generator_cpu = PROCESSOR_UNSAID};
+                            .server_cpu = PROCESSOR_UNSET,
+                            .generator_cpu = PROCESSOR_UNSET};
   fill_table(&options, &texts, table);
   struct cli cli = {.options = table,
                     .option_count = OPTION_COUNT,
                     .given = given,
                     .argument = "NAME",
-                    .arguments = words};
+                    .arguments = arguments};
   int error = cli_parse(&cli, argc, argv);
-  options.word_count = cli.argument_count;
+  options.argument_count = cli.argument_count;
   if (!error)
     error = take_list(texts.connections, &connections_rule, &options.connections);
   if (!error)
@@ -361,7 +361,7 @@ int options_print_help(void) {
   fill_table(&options, &texts, table);
   const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
   cli_print_help(&cli, help_before_experiments);
-  catalogue_print();
+  experiments_print();
   cli_print_help(&cli, help_after_experiments);
   return cli_finish_stdout();
 }

@@ -12,9 +12,9 @@
 #include "bench.h"
 
 struct options {
-  unsigned given;     /* enum takes: which options were given */
-  const char **words; /* arguments: experiments, or a command and files */
-  size_t word_count;
+  unsigned given;         /* enum takes: which options were given */
+  const char **arguments; /* arguments: experiments, or a command and files */
+  size_t argument_count;
   const char *contestants, *baseline;
   struct number_list connections, idle, rates;
   uint64_t rounds; /* 0: not given */
@@ -34,11 +34,11 @@ enum protocol_choice {
 };
 
 enum {
-  PROCESSOR_UNSAID = -2
+  PROCESSOR_UNSET = -2
 };
 
-/* 0, or EXIT_USAGE after printing an error. `words` has room for argc. */
-int options_parse(int argc, char **argv, const char **words, struct options *ret);
+/* 0, or EXIT_USAGE after printing an error. `arguments` has room for argc. */
+int options_parse(int argc, char **argv, const char **arguments, struct options *ret);
 
 /* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);

@@ -14,8 +14,8 @@
 #include "../src/programs/descriptors.h"
 #include "../src/programs/outfile.h"
 #include "../src/programs/say.h"
-#include "catalogue.h"
 #include "environment.h"
+#include "experiments.h"
 
 #define MS_NS UINT64_C(1000000)
 
@@ -50,22 +50,22 @@ static void copy(const struct experiment *const *from,
 
 int setup_experiments(const struct options *options,
                       const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size) {
-  size_t count = options->word_count;
+  size_t count = options->argument_count;
   if (count == 0) {
     complain("no experiment named; for example: %s quick, or: %s latency (see --help)",
              say_program(), say_program());
     return EXIT_USAGE;
   }
-  bool quick = strcmp(options->words[0], "quick") == 0;
-  if (count == 1 && (quick || strcmp(options->words[0], "all") == 0)) {
+  bool quick = strcmp(options->arguments[0], "quick") == 0;
+  if (count == 1 && (quick || strcmp(options->arguments[0], "all") == 0)) {
     copy(quick ? experiments_quick : experiments_all, ret);
     *size = quick ? SIZE_QUICK : SIZE_NORMAL;
     return 0;
   }
   for (size_t i = 0; i < count; i++)
-    if (strcmp(options->words[i], "quick") == 0 || strcmp(options->words[i], "all") == 0) {
-      complain("%s: is a choice of experiments and stands alone: %s %s", options->words[i],
-               say_program(), options->words[i]);
+    if (strcmp(options->arguments[i], "quick") == 0 || strcmp(options->arguments[i], "all") == 0) {
+      complain("%s: is a choice of experiments and stands alone: %s %s", options->arguments[i],
+               say_program(), options->arguments[i]);
       return EXIT_USAGE;
     }
   if (count > EXPERIMENTS_MAX) {
@@ -73,9 +73,9 @@ int setup_experiments(const struct options *options,
     return EXIT_USAGE;
   }
   for (size_t i = 0; i < count; i++) {
-    ret[i] = experiment_find(options->words[i]);
+    ret[i] = experiment_find(options->arguments[i]);
     if (!ret[i])
-      return refuse_experiment(options->words[i]);
+      return refuse_experiment(options->arguments[i]);
     for (size_t j = 0; j < i; j++)
       if (ret[j] == ret[i]) {
         complain("%s: is named twice; --rounds=N measures it more often", ret[i]->name);
@@ -151,7 +151,7 @@ static int check_descriptors(const struct bench *bench) {
 static void choose_processors(const struct options *options, struct bench *bench) {
   bench->server_cpu = options->server_cpu;
   bench->generator_cpu = options->generator_cpu;
-  if (options->server_cpu != PROCESSOR_UNSAID)
+  if (options->server_cpu != PROCESSOR_UNSET)
     return;
   system_two_processors(&bench->server_cpu, &bench->generator_cpu);
   if (bench->server_cpu < 0 && !options->quiet)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../src/programs/say.h"
-#include "catalogue.h"
+#include "experiments.h"
 #include "options.h"
 
 enum {

@@ -93,25 +93,25 @@ struct server_limits {
 
 /*
  * Start it on `port` (0: a free one) of 127.0.0.1 and wait until it listens. cpu -1: anywhere.
- * limits may be NULL. 0, or -errno, with its stderr (or the error) in `said`.
+ * limits may be NULL. 0, or -errno, with its stderr (or the error) in `stderr_tail`.
  */
 int server_start(const struct contestant *contestant, bool udp, uint16_t port, int cpu,
-                 const struct server_limits *limits, struct server_process *ret, char *said,
-                 size_t said_size);
+                 const struct server_limits *limits, struct server_process *ret, char *stderr_tail,
+                 size_t tail_size);
 
 /* The same for any program that reports its port. */
 int server_start_command(const struct command *command, int cpu, const struct server_limits *limits,
-                         struct server_process *ret, char *said, size_t said_size);
+                         struct server_process *ret, char *stderr_tail, size_t tail_size);
 
-/* Is it still running? False: it died, and `said` has the reason and its last lines. */
-bool server_alive(struct server_process *process, char *said, size_t said_size);
+/* Is it still running? False: it died, and `stderr_tail` has the reason and its last lines. */
+bool server_alive(struct server_process *process, char *stderr_tail, size_t tail_size);
 
 /* The same for a server that has closed its connections, as a process does before it ends: does it
  * end within `patience_ns`? */
-bool server_dies(struct server_process *process, uint64_t patience_ns, char *said,
-                 size_t said_size);
+bool server_dies(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
+                 size_t tail_size);
 
 /* Stop it in order and collect its last lines (ours: the summary, "… overflows=3 …"). */
-void server_stop(struct server_process *process, char *said, size_t said_size);
+void server_stop(struct server_process *process, char *stderr_tail, size_t tail_size);
 
 #endif

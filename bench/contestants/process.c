@@ -13,7 +13,7 @@
 #include "../interrupt.h"
 #include "child.h"
 #include "contestant.h"
-#include "words.h"
+#include "stderr_text.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -38,33 +38,33 @@ static bool listens(const struct text *text) {
   return port_in(text) != 0;
 }
 
-static int refuse_start(struct child *child, struct text *text, int error, char *said,
+static int refuse_start(struct child *child, struct text *text, int error, char *stderr_tail,
                         size_t room) {
   char how[96], line[160];
   int status = child_end(child, error == -EPIPE ? 0 : SIGKILL, text, SECOND_NS);
   child_describe_end(status, how, sizeof how);
-  words_keep_end(text->at, said, room);
+  stderr_keep_end(text->at, stderr_tail, room);
   if (error == -EPIPE)
     snprintf(line, sizeof line, "(ended before it listened: %s)", how);
   else
     snprintf(line, sizeof line, "(did not listen: %s)", strerror(-error));
-  words_add_line(said, room, line);
+  stderr_add_line(stderr_tail, room, line);
   return error == -EPIPE ? -ECHILD : error;
 }
 
 int server_start_command(const struct command *command, int cpu, const struct server_limits *limits,
-                         struct server_process *ret, char *said, size_t said_size) {
+                         struct server_process *ret, char *stderr_tail, size_t tail_size) {
   struct child child;
   struct text text = {.at = NULL};
-  *said = '\0';
+  *stderr_tail = '\0';
   int error = child_start(command->argv, cpu, limits, &child);
   if (error) {
-    snprintf(said, said_size, "cannot start %s: %s", command->argv[0], strerror(-error));
+    snprintf(stderr_tail, tail_size, "cannot start %s: %s", command->argv[0], strerror(-error));
     return error;
   }
   error = child_read_until(&child, &text, listens, start_patience_ns);
   if (error)
-    error = refuse_start(&child, &text, error, said, said_size);
+    error = refuse_start(&child, &text, error, stderr_tail, tail_size);
   else
     *ret =
         (struct server_process){.pid = child.pid, .port = port_in(&text), .errors = child.output};
@@ -73,47 +73,47 @@ int server_start_command(const struct command *command, int cpu, const struct se
 }
 
 int server_start(const struct contestant *contestant, bool udp, uint16_t port, int cpu,
-                 const struct server_limits *limits, struct server_process *ret, char *said,
-                 size_t said_size) {
+                 const struct server_limits *limits, struct server_process *ret, char *stderr_tail,
+                 size_t tail_size) {
   struct command command;
   int error = contestant_command(contestant, udp, port, &command);
   if (error) {
-    snprintf(said, said_size, "cannot start %s: %s", contestant->name, strerror(-error));
+    snprintf(stderr_tail, tail_size, "cannot start %s: %s", contestant->name, strerror(-error));
     return error;
   }
-  return server_start_command(&command, cpu, limits, ret, said, said_size);
+  return server_start_command(&command, cpu, limits, ret, stderr_tail, tail_size);
 }
 
 /* ---- the end ----------------------------------------------------------------------- */
 
-static int end(struct server_process *process, int signo, char *said, size_t room) {
+static int end(struct server_process *process, int signo, char *stderr_tail, size_t room) {
   struct child child = {.pid = process->pid, .output = process->errors};
   struct text text = {.at = NULL};
   int status = child_end(&child, signo, &text, stop_patience_ns);
-  words_keep_end(text.at, said, room);
+  stderr_keep_end(text.at, stderr_tail, room);
   free(text.at);
   process->pid = -1;
   return status;
 }
 
-bool server_alive(struct server_process *process, char *said, size_t said_size) {
+bool server_alive(struct server_process *process, char *stderr_tail, size_t tail_size) {
   char how[96], line[128];
   siginfo_t info = {.si_pid = 0};
   if (process->pid <= 0)
     return false;
   if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
     return true;
-  child_describe_end(end(process, 0, said, said_size), how, sizeof how);
+  child_describe_end(end(process, 0, stderr_tail, tail_size), how, sizeof how);
   snprintf(line, sizeof line, "(%s)", how);
-  words_add_line(said, said_size, line);
+  stderr_add_line(stderr_tail, tail_size, line);
   return false;
 }
 
-bool server_dies(struct server_process *process, uint64_t patience_ns, char *said,
-                 size_t said_size) {
+bool server_dies(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
+                 size_t tail_size) {
   const struct timespec moment = {.tv_nsec = 1000000};
   uint64_t deadline_ns = monotonic_ns() + patience_ns;
-  while (server_alive(process, said, said_size)) {
+  while (server_alive(process, stderr_tail, tail_size)) {
     if (monotonic_ns() >= deadline_ns || interrupt_seen())
       return false;
     nanosleep(&moment, NULL);
@@ -121,8 +121,8 @@ bool server_dies(struct server_process *process, uint64_t patience_ns, char *sai
   return true;
 }
 
-void server_stop(struct server_process *process, char *said, size_t said_size) {
-  *said = '\0';
+void server_stop(struct server_process *process, char *stderr_tail, size_t tail_size) {
+  *stderr_tail = '\0';
   if (process->pid > 0)
-    end(process, SIGTERM, said, said_size);
+    end(process, SIGTERM, stderr_tail, tail_size);
 }

@@ -33,7 +33,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_cascade = {
     .name = "cascade",
     .title = "A byte through a cascade of pipes",
-    .redoes = "libevent's bench_cascade.c",
+    .reproduces = "libevent's bench_cascade.c",
     .method = "A byte is written into the first pipe; the handler that reads it writes one into "
               "the next pipe, and so on to the last. Every wait finds exactly one event, and each "
               "descriptor has only one: a loop cannot handle several in one iteration, which makes "

@@ -39,7 +39,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_churn = {
     .name = "churn",
     .title = "Connections with a single request",
-    .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (one request per connection); httperf",
+    .reproduces = "Gammo, Brecht, Shukla & Pariag 2004 (one request per connection); httperf",
     .method = "N clients at once, each in a closed loop of connect, one message, its echo, close. "
               "This shows the cost of adding and removing a descriptor: epoll needs a system call "
               "for each change, poll none, real-time signals several fcntl calls. Most of the time "

@@ -122,16 +122,16 @@ static int count_requests(struct bench *bench, const struct contestant *contesta
   if (!error)
     error = tool_command(&tool, &plain, &whole);
   if (!error)
-    error = server_start_command(&whole, bench->server_cpu, NULL, &server, sample->said,
-                                 sizeof sample->said);
+    error = server_start_command(&whole, bench->server_cpu, NULL, &server, sample->stderr_tail,
+                                 sizeof sample->stderr_tail);
   if (error)
     snprintf(sample->reason, sizeof sample->reason, "it did not start under %s: %s",
              tool_name(tool_of(point)), strerror(-error));
   else
     error = echo_run(&server, &load, sample);
   if (server.pid > 0)
-    server_stop(&server, sample->said, sizeof sample->said);
-  *ret = tool_end(&tool, sample->said);
+    server_stop(&server, sample->stderr_tail, sizeof sample->stderr_tail);
+  *ret = tool_end(&tool, sample->stderr_tail);
   return error;
 }
 
@@ -157,7 +157,7 @@ static int count_events(struct bench *bench, const struct contestant *contestant
   if (!error)
     error = workload_run(bench, &whole, sample, &result);
   *events = result.operations;
-  *ret = tool_end(&tool, sample->said);
+  *ret = tool_end(&tool, sample->stderr_tail);
   return error;
 }
 
@@ -191,7 +191,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_count = {
     .name = "count",
     .title = "System calls and instructions, counted",
-    .redoes =
+    .reproduces =
         "the counts that accompany the timings of Provos & Lever 2000 and of Gammo et al. 2004",
     .method =
         "strace -c -f counts the system calls of the server, valgrind's callgrind its instructions "

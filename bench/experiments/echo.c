@@ -47,7 +47,7 @@ int echo_begin(struct bench *bench, const struct contestant *contestant,
                const struct echo_load *load, struct server_process *server, struct sample *sample) {
   bool udp = load->options.protocol == PROTOCOL_UDP;
   int error = server_start(contestant, udp, bench->port, bench->server_cpu, &load->limits, server,
-                           sample->said, sizeof sample->said);
+                           sample->stderr_tail, sizeof sample->stderr_tail);
   if (error)
     snprintf(sample->reason, sizeof sample->reason, "its server did not start: %s",
              error == -ECHILD ? "it ended at once" : strerror(-error));
@@ -62,7 +62,7 @@ int echo_run(struct server_process *server, struct echo_load *load, struct sampl
     return error;
   /* If the server has died, or is about to, the generator's error is only a consequence. */
   uint64_t patience_ns = error && error != -ETIMEDOUT ? LAST_WORDS_NS : 0;
-  if (server_dies(server, patience_ns, sample->said, sizeof sample->said)) {
+  if (server_dies(server, patience_ns, sample->stderr_tail, sizeof sample->stderr_tail)) {
     snprintf(sample->reason, sizeof sample->reason, "its server died during the run");
     return -ECHILD;
   }
@@ -81,7 +81,7 @@ int echo_measure(struct bench *bench, const struct contestant *contestant, struc
     return error;
   error = echo_run(&server, load, sample);
   if (server.pid > 0)
-    server_stop(&server, sample->said, sizeof sample->said);
+    server_stop(&server, sample->stderr_tail, sizeof sample->stderr_tail);
   return error;
 }
 

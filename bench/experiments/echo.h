@@ -49,13 +49,13 @@ struct echo_load {
 void echo_load_at(const struct bench *bench, const struct point *point, unsigned round,
                   struct echo_load *ret);
 
-/* Start the server, load it, stop it. Same result as experiment->measure; sample->said then has the
- * end of the server's stderr, even after success. */
+/* Start the server, load it, stop it. Same result as experiment->measure; sample->stderr_tail then
+ * has the end of the server's stderr, even after success. */
 int echo_measure(struct bench *bench, const struct contestant *contestant, struct echo_load *load,
                  struct sample *sample);
 
 /* The same in parts, for several loads on one server, which the caller stops. (If the server died,
- * its pid is -1 and the end of its stderr is in sample->said.) */
+ * its pid is -1 and the end of its stderr is in sample->stderr_tail.) */
 int echo_begin(struct bench *bench, const struct contestant *contestant,
                const struct echo_load *load, struct server_process *server, struct sample *sample);
 int echo_run(struct server_process *server, struct echo_load *load, struct sample *sample);

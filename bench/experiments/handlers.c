@@ -40,7 +40,8 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_handlers = {
     .name = "handlers",
     .title = "Adding and removing handlers",
-    .redoes = "Gammo, Brecht, Shukla & Pariag 2004 (the cost of epoll_ctl for short connections)",
+    .reproduces =
+        "Gammo, Brecht, Shukla & Pariag 2004 (the cost of epoll_ctl for short connections)",
     .method = "N descriptors are all added, polled once, and all removed again, many times. poll "
               "and select keep an array of their own and have no cost in the kernel; epoll needs a "
               "system call for each change that lasts, real-time signals several. Compare it with "

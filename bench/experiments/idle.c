@@ -65,7 +65,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_idle = {
     .name = "idle",
     .title = "Active connections among idle ones",
-    .redoes =
+    .reproduces =
         "Banga, Mogul & Druschel 1999, \"A Scalable and Explicit Event Delivery Mechanism for "
         "UNIX\"; Provos & Lever 2000, \"Scalable Network I/O in Linux\"; Chandra & Mosberger "
         "2001, \"Scalability of Linux Event-Dispatch Mechanisms\"; Gammo et al. 2004, \"Comparing "

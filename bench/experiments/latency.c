@@ -67,8 +67,9 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_latency = {
     .name = "latency",
     .title = "Round trips",
-    .redoes = "sockperf ping-pong (percentiles per message); Gammo, Brecht, Shukla & Pariag 2004, "
-              "\"Comparing and Evaluating epoll, select, and poll Event Mechanisms\"",
+    .reproduces =
+        "sockperf ping-pong (percentiles per message); Gammo, Brecht, Shukla & Pariag 2004, "
+        "\"Comparing and Evaluating epoll, select, and poll Event Mechanisms\"",
     .method = "Closed loop: each connection sends a message, waits for its echo, compares every "
               "byte and sends the next. So this is the best case of a round trip, and the rate "
               "that this many connections can reach. A server that stalls gets fewer requests "

@@ -184,7 +184,7 @@ static int measure_slo(struct bench *bench, const struct contestant *contestant,
     return error;
   error = bisect(bench, &server, &load, point, sample);
   if (server.pid > 0)
-    server_stop(&server, sample->said, sizeof sample->said);
+    server_stop(&server, sample->stderr_tail, sizeof sample->stderr_tail);
   return error;
 }
 
@@ -203,8 +203,9 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_load = {
     .name = "load",
     .title = "Latency against rate",
-    .redoes = "wrk2 (constant rate, latency from the planned send); Gil Tene, \"How NOT to Measure "
-              "Latency\", 2013",
+    .reproduces =
+        "wrk2 (constant rate, latency from the planned send); Gil Tene, \"How NOT to Measure "
+        "Latency\", 2013",
     .method = "The baseline's capacity is measured first, in a closed loop of 50 connections. Then "
               "requests are sent on a schedule at 10 to 95 % of that, the same for all, whether or "
               "not earlier ones were answered, and latency is measured from the planned time of "

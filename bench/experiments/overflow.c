@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../contestants/words.h"
+#include "../contestants/stderr_text.h"
 #include "../environment.h"
 #include "echo.h"
 
@@ -62,9 +62,9 @@ static size_t points(struct bench *bench, struct point *ret) {
   return count;
 }
 
-static void fill_counter(const char *said, const char *name, double *value) {
+static void fill_counter(const char *stderr_tail, const char *name, double *value) {
   uint64_t count;
-  if (words_counter(said, name, &count))
+  if (stderr_counter(stderr_tail, name, &count))
     *value = (double)count;
 }
 
@@ -78,16 +78,16 @@ static int measure(struct bench *bench, const struct contestant *contestant,
   if (error)
     return error;
   echo_fill(&load, sample);
-  fill_counter(sample->said, "overflows", &sample->values[OVERFLOWS]);
-  fill_counter(sample->said, "rescues", &sample->values[RESCUES]);
+  fill_counter(sample->stderr_tail, "overflows", &sample->values[OVERFLOWS]);
+  fill_counter(sample->stderr_tail, "rescues", &sample->values[RESCUES]);
   return 0;
 }
 
 const struct experiment experiment_overflow = {
     .name = "overflow",
     .title = "Real-time signals when their queue is full",
-    .redoes = "Chandra & Mosberger 2001, \"Scalability of Linux Event-Dispatch Mechanisms\" "
-              "(signal-per-fd and the queue's overflow)",
+    .reproduces = "Chandra & Mosberger 2001, \"Scalability of Linux Event-Dispatch Mechanisms\" "
+                  "(signal-per-fd and the queue's overflow)",
     .method =
         "The kernel queues at most RLIMIT_SIGPENDING real-time signals per user; any further event "
         "raises a plain SIGIO once, and its descriptor is lost. The server runs under ever smaller "

@@ -71,7 +71,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_ring = {
     .name = "ring",
     .title = "Bytes around a ring of pipes",
-    .redoes =
+    .reproduces =
         "libevent's bench.c, as in libev's published comparison (libev.schmorp.de/bench.html)",
     .method = "N pipes, some of which are active: each byte that arrives is read and one is "
               "written into the next pipe, until 1,000 were written; that is a round. There is no "

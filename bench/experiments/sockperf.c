@@ -18,7 +18,7 @@
 
 #include "../contestants/child.h"
 #include "../contestants/programs.h"
-#include "../contestants/words.h"
+#include "../contestants/stderr_text.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -55,7 +55,7 @@ static int compose(const struct sockperf_options *options, struct command *ret) 
 static void explain(const struct text *text, int status, char *reason, size_t room) {
   char how[96];
   size_t size;
-  const char *line = words_last_line(text->at ? text->at : "", &size);
+  const char *line = stderr_last_line(text->at ? text->at : "", &size);
   child_describe_end(status, how, sizeof how);
   snprintf(reason, room, "sockperf failed (%s): %.*s", how, (int)size, line);
 }

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../contestants/words.h"
+#include "../contestants/stderr_text.h"
 #include "sockperf.h"
 
 static bool find_count(const char *text, const char *before, uint64_t *ret) {
@@ -35,7 +35,7 @@ static bool find_percentile(const char *text, const char *which, double *ret) {
 
 static void refuse(const char *text, char *reason, size_t reason_size) {
   size_t size;
-  const char *line = words_last_line(text, &size);
+  const char *line = stderr_last_line(text, &size);
   snprintf(reason, reason_size, "sockperf printed no percentiles that can be read here, but: %.*s",
            (int)size, line);
 }

@@ -58,7 +58,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_timers = {
     .name = "timers",
     .title = "Timers",
-    .redoes =
+    .reproduces =
         "libev's published comparison (the timers that accompany the pipes of bench.c), alone",
     .method = "N timers are set to random times; moved to others; cancelled; or left to fire, "
               "which is timed separately. Every loop has a heap of some kind, so that an operation "

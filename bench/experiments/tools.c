@@ -86,17 +86,18 @@ static double strace_total(const char *path) {
   return calls;
 }
 
-static double callgrind_total(const char *said) {
+static double callgrind_total(const char *stderr_tail) {
   double total = NAN;
-  for (const char *at = said; (at = strstr(at, "Collected : ")) != NULL;) {
+  for (const char *at = stderr_tail; (at = strstr(at, "Collected : ")) != NULL;) {
     at += strlen("Collected : ");
     total = strtod(at, NULL);
   }
   return total;
 }
 
-double tool_end(struct tool_run *run, const char *said) {
-  double counted = run->tool == TOOL_STRACE ? strace_total(run->path) : callgrind_total(said);
+double tool_end(struct tool_run *run, const char *stderr_tail) {
+  double counted =
+      run->tool == TOOL_STRACE ? strace_total(run->path) : callgrind_total(stderr_tail);
   if (*run->path)
     unlink(run->path);
   *run->path = '\0';

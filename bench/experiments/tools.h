@@ -27,8 +27,8 @@ int tool_begin(enum tool tool, struct tool_run *ret);
 /* Put the tool's arguments before those of `program`. 0 or -errno as command_add. */
 int tool_command(const struct tool_run *run, const struct command *program, struct command *ret);
 
-/* The count at the program's end; `said` is the stderr of program and tool. NaN: the tool did not
- * print it. Removes the file. */
-double tool_end(struct tool_run *run, const char *said);
+/* The count at the program's end; `stderr_tail` is the stderr of program and tool. NaN: the tool
+ * did not print it. Removes the file. */
+double tool_end(struct tool_run *run, const char *stderr_tail);
 
 #endif

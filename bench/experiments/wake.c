@@ -49,7 +49,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_wake = {
     .name = "wake",
     .title = "Callbacks from another thread",
-    .redoes =
+    .reproduces =
         "libuv's uv_async benchmarks and libev's ev_async, which measure a rate, as a distribution",
     .method = "A second thread gives the sleeping loop a callback, by the one call of the library "
               "that may be made from another thread, and waits until it has run; the time between "

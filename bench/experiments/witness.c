@@ -109,8 +109,8 @@ static int measure_theirs(struct bench *bench, const struct contestant *contesta
   if (error)
     return error;
   error = run_sockperf(bench, load, server.port, sample);
-  if (server_alive(&server, sample->said, sizeof sample->said)) {
-    server_stop(&server, sample->said, sizeof sample->said);
+  if (server_alive(&server, sample->stderr_tail, sizeof sample->stderr_tail)) {
+    server_stop(&server, sample->stderr_tail, sizeof sample->stderr_tail);
     return error;
   }
   snprintf(sample->reason, sizeof sample->reason, "its server died during sockperf's run");
@@ -139,7 +139,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
 const struct experiment experiment_witness = {
     .name = "witness",
     .title = "An independent witness",
-    .redoes = "sockperf ping-pong (https://github.com/Mellanox/sockperf)",
+    .reproduces = "sockperf ping-pong (https://github.com/Mellanox/sockperf)",
     .method = "sockperf and our generator measure round trips of the same server one after "
               "another, alternating which is first: one socket, one message under way, the same "
               "size, time and processors; neither sleeps if it has a processor of its own "

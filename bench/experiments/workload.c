@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "../contestants/programs.h"
-#include "../contestants/words.h"
+#include "../contestants/stderr_text.h"
 
 static const uint64_t patience_ns = UINT64_C(120000000000);
 
@@ -159,7 +159,7 @@ static void take_histogram(const char *text, struct sample *sample) {
 static void explain(int status, struct sample *sample) {
   char how[96];
   size_t size;
-  const char *line = words_last_line(sample->said, &size);
+  const char *line = stderr_last_line(sample->stderr_tail, &size);
   child_describe_end(status, how, sizeof how);
   snprintf(sample->reason, sizeof sample->reason, "it failed (%s)%s%.*s", how, size ? ": " : "",
            (int)size, line);
@@ -167,7 +167,7 @@ static void explain(int status, struct sample *sample) {
 
 static int judge(int error, int status, const struct text *text, struct sample *sample,
                  struct workload_result *ret) {
-  words_keep_end(text->at, sample->said, sizeof sample->said);
+  stderr_keep_end(text->at, sample->stderr_tail, sizeof sample->stderr_tail);
   if (error == -EINTR)
     return error;
   if (error)

@@ -69,8 +69,7 @@ struct server {
   unsigned lent;          /* buffers in use */
   struct msghdr datagram; /* argument of recvmsg */
   struct connection *starved;
-  struct connection
-      *served; /* connections that have something to send at the end of the iteration */
+  struct connection *served; /* those with data to send at the end of the iteration */
   int fd;
 };
 

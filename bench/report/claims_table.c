@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../results/figures.h"
+#include "../results/document_access.h"
 #include "quantity.h"
 
 enum {

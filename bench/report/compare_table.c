@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "../../src/programs/cli.h"
+#include "../results/document_access.h"
 #include "../results/environments.h"
-#include "../results/figures.h"
 #include "quantity.h"
 
 enum {

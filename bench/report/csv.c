@@ -12,7 +12,7 @@
 #include "../../src/programs/outfile.h"
 #include "../../src/programs/say.h"
 #include "../bench.h"
-#include "../results/figures.h"
+#include "../results/document_access.h"
 
 static const char header[] = "experiment,contestant,point,group,x,metric,unit,median,low,high,"
                              "ratio,ratio_low,ratio_high,resolved,rounds\r\n";

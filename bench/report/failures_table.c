@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../results/figures.h"
+#include "../results/document_access.h"
 
 enum {
   FEW = 3 /* invalid runs at a point that get a line each */
@@ -54,17 +54,17 @@ static size_t invalid_at(const struct list *list, const char *point, const char 
 
 /* ---- one line each ---------------------------------------------------------------------- */
 
-static void put_said(struct text_line *line, const char *said) {
-  while (*said) {
-    size_t length = strcspn(said, "\n");
-    char *text = strndup(said, length);
+static void put_stderr(struct text_line *line, const char *stderr_tail) {
+  while (*stderr_tail) {
+    size_t length = strcspn(stderr_tail, "\n");
+    char *text = strndup(stderr_tail, length);
     if (text && *text) {
       fputs("    | ", line->to);
       line_put(line, text);
       fputc('\n', line->to);
     }
     free(text);
-    said += length + (said[length] == '\n');
+    stderr_tail += length + (stderr_tail[length] == '\n');
   }
 }
 
@@ -84,7 +84,7 @@ static void put_one(const struct list *list, const json_t *failure) {
           is_invalid(failure) ? "invalid" : "failed");
   line_put(list->line, member_text(failure, "reason"));
   fputc('\n', to);
-  put_said(list->line, member_text(failure, "said"));
+  put_stderr(list->line, member_text(failure, "said"));
 }
 
 /* "epoll 3, rtsig 2": in order of first occurrence. */

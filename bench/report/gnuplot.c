@@ -115,18 +115,18 @@ void gnuplot_series(FILE *script, size_t series) {
 
 /* Only the end: the last lines of an error message describe it, earlier ones only quote the
  * script. */
-static void read_said(FILE *err, char *said, size_t size) {
+static void read_stderr(FILE *err, char *stderr_tail, size_t size) {
   if (fseek(err, 0, SEEK_END) == 0 && ftell(err) >= (long)size)
     fseek(err, -(long)(size - 1), SEEK_END);
   else
     rewind(err);
-  size_t used = fread(said, 1, size - 1, err);
-  said[used] = '\0';
+  size_t used = fread(stderr_tail, 1, size - 1, err);
+  stderr_tail[used] = '\0';
 }
 
-int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to, char *said,
-                 size_t said_size) {
-  *said = '\0';
+int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to,
+                 char *stderr_tail, size_t tail_size) {
+  *stderr_tail = '\0';
   char terminal[256];
   snprintf(terminal, sizeof terminal,
            "set terminal svg size %d,%d noenhanced font 'sans-serif,13' name '%s'", width, height,
@@ -138,7 +138,7 @@ int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *
     r = -errno;
   r = r ? r : run(argv, script, out, err);
   if (r == -EPROTO)
-    read_said(err, said, said_size);
+    read_stderr(err, stderr_tail, tail_size);
   if (r == 0) {
     rewind(out);
     svg_clean(out, prefix, to);

@@ -28,9 +28,9 @@ void gnuplot_series(FILE *script, size_t series);
 /*
  * Run a script (without its `set terminal`) and write the SVG, cleaned for use in a page: colours
  * are the page's, identifiers begin with `prefix`, and there are no external references. The size
- * is in CSS pixels. 0, or -errno with gnuplot's error in `said`; then nothing is written.
+ * is in CSS pixels. 0, or -errno with gnuplot's error in `stderr_tail`; then nothing is written.
  */
-int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to, char *said,
-                 size_t said_size);
+int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to,
+                 char *stderr_tail, size_t tail_size);
 
 #endif

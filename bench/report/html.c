@@ -41,7 +41,7 @@ static json_t *all_contestants(struct page *page) {
   return page->contestants;
 }
 
-static size_t rounds_said(const json_t *document) {
+static size_t rounds_of_document(const json_t *document) {
   const json_t *first = json_array_get(json_object_get(document, "experiments"), 0);
   double rounds = member_number(json_object_get(first, "parameters"), "rounds");
   return rounds > 0 && rounds < 1e9 ? (size_t)rounds : 0;
@@ -104,7 +104,7 @@ static void put_hiccups(struct page *page) {
 static void put_summary(struct page *page) {
   const json_t *document = page->document, *machine = json_object_get(document, "environment");
   size_t experiments = json_array_size(json_object_get(document, "experiments"));
-  size_t contestants = json_array_size(page->contestants), rounds = rounds_said(document);
+  size_t contestants = json_array_size(page->contestants), rounds = rounds_of_document(document);
   const char *created = member_text(document, "created");
   html_print(page->to, "<p class=\"lead\">%zu&nbsp;%s compared in %zu&nbsp;%s on %s", contestants,
              contestants == 1 ? "contestant" : "contestants", experiments,

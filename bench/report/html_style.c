@@ -38,7 +38,8 @@ static const char *const style[] = {
     "margin:2rem 0 0;border-block:1px solid var(--line)}\n",
     "section{margin-top:4rem}section.experiment{border-top:1px solid "
     "var(--line);padding-top:3rem}\n",
-    ".redoes,.resolution,.parameters{color:var(--soft)}.parameters{font-size:.9rem;max-width:none}"
+    ".reproduces,.resolution,.parameters{color:var(--soft)}.parameters{font-size:.9rem;max-width:"
+    "none}"
     "\n",
     ".member{color:var(--soft)}small{font-size:.85em;font-weight:400;color:var(--soft)}\n",
     ".note{border-left:4px solid var(--c1);background:var(--card);padding:.75rem 1rem;",

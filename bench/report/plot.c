@@ -15,7 +15,7 @@
 #include "svg.h"
 
 enum {
-  SAID = 1024
+  STDERR_TAIL = 1024
 };
 
 bool plot_begin(struct plot *plot, const struct page *page, const struct view *view) {
@@ -49,16 +49,17 @@ static int by_last(const void *a, const void *b) {
 
 void plot_finish(struct page *page, struct plot *plot, const char *title, const char *reading,
                  int width, int height) {
-  char prefix[16], said[SAID];
+  char prefix[16], stderr_tail[STDERR_TAIL];
   snprintf(prefix, sizeof prefix, "p%u", ++page->plot_count);
   html_print(page->to,
              "<figure><figcaption><strong>%s</strong> %s</figcaption>\n<div class=\"plot\" "
              "role=\"img\" aria-label=\"Plot: %s, %s. The tables below have its figures.\">\n",
              title, reading, title, reading);
-  int r = gnuplot_draw(plot->script, prefix, width, height, page->to, said, sizeof said);
+  int r =
+      gnuplot_draw(plot->script, prefix, width, height, page->to, stderr_tail, sizeof stderr_tail);
   if (r)
     html_print(page->to, "<p class=\"note\">gnuplot could not draw this:</p><pre>%s</pre>",
-               *said ? said : strerror(-r));
+               *stderr_tail ? stderr_tail : strerror(-r));
   fputs("</div></figure>\n", page->to);
 }
 

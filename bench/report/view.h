@@ -4,8 +4,8 @@
  *
  * The document has a list of figures; a report needs the figure of a contestant, at a point, of a
  * metric. All returned objects belong to the document, which must outlive the view. Members that
- * are missing or of the wrong type read as empty text, NaN (figures.h) or no figure: a report shows
- * the rest.
+ * are missing or of the wrong type read as empty text, NaN (document_access.h) or no figure: a
+ * report shows the rest.
  */
 #ifndef BENCH_VIEW_H
 #define BENCH_VIEW_H
@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "../results/figures.h"
+#include "../results/document_access.h"
 #include "quantity.h"
 
 enum {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "figures.h"
+#include "document_access.h"
 
 static const char HOLDS[] = "holds", FAILS[] = "does not hold", UNRESOLVED[] = "not resolved";
 
@@ -42,7 +42,7 @@ json_t *claims_to_json(const struct claims *claims) {
 
 /* ---- the figures ------------------------------------------------------------------- */
 
-struct court {
+struct judge_context {
   const json_t *experiment;
   const char *metric;
   double threshold;
@@ -50,12 +50,12 @@ struct court {
   uint64_t seed;
 };
 
-static const json_t *figure_of(const struct court *court, const char *contestant,
+static const json_t *figure_of(const struct judge_context *context, const char *contestant,
                                const json_t *point) {
   json_t *like = json_pack("{s:s, s:s, s:s}", "contestant", contestant, "point",
-                           member_text(point, "id"), "metric", court->metric);
+                           member_text(point, "id"), "metric", context->metric);
   const json_t *figure =
-      find_like(json_object_get(court->experiment, "figures"), like, figure_keys);
+      find_like(json_object_get(context->experiment, "figures"), like, figure_keys);
   json_decref(like);
   return values_present(figure) > 0 ? figure : NULL;
 }
@@ -69,16 +69,16 @@ static const json_t *point_at_zero(const json_t *points) {
 
 /* The point farthest from 0, on the same line, where this contestant (NULL: any) has a figure: not
  * all can have equally many connections. */
-static const json_t *farthest(const struct court *court, const char *contestant) {
-  const json_t *points = json_object_get(court->experiment, "points"), *most = court->none;
+static const json_t *farthest(const struct judge_context *context, const char *contestant) {
+  const json_t *points = json_object_get(context->experiment, "points"), *most = context->none;
   for (size_t i = 0; i < json_array_size(points); i++) {
     const json_t *point = json_array_get(points, i);
-    bool same_line = strcmp(member_text(point, "group"), member_text(court->none, "group")) == 0;
+    bool same_line = strcmp(member_text(point, "group"), member_text(context->none, "group")) == 0;
     if (same_line && member_number(point, "x") > member_number(most, "x") &&
-        (!contestant || figure_of(court, contestant, point)))
+        (!contestant || figure_of(context, contestant, point)))
       most = point;
   }
-  return most == court->none ? NULL : most;
+  return most == context->none ? NULL : most;
 }
 
 /* ---- verdicts ---------------------------------------------------------------------- */
@@ -90,14 +90,14 @@ static size_t pairs_of(const struct numbers *costs, const struct numbers *agains
   return pairs;
 }
 
-static const char *seen_in(const struct court *court, struct estimate ratio, size_t pairs,
+static const char *seen_in(const struct judge_context *context, struct estimate ratio, size_t pairs,
                            const char *expected) {
   bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
   if (pairs < CLAIM_ROUNDS)
     return UNRESOLVED;
-  if (ratio.low > court->threshold)
+  if (ratio.low > context->threshold)
     return compared ? "faster" : CLAIM_RISES;
-  if (ratio.high < court->threshold)
+  if (ratio.high < context->threshold)
     return compared ? CLAIM_NO_FASTER : CLAIM_FLAT;
   return UNRESOLVED;
 }
@@ -109,7 +109,7 @@ static const char *verdict_on(const char *seen, const char *expected) {
 }
 
 /* Judge two figures, and put the members of the verdict into `entry`. */
-static int weigh(const struct court *court, const json_t *cost, const json_t *against,
+static int weigh(const struct judge_context *context, const json_t *cost, const json_t *against,
                  const char *expected, json_t *entry) {
   struct numbers costs, bases;
   if (numbers_of(json_object_get(cost, "values"), &costs) < 0)
@@ -119,8 +119,8 @@ static int weigh(const struct court *court, const json_t *cost, const json_t *ag
     return -ENOMEM;
   }
   size_t count = costs.count < bases.count ? costs.count : bases.count;
-  struct estimate ratio = estimate_ratio(costs.at, bases.at, count, FEWEST_TIMED, court->seed);
-  const char *seen = seen_in(court, ratio, pairs_of(&costs, &bases, count), expected);
+  struct estimate ratio = estimate_ratio(costs.at, bases.at, count, FEWEST_TIMED, context->seed);
+  const char *seen = seen_in(context, ratio, pairs_of(&costs, &bases, count), expected);
   free(costs.at);
   free(bases.at);
   int error = json_object_set_new(entry, "ratio", ratio_to_json(ratio));
@@ -130,17 +130,17 @@ static int weigh(const struct court *court, const json_t *cost, const json_t *ag
 }
 
 /* Append to `judged`, unless one of them was not measured. */
-static int judge_one(const struct court *court, const char *expected, const char *contestant,
-                     const char *beside, json_t *judged) {
-  const json_t *point = beside ? court->none : farthest(court, contestant);
-  const json_t *base = figure_of(court, contestant, court->none);
-  const json_t *cost = point ? figure_of(court, beside ? beside : contestant, point) : NULL;
+static int judge_one(const struct judge_context *context, const char *expected,
+                     const char *contestant, const char *beside, json_t *judged) {
+  const json_t *point = beside ? context->none : farthest(context, contestant);
+  const json_t *base = figure_of(context, contestant, context->none);
+  const json_t *cost = point ? figure_of(context, beside ? beside : contestant, point) : NULL;
   if (!base || !cost)
     return 0;
   json_t *entry =
       json_pack("{s:s, s:o, s:s}", "contestant", contestant, "beside",
                 beside ? json_string(beside) : json_null(), "point", member_text(point, "id"));
-  int error = weigh(court, cost, base, expected, entry);
+  int error = weigh(context, cost, base, expected, entry);
   if (json_array_append_new(judged, entry) < 0)
     error = -ENOMEM;
   return error;
@@ -159,7 +159,7 @@ static const char *sum_of(const json_t *judged) {
   return sum;
 }
 
-static int judge_claim(const struct court *court, json_t *claim) {
+static int judge_claim(const struct judge_context *context, json_t *claim) {
   const json_t *about = json_object_get(claim, "about"), *beside = json_object_get(claim, "beside");
   const char *expected = member_text(claim, "expected");
   bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
@@ -171,7 +171,7 @@ static int judge_claim(const struct court *court, json_t *claim) {
     for (size_t k = 0; !error && contestant && k < others; k++) {
       const char *other = compared ? json_string_value(json_array_get(beside, k)) : NULL;
       if (other || !compared)
-        error = judge_one(court, expected, contestant, other, judged);
+        error = judge_one(context, expected, contestant, other, judged);
     }
   }
   if (json_object_set_new(claim, "verdict", json_string(sum_of(judged))) < 0 ||
@@ -185,9 +185,9 @@ static void withdraw(json_t *claim) {
   json_object_del(claim, "judged");
 }
 
-static int say_unjudged(json_t *claims, const struct court *court) {
+static int say_unjudged(json_t *claims, const struct judge_context *context) {
   char why[160];
-  const char *what = member_text(json_object_get(court->experiment, "x_axis"), "label");
+  const char *what = member_text(json_object_get(context->experiment, "x_axis"), "label");
   snprintf(why, sizeof why, "they need a point with 0 and one with more %s",
            *what && strlen(what) < 80 ? what : "on the axis");
   return json_object_set_new(claims, "unjudged", json_string(why)) < 0 ? -ENOMEM : 0;
@@ -196,26 +196,26 @@ static int say_unjudged(json_t *claims, const struct court *court) {
 int claims_judge(json_t *experiment, uint64_t seed) {
   json_t *claims = json_object_get(experiment, "claims");
   const json_t *list = json_object_get(claims, "list");
-  struct court court = {
+  struct judge_context context = {
       .experiment = experiment,
       .metric = member_text(claims, "metric"),
       .threshold = member_number(claims, "threshold"),
       .none = point_at_zero(json_object_get(experiment, "points")),
       .seed = seed,
   };
-  bool judged = court.none && farthest(&court, NULL);
+  bool judged = context.none && farthest(&context, NULL);
   int error = 0;
   if (!json_is_object(claims))
     return 0;
   json_object_del(claims, "unjudged");
   if (!judged)
-    error = say_unjudged(claims, &court);
+    error = say_unjudged(claims, &context);
   for (size_t i = 0; !error && i < json_array_size(list); i++) {
     json_t *claim = json_array_get(list, i);
     if (!judged)
       withdraw(claim);
     else if (json_is_object(claim))
-      error = judge_claim(&court, claim);
+      error = judge_claim(&context, claim);
   }
   return error;
 }

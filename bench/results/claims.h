@@ -25,11 +25,10 @@ enum {
 #define CLAIM_NO_FASTER "no faster" /* than those in `beside`, at 0 */
 
 struct claim {
-  const char *by;       /* "Provos & Lever 2000"; "" for the project's own */
-  const char *found;    /* "poll() pays for connections that are inactive" */
-  const char *expected; /* CLAIM_RISES ... */
-  const char
-      *about[CLAIM_NAMES]; /* contestants; it holds if it does for all of them that took part */
+  const char *by;                  /* "Provos & Lever 2000"; "" for the project's own */
+  const char *found;               /* "poll() pays for connections that are inactive" */
+  const char *expected;            /* CLAIM_RISES ... */
+  const char *about[CLAIM_NAMES];  /* contestants; it holds if it does for all that took part */
   const char *beside[CLAIM_NAMES]; /* CLAIM_NO_FASTER: the others */
 };
 

@@ -14,8 +14,8 @@
 #include "../../src/programs/say.h"
 #include "../bench.h"
 #include "../report/compare_table.h"
+#include "document_access.h"
 #include "environments.h"
-#include "figures.h"
 #include "judge.h"
 
 struct comparison {

@@ -14,7 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "figures.h"
+#include "document_access.h"
 
 static double as_factor(double ratio) {
   return ratio < 1 ? 1 / ratio : ratio;

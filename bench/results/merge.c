@@ -12,8 +12,8 @@
 
 #include "../../src/programs/say.h"
 #include "../bench.h"
+#include "document_access.h"
 #include "environments.h"
-#include "figures.h"
 #include "merge_check.h"
 #include "merge_experiment.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "../../src/programs/say.h"
-#include "figures.h"
+#include "document_access.h"
 
 /* Members of the environment that change the programs themselves. */
 static const char *const programs[] = {"ioloop", "compiler", "flags", "libraries", NULL};

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "claims.h"
-#include "figures.h"
+#include "document_access.h"
 #include "histogram.h"
 
 enum {

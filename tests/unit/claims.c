@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "results/claims.h"
-#include "results/figures.h"
+#include "results/document_access.h"
 #include "tap.h"
 
 enum {

@@ -12,7 +12,7 @@
 
 #include "../../src/programs/say.h"
 #include "bench.h"
-#include "results/figures.h"
+#include "results/document_access.h"
 #include "tap.h"
 
 enum {

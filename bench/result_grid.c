@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* grid.c - lays out a comparison: its points, and which contestants take part at each. */
-#include "grid.h"
+/* result_grid.c - lays out a comparison: its points, and which contestants take part at each. */
+#include "result_grid.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct cell *grid_cell(const struct grid *grid, size_t point, size_t slot) {
+struct cell *grid_cell(const struct result_grid *grid, size_t point, size_t slot) {
   return &grid->cells[point * (grid->contestants + 1) + slot];
 }
 
-static const char *refusal(const struct grid *grid, const struct contestant *contestant,
+static const char *refusal(const struct result_grid *grid, const struct contestant *contestant,
                            size_t point) {
   const struct experiment *experiment = grid->experiment;
   return experiment->refuses ? experiment->refuses(grid->bench, contestant, &grid->points[point])
@@ -19,7 +19,7 @@ static const char *refusal(const struct grid *grid, const struct contestant *con
 }
 
 /* NULL: it can take part in at least one point. */
-static const char *why_absent(const struct grid *grid, const struct contestant *contestant) {
+static const char *why_absent(const struct result_grid *grid, const struct contestant *contestant) {
   const char *reason = contestant->available ? NULL : contestant->reason;
   for (size_t i = 0; !reason && i < grid->point_count; i++) {
     const char *here = refusal(grid, contestant, i);
@@ -31,12 +31,13 @@ static const char *why_absent(const struct grid *grid, const struct contestant *
   return reason;
 }
 
-static int note_absent(struct grid *grid, const struct contestant *contestant, const char *reason) {
+static int note_absent(struct result_grid *grid, const struct contestant *contestant,
+                       const char *reason) {
   json_t *one = json_pack("{s:s, s:s}", "contestant", contestant->name, "reason", reason);
   return json_array_append_new(grid->absent, one) < 0 ? -ENOMEM : 0;
 }
 
-static int choose_slots(struct grid *grid, const struct contestants *from) {
+static int choose_slots(struct result_grid *grid, const struct contestants *from) {
   grid->slots = calloc(from->count + 1, sizeof *grid->slots);
   int error = grid->slots ? 0 : -ENOMEM;
   for (size_t i = 0; !error && i < from->count; i++) {
@@ -50,7 +51,7 @@ static int choose_slots(struct grid *grid, const struct contestants *from) {
 }
 
 /* The named one if it takes part, else the first. */
-static void choose_baseline(struct grid *grid) {
+static void choose_baseline(struct result_grid *grid) {
   const char *name =
       grid->experiment->baseline ? grid->experiment->baseline : grid->bench->baseline;
   for (size_t i = 0; name && i < grid->contestants; i++)
@@ -60,7 +61,7 @@ static void choose_baseline(struct grid *grid) {
     grid->slots[grid->contestants] = grid->slots[grid->baseline];
 }
 
-static int fill_cell(struct grid *grid, size_t point, size_t slot) {
+static int fill_cell(struct result_grid *grid, size_t point, size_t slot) {
   size_t count = grid->experiment->metric_count * grid->rounds;
   struct cell *cell = grid_cell(grid, point, slot);
   cell->values = malloc((count ? count : 1) * sizeof *cell->values);
@@ -72,7 +73,7 @@ static int fill_cell(struct grid *grid, size_t point, size_t slot) {
   return 0;
 }
 
-static int make_cells(struct grid *grid) {
+static int make_cells(struct result_grid *grid) {
   size_t slots = grid->contestants ? grid->contestants + 1 : 0;
   grid->cells = calloc(grid->point_count * slots + 1, sizeof *grid->cells);
   int error = grid->cells ? 0 : -ENOMEM;
@@ -82,12 +83,13 @@ static int make_cells(struct grid *grid) {
   return error;
 }
 
-int grid_new(struct bench *bench, const struct experiment *experiment, struct grid *ret) {
-  *ret = (struct grid){.bench = bench,
-                       .experiment = experiment,
-                       .rounds = experiment->rounds ? experiment->rounds : bench->rounds,
-                       .absent = json_array(),
-                       .failures = json_array()};
+int result_grid_new(struct bench *bench, const struct experiment *experiment,
+                    struct result_grid *ret) {
+  *ret = (struct result_grid){.bench = bench,
+                              .experiment = experiment,
+                              .rounds = experiment->rounds ? experiment->rounds : bench->rounds,
+                              .absent = json_array(),
+                              .failures = json_array()};
   int error = ret->absent && ret->failures ? 0 : -ENOMEM;
   if (!error && experiment->contestants)
     error = experiment->contestants(bench, &ret->own);
@@ -101,7 +103,7 @@ int grid_new(struct bench *bench, const struct experiment *experiment, struct gr
   return make_cells(ret);
 }
 
-void grid_free(struct grid *grid) {
+void result_grid_free(struct result_grid *grid) {
   size_t slots = grid->contestants ? grid->contestants + 1 : 0;
   for (size_t i = 0; grid->cells && i < grid->point_count * slots; i++) {
     free(grid->cells[i].values);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * figures.h - reading and writing the document's lists of figures, for code that combines
+ * document_access.h - reading and writing the document's lists of figures, for code that combines
  * documents.
  *
  * Members that are missing or of another type read as empty text, NaN or an empty list.
  */
-#ifndef BENCH_FIGURES_H
-#define BENCH_FIGURES_H
+#ifndef BENCH_DOCUMENT_ACCESS_H
+#define BENCH_DOCUMENT_ACCESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* grid_json.c - from a grid of values to medians, intervals and ratios: docs/bench-schema.md. */
+/* result_grid_json.c - from a grid of values to medians, intervals and ratios:
+ * docs/bench-schema.md. */
 #include <math.h>
 
-#include "grid.h"
+#include "result_grid.h"
 #include "results/claims.h"
 #include "results/statistics.h"
 
@@ -15,7 +16,8 @@ static json_t *number(double value) {
   return json_real(value);
 }
 
-static const double *values_of(const struct grid *grid, size_t point, size_t slot, size_t metric) {
+static const double *values_of(const struct result_grid *grid, size_t point, size_t slot,
+                               size_t metric) {
   return &grid_cell(grid, point, slot)->values[metric * grid->rounds];
 }
 
@@ -33,11 +35,11 @@ static bool any(const double *values, size_t count) {
   return false;
 }
 
-static size_t fewest(const struct grid *grid) {
+static size_t fewest(const struct result_grid *grid) {
   return grid->experiment->counted ? FEWEST_COUNTED : FEWEST_TIMED;
 }
 
-static json_t *ratio(const struct grid *grid, size_t point, size_t slot, size_t metric) {
+static json_t *ratio(const struct result_grid *grid, size_t point, size_t slot, size_t metric) {
   struct estimate estimate = estimate_ratio(values_of(grid, point, slot, metric),
                                             values_of(grid, point, grid->baseline, metric),
                                             grid->begun, fewest(grid), grid->bench->seed);
@@ -49,7 +51,7 @@ static json_t *ratio(const struct grid *grid, size_t point, size_t slot, size_t 
                    estimate_resolved(estimate));
 }
 
-static json_t *figure(const struct grid *grid, size_t point, size_t slot, size_t metric) {
+static json_t *figure(const struct result_grid *grid, size_t point, size_t slot, size_t metric) {
   const double *values = values_of(grid, point, slot, metric);
   struct estimate estimate = estimate_median(values, grid->begun, fewest(grid), grid->bench->seed);
   return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "contestant",
@@ -60,7 +62,7 @@ static json_t *figure(const struct grid *grid, size_t point, size_t slot, size_t
                    slot == grid->baseline ? json_null() : ratio(grid, point, slot, metric));
 }
 
-static json_t *figures(const struct grid *grid) {
+static json_t *figures(const struct result_grid *grid) {
   json_t *array = json_array();
   for (size_t i = 0; i < grid->point_count; i++)
     for (size_t j = 0; j < grid->contestants; j++)
@@ -71,7 +73,7 @@ static json_t *figures(const struct grid *grid) {
 }
 
 /* A/A: the twin against the baseline. */
-static json_t *resolution(const struct grid *grid) {
+static json_t *resolution(const struct result_grid *grid) {
   json_t *array = json_array();
   size_t twin = grid->contestants;
   for (size_t i = 0; twin && i < grid->point_count; i++)
@@ -84,7 +86,7 @@ static json_t *resolution(const struct grid *grid) {
   return array;
 }
 
-static json_t *histograms(const struct grid *grid) {
+static json_t *histograms(const struct result_grid *grid) {
   json_t *array = json_array();
   for (size_t i = 0; i < grid->point_count; i++)
     for (size_t j = 0; j < grid->contestants; j++) {
@@ -99,7 +101,7 @@ static json_t *histograms(const struct grid *grid) {
 
 /* ---- describing the experiment ----------------------------------------------------- */
 
-static json_t *points(const struct grid *grid) {
+static json_t *points(const struct result_grid *grid) {
   json_t *array = json_array();
   for (size_t i = 0; i < grid->point_count; i++) {
     const struct point *point = &grid->points[i];
@@ -122,14 +124,14 @@ static json_t *metrics(const struct experiment *experiment) {
   return array;
 }
 
-static json_t *contestants(const struct grid *grid) {
+static json_t *contestants(const struct result_grid *grid) {
   json_t *array = json_array();
   for (size_t i = 0; i < grid->contestants; i++)
     json_array_append_new(array, json_string(grid->slots[i]->name));
   return array;
 }
 
-static json_t *parameters(const struct grid *grid) {
+static json_t *parameters(const struct result_grid *grid) {
   const struct bench *bench = grid->bench;
   return json_pack("{s:i, s:I, s:I, s:I, s:I, s:b}", "rounds", (int)grid->rounds, "duration_ns",
                    (json_int_t)bench->duration_ns, "warmup_ns", (json_int_t)bench->warmup_ns,
@@ -143,19 +145,19 @@ static json_t *x_axis(const struct experiment *experiment) {
   return json_pack("{s:s, s:b}", "label", experiment->x_label, "log", experiment->x_log);
 }
 
-static json_t *pack(const struct grid *grid) {
+static json_t *pack(const struct result_grid *grid) {
   const struct experiment *experiment = grid->experiment;
   const char *baseline = grid->contestants ? grid->slots[grid->baseline]->name : "";
   return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
                    "name", experiment->name, "title", experiment->title, "redoes",
-                   experiment->redoes, "method", experiment->method, "parameters", parameters(grid),
-                   "baseline", baseline, "contestants", contestants(grid), "absent", grid->absent,
-                   "x_axis", x_axis(experiment), "points", points(grid), "metrics",
-                   metrics(experiment), "figures", figures(grid), "resolution", resolution(grid),
-                   "histograms", histograms(grid), "failures", grid->failures);
+                   experiment->reproduces, "method", experiment->method, "parameters",
+                   parameters(grid), "baseline", baseline, "contestants", contestants(grid),
+                   "absent", grid->absent, "x_axis", x_axis(experiment), "points", points(grid),
+                   "metrics", metrics(experiment), "figures", figures(grid), "resolution",
+                   resolution(grid), "histograms", histograms(grid), "failures", grid->failures);
 }
 
-json_t *grid_to_json(const struct grid *grid) {
+json_t *result_grid_to_json(const struct result_grid *grid) {
   json_t *json = pack(grid);
   const struct claims *claims = grid->experiment->claims;
   if (!json || !claims)

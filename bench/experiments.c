@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* experiments.c - the list of experiments, one line per experiment. */
-#include "catalogue.h"
+#include "experiments.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,7 @@ const struct experiment *experiment_find(const char *name) {
   return NULL;
 }
 
-void catalogue_print(void) {
+void experiments_print(void) {
   for (size_t i = 0; experiments_all[i]; i++)
     printf("  %-9s  %s\n", experiments_all[i]->name, experiments_all[i]->title);
 }

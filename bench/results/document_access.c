@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* figures.c - see figures.h. Lists are searched linearly: they have hundreds of entries, and are
- * searched once per figure. */
-#include "figures.h"
+/* document_access.c - see document_access.h. Lists are searched linearly: they have hundreds of
+ * entries, and are searched once per figure. */
+#include "document_access.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,8 +2,8 @@
 /*
  * experiments.h - the list of experiments, and the texts around it in --help.
  */
-#ifndef BENCH_CATALOGUE_H
-#define BENCH_CATALOGUE_H
+#ifndef BENCH_EXPERIMENTS_H
+#define BENCH_EXPERIMENTS_H
 
 #include "bench.h"
 
@@ -15,7 +15,7 @@ extern const struct experiment *const experiments_quick[];
 const struct experiment *experiment_find(const char *name);
 
 /* Print "  latency    Round trips" for each on stdout. */
-void catalogue_print(void);
+void experiments_print(void);
 
 extern const char help_before_experiments[], help_after_experiments[];
 

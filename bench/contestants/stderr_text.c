@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* stderr_text.c - see stderr_text.h. */
-#include "words.h"
+#include "stderr_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-const char *words_last_line(const char *text, size_t *ret_size) {
+const char *stderr_last_line(const char *text, size_t *ret_size) {
   size_t size = strlen(text);
   while (size > 0 && text[size - 1] == '\n')
     size--;
@@ -17,7 +17,7 @@ const char *words_last_line(const char *text, size_t *ret_size) {
   return line;
 }
 
-void words_keep_end(const char *text, char *to, size_t room) {
+void stderr_keep_end(const char *text, char *to, size_t room) {
   const char *from = text ? text : "";
   size_t size = strlen(from);
   if (size >= room) {
@@ -29,21 +29,21 @@ void words_keep_end(const char *text, char *to, size_t room) {
   snprintf(to, room, "%s", from);
 }
 
-void words_add_line(char *said, size_t room, const char *line) {
-  size_t used = strlen(said), more = strlen(line) + 1; /* a newline before it */
+void stderr_add_line(char *stderr_tail, size_t room, const char *line) {
+  size_t used = strlen(stderr_tail), more = strlen(line) + 1; /* a newline before it */
   if (used + more >= room) {
     size_t excess = used + more + 1 - room, dropped = excess < used ? excess : used;
-    memmove(said, said + dropped, used - dropped + 1);
+    memmove(stderr_tail, stderr_tail + dropped, used - dropped + 1);
     used -= dropped;
   }
-  const char *before = used && said[used - 1] != '\n' ? "\n" : "";
-  snprintf(said + used, room - used, "%s%s", before, line);
+  const char *before = used && stderr_tail[used - 1] != '\n' ? "\n" : "";
+  snprintf(stderr_tail + used, room - used, "%s%s", before, line);
 }
 
-bool words_counter(const char *said, const char *name, uint64_t *ret) {
+bool stderr_counter(const char *stderr_tail, const char *name, uint64_t *ret) {
   char wanted[64];
   snprintf(wanted, sizeof wanted, " %s=", name);
-  const char *summary = strstr(said, "summary");
+  const char *summary = strstr(stderr_tail, "summary");
   const char *at = summary ? strstr(summary, wanted) : NULL;
   return at && sscanf(at + strlen(wanted), "%" SCNu64, ret) == 1;
 }

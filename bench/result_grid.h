@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grid.h - the results of a comparison: a cell for each contestant and point, with a value for each
- * metric and round. Filled in by comparison.c, converted to JSON by grid_json.c.
+ * result_grid.h - the results of a comparison: a cell for each contestant and point, with a value
+ * for each metric and round. Filled in by comparison.c, converted to JSON by result_grid_json.c.
  */
-#ifndef BENCH_GRID_H
-#define BENCH_GRID_H
+#ifndef BENCH_RESULT_GRID_H
+#define BENCH_RESULT_GRID_H
 
 #include "bench.h"
 
@@ -15,7 +15,7 @@ struct cell {
   unsigned failures;         /* in consecutive rounds */
 };
 
-struct grid {
+struct result_grid {
   struct bench *bench;
   const struct experiment *experiment;
   struct contestants own;          /* the experiment's own, if any */
@@ -30,12 +30,13 @@ struct grid {
 };
 
 /* Which contestants take part where. 0; -ENOMEM, or another -errno after printing an error. */
-int grid_new(struct bench *bench, const struct experiment *experiment, struct grid *ret);
-void grid_free(struct grid *grid);
+int result_grid_new(struct bench *bench, const struct experiment *experiment,
+                    struct result_grid *ret);
+void result_grid_free(struct result_grid *grid);
 
-struct cell *grid_cell(const struct grid *grid, size_t point, size_t slot);
+struct cell *grid_cell(const struct result_grid *grid, size_t point, size_t slot);
 
 /* docs/bench-schema.md, "An experiment". A new reference; NULL: no memory. */
-json_t *grid_to_json(const struct grid *grid);
+json_t *result_grid_to_json(const struct result_grid *grid);
 
 #endif

@@ -14,8 +14,7 @@
 #include "results/statistics.h"
 
 enum {
-  GIVE_UP_AFTER =
-      2 /* consecutive failures at a point: a server that hangs costs seconds each time */
+  GIVE_UP_AFTER = 2 /* failures in a row at a point: a hanging server costs seconds each time */
 };
 
 /* ---- one measurement --------------------------------------------------------------- */

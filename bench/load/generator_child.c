@@ -132,8 +132,7 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   bool written = write_all(pipe_end, &sign, 1) && write_all(pipe_end, &report, sizeof report) &&
                  histogram_write(latency, pipe_end) == 0 &&
                  histogram_write(lateness, pipe_end) == 0;
-  _exit(written ? EXIT_SUCCESS
-                : EXIT_FAILURE); /* the contents of stdio's buffers are the parent's to write */
+  _exit(written ? EXIT_SUCCESS : EXIT_FAILURE); /* stdio's buffers belong to the parent */
 }
 
 /* ---- the parent ----------------------------------------------------------------------------- */

@@ -26,9 +26,8 @@
 #include "schedule.h"
 
 enum {
-  GENERATOR_IN_SIZE = 256 * 1024, /* the size of one recv */
-  GENERATOR_OUT_SIZE =
-      GENERATOR_MAX_SIZE,     /* the size of one send: at least one message of any size */
+  GENERATOR_IN_SIZE = 256 * 1024,          /* the size of one recv */
+  GENERATOR_OUT_SIZE = GENERATOR_MAX_SIZE, /* of one send: at least one message of any size */
   GENERATOR_NUMBER_BITS = 40, /* of a message's number; the bits above are the client's */
 };
 

@@ -56,8 +56,7 @@ static int prepare(struct generator *generator, int fd) {
   const int on = 1, large = LARGE_BUFFER;
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  if (generator->options.protocol ==
-      PROTOCOL_UDP) /* as much as the system allows; less is not an error */
+  if (generator->options.protocol == PROTOCOL_UDP) /* as much as the system allows */
     return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large) < 0 ? -errno : 0;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
     return -errno;

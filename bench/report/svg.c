@@ -61,8 +61,7 @@ static size_t replacements(struct replacement list[REPLACEMENTS], const char *pr
 
 /* Text between tags consists of names, already escaped by gnuplot; it is copied unchanged. */
 static void put_line(FILE *to, const char *line, const struct replacement *list, size_t count) {
-  bool in_tag =
-      *line != '<' && strchr(line, '<') == NULL; /* a path may continue over several lines */
+  bool in_tag = *line != '<' && strchr(line, '<') == NULL; /* a path may continue over lines */
   for (size_t i; *line; line += i < count ? strlen(list[i].from) : 1) {
     in_tag = *line == '<' || (in_tag && *line != '>');
     i = in_tag ? 0 : count;

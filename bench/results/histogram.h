@@ -18,8 +18,7 @@
 
 #include <jansson.h>
 
-#define HISTOGRAM_HIGHEST                                                                          \
-  UINT64_C(3600000000000) /* an hour; larger values are counted as this one */
+#define HISTOGRAM_HIGHEST UINT64_C(3600000000000) /* an hour; larger values count as this */
 
 struct histogram;
 

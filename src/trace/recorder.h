@@ -47,9 +47,8 @@ struct chunk {
 
 /* Iterations that found nothing: the first few are kept, the rest only counted. */
 struct idle_turns {
-  bool turning, eventful,
-      tried; /* an iteration is under way; something happened in it; a call returned EAGAIN */
-  struct chunk *chunk; /* where it began */
+  bool turning, eventful, tried; /* in an iteration; something happened; EAGAIN was returned */
+  struct chunk *chunk;           /* where it began */
   size_t used_in_chunk, count;
   uint64_t used; /* of the limit, by this iteration */
   uint64_t begun_ns;

@@ -165,8 +165,8 @@ TEST(500, "closing a stream that waits for room: it returns at once, and the pee
       how.kind = kinds[i % 2];
       how.half_closed = i / 2 % 2;
       how.size = sizes[i / 4];
-      if (how.turns ||
-          how.size > 1000000) /* by completion nothing is sent before the first iteration */
+      /* By completion nothing is sent before the first iteration. */
+      if (how.turns || how.size > 1000000)
         close_while_sending(&how);
     }
 }

@@ -96,7 +96,7 @@ TEST(203, "and so is a datagram socket") {
   }
 }
 
-/* ---- a listener that is none any more ---------------------------------------------------- */
+/* ---- a listener that stops listening ----------------------------------------------------- */
 
 static void count_trouble(struct tcpserver *server, int error, void *arg) {
   (void)server;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scarce_linux.c - what a loop does when the process has no descriptors left, or the kernel no
- * memory: an error or a pause, never the end of the process, a call for what is closed, or a spin.
+ * scarce_linux.c - a loop when the process has no descriptors left, or the kernel no memory: an
+ * error or a pause, but never the end of the process, a call for a closed descriptor, or a spin.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,14 +23,14 @@ static rlim_t lower_limit(rlim_t limit) {
   return old.rlim_cur;
 }
 
-/* So many numbers can be opened, and no more. */
+/* Allow this many numbers to be opened, and no more. */
 static void leave_free(unsigned count) {
   int number = SYS(dup(2));
   CHECK_SYS(close(number));
   lower_limit((rlim_t)number + count); /* the numbers below are taken, those from it on are free */
 }
 
-/* The probe looks at a call or two, so it may be content with less than a loop needs. */
+/* The probe tries only a call or two, so it may succeed with less than a loop needs. */
 static void make_loop_with(void *count) {
   leave_free(*(unsigned *)count);
   struct ioloop_backend_info info;

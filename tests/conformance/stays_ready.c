@@ -37,7 +37,7 @@ TEST(207, "a datagram socket whose input was shut down does not spin, and still 
   }
 }
 
-/* The kernel may take the bytes of a pty that nobody has open, a few at a time: such a turn does
+/* The kernel may take the bytes of a pty that no process has open, a few at a time: such a turn does
  * something, and so does one that finds out that there is room. */
 static void check_idle_turns(struct ioloop *loop, const struct iostream *stream, uint64_t ns) {
   uint64_t end = tap_now() + ns;

@@ -135,7 +135,7 @@ static int refuse(const char *line) {
   return EXIT_USAGE;
 }
 
-/* A mistyped output would destroy what was measured. */
+/* A mistyped output would destroy a result. */
 static int refuse_input(const char *option, const char *path, const struct options *options) {
   const char *input =
       path ? outfile_among(path, options->arguments + 1, options->argument_count - 1) : NULL;

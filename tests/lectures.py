@@ -12,7 +12,7 @@ docs/lectures/README.md has the rules for writers; in short:
     started are ended with it, the whole process group except the shell.
   - PATH begins with the build folder. PORT is free for TCP and UDP; the text shows it as 8888.
   - The next command is typed when the output so far is what the text shows, as a reader would do
-    who waits for the server to say that it listens. There is a deadline; nothing sleeps.
+    who waits until the server prints that it listens. There is a deadline; nothing sleeps.
   - `...` in an output line stands for anything in that line; a line `...` for any lines.
   - A comment before the block says what else varies: `<!-- varies: REGEX -->` makes text that matches
     the REGEX equal to any other text that does; `<!-- needs: NAME... -->` leaves the block out if a

@@ -59,7 +59,7 @@ int outfile_check(const char *path) {
   return error;
 }
 
-/* stdio keeps no reason of an earlier failure: what is broken anyway is written to once more. */
+/* stdio does not keep the reason of an earlier failure: repeat the write to get its error. */
 int outfile_flush(FILE *file) {
   errno = 0;
   if (fflush(file) != 0)

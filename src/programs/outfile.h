@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * outfile.h - a file that a program writes as a whole: the earlier one stays until the new one is
- * complete.
+ * outfile.h - writing a file as a whole: the earlier one stays until the new one is complete.
  *
- * It is written under another name in the same folder and then renamed. What a rename must not
- * replace (a device, a pipe) is written in place.
+ * It is written under a temporary name in the same folder and then renamed. Files that a rename
+ * must not replace (a device, a pipe) are written in place.
  */
 #ifndef PROGRAMS_OUTFILE_H
 #define PROGRAMS_OUTFILE_H
@@ -15,29 +14,30 @@
 
 struct outfile {
   FILE *file;
-  const char *path; /* the caller's */
-  char *part;       /* the other name; NULL: written in place */
+  const char *path; /* owned by the caller */
+  char *part;       /* the temporary name; NULL: written in place */
 };
 
 /* 0 or -errno: -EISDIR, -EACCES, ... `path` must live until outfile_close. */
 int outfile_open(const char *path, struct outfile *ret);
 
-/* Closes the file, which takes its name if `good` and all of it was written. 0 or -errno, also of
- * an earlier write that failed; -ECANCELED: not `good`. */
+/* Close the file, which gets its name if `good` and everything was written. 0 or -errno, including
+ * that of an earlier write; -ECANCELED: not `good`. */
 int outfile_close(struct outfile *out, bool good);
 
-/* Could it be written? 0 or -errno; nothing is left behind. */
+/* Can it be written? 0 or -errno; nothing is left behind. */
 int outfile_check(const char *path);
 
 bool outfile_exists(const char *path);
 
-/* The first of the `inputs` that is the file `path`, whatever its name; NULL: none. "-" is none. */
+/* The first of `inputs` that is the same file as `path`, whatever its name; NULL: none. "-" is no
+ * file. */
 const char *outfile_among(const char *path, const char *const *inputs, size_t count);
 
-/* Writes what is buffered. 0, or -errno of this write or of an earlier one that failed. */
+/* Write buffered data. 0, or -errno of this write or of an earlier one that failed. */
 int outfile_flush(FILE *file);
 
-/* An input: a file to read, or NULL and -errno (-EISDIR: a directory) in *ret_error. */
+/* Open an input for reading, or NULL and -errno (-EISDIR: a directory) in *ret_error. */
 FILE *outfile_read(const char *path, int *ret_error);
 
 #endif

@@ -52,7 +52,7 @@ static void close_if_read(struct iostream *stream, void *arg) {
     iostream_close_when_sent(stream);
 }
 
-/* Its echo, or what it sent, is lost. */
+/* Its echo, or data that it sent, is lost. */
 static void close_now(struct iostream *stream, void *arg) {
   const struct server *server = arg;
   counts_add(server->counts, COUNT_FAILED, 1);

@@ -79,7 +79,7 @@ TEST(1, "gdb is run with no signal blocked, and is killed when it does not end")
   CHECK_SYS(rmdir(folder));
 }
 
-TEST(2, "threads of the kernel are neither asked nor given to gdb") {
+TEST(2, "threads of the kernel are neither signalled nor given to gdb") {
   char said[4096] = "";
   atomic_int answers = 0;
   pid_t silent = start_silent("iou-wrk-1");

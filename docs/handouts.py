@@ -8,11 +8,10 @@ Renders LECTURES/NN-name.md with pandoc to FOLDER/NN-name.html, and writes a con
 FOLDER/index.html, which opens with LECTURES/README.md where there is one. `meson compile lectures`
 does this in the build folder.
 
-Pictures are taken from where the lecture says, or else by their name from FIGURES, into which
-COMMAND draws them before all else; one that is not there leaves its description. Files of the repository
-that a lecture links to, its programs for example, come along as text, so that the folder can be
-given away as it is. A link to something that does not exist ends it: exit status 1, and a line that
-says where.
+Pictures are taken from the path in the lecture, or else by their name from FIGURES, into which COMMAND
+draws them first; a missing picture is replaced by its description. Files of the repository that a
+lecture links to, for example its programs, are copied as text, so that the folder is complete. A link
+to something that does not exist is an error: exit status 1, and a line that names it.
 """
 import html
 import os
@@ -65,7 +64,7 @@ class Handouts:
     # -- what a lecture links to -----------------------------------------------------------
 
     def bring(self, path, target):
-        """A file of the repository to its place among the pages."""
+        """Copy a file of the repository to its place among the pages."""
         target = os.path.join(self.folder, target)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.isdir(path):
@@ -167,7 +166,7 @@ class Handouts:
 
 
 def prompts(found):
-    """In a session what is typed stands out from what comes back."""
+    """Mark the typed lines of a session, so that they stand out from the output."""
     lines, goes_on = [], False
     for line in found.group(2).split("\n"):
         typed = line.startswith("$ ") or (goes_on and line.startswith("&gt; "))

@@ -6,12 +6,12 @@
 
 Writes into FOLDER, for each model: MODEL.json (the trace), MODEL.svg and MODEL.txt (its third
 request). For a model that is taught with datagrams first: MODEL-udp.svg and so on, the same over UDP.
-For the models that are compared: ONE-OTHER.svg, the two side by side. And models.svg, the whole set
-on one sheet, which is for print; the others fit a slide. What cannot be had here is left out, and
-said so. `meson compile ladders` does this in the build folder.
+For models under comparison: ONE-OTHER.svg, the two side by side. And models.svg, the whole set on one
+sheet, for print; the others fit a slide. A model that is unavailable here is omitted, with a message.
+`meson compile ladders` does this in the build folder.
 
-One client on one socket sends ten requests of the same size, and thinks for a few milliseconds
-before each, so that the server is seen waiting.
+One client on one socket sends ten requests of the same size, and pauses for a few milliseconds before
+each, so that the figure shows the server waiting.
 """
 import os
 import re
@@ -22,8 +22,8 @@ import sys
 import time
 
 MODELS = ["blocking", "nonblocking", "poll", "sigio", "rtsig", "epoll", "io_uring"]
-MORE = ["epoll-et", "libevent"]  # which have no model of their own: not on the sheet of the models
-UDP = ["sigio"]  # which are drawn with datagrams as well
+MORE = ["epoll-et", "libevent"]  # no models of their own: not on the sheet of the models
+UDP = ["sigio"]  # drawn with datagrams as well
 PAIRS = [("blocking", "nonblocking"), ("poll", "epoll"), ("sigio", "rtsig"), ("epoll", "epoll-et"),
          ("epoll", "libevent"), ("epoll", "io_uring")]
 REQUESTS = 10
@@ -38,7 +38,7 @@ def fail(text):
 
 
 def available(server, model):
-    """None, or why it cannot be had here."""
+    """None, or why it is unavailable here."""
     listing = subprocess.run([server, "--list-backends"], stdout=subprocess.PIPE, check=True,
                              universal_newlines=True).stdout
     line = re.search(r"^\s*%s\b.*$" % re.escape(model), listing, re.M)

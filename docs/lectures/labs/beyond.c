@@ -2,9 +2,9 @@
 /*
  * beyond.c - break it: descriptor 1024 and fd_set (select(2), "BUGS").
  *
- * An fd_set has room for the numbers below FD_SETSIZE, and FD_SET does not check. What it writes to
- * is shown on a set with some memory of ours behind it, where a program has its next variable.
- * Then a pipe is moved beyond that number, and loops on several backends are asked to watch it.
+ * An fd_set has room for the numbers below FD_SETSIZE, and FD_SET does not check. Where it writes
+ * is shown on a set with other memory of this program behind it, where a program has its next
+ * variable. Then a pipe is moved beyond that number, and loops on several backends watch it.
  */
 #include <fcntl.h>
 #include <stdio.h>

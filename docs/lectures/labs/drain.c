@@ -3,7 +3,7 @@
  * drain.c - break it: an edge-triggered reader that does not drain (epoll(7), "Level-triggered and
  * edge-triggered").
  *
- * A hundred bytes arrive, and sixty are read. Whether the rest is ever mentioned again is the whole
+ * A hundred bytes arrive, and sixty are read. Whether the rest is reported again is the whole
  * difference between level and edge. First by hand, then on a loop, whose handlers are
  * level-triggered under every backend.
  */

@@ -3,8 +3,8 @@
  * emfile.c - break it: no descriptor left for the connection that waits (accept(2): EMFILE).
  *
  * The listener is readable, and stays so, as accept cannot take the connection away. A server that
- * waits with poll and accepts when it is told to, which is all that it should do, now turns as fast
- * as it can. It is counted for a fifth of a second; then tcpserver is given the same listener.
+ * waits with poll and accepts when the listener is ready, which is all that it should do, now
+ * spins. Its iterations are counted for a fifth of a second; then tcpserver gets the same listener.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static int listen_and_connect(void) {
   return listener;
 }
 
-/* From now on no number above those in use is to be had. */
+/* From now on no number above those in use is available. */
 static void use_up_descriptors(int highest) {
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);

@@ -3,8 +3,8 @@
  * ghost.c - break it: a descriptor that is closed, and still reported (epoll(7), questions 6, 7).
  *
  * The key of an epoll set is not the number but the pair (open file, number). Close the number
- * while a dup keeps the file open, and the entry stays: reported for ever, and no number left by
- * which it could be taken out. First by hand, then on a loop.
+ * while a dup keeps the file open, and the entry stays: it is reported forever, and no number is
+ * left by which it could be removed. First by hand, then on a loop.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -71,7 +71,7 @@ static void on_loop(const char *backend) {
 
   struct ioloop_metrics metrics;
   ioloop_get_metrics(loop, &metrics);
-  printf("ioloop on %s: %u call, %s, %llu set built anew\n", backend, calls,
+  printf("ioloop on %s: %u call, %s, %llu set rebuilt\n", backend, calls,
          metrics.iterations < 20 ? "no spinning" : "it spins",
          (unsigned long long)metrics.rebuilds);
   close(copy);

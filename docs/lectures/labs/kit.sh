@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Helpers of the lectures, for bash: `. kit.sh` with this folder in the PATH. PORT is the port.
 
-# A server in the background, listening when this returns: its records in ./records, what it says
-# in ./log, its process in $server. The shell's own connections (5 to 9) are not its business.
+# Start a server in the background; it listens when this returns. Its records are in ./records, its
+# messages in ./log, its process in $server. It does not inherit the shell's connections (5 to 9).
 start() {
   : >log
   server --host=127.0.0.1 --port="$PORT" "$@" >records 2>log 5>&- 6>&- 7>&- 8>&- 9>&- &
@@ -10,13 +10,13 @@ start() {
   until grep -q listening log || ! kill -0 "$server"; do sleep 0.05; done
 }
 
-# End it in order. What it has to say of itself is then the last line of ./log.
+# End it in order. The last line of ./log is then its summary.
 stop() {
   kill "$server"
   wait "$server"
 }
 
-# A client that thinks for a tenth of a second before each word, when it has the echo of the last.
+# A client that pauses for a tenth of a second before each word, once it has the echo of the last.
 slowly() (
   coproc client --raw --port="$PORT"
   for word; do
@@ -50,8 +50,8 @@ detach() {
   wait "$tracer"
 }
 
-# The system calls that a request of `client OPTION...` costs the server, over 1,000 of them; what
-# is very rare is left out.
+# The system calls that a request of `client OPTION...` costs the server, over 1,000 requests. Very
+# rare calls are omitted.
 count() {
   attach -c
   client --raw --count=1000 --port="$PORT" "$@" x >echoes
@@ -59,7 +59,7 @@ count() {
   awk '$4 + 0 > 45 && $NF != "total" { printf "%.1f %s\n", $4 / 1000, $NF }' calls | sort -k2
 }
 
-# Stop the server's process for so many seconds, as a machine does that has something else to do.
+# Stop the server's process for N seconds (stall N), as a busy machine does.
 stall() {
   kill -STOP "$server"
   sleep "$1"
@@ -67,7 +67,7 @@ stall() {
 }
 
 # Of a result of `bench against --json`: a percentile in milliseconds (percentile p99 <FILE), and
-# how many requests took longer than so many milliseconds (slower 100 <FILE).
+# how many requests took longer than N milliseconds (slower N <FILE).
 percentile() {
   python3 -c 'import json, sys
 print("%.1f" % (json.load(sys.stdin)["percentiles"][sys.argv[1]] / 1e6))' "$1"

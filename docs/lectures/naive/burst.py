@@ -5,14 +5,14 @@
     burst.py [--udp] [--clients=100] [--tries=3] [--freeze] [--connect-first] SERVER [OPTION...]
 
 Starts SERVER OPTION... --port=0 for each try. Over TCP each client is a thread that connects, sends
-one JSON object and closes; with --udp one socket sends all the datagrams. Counted is what the
-server has printed when all has come, or when it sleeps with no SIGIO pending any more, so that
+one JSON object and closes; with --udp one socket sends all the datagrams. The messages are counted
+that the server has printed when all have come, or when it sleeps and no SIGIO is pending, so that
 nothing more can come.
 
---freeze stops the server (SIGSTOP) while the clients are served by the kernel alone, and lets it go
-on when they have gone: what a server sees that was busy elsewhere for a moment. It takes the chance
-out of the experiment. --connect-first has one connect after the other, each when the server has
-done what it does about the one before and sleeps again, and lets none send before all have.
+--freeze stops the server (SIGSTOP) while the kernel alone serves the clients, and lets it continue
+when they have gone, like a server that was busy elsewhere for a moment. This removes chance from the
+experiment. With --connect-first the clients connect one after the other, each when the server has
+handled the one before and sleeps again, and none sends before all have connected.
 """
 import argparse
 import json
@@ -47,7 +47,7 @@ def main():
 
 
 def attempt(options):
-    """(messages printed, what the server's own counters say)"""
+    """Returns the number of messages printed, and the server's own counters."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         protocol = "udp" if options.udp else "tcp"
         try:
@@ -85,8 +85,8 @@ def message(number):
 
 
 def send_connections(port, clients, seen):
-    """All at once; or, with `seen`, which waits until the server has seen the last one: all connect, one
-    at a time, and then send at once."""
+    """All clients at once. With `seen`, which waits until the server has seen the last one, all connect
+    one at a time, and then send at once."""
     barrier, turn = threading.Barrier(clients), threading.Lock()
 
     def connect():
@@ -126,7 +126,7 @@ def content(file):
 
 
 def wait_for(condition, server, err):
-    """Until it is so. The files of /proc and of the output can only be looked at, not waited for."""
+    """Wait until it is true. The files of /proc and of the output can only be polled."""
     end = time.monotonic() + DEADLINE
     while True:
         result = condition()
@@ -144,7 +144,7 @@ def state(pid):
 
 
 def idle(pid):
-    """Every thread sleeps, twice in a row, and no SIGIO is pending: it has done what it will do."""
+    """True if every thread sleeps, twice in a row, and no SIGIO is pending: nothing more will happen."""
     return asleep(pid) and not time.sleep(0.1) and asleep(pid)
 
 
@@ -162,7 +162,7 @@ def asleep(pid):
 
 
 def counters(text):
-    """The summary's numbers that tell what happened."""
+    """The numbers of the summary that show what happened."""
     found = dict(re.findall(r"([\w-]+)=(\d+)", "".join(re.findall(r"summary:.*", text))))
     shown = ["%s=%s" % (name, found[name])
              for name in ("signals", "accepted", "would-block", "failed", "overflows", "rescues")

@@ -2,9 +2,9 @@
 /*
  * causes.c - the seven causes of a TCP SIGIO and the two of UDP, shown one by one on live sockets.
  *
- * Each cause is provoked twice: once with F_SETSIG and a real-time signal, which is queued and says
- * which descriptor and what happened, and once without, which is the SIGIO that a classic server
- * gets. Nothing in the table is known beforehand; it is what was dequeued.
+ * Each cause is provoked twice: once with F_SETSIG and a real-time signal, which is queued and
+ * carries the descriptor and the event, and once without, which is the SIGIO that a classic server
+ * gets. Nothing in the table is known beforehand; it shows the dequeued signals.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 
 enum {
   MAX_SIGNALS = 64, /* a scenario sends a handful */
-  SETTLE_MS = 50,   /* on the loopback all is said within the call, but for delayed ACKs */
+  SETTLE_MS = 50,   /* on the loopback all happens within the call, except for delayed ACKs */
 };
 
 struct seen {
@@ -57,7 +57,7 @@ static bool watch(const struct scenario *scenario, int signo, struct seen *ret) 
   collect(ret);
   ret->fd = stage.armed;
   stage_clear(&stage);
-  collect(&closing); /* that our own closing is none of this scenario's */
+  collect(&closing); /* signals of our own closing do not belong to the scenario */
   return ok;
 }
 
@@ -94,12 +94,12 @@ static const char help[] =
     "\n"
     "QUEUED is how many real-time signals came (F_SETSIG), each with a line of its own: si_code,\n"
     "si_fd (a ? where it is not the descriptor that was armed) and si_band. PLAIN is how many\n"
-    "SIGIO came when the same was done without F_SETSIG and nobody looked meanwhile.\n"
+    "SIGIO came for the same without F_SETSIG, none taken before the end.\n"
     "\n"
     "OPTIONS\n"
     "\n"
     "EXIT STATUS\n"
-    "  0 all were shown; 1 a socket could not be had, one line says why; 2 wrong command line\n";
+    "  0 all were shown; 1 a socket could not be made, one line says why; 2 wrong command line\n";
 
 int main(int argc, char **argv) {
   bool asked = false;

@@ -10,7 +10,7 @@
 /* "POLL_IN", or "code N". The text is valid until the next call. */
 const char *decode_code(int code);
 
-/* "IN RDNORM" for POLLIN | POLLRDNORM; what has no name as hexadecimal. Returns `text`. */
+/* "IN RDNORM" for POLLIN | POLLRDNORM; bits without a name in hexadecimal. Returns `text`. */
 const char *decode_band(long band, char *text, size_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exhibit.c - what the naive servers share.
+ * exhibit.c - the code that the naive servers share.
  */
 #include "exhibit.h"
 
@@ -21,7 +21,7 @@
 #include "say.h"
 
 enum {
-  BACKLOG = 1024, /* of connections that wait: what gets lost is lost by us, not refused */
+  BACKLOG = 1024, /* long enough that no connection is refused: the server itself loses them */
   NAP_S = 3,
 };
 
@@ -42,7 +42,7 @@ static void on_stop(int signo) {
   stopping = 1;
 }
 
-/* 0, or what main returns with. */
+/* Returns 0, or main's exit code. */
 static int take_options(struct exhibit *exhibit, int argc, char **argv, uint16_t *ret_port) {
   uint64_t port = 8888;
   bool asked = false;
@@ -89,7 +89,7 @@ bool exhibit_arm(int fd) {
          fcntl(fd, F_SETFL, flags | O_NONBLOCK | O_ASYNC) == 0;
 }
 
-/* The port that it got, or -1 when one line has been said. */
+/* Returns the port, or -1 after printing an error. */
 static int listen_on(struct exhibit *exhibit, uint16_t port) {
   struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -122,7 +122,7 @@ static void nap(bool say_so) {
     say("Waiting...");
 }
 
-/* Never rests, and is most of the time inside localtime(). */
+/* Never sleeps, and is inside localtime() most of the time. */
 static void work_out_the_time(void) {
   const time_t now = time(NULL);
   (void)localtime(&now);

@@ -7,9 +7,9 @@
  *   - Coalescing. SIGIO is no queue: connections that come close together are one signal, and one
  *     signal is one accept(). The others stay in the listener's queue until a later one signals.
  *   - A silent client. recv() in the handler waits for it, and with it everything else.
- *   - Partial reads. A message is what one recv(1024) returned: the rest is thrown away.
- *   - Accepted sockets that are non-blocking (--inherit): recv() comes before the data, says
- *     EAGAIN, and the connection is closed.
+ *   - Partial reads. A message is the result of one recv(1024): the rest is discarded.
+ *   - Accepted sockets that are non-blocking (--inherit): recv() is called before the data comes,
+ *     returns EAGAIN, and the connection is closed.
  *   - Unsafe calls in a handler: printf() takes a lock that the main line may hold.
  *
  * Repaired: server --backend=sigio --tcp.

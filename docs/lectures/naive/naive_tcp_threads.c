@@ -3,12 +3,12 @@
  * naive_tcp_threads.c - EXHIBIT, do not copy: a TCP server whose SIGIO handler accepts one
  * connection and starts a thread that reads it.
  *
- * A silent client delays nobody any more, and the handler is so short that fewer signals coalesce.
- * It seems to be cured. What is left (lecture 6):
+ * A silent client no longer delays the others, and the handler is so short that fewer signals
+ * coalesce. It seems to be cured. The remaining faults (lecture 6):
  *   - Coalescing is rarer, not gone.
- *   - The thread races the handler. It is told *where* the accepted descriptor is written, and the
- *     next signal may write the next one there before it has looked. Then two threads read one
- *     connection, and nobody reads the other.
+ *   - The thread races the handler. It gets *the address* where the accepted descriptor is stored,
+ *     and the next signal may store the next one there before the thread has read it. Then two
+ *     threads read one connection, and none reads the other.
  *   - SIGIO goes to the process, so the kernel may run the handler in one of those threads, and two
  *     handlers at the same time.
  *   - pthread_create() in a handler is as unsafe as printf().

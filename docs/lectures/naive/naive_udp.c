@@ -8,7 +8,7 @@
  *     until a later datagram signals. From then on the server lags behind.
  *   - Unsafe calls in a handler. printf() and localtime() take locks. With --stamp the main line
  *     uses localtime() as well, and sooner or later the handler interrupts it while it holds the
- *     lock, and waits for ever.
+ *     lock, and waits forever.
  *   - A datagram above 1024 bytes is cut off.
  *
  * Repaired: server --backend=sigio --udp, which takes the signal as a hint and reads until EAGAIN.

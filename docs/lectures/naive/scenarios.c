@@ -2,8 +2,8 @@
 /*
  * scenarios.c - each cause of a SIGIO, provoked.
  *
- * A scenario sets up sockets, arms one of them and then does the one thing whose signals are to be
- * seen. Both ends are in this process, on 127.0.0.1, where the kernel delivers within the call.
+ * A scenario sets up sockets, arms one of them and then does the one thing whose signals are shown.
+ * Both ends are in this process, on 127.0.0.1, where the kernel delivers within the call.
  */
 #include "scenarios.h"
 
@@ -58,7 +58,7 @@ static bool connection(struct stage *stage, int *ret_ours, int *ret_peer) {
   return *ret_ours >= 0 && arm(stage, *ret_ours);
 }
 
-/* Before the stage is cleared: the closing is what is looked at. */
+/* Before the stage is cleared: the scenario is the closing itself. */
 static bool closes(struct stage *stage, int fd) {
   for (size_t i = 0; i < stage->opened_count; i++)
     if (stage->opened[i] == fd)
@@ -205,7 +205,7 @@ const struct scenario scenario_comparisons[] = {
     {"TCP    we send", "a byte, which the peer acknowledges", own_send},
     {"TCP    our connect() completes", "a non-blocking connect()", connect_completed},
     {"TCP    three bytes, one is read", "the peer sends once, we read once", partly_read},
-    {"UDP    five datagrams", "before anybody looks", five_datagrams},
+    {"UDP    five datagrams", "before any is read", five_datagrams},
     {"UDP    nothing, on a new socket", "it has the fd of one closed unread", stale},
     {NULL, NULL, NULL},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenarios.h - what can happen to a socket, made to happen on live ones.
+ * scenarios.h - everything that can happen to a socket, provoked on live ones.
  */
 #ifndef NAIVE_SCENARIOS_H
 #define NAIVE_SCENARIOS_H
@@ -12,7 +12,7 @@ enum {
   STAGE_SOCKETS = 4,
 };
 
-/* The sockets of one scenario. `armed` is the one whose signals are looked at. */
+/* The sockets of one scenario. `armed` is the one whose signals are shown. */
 struct stage {
   int signo; /* for F_SETSIG; 0 leaves the plain SIGIO */
   int armed;
@@ -26,8 +26,8 @@ struct scenario {
   bool (*act)(struct stage *stage); /* false: errno says what failed */
 };
 
-/* The seven of TCP and the two of UDP, then what is there to be compared with them; each list ends
- * with a cause of NULL. */
+/* The seven of TCP and the two of UDP, then others for comparison; each list ends with a cause of
+ * NULL. */
 extern const struct scenario scenario_causes[], scenario_comparisons[];
 
 /* Closes the sockets. Signals that are queued stay so. */

@@ -44,22 +44,24 @@ struct ioloop__op_kind {
   ioloop__done *done;
 };
 
-struct ioloop__op {
+/* 12 bytes: every idle stream has two. */
+struct __attribute__((packed, aligned(4))) ioloop__op {
   const struct ioloop__op_kind *kind;
+  uint32_t observer; /* the backend's: the number of the observer that knows of it; 0: none */
 };
 
 /* Backends call these when an operation was started, of `size` bytes (0: as many as come), and to
  * say what became of it. */
-static inline void ioloop__op_started(struct ioloop *loop, const struct ioloop__op *op,
-                                      size_t size) {
+static inline void ioloop__op_started(struct ioloop *loop, struct ioloop__op *op, size_t size) {
+  op->observer = 0;
   if (__builtin_expect(ioloop__observed(loop)->operations, false))
-    ioloop__note_submitted(loop, op->kind->name, op->kind->fd(op), size);
+    op->observer = ioloop__note_submitted(loop, op->kind->name, op->kind->fd(op), size);
 }
 
 static inline void ioloop__op_done(struct ioloop *loop, struct ioloop__op *op, int result,
                                    void *data, bool more) {
-  if (__builtin_expect(ioloop__observed(loop)->operations, false))
-    ioloop__note_completed(loop, op->kind->name, op->kind->fd(op), result, more);
+  if (__builtin_expect(op->observer != 0, false))
+    ioloop__note_completed(loop, op->observer, op->kind->name, op->kind->fd(op), result, more);
   op->kind->done(loop, op, result, data, more);
 }
 

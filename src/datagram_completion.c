@@ -39,8 +39,8 @@ enum {
 };
 
 struct send {
-  struct ioloop__op op;
   struct ioloop__list link; /* among those under way, or the spare ones */
+  struct ioloop__op op;
   struct datagram *socket;
   int error;    /* of the latest try that failed; 0: none has */
   int failures; /* tries that did */
@@ -243,7 +243,7 @@ static bool try_again(struct datagram *it, struct send *send, int error) {
 }
 
 static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
-  struct send *send = (struct send *)(void *)op;
+  struct send *send = IOLOOP__LIST_ENTRY(op, struct send, op);
   struct datagram *it = send->socket;
   (void)loop, (void)data, (void)more;
   count_sent(it, send, result >= 0);

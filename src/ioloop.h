@@ -388,8 +388,8 @@ struct ioloop_observer {
 };
 
 /* Set the observer. It is copied; `arg` is passed to each hook; NULL removes it. Takes effect at
- * the next iteration. An observer set during a call or a wait does not get its end; it does get the
- * end of an operation that began before. */
+ * the next iteration. An observer set during a call, a wait or an operation does not get its end.
+ */
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
 
 #pragma GCC visibility pop

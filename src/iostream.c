@@ -64,7 +64,7 @@ static unsigned start_operations(struct iostream *stream) {
 void iostream__update_interest(struct iostream *stream) {
   if (ioloop__inherited(stream->loop))
     return;
-  unsigned mask = stream->completer ? start_operations(stream) : interest(stream);
+  unsigned mask = stream->flags & STREAM_COMPLETING ? start_operations(stream) : interest(stream);
   if (mask == stream->mask)
     return;
   int r = set_mask(stream, mask);
@@ -110,7 +110,7 @@ void iostream__finish(struct iostream *stream, int error) {
   ioloop__gate_detach(&stream->gate);
   if (stream->flags & STREAM_REGISTERED)
     ioloop_remove_handler(stream->loop, stream->fd);
-  if (stream->completer)
+  if (stream->flags & STREAM_COMPLETING)
     iostream__cancel_operations(stream);
   error = reason_of(stream, error);
   close(stream->fd);
@@ -165,7 +165,7 @@ int iostream__defer(struct iostream *stream) {
   if (stream->depth || stream->timeout)
     return 0;
   int r = ioloop_call_at(stream->loop, 0, on_timeout, stream, &stream->timeout);
-  if (r && !stream->completer) {
+  if (r && !(stream->flags & STREAM_COMPLETING)) {
     stream->mask = IOLOOP_READ | IOLOOP_WRITE;
     set_mask(stream, stream->mask);
   }
@@ -192,7 +192,7 @@ static void on_pause_over(struct ioloop *loop, void *arg) {
   struct iostream *stream = arg;
   (void)loop;
   stream->pause = 0;
-  if (stream->completer && stream->queue)
+  if (stream->flags & STREAM_COMPLETING && stream->queue)
     iostream__begin_sending(stream);
   iostream__update_interest(stream);
 }
@@ -220,7 +220,7 @@ void iostream__rest(struct iostream *stream) {
 /* From here on by completion, if there is that. */
 static void leave_readiness(struct iostream *stream) {
   iostream__use_completion(stream);
-  if (!stream->completer)
+  if (!(stream->flags & STREAM_COMPLETING))
     return;
   ioloop_remove_handler(stream->loop, stream->fd);
   stream->flags &= (uint16_t)~STREAM_REGISTERED;

@@ -58,8 +58,8 @@ static void receiving_failed(struct iostream *stream, int error) {
 void iostream__update_receiving(struct iostream *stream) {
   if (!wants_input(stream) || stream->operations & RECEIVING || ioloop__inherited(stream->loop))
     return;
-  int r =
-      stream->completer->table->receive(stream->completer->state, &stream->receiving, stream->fd);
+  const struct ioloop__completer *completer = iostream__completer(stream);
+  int r = completer->table->receive(completer->state, &stream->receiving, stream->fd);
   if (r)
     receiving_failed(stream, r);
   else
@@ -71,7 +71,8 @@ static void stop_receiving(struct iostream *stream) {
   if ((stream->operations & (RECEIVING | STOPPING)) != RECEIVING)
     return;
   stream->operations |= STOPPING;
-  stream->completer->table->stop(stream->completer->state, &stream->receiving);
+  const struct ioloop__completer *completer = iostream__completer(stream);
+  completer->table->stop(completer->state, &stream->receiving);
 }
 
 static void received(struct iostream *stream, const char *data, size_t size) {
@@ -133,7 +134,7 @@ static void sending_failed(struct iostream *stream, int error) {
 }
 
 static void send_queue(struct iostream *stream, bool quiet) {
-  const struct ioloop__completer *completer = stream->completer;
+  const struct ioloop__completer *completer = iostream__completer(stream);
   size_t size = ioloop__fifo_size(stream->queue);
   quiet = quiet && size <= QUIET_SIZE && !waits_for_sent(stream);
   int r = completer->table->send(completer->state, &stream->sending, stream->fd,
@@ -159,19 +160,22 @@ static void start_sending(struct ioloop__list *link) {
 void iostream__begin_sending(struct iostream *stream) {
   if (stream->operations & SENDING || stream->unsent.next || stream->pause)
     return;
-  if (stream->completer->running && !(stream->operations & WAITING))
-    ioloop__list_insert(stream->completer->deferred->list.prev, &stream->unsent);
+  const struct ioloop__completer *completer = iostream__completer(stream);
+  if (completer->running && !(stream->operations & WAITING))
+    ioloop__list_insert(completer->deferred->list.prev, &stream->unsent);
   else
     start_sending(&stream->unsent);
 }
 
 void iostream__await_sent(struct iostream *stream) {
+  const struct ioloop__completer *completer = iostream__completer(stream);
   if (stream->operations & QUIETLY)
-    stream->completer->table->hurry(stream->completer->state);
+    completer->table->hurry(completer->state);
 }
 
 bool iostream__is_sending(struct iostream *stream) {
-  if (!stream->completer || !(stream->operations & SENDING || stream->unsent.next))
+  if (!(stream->flags & STREAM_COMPLETING) ||
+      !(stream->operations & SENDING || stream->unsent.next))
     return false;
   iostream__await_sent(stream);
   return true;
@@ -270,18 +274,19 @@ static const struct ioloop__op_kind sending = {
     .name = "send", .fd = fd_of_sending, .done = on_sent};
 
 void iostream__use_completion(struct iostream *stream) {
-  stream->completer = ioloop__completer(stream->loop);
-  if (!stream->completer)
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
+  if (!completer)
     return;
   stream->receiving.kind = &receiving;
   stream->sending.kind = &sending;
   stream->unsent.next = NULL;
-  stream->completer->deferred->start = start_sending;
+  stream->flags |= STREAM_COMPLETING;
+  completer->deferred->start = start_sending;
 }
 
 /* Start it, and end it at once. */
 static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
-  const struct ioloop__completer *completer = stream->completer;
+  const struct ioloop__completer *completer = iostream__completer(stream);
   size_t size = ioloop__fifo_size(queue);
   if (size && !completer->table->send(completer->state, &stream->sending, stream->fd,
                                       ioloop__fifo_data(queue), size, false))
@@ -291,7 +296,7 @@ static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
 /* What is queued is lost, but, as by readiness, not what only waits for the end of the turn, or for
  * a send that was started in the last. */
 static void end_sending(struct iostream *stream) {
-  const struct ioloop__completer *completer = stream->completer;
+  const struct ioloop__completer *completer = iostream__completer(stream);
   if (stream->operations & SENDING) {
     completer->table->cancel(stream->loop, completer->state, &stream->sending);
     if (!ioloop__fifo_size(stream->queue))
@@ -304,7 +309,7 @@ static void end_sending(struct iostream *stream) {
 }
 
 void iostream__cancel_operations(struct iostream *stream) {
-  const struct ioloop__completer *completer = stream->completer;
+  const struct ioloop__completer *completer = iostream__completer(stream);
   if (stream->operations & RECEIVING)
     completer->table->cancel(stream->loop, completer->state, &stream->receiving);
   end_sending(stream);

@@ -21,7 +21,7 @@
 static void drop_queue(struct iostream *stream) {
   if (stream->queue)
     free(stream->queue->next);
-  if (stream->completer)
+  if (stream->flags & STREAM_COMPLETING)
     ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
   else
     free(stream->queue);
@@ -85,7 +85,8 @@ void iostream__ready_to_write(struct iostream *stream) {
     iostream__update_interest(stream);
     return;
   }
-  if (stream->completer) { /* what was written, and asked for, before the connection was there */
+  if (stream->flags &
+      STREAM_COMPLETING) { /* what was written, and asked for, before the connection was there */
     iostream__begin_sending(stream);
     iostream__update_interest(stream);
     return;
@@ -133,7 +134,7 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
     return -EBADF;
   if (!size) /* no call, which would meet an error of the connection in some models only */
     return 0;
-  if (stream->completer)
+  if (stream->flags & STREAM_COMPLETING)
     return iostream__queue_write(stream, data, size);
   ptrdiff_t sent = 0;
   if (!stream->queue && !(stream->flags & STREAM_CONNECTING)) {

@@ -66,13 +66,15 @@ void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t 
     loop->observer.system_call(loop->observer_arg, name, fd, result, begun, ioloop__now() - begun);
 }
 
-void ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size) {
+uint32_t ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size) {
   if (loop->observer.submitted)
     loop->observer.submitted(loop->observer_arg, name, fd, size);
+  return loop->observers;
 }
 
-void ioloop__note_completed(struct ioloop *loop, const char *name, int fd, int result, bool more) {
-  if (loop->observer.completed)
+void ioloop__note_completed(struct ioloop *loop, uint32_t observer, const char *name, int fd,
+                            int result, bool more) {
+  if (loop->observer.completed && observer == loop->observers)
     loop->observer.completed(loop->observer_arg, name, fd, result, more);
 }
 

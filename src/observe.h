@@ -33,8 +33,10 @@ static inline const struct ioloop__observed *ioloop__observed(const struct ioloo
 uint64_t ioloop__call_clock(void);
 void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
                        uint64_t begun);
-void ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size);
-void ioloop__note_completed(struct ioloop *loop, const char *name, int fd, int result, bool more);
+/* Returns the number of the observer, which is not given the end of what another saw begin. */
+uint32_t ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size);
+void ioloop__note_completed(struct ioloop *loop, uint32_t observer, const char *name, int fd,
+                            int result, bool more);
 
 /* When the call begins that ioloop__call_ended will report. 0: none observes it. */
 static inline uint64_t ioloop__call_begins(const struct ioloop *loop) {

@@ -40,9 +40,10 @@ enum {
   STREAM_CLOSING = 1 << 9,  /* iostream_close_when_sent */
   STREAM_BROKEN = 1 << 10,  /* sending failed: what still arrives is read, then it ends */
   STREAM_FAILED = 1 << 11,  /* ends as soon as no callback is under way */
-  STREAM_DEFERRED = 1 << 12, /* iostream__settle is due, for one of the reasons above */
-  STREAM_CLOSED = 1 << 13,   /* only its memory is left */
-  STREAM_TIMED = 1 << 14     /* its owner wants to hear of traffic */
+  STREAM_DEFERRED = 1 << 12,  /* iostream__settle is due, for one of the reasons above */
+  STREAM_CLOSED = 1 << 13,    /* only its memory is left */
+  STREAM_TIMED = 1 << 14,     /* its owner wants to hear of traffic */
+  STREAM_COMPLETING = 1 << 15 /* its transport is iostream_completion.c */
 };
 
 /* Who made the stream and keeps account of it: a tcpserver. */
@@ -63,11 +64,10 @@ struct ioloop__framing {
 struct iostream {
   struct ioloop *loop;
   int fd;
-  uint16_t flags;                            /* STREAM_* */
-  uint8_t mask;                              /* events asked of the loop */
-  uint8_t depth;                             /* callbacks under way: the memory must stay */
-  const struct ioloop__completer *completer; /* NULL: by readiness */
-  iostream_read_callback *on_read;           /* NULL: no read under way */
+  uint16_t flags;                  /* STREAM_* */
+  uint8_t mask;                    /* events asked of the loop */
+  uint8_t depth;                   /* callbacks under way: the memory must stay */
+  iostream_read_callback *on_read; /* NULL: no read under way */
   void *read_arg;
   struct ioloop__fifo *queue; /* unsent; NULL or not empty. Its next: by completion */
   struct ioloop__gate_member gate;
@@ -99,6 +99,11 @@ struct iostream {
   bool read_only : 1;
   uint8_t vain : 5; /* wake-ups that found nothing; wraps */
 };
+
+/* NULL: by readiness. */
+static inline const struct ioloop__completer *iostream__completer(const struct iostream *stream) {
+  return stream->flags & STREAM_COMPLETING ? ioloop__completer(stream->loop) : NULL;
+}
 
 /* ---- iostream.c ------------------------------------------------------------------------ */
 

@@ -137,7 +137,8 @@ TEST(86, "an observer set later sees the streams that exist") {
     ping(loop, client);
   CHECK_IS(heard.sent, >=, 3); /* the completion of a send may be reported late */
   CHECK_IS(heard.sent, <=, 4);
-  CHECK_IS(heard.received, ==, 4);
+  if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION)) /* by one that began before */
+    CHECK_IS(heard.received, ==, 4);
   CHECK_SYS(close(client));
   RUN_UNTIL(loop, echo.closed == 1);
   echo_close(&echo);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accept_linux.c - conformance 205: errors of accept(2), and failures at the end of a server. */
+/* accept_linux.c - conformance 102: errors of accept(2), and failures at the end of a server. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -63,7 +63,7 @@ static struct tcpserver *open_server(struct ioloop *loop, unsigned *counts, uint
   return server;
 }
 
-TEST(205, "an error of one connection is no shortage: the next is accepted at once") {
+TEST(102, "an error of one connection is no shortage: the next is accepted at once") {
   static const int errors[] = {ENETDOWN,     EPROTO,     ENOPROTOOPT, EHOSTDOWN,  ENONET,
                                EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM,      EACCES,
                                ECONNABORTED, EINTR,      ETIMEDOUT,   ECONNRESET, ENOSR};
@@ -87,7 +87,7 @@ TEST(205, "an error of one connection is no shortage: the next is accepted at on
   test_loop_free(loop);
 }
 
-TEST(205, "one that does not go away is reported and pauses accepting, and does not spin") {
+TEST(102, "one that does not go away is reported and pauses accepting, and does not spin") {
   struct ioloop *loop = test_loop_new();
   unsigned counts[2] = {0};
   uint16_t port;
@@ -123,7 +123,7 @@ static void refuse_setfl(void) {
     SKIP("no seccomp: %s", strerror(errno));
 }
 
-TEST(205, "a server whose flags can no longer be set stops, and does not wait in accept") {
+TEST(102, "a server whose flags can no longer be set stops, and does not wait in accept") {
   struct ioloop *loop = test_loop_new();
   unsigned counts[2] = {0};
   struct sockaddr_in address = loopback_address(0);

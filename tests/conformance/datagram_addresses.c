@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * datagram_addresses.c - conformance 201: a datagram socket bound to all addresses answers from the
+ * datagram_addresses.c - conformance 98: a datagram socket bound to all addresses answers from the
  * address that was used. A connected client accepts no other. All of 127.0.0.0/8 is this machine.
  */
 #include <arpa/inet.h>
@@ -128,7 +128,7 @@ static void check_local(const struct answering *it, const char *host) {
   CHECK(strcmp(words, host) == 0);
 }
 
-TEST(201, "an answer leaves from the address that the request was sent to") {
+TEST(98, "an answer leaves from the address that the request was sent to") {
   need_second_loopback_address();
   for (int later = 0; later < 2; later++) {
     struct ioloop *loop = test_loop_new();
@@ -143,7 +143,7 @@ TEST(201, "an answer leaves from the address that the request was sent to") {
   }
 }
 
-TEST(201, "and so do answers of a batch, and those to what a gate kept back") {
+TEST(98, "and so do answers of a batch, and those to what a gate kept back") {
   enum {
     CLIENTS = 40
   };
@@ -173,7 +173,7 @@ TEST(201, "and so do answers of a batch, and those to what a gate kept back") {
   }
 }
 
-TEST(201, "a socket of both families answers from the address that the request was sent to") {
+TEST(98, "a socket of both families answers from the address that the request was sent to") {
   need_second_loopback_address();
   struct ioloop *loop = test_loop_new();
   struct answering it = {0};
@@ -192,7 +192,7 @@ TEST(201, "a socket of both families answers from the address that the request w
 }
 
 /* The kernel refuses a broadcast address as source. */
-TEST(201, "a broadcast is answered, from an address that is no broadcast's") {
+TEST(98, "a broadcast is answered, from an address that is no broadcast's") {
   need_second_loopback_address();
   for (int both = 0; both < 2; both++) {
     struct ioloop *loop = test_loop_new();
@@ -216,7 +216,7 @@ TEST(201, "a broadcast is answered, from an address that is no broadcast's") {
   }
 }
 
-TEST(201, "a socket of one address reports it; nothing leaves from an address that is not ours") {
+TEST(98, "a socket of one address reports it; nothing leaves from an address that is not ours") {
   struct ioloop *loop = test_loop_new();
   struct answering it = {0};
   struct datagram_metrics metrics;
@@ -241,7 +241,7 @@ TEST(201, "a socket of one address reports it; nothing leaves from an address th
   test_loop_free(loop);
 }
 
-TEST(202, "the longest datagram of IPv6 is echoed, and a longer one refused") {
+TEST(99, "the longest datagram of IPv6 is echoed, and a longer one refused") {
   enum {
     LONGEST = 65527
   };

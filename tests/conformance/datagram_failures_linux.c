@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* datagram_failures_linux.c - conformance 206 and 209: sends and receives that fail, temporarily or
+/* datagram_failures_linux.c - conformance 103 and 106: sends and receives that fail, temporarily or
  * permanently. The sockets are non-blocking and made elsewhere, so that sendto and recvfrom are
  * called under every model. */
 #include <errno.h>
@@ -75,7 +75,7 @@ static struct datagram *open_socket(struct ioloop *loop, struct reports *reports
   return socket;
 }
 
-TEST(206, "an error that belongs to an earlier datagram does not lose the one being sent") {
+TEST(103, "an error that belongs to an earlier datagram does not lose the one being sent") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   int peer;
@@ -94,7 +94,7 @@ TEST(206, "an error that belongs to an earlier datagram does not lose the one be
   test_loop_free(loop);
 }
 
-TEST(206, "a datagram that is refused is counted and reported, and the socket goes on") {
+TEST(103, "a datagram that is refused is counted and reported, and the socket goes on") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   struct datagram_metrics metrics;
@@ -123,7 +123,7 @@ TEST(206, "a datagram that is refused is counted and reported, and the socket go
 }
 
 /* Connected to a closed port: each datagram that arrives causes an error for a later one. */
-TEST(206, "a burst to a port that refuses is sent whole, every model alike") {
+TEST(103, "a burst to a port that refuses is sent whole, every model alike") {
   enum {
     BURST = 64
   };
@@ -156,7 +156,7 @@ enum {
   FOR_EVER = 1000000
 };
 
-TEST(209, "receives that fail for ever are made and reported at intervals, until one does not") {
+TEST(106, "receives that fail for ever are made and reported at intervals, until one does not") {
   static const int lasting[] = {ENOTCONN, ENOTSOCK, EBADF, EIO, EINTR};
   for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
     struct ioloop *loop = test_loop_new();
@@ -179,7 +179,7 @@ TEST(209, "receives that fail for ever are made and reported at intervals, until
   }
 }
 
-TEST(209, "a send that signals interrupt for ever is made again in other turns") {
+TEST(106, "a send that signals interrupt for ever is made again in other turns") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   int peer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * error_queue_linux.c - conformance 200: a socket's error queue (IP_RECVERR in ip(7),
+ * error_queue_linux.c - conformance 97: a socket's error queue (IP_RECVERR in ip(7),
  * SO_TIMESTAMPING in the kernel's timestamping.rst). While it is not empty, the socket is reported
  * as failed, and no receive or send empties it.
  */
@@ -34,7 +34,7 @@ static void on_close_never(struct iostream *stream, int error, void *arg) {
   CHECK_OK(error);
 }
 
-TEST(200, "timestamps of what a stream sent keep no loop awake, and end no stream") {
+TEST(97, "timestamps of what a stream sent keep no loop awake, and end no stream") {
   for (int reads = 0; reads < 2; reads++) {
     struct ioloop *loop = test_loop_new();
     struct iostream *stream;
@@ -61,7 +61,7 @@ TEST(200, "timestamps of what a stream sent keep no loop awake, and end no strea
   }
 }
 
-TEST(200, "nor while a stream waits for room and does not read") {
+TEST(97, "nor while a stream waits for room and does not read") {
   static char data[1024 * 1024];
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
@@ -130,7 +130,7 @@ static struct sockaddr_in closed_port(void) {
   return address;
 }
 
-TEST(200, "an extended error of a datagram socket is reported once, and then it is quiet") {
+TEST(97, "an extended error of a datagram socket is reported once, and then it is quiet") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   uint16_t port = open_reports(&reports, loop);
@@ -151,7 +151,7 @@ TEST(200, "an extended error of a datagram socket is reported once, and then it 
   test_loop_free(loop);
 }
 
-TEST(200, "timestamps of datagrams are no errors, and keep no loop awake") {
+TEST(97, "timestamps of datagrams are no errors, and keep no loop awake") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   uint16_t port = open_reports(&reports, loop);

@@ -140,7 +140,7 @@ static void remove_and_take_signal(void *loop) {
   CHECK_SYS(raise(SIGUSR1)); /* must not kill */
 }
 
-TEST(310, "fork: the child cannot remove its parent's signal, which does nothing there") {
+TEST(119, "fork: the child cannot remove its parent's signal, which does nothing there") {
   struct ioloop *loop = test_loop_new();
   struct record told = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal, &told));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork_calls.c - conformance 300, 302: whatever a forked child calls on inherited objects, it
+ * fork_calls.c - conformance 109, 111: whatever a forked child calls on inherited objects, it
  * neither hangs nor crashes, and the parent loses nothing.
  */
 #include <errno.h>
@@ -142,7 +142,7 @@ static void dissolve(struct estate *it) {
   close_pair(it->spare);
 }
 
-/* ---- 300: the child, one call ------------------------------------------------------------ */
+/* ---- 109: the child, one call ------------------------------------------------------------ */
 
 static int new_stream(struct estate *it) {
   struct iostream *stream;
@@ -281,7 +281,7 @@ static void call_in_child(struct estate *it, int i) {
     tap_fail(__FILE__, __LINE__, "%s: %d, not %d", calls[i].name, result, calls[i].expected);
 }
 
-TEST(300, "fork: each function, by itself, in the child: -ECHILD or harmless") {
+TEST(109, "fork: each function, by itself, in the child: -ECHILD or harmless") {
   struct estate it;
   found(&it);
   check_estate(&it);
@@ -300,7 +300,7 @@ TEST(300, "fork: each function, by itself, in the child: -ECHILD or harmless") {
   dissolve(&it);
 }
 
-TEST(300, "fork: all functions, one after the other, in one child, while the parent works") {
+TEST(109, "fork: all functions, one after the other, in one child, while the parent works") {
   struct estate it;
   found(&it);
   check_estate(&it);
@@ -323,7 +323,7 @@ TEST(300, "fork: all functions, one after the other, in one child, while the par
   dissolve(&it);
 }
 
-/* ---- 302: with threads --------------------------------------------------------------------- */
+/* ---- 111: with threads --------------------------------------------------------------------- */
 
 struct crowd {
   struct ioloop *loop;
@@ -388,7 +388,7 @@ static bool fork_again(size_t done, uint64_t deadline) {
   return count ? done < strtoul(count, NULL, 10) : done < tap_count(150) && tap_left(deadline) > 0;
 }
 
-TEST(302, "fork while threads post, take signals and make loops: no child hangs, nothing is "
+TEST(111, "fork while threads post, take signals and make loops: no child hangs, nothing is "
           "lost") {
   struct crowd crowd = {.loop = test_loop_new()};
   void *(*const lives[])(void *arg) = {post, take_signals, make_loops};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fork_calls.h - every function of ioloop.h and iostream.h, called in a forked child on inherited
- * objects (conformance 300), and the value it must return: -ECHILD, or 0 if it only releases,
+ * objects (conformance 109), and the value it must return: -ECHILD, or 0 if it only releases,
  * queries, or creates something of the child's own. tests/e2e/man.py compares the names with the
  * headers.
  */

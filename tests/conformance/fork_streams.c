@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork_streams.c - conformance 308: a callback of a stream, a server or a datagram socket forks,
- * and the child returns from it. 309: children made in other ways, or by another thread.
+ * fork_streams.c - conformance 117: a callback of a stream, a server or a datagram socket forks,
+ * and the child returns from it. 118: children made in other ways, or by another thread.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 #include "echo.h"
 
-/* ---- 308: the child returns ---------------------------------------------------------------- */
+/* ---- 117: the child returns ---------------------------------------------------------------- */
 
 static pid_t parent, child;
 static unsigned calls; /* of the program's callbacks, in this process, since the fork */
@@ -61,7 +61,7 @@ static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr 
   CHECK_SYS(close(fd));
 }
 
-TEST(308, "fork in an accept callback: the child that returns accepts no connection") {
+TEST(117, "fork in an accept callback: the child that returns accepts no connection") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server;
   unsigned accepted = 0;
@@ -126,7 +126,7 @@ static struct iostream *make_stream(struct ioloop *loop, int pair[2], struct sid
   return stream;
 }
 
-TEST(308, "fork in a read callback: the child that returns takes no byte of its parent's") {
+TEST(117, "fork in a read callback: the child that returns takes no byte of its parent's") {
   struct ioloop *loop = test_loop_new();
   struct side sides[4] = {0};
   struct iostream *streams[4];
@@ -149,7 +149,7 @@ TEST(308, "fork in a read callback: the child that returns takes no byte of its 
   test_loop_free(loop);
 }
 
-TEST(308, "fork in a frame's callback: the child is given no other frame") {
+TEST(117, "fork in a frame's callback: the child is given no other frame") {
   struct ioloop *loop = test_loop_new();
   struct side side = {0};
   int pair[2];
@@ -164,7 +164,7 @@ TEST(308, "fork in a frame's callback: the child is given no other frame") {
   test_loop_free(loop);
 }
 
-TEST(308, "fork in a drain callback: the child that returns does nothing to the connection") {
+TEST(117, "fork in a drain callback: the child that returns does nothing to the connection") {
   enum {
     SIZE = 4 << 20
   };
@@ -206,7 +206,7 @@ static void answer_and_fork(struct iostream *stream, const char *data, size_t si
 }
 
 /* By completion the two wait for the end of the turn, or behind what the socket has no room for. */
-TEST(308, "fork in a read callback that has written: the child that closes the stream sends none") {
+TEST(117, "fork in a read callback that has written: the child that closes the stream sends none") {
   enum {
     SIZE = 4 << 20
   };
@@ -249,7 +249,7 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
   fork_once();
 }
 
-TEST(308, "fork in a datagram's callback: the child that returns neither takes nor answers one") {
+TEST(117, "fork in a datagram's callback: the child that returns neither takes nor answers one") {
   struct ioloop *loop = test_loop_new();
   struct sockaddr_in address = loopback_address(0);
   struct datagram *socket;
@@ -274,7 +274,7 @@ TEST(308, "fork in a datagram's callback: the child that returns neither takes n
   test_loop_free(loop);
 }
 
-/* ---- 309: other children --------------------------------------------------------------------- */
+/* ---- 118: other children --------------------------------------------------------------------- */
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop, (void)signo;
@@ -311,7 +311,7 @@ static void check_unnoticed(struct ioloop *loop, unsigned *signals) {
   *signals = 0;
 }
 
-TEST(309, "a signal that a child of fork, vfork or _Fork gets is none of its parent's") {
+TEST(118, "a signal that a child of fork, vfork or _Fork gets is none of its parent's") {
   struct ioloop *loop = test_loop_new();
   unsigned signals = 0;
   of_handler = loop;
@@ -361,7 +361,7 @@ static void free_other_threads(void *arg) {
   test_loop_free(test_loop_new());
 }
 
-TEST(309, "fork while another thread runs its loop: the child may free that, the thread goes on") {
+TEST(118, "fork while another thread runs its loop: the child may free that, the thread goes on") {
   struct life life;
   pthread_t thread;
   barrier_init(&life.made, 2);

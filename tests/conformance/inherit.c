@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inherit.c - conformance 307: signal state that a loop inherits, and state that it leaves to a
+ * inherit.c - conformance 116: signal state that a loop inherits, and state that it leaves to a
  * spawned program.
  */
 #include <errno.h>
@@ -83,7 +83,7 @@ static void check_loop_works(void) {
   CHECK(same_masks(&before, &after));
 }
 
-TEST(307, "started with SIGIO and all real-time signals blocked") {
+TEST(116, "started with SIGIO and all real-time signals blocked") {
   block_all();
   check_loop_works();
 }
@@ -95,7 +95,7 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
 }
 #endif
 
-TEST(307,
+TEST(116,
      "a real-time signal that was blocked at the start can be watched, unless it is the model's") {
 #ifdef SIGRTMIN
   block_all();
@@ -119,12 +119,12 @@ TEST(307,
 #endif
 }
 
-TEST(307, "started with SIGIO and all real-time signals ignored") {
+TEST(116, "started with SIGIO and all real-time signals ignored") {
   set_all(SIG_IGN);
   check_loop_works();
 }
 
-TEST(307, "started with SIGIO and all real-time signals blocked and ignored") {
+TEST(116, "started with SIGIO and all real-time signals blocked and ignored") {
   block_all();
   set_all(SIG_IGN);
   check_loop_works();
@@ -147,7 +147,7 @@ static int probed(void) {
   return r;
 }
 
-TEST(307, "the probe returns the same error as making a loop") {
+TEST(116, "the probe returns the same error as making a loop") {
   CHECK_IS(probed(), ==, 0);
   struct ioloop *loop = test_loop_new();
   CHECK_IS(probed(), ==, signal_driven() ? -EBUSY : 0);
@@ -178,7 +178,7 @@ static bool finds_none_blocked(const posix_spawnattr_t *attributes) {
   return WEXITSTATUS(status) == 0;
 }
 
-TEST(307, "a program that is spawned has no signal blocked, with the two lines of ioloop.h") {
+TEST(116, "a program that is spawned has no signal blocked, with the two lines of ioloop.h") {
   if (access("/proc/self/status", R_OK) < 0)
     SKIP("no /proc, which shows the mask of a process");
   sigset_t before = mask_now(), none;
@@ -196,7 +196,7 @@ TEST(307, "a program that is spawned has no signal blocked, with the two lines o
 }
 
 /* A file that another process also has: it finds O_ASYNC off, and our signal removed. */
-TEST(307, "a removed file raises SIGIO again for a program that enables it") {
+TEST(116, "a removed file raises SIGIO again for a program that enables it") {
 #ifdef F_GETSIG
   struct ioloop *loop = test_loop_new();
   int pair[2];

@@ -389,7 +389,7 @@ TEST(18, "dup2 under a registered number while the old file lives on") {
   CHECK_SYS(close(duplicate));
 }
 
-TEST(411, "dup2 under a registered number while the old file lives on, and then a change") {
+TEST(131, "dup2 under a registered number while the old file lives on, and then a change") {
   skip_if_readiness_is_presumed();
   if (signal_driven())
     SKIP("the new file was never asked for signals: the safety scan finds it, within a second");

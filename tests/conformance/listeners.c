@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listeners.c - conformance 203, 204, 210 and 211: sockets that were made elsewhere and may be in
+ * listeners.c - conformance 100, 101, 107 and 108: sockets that were made elsewhere and may be in
  * use there, how their state changes, and the files of AF_UNIX ones.
  */
 #include <errno.h>
@@ -33,7 +33,7 @@ static void hello(struct tcpserver *server, struct iostream *stream, const struc
   iostream_close_when_sent(stream);
 }
 
-TEST(203, "a listener that was made elsewhere is served, and O_NONBLOCK never taken off it") {
+TEST(100, "a listener that was made elsewhere is served, and O_NONBLOCK never taken off it") {
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
     struct ioloop *loop = test_loop_new();
     struct tcpserver *server;
@@ -71,7 +71,7 @@ static void on_one(struct datagram *socket, const char *data, size_t size,
   CHECK_OK(datagram_send(socket, data, size, peer, peer_size));
 }
 
-TEST(203, "and so is a datagram socket") {
+TEST(100, "and so is a datagram socket") {
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
     struct ioloop *loop = test_loop_new();
     struct datagram *socket;
@@ -104,7 +104,7 @@ static void count_trouble(struct tcpserver *server, int error, void *arg) {
   ++((unsigned *)arg)[1];
 }
 
-TEST(210, "a listener that another process shuts down is reported once, and the others go on") {
+TEST(107, "a listener that another process shuts down is reported once, and the others go on") {
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
     struct ioloop *loop = test_loop_new();
     struct tcpserver *server;
@@ -185,7 +185,7 @@ static void leave_stale_file(const struct place *place) {
   CHECK_SYS(close(fd));
 }
 
-TEST(204,
+TEST(101,
      "the file of a server's socket is removed with it, and a stale one is replaced on request") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server, *second;
@@ -208,7 +208,7 @@ TEST(204,
   test_loop_free(loop);
 }
 
-TEST(204, "a file that is no socket, or has become another server's, stays") {
+TEST(101, "a file that is no socket, or has become another server's, stays") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server, *second;
   struct place place;
@@ -234,7 +234,7 @@ static void close_server(void *server) {
   tcpserver_close(server);
 }
 
-TEST(204, "nor does a forked child remove its parent's") {
+TEST(101, "nor does a forked child remove its parent's") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server;
   struct place place;
@@ -263,7 +263,7 @@ static void close_datagram(void *socket) {
   datagram_close(socket);
 }
 
-TEST(211, "the file of a datagram socket goes with it, if it is still that, and not in a child") {
+TEST(108, "the file of a datagram socket goes with it, if it is still that, and not in a child") {
   struct ioloop *loop = test_loop_new();
   struct datagram *socket, *second;
   struct place place;
@@ -283,7 +283,7 @@ TEST(211, "the file of a datagram socket goes with it, if it is still that, and 
   test_loop_free(loop);
 }
 
-TEST(211, "the file of a socket goes with it when the program is in another directory") {
+TEST(108, "the file of a socket goes with it when the program is in another directory") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server;
   struct datagram *socket;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - conformance 306: a loop when memory is exhausted. */
+/* memory.c - conformance 115: a loop when memory is exhausted. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static void run_without_memory(void *arg) {
   _exit(0);
 }
 
-TEST(306, "without memory signals and what others posted are called, and nothing spins") {
+TEST(115, "without memory signals and what others posted are called, and nothing spins") {
   if (tap_in_sanitizer())
     SKIP("the sanitizer ends a program without memory");
   wait_child(fork_child(run_without_memory, NULL));
@@ -102,7 +102,7 @@ static void stay_ready_without_memory(void *arg) {
   _exit(0);
 }
 
-TEST(306, "without memory for a timeout to rest until, what stays ready does not spin") {
+TEST(115, "without memory for a timeout to rest until, what stays ready does not spin") {
   if (tap_in_sanitizer())
     SKIP("the sanitizer ends a program without memory");
   for (size_t i = 0; i < sizeof ready / sizeof ready[0]; i++) {

@@ -123,7 +123,7 @@ static void check_alive(struct ioloop *loop, const struct record *record, int pe
   RUN_UNTIL(loop, record->bytes == before + 1);
 }
 
-TEST(412, "closes without remove, dups and dup2, at random: no spin, and others are served") {
+TEST(132, "closes without remove, dups and dup2, at random: no spin, and others are served") {
   skip_if_readiness_is_presumed();
   for (size_t round = 0; round < tap_count(25); round++) {
     struct ioloop *loop = test_loop_new();

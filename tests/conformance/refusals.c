@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refusals.c - conformance 108 and 208: descriptors that are not what they are taken for. */
+/* refusals.c - conformance 95 and 105: descriptors that are not what they are taken for. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ static void count_close(struct iostream *stream, int error, void *arg) {
   ++*(unsigned *)arg;
 }
 
-TEST(108, "a socket that listens is no stream") {
+TEST(95, "a socket that listens is no stream") {
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
   int listener;
@@ -27,7 +27,7 @@ TEST(108, "a socket that listens is no stream") {
   test_loop_free(loop);
 }
 
-TEST(108, "an end of a pipe is refused what it was not opened for, and goes on") {
+TEST(95, "an end of a pipe is refused what it was not opened for, and goes on") {
   struct ioloop *loop = test_loop_new();
   struct iostream *reader, *writer;
   unsigned closed = 0;
@@ -51,7 +51,7 @@ TEST(108, "an end of a pipe is refused what it was not opened for, and goes on")
   test_loop_free(loop);
 }
 
-TEST(108, "a write of nothing makes no call: it does not notice that the peer has gone") {
+TEST(95, "a write of nothing makes no call: it does not notice that the peer has gone") {
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
   unsigned closed = 0;
@@ -105,7 +105,7 @@ static void check_refused(struct ioloop *loop, const int fds[2], int server, int
   close_pair(fds);
 }
 
-TEST(208, "a server refuses what does not listen or is no stream, a datagram socket all others") {
+TEST(105, "a server refuses what does not listen or is no stream, a datagram socket all others") {
   struct ioloop *loop = test_loop_new();
   int pair[2];
   make_pair(TCP, pair);
@@ -123,7 +123,7 @@ TEST(208, "a server refuses what does not listen or is no stream, a datagram soc
   test_loop_free(loop);
 }
 
-TEST(208, "a server refuses a socket that was never made to listen, or is closed") {
+TEST(105, "a server refuses a socket that was never made to listen, or is closed") {
   struct ioloop *loop = test_loop_new();
   int fd = SYS(socket(AF_INET, SOCK_STREAM, 0));
   CHECK_ERROR(serve(loop, fd), EINVAL);

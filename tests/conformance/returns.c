@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* returns.c - conformance 301: a callback forks, and the child returns from it into the loop. */
+/* returns.c - conformance 110: a callback forks, and the child returns from it into the loop. */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -122,7 +122,7 @@ static void run_scene(enum place place, bool start) {
 }
 
 #define SCENES(title, ...)                                                                         \
-  TEST(301, title) {                                                                               \
+  TEST(110, title) {                                                                               \
     for (int place = 0; place < PLACES; place++) {                                                 \
       scene = (struct scene){__VA_ARGS__};                                                         \
       run_scene((enum place)place, true);                                                          \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * room.c - conformance 500 to 504: full sockets, and peers that have finished sending and do not
+ * room.c - conformance 138 to 142: full sockets, and peers that have finished sending and do not
  * read. The kernel always reports such a socket (POLLRDHUP, POLLIN); the loop must not.
  */
 #include <errno.h>
@@ -27,7 +27,7 @@ static void on_room(struct ioloop *loop, int fd, unsigned events, void *arg) {
     fill(fd);
 }
 
-TEST(501, "WRITE alone, no room, the peer half-closed: the loop sleeps until it reads") {
+TEST(139, "WRITE alone, no room, the peer half-closed: the loop sleeps until it reads") {
   for (size_t i = 0; i < COUNT(kinds); i++) {
     struct ioloop *loop = test_loop_new();
     struct record record = {0};
@@ -56,7 +56,7 @@ TEST(501, "WRITE alone, no room, the peer half-closed: the loop sleeps until it 
   }
 }
 
-TEST(501, "READ alone with room, a full socket, our own half-close: no wake-up") {
+TEST(139, "READ alone with room, a full socket, our own half-close: no wake-up") {
   for (size_t i = 0; i < COUNT(kinds); i++)
     for (int state = 0; state < 3; state++) {
       struct ioloop *loop = test_loop_new();
@@ -79,7 +79,7 @@ TEST(501, "READ alone with room, a full socket, our own half-close: no wake-up")
     }
 }
 
-TEST(501, "a mask of 0: neither data, nor an end, nor a reset wakes") {
+TEST(139, "a mask of 0: neither data, nor an end, nor a reset wakes") {
   for (size_t i = 0; i < COUNT(kinds); i++) {
     struct ioloop *loop = test_loop_new();
     struct record record = {0};
@@ -157,7 +157,7 @@ static void close_while_sending(const struct closing *how) {
   test_loop_free(loop);
 }
 
-TEST(500, "closing a stream that waits for room: it returns at once, and the peer sees the end") {
+TEST(138, "closing a stream that waits for room: it returns at once, and the peer sees the end") {
   static const size_t sizes[] = {1000000, 8 * 1024 * 1024};
   struct closing how;
   for (size_t i = 0; i < COUNT(kinds) * COUNT(sizes) * 2; i++)
@@ -175,7 +175,7 @@ static void ignore_input(struct iostream *stream, const char *data, size_t size,
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
-TEST(502, "a stream whose peer has half-closed waits for room asleep, and loses no byte") {
+TEST(140, "a stream whose peer has half-closed waits for room asleep, and loses no byte") {
   static char data[3000000], got[65536];
   fill_pattern(data, sizeof data, 0);
   for (size_t i = 0; i < COUNT(kinds); i++) {
@@ -231,7 +231,7 @@ static void *make_and_leave(void *arg) {
   return NULL;
 }
 
-TEST(503, "a loop whose thread has ended is taken apart by another, whose own works on") {
+TEST(141, "a loop whose thread has ended is taken apart by another, whose own works on") {
   struct left left = {0};
   struct ioloop *own = test_loop_new();
   struct record record = {0};
@@ -289,12 +289,12 @@ static void check_end_is_seen(bool in_handler) {
   }
 }
 
-TEST(504, "a handler that closes its descriptor without removing it: the peer sees the end") {
+TEST(142, "a handler that closes its descriptor without removing it: the peer sees the end") {
   skip_if_readiness_is_presumed();
   check_end_is_seen(true);
 }
 
-TEST(504, "a descriptor closed elsewhere without being removed: the peer sees the end") {
+TEST(142, "a descriptor closed elsewhere without being removed: the peer sees the end") {
   struct ioloop_backend_info info;
   CHECK_OK(ioloop_backend_probe(tap_argument, &info));
   if (info.features & IOLOOP_F_COMPLETION || strcmp(tap_argument, "linux-aio") == 0)

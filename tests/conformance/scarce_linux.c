@@ -45,7 +45,7 @@ static void make_loop_with(void *count) {
     CHECK_OK(ioloop_free(loop));
 }
 
-TEST(413, "a loop is made with few descriptors left, or refused: the process goes on") {
+TEST(133, "a loop is made with few descriptors left, or refused: the process goes on") {
   for (unsigned count = 0; count <= 8; count++) {
     NOTE("%u", count);
     wait_child(fork_child(make_loop_with, &count));
@@ -57,7 +57,7 @@ static void free_without_room(void *loop) {
   CHECK_OK(ioloop_free(loop));
 }
 
-TEST(413, "a child without descriptors frees what it inherited, and goes on; so does its parent") {
+TEST(133, "a child without descriptors frees what it inherited, and goes on; so does its parent") {
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
   int pair[2];
@@ -74,7 +74,7 @@ TEST(413, "a child without descriptors frees what it inherited, and goes on; so 
 
 /* Closed without remove, writable, and its file lives on; there is no descriptor for a new set.
  * Models whose kernel reports files notice after some wake-ups. */
-TEST(414,
+TEST(134,
      "a closed number whose file lives on, and the descriptor table is full: no calls, no spin") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
@@ -103,7 +103,7 @@ TEST(414,
   close_pair(pair);
 }
 
-TEST(416,
+TEST(136,
      "two changes in a row for which there is no memory: nothing is watched, the last one holds") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
@@ -136,7 +136,7 @@ static bool asks_twice(const char *backend) {
 }
 
 /* Both ask a second call what the first one saw: its errors count as well. */
-TEST(417, "the second call of a wait fails: a passing error pauses, any other ends the run") {
+TEST(137, "the second call of a wait fails: a passing error pauses, any other ends the run") {
   if (!asks_twice(tap_argument))
     SKIP("a wait is one call, or the second says nothing");
   struct ioloop *loop = test_loop_new();

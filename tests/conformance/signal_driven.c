@@ -134,7 +134,7 @@ static void check_told(struct ioloop *loop, int peer, struct record *record) {
   CHECK_IS(metrics_of(loop).rescues, ==, 0);
 }
 
-TEST(415, "a number that dup2 gave to another watched file is removed: that one stays watched") {
+TEST(135, "a number that dup2 gave to another watched file is removed: that one stays watched") {
   for (int turns = 0; turns < 2; turns++) {
     struct ioloop *loop = test_loop_new();
     struct record record = {0};
@@ -177,7 +177,7 @@ static void *watch_number(void *arg) {
   return NULL;
 }
 
-TEST(415, "a closed number is given up, and is watched by another thread's loop by then") {
+TEST(135, "a closed number is given up, and is watched by another thread's loop by then") {
   for (int by_free = 0; by_free < 2; by_free++) {
     struct ioloop *loop = NULL;
     struct successor it;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* stale.c - conformance 303, 304: nothing is called for events from before it was added. */
+/* stale.c - conformance 112, 113: nothing is called for events from before it was added. */
 #include <signal.h>
 #include <unistd.h>
 
 #include "echo.h"
 
-/* ---- 303: signals ----------------------------------------------------------------------- */
+/* ---- 112: signals ----------------------------------------------------------------------- */
 
 static void on_old(struct ioloop *loop, int signo, void *arg) {
   (void)loop, (void)signo;
@@ -37,7 +37,7 @@ static void check_only_new_signals(struct ioloop *loop, struct change *change) {
   test_loop_free(loop);
 }
 
-TEST(303, "a signal that was not collected yet is not the next watcher's") {
+TEST(112, "a signal that was not collected yet is not the next watcher's") {
   struct ioloop *loop = test_loop_new();
   struct change change = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_old, &change.old));
@@ -46,7 +46,7 @@ TEST(303, "a signal that was not collected yet is not the next watcher's") {
   check_only_new_signals(loop, &change);
 }
 
-TEST(303, "a signal that was collected and not called yet is not the next watcher's") {
+TEST(112, "a signal that was collected and not called yet is not the next watcher's") {
   struct ioloop *loop = test_loop_new();
   struct change change = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_old, &change.old));
@@ -69,7 +69,7 @@ static void on_usr1(struct ioloop *loop, int signo, void *arg) {
   CHECK_OK(ioloop_add_signal(loop, SIGUSR2, on_new, arg));
 }
 
-TEST(303, "one watcher exchanges another, both signals having come") {
+TEST(112, "one watcher exchanges another, both signals having come") {
   struct ioloop *loop = test_loop_new();
   struct change change = {0};
   unsigned exchanged = 0;
@@ -89,7 +89,7 @@ static void on_signal_once(struct ioloop *loop, int signo, void *arg) {
   CHECK_SYS(raise(SIGUSR1)); /* since it was added */
 }
 
-TEST(303, "a watcher replaces itself: the next one is called for later signals, once") {
+TEST(112, "a watcher replaces itself: the next one is called for later signals, once") {
   struct ioloop *loop = test_loop_new();
   struct change change = {0};
   CHECK_OK(ioloop_add_signal(loop, SIGUSR1, on_signal_once, &change));
@@ -165,7 +165,7 @@ static void watch_first(struct ioloop *loop) {
   ioloop_set_observer(loop, &hooks, &first);
 }
 
-TEST(304, "an observer set inside a call does not see the end of it") {
+TEST(113, "an observer set inside a call does not see the end of it") {
   struct ioloop *loop = test_loop_new();
   int pair[2];
   make_pair(TCP, pair);
@@ -198,7 +198,7 @@ static void replace_in_wait(void *arg, uint64_t timeout_ns) {
   ioloop_set_observer(arg, &hooks, &second);
 }
 
-TEST(304, "an observer set as a wait begins does not see the end of that wait") {
+TEST(113, "an observer set as a wait begins does not see the end of that wait") {
   struct ioloop *loop = test_loop_new();
   struct ioloop_observer replacing = {.wait_begin = replace_in_wait};
   second = (struct heard){0};
@@ -220,7 +220,7 @@ static void completed(void *arg, const char *operation, int fd, int result, bool
   heard->operations -= !more;
 }
 
-TEST(304, "an observer that replaces another does not see operations that the other saw begin") {
+TEST(113, "an observer that replaces another does not see operations that the other saw begin") {
   static const struct ioloop_observer of_operations = {.submitted = submitted,
                                                        .completed = completed};
   struct ioloop *loop = test_loop_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stays_ready.c - conformance 207: descriptors that stay ready although nothing can be done about
+/* stays_ready.c - conformance 104: descriptors that stay ready although nothing can be done about
  * it. */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void no_datagram(struct datagram *socket, const char *data, size_t size,
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
 }
 
-TEST(207, "a datagram socket whose input was shut down does not spin, and still sends") {
+TEST(104, "a datagram socket whose input was shut down does not spin, and still sends") {
   static const enum kind kinds[] = {UDP, UNIX_DGRAM};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     struct ioloop *loop = test_loop_new();
@@ -54,7 +54,7 @@ static void check_idle_turns(struct ioloop *loop, const struct iostream *stream,
     CHECK_IS(idle, <, ENOUGH_TURNS * (busy + 1)); /* it is found out again after each */
 }
 
-TEST(207, "a pty that is hung up while a write waits for room does not spin") {
+TEST(104, "a pty that is hung up while a write waits for room does not spin") {
   static char data[8 * 1024 * 1024];
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_connect_linux.c - conformance 104: a connection with itself, forced by a network namespace
+/* stream_connect_linux.c - conformance 91: a connection with itself, forced by a network namespace
  * with only two ports. */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ static void on_connected(struct iostream *stream, void *arg) {
   CHECK(false); /* no socket listens */
 }
 
-TEST(104, "a connection with itself is refused") {
+TEST(91, "a connection with itself is refused") {
   int error;
   enter_narrow_namespace();
   struct ioloop *loop = test_loop_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_ends.c - conformance 100 and 101: how a stream ends, the whole table.
+ * stream_ends.c - conformance 87 and 88: how a stream ends, the whole table.
  *
  * The input (nothing, part of a frame, frames, frames and a part) x the end (the peer finishes,
  * also after our half-close; a reset; a timeout; a close in the callback) x the read (nothing,
@@ -320,27 +320,27 @@ static void perform_all(enum medium medium, enum end end) {
   test_loop_free(loop);
 }
 
-TEST(100, "how a stream ends, over all media: the peer finishes") {
+TEST(87, "how a stream ends, over all media: the peer finishes") {
   for (enum medium medium = 0; medium < MEDIA; medium++)
     perform_all(medium, FINISH);
 }
 
-TEST(100, "how a stream ends, over all sockets: both have finished") {
+TEST(87, "how a stream ends, over all sockets: both have finished") {
   for (enum medium medium = 0; is_socket(medium); medium++)
     perform_all(medium, FINISH_BOTH);
 }
 
-TEST(100, "how a stream ends, over all sockets: a reset") {
+TEST(87, "how a stream ends, over all sockets: a reset") {
   for (enum medium medium = 0; is_socket(medium); medium++)
     perform_all(medium, RESET);
 }
 
-TEST(100, "how a stream ends, over all media: a close in the first callback") {
+TEST(87, "how a stream ends, over all media: a close in the first callback") {
   for (enum medium medium = 0; medium < MEDIA; medium++)
     perform_all(medium, CLOSE);
 }
 
-TEST(100, "how a stream ends: nothing came for the idle timeout") {
+TEST(87, "how a stream ends: nothing came for the idle timeout") {
   struct ioloop *loop = test_loop_new();
   struct play plays[READINGS][INPUTS];
   struct iostream *accepted = NULL;

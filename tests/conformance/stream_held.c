@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_held.c - conformance 101: the end of a stream whose input is held back by a gate or a full
+ * stream_held.c - conformance 88: the end of a stream whose input is held back by a gate or a full
  * queue, or whose sending has failed. As in stream_ends.c the callbacks are recorded as a story,
  * which must be the same on every model: <frames> or bytes, $ for the end of input, and how it
  * closed.
@@ -118,7 +118,7 @@ static void end_held(struct tale *tale, enum held_end end) {
     CHECK_OK(iostream_write(tale->stream, "x", 1));
 }
 
-TEST(101, "the end of a stream that its gate holds comes when the gate opens, behind the input") {
+TEST(88, "the end of a stream that its gate holds comes when the gate opens, behind the input") {
   static const char *const right[] = {"<a><b>$", "<a><b> reset", "<a><b> pipe"};
   struct ioloop *loop = test_loop_new();
   for (int early = 0; early < 2; early++)
@@ -147,7 +147,7 @@ TEST(101, "the end of a stream that its gate holds comes when the gate opens, be
   test_loop_free(loop);
 }
 
-TEST(101, "a frame that is too long is not noticed while the gate is closed") {
+TEST(88, "a frame that is too long is not noticed while the gate is closed") {
   struct ioloop *loop = test_loop_new();
   struct iostream_gate *gate;
   struct tale tale;
@@ -183,7 +183,7 @@ static void choke(struct tale *tale, struct ioloop *loop) {
   check_story(tale, "");
 }
 
-TEST(101, "the end of a stream whose queue is full comes when that is sent, behind the input") {
+TEST(88, "the end of a stream whose queue is full comes when that is sent, behind the input") {
   struct ioloop *loop = test_loop_new();
   for (enum kind kind = UNIX_STREAM; kind <= TCP; kind += TCP - UNIX_STREAM) {
     struct tale tale;
@@ -203,7 +203,7 @@ TEST(101, "the end of a stream whose queue is full comes when that is sent, behi
   test_loop_free(loop);
 }
 
-TEST(101, "a reset ends a stream whose queue is full, behind the input") {
+TEST(88, "a reset ends a stream whose queue is full, behind the input") {
   struct ioloop *loop = test_loop_new();
   struct tale tale;
   for (int shut = 0; shut < 2; shut++) {
@@ -228,7 +228,7 @@ TEST(101, "a reset ends a stream whose queue is full, behind the input") {
 
 /* ---- sending has failed --------------------------------------------------------------------- */
 
-TEST(101, "frames that have come are read though their echo cannot be sent, then it closes, once") {
+TEST(88, "frames that have come are read though their echo cannot be sent, then it closes, once") {
   struct ioloop *loop = test_loop_new();
   for (int together = 0; together < 2; together++) {
     struct tale tale;
@@ -249,7 +249,7 @@ TEST(101, "frames that have come are read though their echo cannot be sent, then
   test_loop_free(loop);
 }
 
-TEST(101, "a write to a peer that went without reading all ends in a reset, read or not") {
+TEST(88, "a write to a peer that went without reading all ends in a reset, read or not") {
   struct ioloop *loop = test_loop_new();
   for (int reading = 0; reading < 2; reading++) {
     struct tale tale;
@@ -269,7 +269,7 @@ TEST(101, "a write to a peer that went without reading all ends in a reset, read
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
-TEST(101, "a frame that is too long closes the stream, an end before that is an end") {
+TEST(88, "a frame that is too long closes the stream, an end before that is an end") {
   struct ioloop *loop = test_loop_new();
   for (enum kind kind = UNIX_STREAM; kind <= TCP; kind += TCP - UNIX_STREAM)
     for (int late = 0; late < 2; late++)
@@ -296,7 +296,7 @@ TEST(101, "a frame that is too long closes the stream, an end before that is an 
   test_loop_free(loop);
 }
 
-TEST(101, "the end that came while nothing was read is given to the next read, whichever it is") {
+TEST(88, "the end that came while nothing was read is given to the next read, whichever it is") {
   static const char *const right[] = {"<a>b\nc$", "<a><b>$", "<a><b> reset"};
   struct ioloop *loop = test_loop_new();
   for (int way = 0; way < 3; way++) {

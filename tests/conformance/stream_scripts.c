@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_scripts.c - conformance 107: a program sees the same of a stream under every model.
+ * stream_scripts.c - conformance 94: a program sees the same of a stream under every model.
  *
  * Random scripts (bytes from the peer, its end or a reset, reads of each kind, stops, writes, a
  * half-close, a gate) are played under `poll` and under the model that is tested. After each step
@@ -178,7 +178,7 @@ static void play_all(struct ioloop *loop, uint64_t first, struct script *scripts
     play(&scripts[i], loop, first + i);
 }
 
-TEST(107, "random scripts: a program sees the same of a stream as under poll") {
+TEST(94, "random scripts: a program sees the same of a stream as under poll") {
   if (strcmp(tap_argument, "linux-aio") == 0)
     SKIP("a thread of the kernel reports some changes a moment later; this compares turn by turn");
   static struct script here[SCRIPTS], there[SCRIPTS];

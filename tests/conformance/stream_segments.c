@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_segments.c - conformance 102, 103 and 106: the number of pieces in which data is sent;
+/* stream_segments.c - conformance 89, 90 and 93: the number of pieces in which data is sent;
  * descriptors that are not byte streams; O_NONBLOCK. */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static void on_connected(struct iostream *stream, void *arg) {
   *(bool *)arg = true;
 }
 
-TEST(102, "TCP streams, accepted, connected or taken over, do not wait for acknowledgements") {
+TEST(89, "TCP streams, accepted, connected or taken over, do not wait for acknowledgements") {
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
   struct echo echo;
@@ -64,7 +64,7 @@ static void on_accepted(struct tcpserver *server, struct iostream *stream,
   ++*(unsigned *)arg;
 }
 
-TEST(102, "nor those accepted from a listener that was made elsewhere, which is left as it is") {
+TEST(89, "nor those accepted from a listener that was made elsewhere, which is left as it is") {
   struct ioloop *loop = test_loop_new();
   struct tcpserver *server;
   unsigned accepted = 0;
@@ -109,7 +109,7 @@ static void write_and_close(struct ioloop *loop, void *arg) {
   iostream_close(arg);
 }
 
-TEST(102, "by completion all that a turn writes is one send") {
+TEST(89, "by completion all that a turn writes is one send") {
   struct ioloop *loop = test_loop_new();
   struct sends sends = {0};
   struct ioloop_observer observer = {.submitted = on_submitted};
@@ -135,7 +135,7 @@ TEST(102, "by completion all that a turn writes is one send") {
   test_loop_free(loop);
 }
 
-TEST(102, "data written in the iteration in which a stream is closed has been sent") {
+TEST(89, "data written in the iteration in which a stream is closed has been sent") {
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   char back[100];
@@ -153,7 +153,7 @@ TEST(102, "data written in the iteration in which a stream is closed has been se
 
 /* ---- descriptors that are not byte streams ----------------------------------------------- */
 
-TEST(103, "a socket that is no byte stream is refused, and left as it was") {
+TEST(90, "a socket that is no byte stream is refused, and left as it was") {
   static const int types[] = {SOCK_SEQPACKET, SOCK_DGRAM};
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
@@ -184,7 +184,7 @@ static void on_ignored(struct iostream *stream, const char *data, size_t size, v
   *(size_t *)arg += size;
 }
 
-TEST(106, "O_NONBLOCK of a file that others share is never cleared") {
+TEST(93, "O_NONBLOCK of a file that others share is never cleared") {
   static char data[100000];
   struct ioloop *loop = test_loop_new();
   for (enum kind kind = PIPE; kind <= TCP; kind++) {
@@ -212,7 +212,7 @@ TEST(106, "O_NONBLOCK of a file that others share is never cleared") {
   test_loop_free(loop);
 }
 
-TEST(106, "a stream over a socket does not wait when another process has cleared O_NONBLOCK") {
+TEST(93, "a stream over a socket does not wait when another process has cleared O_NONBLOCK") {
   static char data[8000000];
   struct ioloop *loop = test_loop_new();
   for (enum kind kind = UNIX_STREAM; kind <= TCP; kind += TCP - UNIX_STREAM) {

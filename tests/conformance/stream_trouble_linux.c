@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_trouble_linux.c - conformance 105 and 109: sends and receives for which the kernel lacks a
+ * stream_trouble_linux.c - conformance 92 and 96: sends and receives for which the kernel lacks a
  * resource, and sends that fail permanently while the peer is still there.
  */
 #include <errno.h>
@@ -38,7 +38,7 @@ static void echo_once(struct ioloop *loop, struct echo *echo, int count, int err
   CHECK_IS(echo->error, ==, 0);
 }
 
-TEST(105, "a send for which the kernel has no memory is made again") {
+TEST(92, "a send for which the kernel has no memory is made again") {
   struct ioloop *loop = loop_that_calls();
   struct echo echo;
   echo_open(&echo, loop, NULL);
@@ -50,7 +50,7 @@ TEST(105, "a send for which the kernel has no memory is made again") {
   test_loop_free(loop);
 }
 
-TEST(105, "a receive for which the kernel has no memory is made again") {
+TEST(92, "a receive for which the kernel has no memory is made again") {
   struct ioloop *loop = loop_that_calls();
   struct echo echo;
   char back[2];
@@ -94,11 +94,11 @@ static void fail_to_send(struct ioloop *loop, int count, int error) {
   test_loop_free(loop);
 }
 
-TEST(105, "a send that fails for good ends the stream when what has come is read") {
+TEST(92, "a send that fails for good ends the stream when what has come is read") {
   fail_to_send(loop_that_calls(), 1, EHOSTUNREACH);
 }
 
-TEST(105, "a lasting lack of memory for sends ends the stream, and does not spin") {
+TEST(92, "a lasting lack of memory for sends ends the stream, and does not spin") {
   fail_to_send(loop_that_calls(), INT_MAX, ENOBUFS);
 }
 
@@ -111,7 +111,7 @@ static void note_close(struct iostream *stream, int error, void *arg) {
   *(int *)arg = error;
 }
 
-TEST(109, "where neither sends nor receives get memory they are tried side by side") {
+TEST(96, "where neither sends nor receives get memory they are tried side by side") {
   struct ioloop *loop = loop_that_calls();
   struct iostream *stream;
   int pair[2], error = 0;

@@ -355,7 +355,7 @@ TEST(44, "run_once waits as long as its argument, and not less") {
   test_loop_free(loop);
 }
 
-TEST(305, "a stop while nothing runs ends one run, and not those after it") {
+TEST(114, "a stop while nothing runs ends one run, and not those after it") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   for (int round = 0; round < 3; round++) {

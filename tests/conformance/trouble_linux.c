@@ -27,7 +27,7 @@
 
 /* ---- waits that fail -------------------------------------------------------------------- */
 
-TEST(400, "a wait for which the kernel has no memory is made again") {
+TEST(120, "a wait for which the kernel has no memory is made again") {
   static const int errors[] = {ENOMEM, EAGAIN, ENOBUFS, EINTR};
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
     struct ioloop *loop = test_loop_new();
@@ -49,7 +49,7 @@ TEST(400, "a wait for which the kernel has no memory is made again") {
   }
 }
 
-TEST(400, "a lasting lack of memory for waits: the loop goes on, and does not spin") {
+TEST(120, "a lasting lack of memory for waits: the loop goes on, and does not spin") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
@@ -84,7 +84,7 @@ static void replace(int fd, int other) {
   CHECK_SYS(close(other));
 }
 
-TEST(401, "the number of a registered descriptor is a regular file's: a change does not spin") {
+TEST(121, "the number of a registered descriptor is a regular file's: a change does not spin") {
   skip_if_readiness_is_presumed();
   for (int mask = IOLOOP_READ; mask <= (IOLOOP_READ | IOLOOP_WRITE); mask++) {
     if (mask == 2 || mask == 3)
@@ -114,7 +114,7 @@ TEST(401, "the number of a registered descriptor is a regular file's: a change d
   }
 }
 
-TEST(402, "a change for which the kernel has no memory is made later, without a spin") {
+TEST(122, "a change for which the kernel has no memory is made later, without a spin") {
   skip_if_readiness_is_presumed();
   static const int errors[] = {ENOMEM, ENOSPC};
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
@@ -155,7 +155,7 @@ static int make_ghost(struct ioloop *loop, int pair[2], struct record *record) {
   return duplicate;
 }
 
-TEST(403, "a ghost while there is no descriptor for a new set: no spin, and gone afterwards") {
+TEST(123, "a ghost while there is no descriptor for a new set: no spin, and gone afterwards") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   struct record record = {0}, other = {0};
@@ -177,7 +177,7 @@ TEST(403, "a ghost while there is no descriptor for a new set: no spin, and gone
   CHECK_SYS(close(pair[1]));
 }
 
-TEST(403, "a new set for which there is no memory is filled when there is") {
+TEST(123, "a new set for which there is no memory is filled when there is") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   struct record record = {0}, other = {0};
@@ -206,7 +206,7 @@ static void handed_over(struct ioloop *loop, struct record *record, int peer) {
   CHECK_IS(record->calls, ==, 1);
 }
 
-TEST(404, "descriptors removed here that another process holds cost no new set") {
+TEST(124, "descriptors removed here that another process holds cost no new set") {
   skip_if_readiness_is_presumed();
   struct ioloop *loop = test_loop_new();
   int gate[2];
@@ -259,7 +259,7 @@ static int open_unnamed(enum unnamed kind, const char *path) {
   }
 }
 
-TEST(405, "a file closed without remove lives on, another of its inode has the number: no spin") {
+TEST(125, "a file closed without remove lives on, another of its inode has the number: no spin") {
   skip_if_readiness_is_presumed();
   char folder[] = "/tmp/ioloop-XXXXXX", path[64];
   CHECK(mkdtemp(folder));
@@ -293,7 +293,7 @@ TEST(405, "a file closed without remove lives on, another of its inode has the n
 
 /* ---- limits --------------------------------------------------------------------------------- */
 
-TEST(406, "RLIMIT_NOFILE lowered after the start: the loop goes on") {
+TEST(126, "RLIMIT_NOFILE lowered after the start: the loop goes on") {
   static const unsigned limits[] = {8, 1, 0};
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
     struct ioloop *loop = test_loop_new();
@@ -357,7 +357,7 @@ static void take_over_allocations(void) {
   set(allocate_new, allocate, free);
 }
 
-TEST(407, "libevent without memory for a timer: a wait of microseconds ends") {
+TEST(127, "libevent without memory for a timer: a wait of microseconds ends") {
   take_over_allocations();
   struct ioloop *loop = test_loop_new();
   no_memory = true;
@@ -395,23 +395,23 @@ static void check_refused(unsigned error) {
   test_loop_free(loop);
 }
 
-TEST(408, "epoll_pwait2 refused with ENOSYS") {
+TEST(128, "epoll_pwait2 refused with ENOSYS") {
   check_refused(ENOSYS);
 }
 
-TEST(408, "epoll_pwait2 refused with EPERM") {
+TEST(128, "epoll_pwait2 refused with EPERM") {
   check_refused(EPERM);
 }
 
-TEST(408, "epoll_pwait2 refused with EACCES") {
+TEST(128, "epoll_pwait2 refused with EACCES") {
   check_refused(EACCES);
 }
 
-TEST(408, "epoll_pwait2 refused with ENOTSUP") {
+TEST(128, "epoll_pwait2 refused with ENOTSUP") {
   check_refused(ENOTSUP);
 }
 
-TEST(409, "io_uring_setup refused with any error: io_uring is not there, and the name is known") {
+TEST(129, "io_uring_setup refused with any error: io_uring is not there, and the name is known") {
   static const unsigned errors[] = {ENOSYS, EPERM, EACCES, EINVAL, ENOTSUP, ENOMEM};
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
     struct ioloop_backend_info info;

@@ -141,7 +141,7 @@ static int make_loop(struct server *server, struct backend_choice choice) {
   return error;
 }
 
-/* Closing it tells the parent that serving is over; writing the trace may still take a while
+/* Closing it shows the parent that serving is over; writing the trace may still take a while
  * (tracing_finish). */
 static void leave_parent(struct server *server) {
   if (server->control < 0)

@@ -156,7 +156,7 @@ enum {
   FOR_EVER = 1000000
 };
 
-TEST(106, "receives that fail for ever are made and reported at intervals, until one does not") {
+TEST(106, "receives that fail forever are made and reported at intervals, until one does not") {
   static const int lasting[] = {ENOTCONN, ENOTSOCK, EBADF, EIO, EINTR};
   for (size_t i = 0; i < sizeof lasting / sizeof lasting[0]; i++) {
     struct ioloop *loop = test_loop_new();
@@ -179,7 +179,7 @@ TEST(106, "receives that fail for ever are made and reported at intervals, until
   }
 }
 
-TEST(106, "a send that signals interrupt for ever is made again in other turns") {
+TEST(106, "a send that signals interrupt forever is made again in other turns") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   int peer;

@@ -38,7 +38,7 @@ static void skip_if_refusal_takes_connection(void) {
   limit_descriptors(old);
   int accepted = accept(listener, NULL, NULL);
   if (accepted < 0)
-    SKIP("an accept that is refused for want of a descriptor takes the connection here (valgrind)");
+    SKIP("an accept that is refused for lack of a descriptor takes the connection here (valgrind)");
   CHECK_SYS(close(accepted));
   CHECK_SYS(close(client));
   CHECK_SYS(close(listener));

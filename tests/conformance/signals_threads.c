@@ -462,7 +462,7 @@ TEST(52, "two loops in one thread do not see each other's descriptors") {
     CHECK_OK(ioloop_free(a));
     a = test_loop_new(); /* one after another is fine */
     CHECK_OK(ioloop_free(a));
-    SKIP("one loop a thread: the model owns the thread's signals; a second is -EBUSY");
+    SKIP("one loop per thread: the model owns the thread's signals; a second is -EBUSY");
   }
   b = test_loop_new();
   make_pair(UNIX_STREAM, pair_a);

@@ -47,12 +47,12 @@ bool presumes_readiness(void) {
 
 void skip_if_readiness_is_presumed(void) {
   if (presumes_readiness())
-    SKIP("the model neither knows who is ready nor sleeps: it has handlers try, in every turn");
+    SKIP("the model does not find out what is ready: every handler tries, in every iteration");
 }
 
 void skip_if_one_loop_a_thread(void) {
   if (signal_driven())
-    SKIP("one loop a thread: the model owns the thread's signals");
+    SKIP("one loop per thread: the model owns the thread's signals");
 }
 
 bool run_turn(struct ioloop *loop, uint64_t deadline, const char *file, int line) {

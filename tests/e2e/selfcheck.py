@@ -37,7 +37,7 @@ ALL = "1..0 # SKIP missing: bench, not built (needs jansson)\n"
 MODEL = "1..2\nok 1 - works\nok 2 - exact # SKIP select rounds to microseconds\n"
 
 
-@case("a skip for want of a program is listed before the totals")
+@case("a skip for lack of a program is listed before the totals")
 def _():
     code, lines = report(ONE, ALL, ONE, MODEL)
     equal((code, lines[-1]), (0, "1 passed, 0 failed, 4 skipped"), "exit code and totals")

@@ -602,7 +602,7 @@ def _():
 
 if BACKEND == "rtsig":
     # The kernel queues at most RLIMIT_SIGPENDING signals and drops the others: what a program
-    # that trusts its queue loses for ever.
+    # that trusts its queue loses forever.
     for limit in (0, 1, 8):
         limits = {resource.RLIMIT_SIGPENDING: limit}
 

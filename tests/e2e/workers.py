@@ -159,7 +159,7 @@ def _():
     equal(target.stop()["unprinted"], 0, "unprinted records")
 
 
-# ---- dying ---------------------------------------------------------------------------------
+# ---- workers that exit -----------------------------------------------------------------------
 
 
 @case("kill -9 of a worker: its connections alone are lost, and another serves within a second")

@@ -278,8 +278,9 @@ static int accept_some(struct listener *listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
   struct tcpserver *server = listener->server;
   int found = 0;
-  /* Any of them may fork, and the rest is the parent's. */
-  for (; found < max && !listener->retired && !(server->flags & no_more) && !is_full(server) &&
+  /* Any of them may fork, and the rest is the parent's; or close the server, and the listener is
+   * gone. */
+  for (; found < max && !(server->flags & no_more) && !listener->retired && !is_full(server) &&
          !ioloop__inherited(server->loop);
        found++) {
     struct sockaddr_storage peer;

@@ -235,7 +235,7 @@ static bool try_again(struct datagram *it, struct send *send, int error) {
     return false;
   if (error == -EAGAIN || error == -EINTR)
     return wait_for_room(it, send) == 0;
-  if (send->failures == MOST_FAILURES)
+  if (error == -EINVAL || send->failures == MOST_FAILURES) /* the network reports no EINVAL */
     return false;
   send->failures++;
   send->error = error;

@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, main,
                      namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, skip,
@@ -464,18 +465,27 @@ def _():
               "records, bytes echoed, replies dropped")
 
 
-@case("connections that are cut off 3 seconds after SIGTERM are counted as failed")
-def _():
+def cut_off():
+    """The summary of a server that ended next to a connection that takes nothing; None: what looked stuck
+    was in order, and the end needed no cut."""
     target = server("--tcp", "--print=none")
     with target.connect() as stuck, target.connect() as idle:
         target.echo(b"hello", idle)
         stuck.setblocking(False)
         send_until_stuck(stuck, b"x" * 65536)
+        began = time.monotonic()
         target.signal(signal.SIGTERM)
         equal(target.wait(), 0, "exit code")
-        summary = target.summary()
-        equal([summary[k] for k in ("accepted", "failed", "connections")], [2, 1, 0],
-              "accepted, failed, open")
+        return target.summary() if time.monotonic() - began > 2 else None
+
+
+@case("connections that are cut off 3 seconds after SIGTERM are counted as failed")
+def _():
+    # Packets that found no room are sent again after a second and more: that is not stuck.
+    summary = next((s for s in (cut_off() for _ in range(5)) if s), None)
+    check(summary, "in 5 servers no connection was stuck")
+    equal([summary[k] for k in ("accepted", "failed", "connections")], [2, 1, 0],
+          "accepted, failed, open")
 
 
 @case("SIGHUP, when the terminal is closed, ends it in order")

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * callbacks.c - three ways to have a function called in the loop.
+ * callbacks.c - three ways to call a function from the loop.
  *
  * From the loop's own thread: a ring. From other threads: a ring behind a mutex, which the loop
  * exchanges for an empty one. From signal handlers, where a mutex could deadlock against the very
- * code that was interrupted: a bounded queue that uses nothing but lock-free atomics.
- * The last two wake the loop, with one write for any number of calls between two wake-ups.
+ * code that was interrupted: a bounded queue that uses only lock-free atomics. The last two wake
+ * the loop, with a single write for any number of calls between two wake-ups.
  */
 #include "callbacks.h"
 
@@ -61,7 +61,7 @@ static int signal_queue_push(struct ioloop__signal_queue *queue, struct ioloop__
       if (atomic_compare_exchange_weak(&queue->tail, &tail, tail + 1))
         break;
     } else if ((int)(turn - tail) < 0) {
-      return -EAGAIN; /* the cell still holds the call of a round ago: full */
+      return -EAGAIN; /* full: the cell still holds the call of the previous round */
     } else {
       tail = atomic_load(&queue->tail);
     }
@@ -91,7 +91,7 @@ int ioloop__callbacks_init(struct ioloop__callbacks *callbacks) {
 void ioloop__callbacks_free(struct ioloop__callbacks *callbacks, bool inherited) {
   free(callbacks->ready.calls);
   free(callbacks->incoming.calls);
-  /* Locked in a child: by a thread that is not there, in the middle of a change. */
+  /* Locked in a child: a thread that does not exist here held it, in the middle of a change. */
   if (inherited && pthread_mutex_trylock(&callbacks->lock))
     return;
   free(callbacks->posted.calls);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * callbacks.h - functions to call in the next iteration, from three kinds of callers.
+ * callbacks.h - functions to call in the next iteration, queued by three kinds of callers.
  *
- * A call costs memory once, when it is added, and its caller learns of a failure. Nothing after
- * that can fail, or a loop without memory would wake itself for ever and call nobody.
+ * Memory is allocated when a call is added, and the caller is informed if that fails. Nothing after
+ * that can fail: otherwise a loop without memory would wake itself forever and never make a call.
  */
 #ifndef IOLOOP_CALLBACKS_H
 #define IOLOOP_CALLBACKS_H
@@ -28,15 +28,15 @@ struct ioloop__queue {
 
 int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback *fn, void *arg);
 struct ioloop__call ioloop__queue_pop(struct ioloop__queue *queue);
-/* Room for `more` pushes that then cannot fail. -ENOMEM. */
+/* Make room for `more` pushes, which then cannot fail. -ENOMEM. */
 int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more);
 
 enum {
   IOLOOP__SIGNAL_CALLS = 256
 };
 
-/* A bounded queue without locks: many writers, which may be signal handlers interrupting each
- * other, and one reader. After D. Vyukov's bounded queue: a cell's ticket says whose turn it is. */
+/* A bounded lock-free queue with one reader and many writers, which may be signal handlers that
+ * interrupt each other. After D. Vyukov's bounded queue: a cell's ticket says whose turn it is. */
 struct ioloop__signal_queue {
   struct {
     atomic_uint ticket;
@@ -48,27 +48,29 @@ struct ioloop__signal_queue {
 
 struct ioloop__callbacks {
   struct ioloop__queue ready;
-  struct ioloop__queue incoming; /* what other threads posted, taken over */
+  struct ioloop__queue incoming; /* posted by other threads, taken over by the loop */
   pthread_mutex_t lock;          /* guards posted */
   struct ioloop__queue posted;
   struct ioloop__signal_queue from_signals;
-  atomic_bool wake_pending; /* the waker was written and not yet cleared */
+  atomic_bool wake_pending; /* the waker was written and has not been cleared yet */
 };
 
 int ioloop__callbacks_init(struct ioloop__callbacks *callbacks);
-/* `inherited`: in a forked child, whose parent's threads may have been posting at the fork. */
+/* `inherited`: the caller is a forked child; threads of its parent may have been posting at the
+ * fork. */
 void ioloop__callbacks_free(struct ioloop__callbacks *callbacks, bool inherited);
 
-/* Take over what other threads have posted. false: not yet, as what was taken before has not been
- * called to the end. */
+/* Take over the calls that other threads have posted. false: not yet, because some of the calls
+ * taken before have not been made. */
 bool ioloop__callbacks_collect(struct ioloop__callbacks *callbacks);
 
-/* The next call that a signal handler left, of those before `end`: the queue's tail at some time.
- * false: none, or its writer is interrupted half-way and will wake the loop again. */
+/* Take the next call that a signal handler queued, among those before `end` (the queue's tail at
+ * some earlier time). false: there is none, or its writer was interrupted halfway and will wake the
+ * loop again. */
 bool ioloop__signal_queue_pop(struct ioloop__signal_queue *queue, unsigned end,
                               struct ioloop__call *ret);
 
-/* What is queued is called by nobody any more. */
+/* Drop every queued call. */
 void ioloop__callbacks_abandon(struct ioloop__callbacks *callbacks);
 
 #endif

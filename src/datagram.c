@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * datagram.c - a datagram socket's life, and its input side.
+ * datagram.c - the lifetime of a datagram socket, and its input side.
  *
- * One system call a wake-up, never more: what is left is reported again, and a flood cannot starve
- * TCP or the timers. How many datagrams that call may bring adapts: one at first, so that request
- * and reply cost one plain receive and one plain send; twice as many as the last time whenever all
- * that were asked for came, up to 64.
+ * One system call per wake-up, never more: what is left is reported again, and a flood cannot
+ * starve TCP or the timers. The number of datagrams that the call may return adapts. It begins at
+ * one, so that request and reply cost one plain receive and one plain send. It doubles, up to 64,
+ * whenever the call returns as many as were asked for.
  *
- * Each datagram gets room for the largest there is, in the buffer that everything on the loop
+ * Each datagram gets room for the largest possible one, in the buffer that everything on the loop
  * shares. That is 4 MiB of addresses, not of memory: a page that no datagram reaches is never
- * touched. The places are 64 KiB and a little apart, because places a power of two apart would
- * compete for the same few lines of the cache.
+ * touched. The slots are a little more than 64 KiB apart, because slots a power of two apart would
+ * compete for the same few cache lines.
  *
  * Once received, a datagram is delivered: closing a gate from a callback stops the next batch, not
- * the rest of this one. Errors are told to the program when no call of it is under way.
+ * the rest of this one. Errors are reported to the program when none of its callbacks is under way.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -91,7 +91,7 @@ void datagram__note_error(struct datagram *it, int error) {
   it->metrics.errors++;
   it->error = error;
   if (!it->depth)
-    (void)wake_later(it, 0); /* no memory: the next wake-up tells */
+    (void)wake_later(it, 0); /* no memory: the next wake-up reports it */
 }
 
 static void tell_error(struct datagram *it) {
@@ -220,8 +220,9 @@ void datagram__receive_failed(struct datagram *it, int error) {
   datagram__note_failure(it, error);
 }
 
-/* Was it the error queue, or does the socket stay ready without anything to be received? One whose
- * input was shut down (shutdown(2), of UDP and AF_UNIX) does, for ever: then time must do. */
+/* Find out whether the error queue woke the socket, or whether it stays ready with nothing to
+ * receive. A socket whose input was shut down (shutdown(2), of UDP and AF_UNIX) stays ready
+ * forever; it is then not watched for a while. */
 static void woken_in_vain(struct datagram *it, char *buffer) {
   short found = ++it->vain % LOOK_EVERY ? 0 : ioloop__poll_now(it->fd, POLLIN);
   if (!found || (found & POLLERR && datagram__report_queued_errors(it)))

@@ -28,7 +28,7 @@
 
 enum {
   RECEIVING = 1 << 0,
-  STOPPING = 1 << 1, /* told to stop receiving, and has not yet */
+  STOPPING = 1 << 1, /* asked to stop receiving, not stopped yet */
   PAUSED = 1 << 2    /* not to be received again */
 };
 
@@ -70,7 +70,7 @@ static void receive_one(struct datagram *it, const struct ioloop__message *messa
     datagram__deliver(it, message);
 }
 
-/* What is left goes before what came meanwhile. */
+/* What is left goes before what arrived in between. */
 static void put_back(struct datagram *it, struct ioloop__fifo *left) {
   struct ioloop__fifo *later = it->kept;
   size_t size = ioloop__fifo_size(left);
@@ -196,7 +196,7 @@ static void count_sent(struct datagram *it, struct send *send, bool sent) {
   it->metrics.sent_bytes += sent ? send->vector.iov_len : -(uint64_t)send->vector.iov_len;
 }
 
-/* That a quiet one is over is told late, but it is sent as good as surely as it is started. */
+/* A quiet send reports completion late, but once started it can be counted as sent. */
 static int start(struct datagram *it, struct send *send) {
   const struct ioloop__completer *completer = it->completer;
   int r = completer->table->send_datagram(completer->state, &send->op, it->fd, &send->message);

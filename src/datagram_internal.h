@@ -70,7 +70,7 @@ void datagram__wake(struct datagram *it);
  * whole loop has rested instead, and the socket is watched on. */
 bool datagram__rest(struct datagram *it, unsigned flag);
 
-/* Count an error and have the program told. */
+/* Count an error and report it to the program. */
 void datagram__note_error(struct datagram *it, int error);
 
 /* Around all that calls the program. */
@@ -84,8 +84,8 @@ void datagram__deliver(struct datagram *it, const struct ioloop__message *messag
  * received: report what the socket's error queue holds. How many errors were there. */
 int datagram__report_queued_errors(struct datagram *it);
 
-/* Count an error that a call returned, and have the program told. One that the socket's error
- * queue holds too is one error. */
+/* Count an error that a call returned, and report it to the program. If the socket's error queue
+ * holds the same error, it counts once. */
 void datagram__note_failure(struct datagram *it, int error);
 
 /* Receiving failed. */

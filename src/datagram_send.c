@@ -2,18 +2,19 @@
 /*
  * datagram_send.c - the output side of a datagram socket.
  *
- * Replies to a batch are collected and leave together (sendmmsg). A reply to a single datagram,
- * and whatever is sent outside a batch, leaves at once and uncopied. When the kernel's queue is
- * full 256 KiB of ours may wait for it; what comes then is dropped and counted, as UDP does.
+ * Replies to a batch are collected and leave together (sendmmsg). A reply to a single datagram, and
+ * whatever is sent outside a batch, leaves at once and is not copied. When the kernel's queue is
+ * full, up to 256 KiB wait in a queue of the socket; after that, datagrams are dropped and counted,
+ * as UDP does.
  *
- * An ICMP message about an earlier datagram sits in the socket until the next call of either kind
- * takes it. A send that fails for it has sent nothing, so it is tried once more; failing again, it
- * is this datagram's own fault, and it is given up. (Between the datagrams of one sendmmsg the
- * kernel may take such a message without telling.)
+ * An ICMP message about an earlier datagram stays in the socket until the next call, of either
+ * kind, takes it. A send that fails for this reason has sent nothing, so it is tried once more. If
+ * it fails again, the error is this datagram's own, and the datagram is given up. (Between the
+ * datagrams of one sendmmsg the kernel may take such a message without reporting it.)
  *
- * Writability is not always what it seems: an AF_UNIX socket is writable while the queue of the
- * peer it wants to send to is full (Linux, unconnected sockets). When being told so twice brought
- * nothing, time must do.
+ * Writability can be misleading: an AF_UNIX socket is writable while the queue of the peer it wants
+ * to send to is full (Linux, unconnected sockets). After two reports of writability without
+ * progress, the socket is not watched for a while.
  */
 #include <errno.h>
 #include <string.h>

@@ -2,17 +2,18 @@
 /*
  * fdtable.c - registrations: the public calls, and how changes reach the backend.
  *
- * Each descriptor has what its owner wants and what the backend watches ("wanted" and "armed",
- * after libuv's pevents and events). Adding goes to the backend at once, so that a descriptor
- * that cannot be watched fails in the caller's hands. Changing a mask only puts the number on a
- * list that is flushed before the next wait, so that changes which cancel out cost nothing.
+ * Each descriptor has two masks: the events that its owner wants and the events that the backend
+ * watches ("wanted" and "armed", after libuv's pevents and events). An addition goes to the backend
+ * at once, so that add_handler itself fails for a descriptor that cannot be watched. A change of
+ * mask only puts the number on a list that is flushed before the next wait, so that changes which
+ * cancel out cost nothing.
  *
- * Removing goes to the backend at once too, while the descriptor is still open: once it is closed,
- * a kernel that keeps a set cannot find the entry by its number, and has lost it by itself only if
- * no dup and no child keeps the file open. (Leaving the removal to close() would save a system call
- * per connection, and cost a new set for each that another process holds.) A report of the batch
- * under way may still name a descriptor that was removed: tokens carry a generation, so that it
- * never reaches a later owner of the number.
+ * A removal goes to the backend at once too, while the descriptor is still open. Once it is closed,
+ * a kernel that keeps a set cannot find the entry by its number, and drops the entry by itself only
+ * if no dup and no child keeps the file open. (Leaving the removal to close() would save a system
+ * call per connection, but cost a new set for each connection that another process holds.) A report
+ * in the current batch may still name a descriptor that was removed. Tokens carry a generation, so
+ * that such a report never reaches a later owner of the number.
  */
 #include "fdtable.h"
 
@@ -46,7 +47,8 @@ void *ioloop__slot(const struct ioloop *loop, int fd) {
   return loop->table.slots + (size_t)fd * loop->backend->slot_size;
 }
 
-/* By a quarter: a table is as large as the highest number, and must stay small per descriptor. */
+/* Grow by a quarter: the table is as large as the highest number, and must stay small per
+ * descriptor. */
 static int grow(struct ioloop *loop, int fd) {
   struct ioloop__fdtable *table = &loop->table;
   int size = table->size + table->size / 4 + 32;
@@ -81,10 +83,10 @@ static int modify(struct ioloop *loop, int fd, unsigned now) {
   return r;
 }
 
-/* Make the backend watch a descriptor for an owner for which it does not watch it yet. */
+/* Make the backend watch a descriptor for an owner for which it is not watched yet. */
 static int arm(struct ioloop *loop, int fd, unsigned events) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
-  /* First, for backends that rebuild tokens: what they report is what is current. */
+  /* Before the call, because some backends rebuild tokens: the one they report must be current. */
   entry->generation++;
   return modify(loop, fd, events);
 }
@@ -109,7 +111,7 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
     return -EEXIST;
   int r = 0;
   if (fd < 0 || fd >= loop->table.size || !events)
-    r = ioloop__check_fd(fd); /* before a wild number can size the table */
+    r = ioloop__check_fd(fd); /* before an invalid number can determine the size of the table */
   if (!r && fd >= loop->table.size)
     r = grow(loop, fd);
   if (!r && events)
@@ -142,7 +144,7 @@ int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_
   if (!entry)
     return -ENOENT;
 
-  /* One that is not armed for lack of memory waits for its turn. */
+  /* A descriptor that is not armed for lack of memory waits for the next flush. */
   bool arm_now = !entry->armed && !entry->wanted;
   if (arm_now && events) {
     int r = arm(loop, fd, events);
@@ -152,7 +154,7 @@ int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_
   entry->handler = handler;
   entry->arg = arg;
   entry->wanted = with_error(events);
-  /* An unchanged mask is news to signal-driven backends: "look again" (backend.h). */
+  /* Signal-driven backends need to know even of an unchanged mask: "look again" (backend.h). */
   if (!arm_now && (events != entry->armed || loop->backend->features & IOLOOP_F_SIGNAL_DRIVEN))
     mark_dirty(loop, fd);
   return 0;
@@ -165,7 +167,7 @@ int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events) {
   return ioloop_replace_handler(loop, fd, events, entry->handler, entry->arg);
 }
 
-/* Make the backend let go of a descriptor. */
+/* Remove a descriptor from the backend. */
 static void disarm(struct ioloop *loop, int fd) {
   if (!loop->table.fds[fd].armed)
     return;
@@ -199,7 +201,7 @@ void ioloop__fd_gone(struct ioloop *loop, int fd) {
   disarm(loop, fd);
 }
 
-/* Make the backend watch what is wanted. */
+/* Bring the mask that the backend watches up to date. */
 static void apply(struct ioloop *loop, int fd) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
   unsigned now = entry->wanted & valid_events;
@@ -211,22 +213,22 @@ static void apply(struct ioloop *loop, int fd) {
     return;
   }
   int r = modify(loop, fd, now);
-  if (r == -ENOENT) { /* closed without remove, and the number is another file's by now */
+  if (r == -ENOENT) { /* closed without removal; the number now names another file */
     entry->armed = 0;
     r = arm(loop, fd, now);
   }
   if (ioloop__is_passing(r)) {
-    disarm(loop, fd); /* the old interest would wake the loop for what is not wanted */
+    disarm(loop, fd); /* the old interest would wake the loop for unwanted events */
     mark_dirty(loop, fd);
   } else if (r < 0) {
-    ioloop__fd_gone(loop, fd); /* closed, or by now the number of a file that cannot be watched */
+    ioloop__fd_gone(loop, fd); /* closed, or the number now names a file that cannot be watched */
   }
 }
 
 void ioloop__fdtable_flush(struct ioloop *loop) {
   int fd = loop->table.first_dirty;
   unsigned count = loop->table.dirty;
-  loop->table.dirty = 0; /* what fails is put on a new list */
+  loop->table.dirty = 0; /* changes that fail go on a new list */
   while (count-- > 0) {
     int next = loop->table.fds[fd].next_dirty;
     loop->table.fds[fd].flags &= (uint8_t)~IOLOOP__DIRTY;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fifo.c - see fifo.h. Appending costs O(1) a byte: data moves to the front only when what moves
- * is no more than what was consumed since the last time, and the block doubles otherwise. */
+/* fifo.c - see fifo.h. Appending costs O(1) per byte: data is moved to the front only if there is
+ * no more of it than was consumed since the last move; otherwise the block doubles. */
 #include "fifo.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 enum {
   SMALLEST = 1024,
-  SPARE_CAPACITY = 16 * 1024, /* of the largest that is kept */
+  SPARE_CAPACITY = 16 * 1024, /* of the largest queue that is kept */
   SPARES = 64
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fifo.h - bytes that wait: for a socket to take them, or for the program to read them.
+ * fifo.h - bytes waiting for a socket to take them, or for the program to read them.
  *
- * One block that grows; what is in it is always contiguous, so that one send() can offer all of it
- * and a delimiter can be searched for without seams. Most streams never wait, so an empty queue is
- * a NULL pointer and no memory.
+ * One block that grows. Its contents are always contiguous, so that one send() can offer all of
+ * them and a search for a delimiter sees no seams. Most streams never need to queue anything, so an
+ * empty queue is a NULL pointer and uses no memory.
  */
 #ifndef IOLOOP_FIFO_H
 #define IOLOOP_FIFO_H
@@ -12,8 +12,8 @@
 #include <stddef.h>
 
 struct ioloop__fifo {
-  struct ioloop__fifo *next; /* its owner's: what comes after it. NULL at first */
-  size_t head, tail;         /* what is in it: data[head] up to data[tail] */
+  struct ioloop__fifo *next; /* used by the owner: the queue that follows. NULL at first */
+  size_t head, tail;         /* contents: data[head] up to data[tail] */
   size_t capacity;
   _Alignas(8) char data[];
 };
@@ -26,25 +26,25 @@ static inline char *ioloop__fifo_data(struct ioloop__fifo *fifo) {
   return fifo->data + fifo->head;
 }
 
-/* Make room for `size` bytes behind what is there and count them in; the caller fills them. Moves
- * the data. NULL: no memory, nothing changed. */
+/* Extend the contents by `size` bytes, which the caller fills in. May move the data. NULL: out of
+ * memory, nothing changed. */
 char *ioloop__fifo_extend(struct ioloop__fifo **fifo, size_t size);
 
 /* The same, filled with `data`. -ENOMEM. */
 int ioloop__fifo_append(struct ioloop__fifo **fifo, const void *data, size_t size);
 
-/* Used queues, for those that need one for a moment again and again. */
+/* Spare queues, for streams that repeatedly need one for a moment. */
 struct ioloop__fifo_spares {
   struct ioloop__fifo *first;
   unsigned count;
 };
-/* NULL: there is none. */
+/* NULL: there is no spare. */
 struct ioloop__fifo *ioloop__fifo_reuse(struct ioloop__fifo_spares *spares);
-/* Keep it, or free it: of large ones and of many nothing is kept. NULL is fine. */
+/* Keep the queue as a spare, or free it if it is large or there are many spares. NULL is fine. */
 void ioloop__fifo_recycle(struct ioloop__fifo_spares *spares, struct ioloop__fifo *fifo);
 void ioloop__fifo_spares_free(struct ioloop__fifo_spares *spares);
 
-/* Take `size` bytes from the front. Emptied, it is kept: the caller frees it or not. */
+/* Remove `size` bytes from the front. An emptied queue is not freed; that is up to the caller. */
 void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size);
 
 #endif

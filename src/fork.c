@@ -2,14 +2,14 @@
 /*
  * fork.c - what a fork does to the library.
  *
- * The child has a copy of all memory, but only the thread that called fork, and whatever the other
- * threads were in the middle of stays as it was: a lock that one of them held is held for ever.
- * Three rules make the copy harmless.
- *   - A loop knows at which fork count it was made; in a child every public function refuses one
- *     that is older, before it takes a lock or makes a system call.
- *   - The one lock that is not a loop's own (signals.c) is held across the fork.
- *   - What is called from signal handlers compares process numbers instead: a signal may come in
- *     the child before the count is right.
+ * The child has a copy of all memory, but only the thread that called fork. Whatever the other
+ * threads were doing stays half done: a lock that one of them held is held forever. Three rules
+ * make the copy harmless.
+ *   - A loop records the fork count at which it was made. In a child, every public function refuses
+ *     a loop with a lower count, before it takes a lock or makes a system call.
+ *   - The one lock that does not belong to a loop (signals.c) is held across the fork.
+ *   - Functions called from signal handlers compare process numbers instead: in the child, a signal
+ *     may arrive before the count is correct.
  */
 #include "fork.h"
 
@@ -31,7 +31,7 @@ static void in_child(void) {
   ioloop__abandon_running();
 }
 
-/* Before main, so that the count is right for every loop, and reading it is signal-safe. */
+/* Runs before main, so that the count is correct for every loop, and reading it is signal-safe. */
 __attribute__((constructor)) static void watch_forks(void) {
   pthread_atfork(ioloop__signals_before_fork, in_parent, in_child);
 }
@@ -45,6 +45,6 @@ bool ioloop__inherited(const struct ioloop *loop) {
 }
 
 bool ioloop__is_not_ours(const struct ioloop *loop) {
-  /* Both: in a new PID namespace the child may have its parent's number. */
+  /* Both checks are needed: in a new PID namespace the child may have its parent's number. */
   return ioloop__inherited(loop) || loop->process != getpid();
 }

@@ -2,10 +2,11 @@
 /*
  * gate.c - backpressure shared by many sockets.
  *
- * A gate does not stop anybody: closing it is one assignment. Each socket looks at its gate when
- * it is ready to read, and if it is closed goes on the list of the held and out of the set that
- * the kernel watches. So ten thousand idle connections cost nothing when an output stalls, and
- * what they send meanwhile waits where TCP can see it, in their own kernel buffers.
+ * Closing a gate does not stop any socket: it is one assignment. Each socket checks its gate when
+ * it is ready to read. If the gate is closed, the socket goes on the list of held members and out
+ * of the set that the kernel watches. So ten thousand idle connections cost nothing when an output
+ * stalls, and data that arrives in the meantime waits where TCP can see it, in each socket's kernel
+ * buffer.
  */
 #include "gate.h"
 
@@ -71,7 +72,7 @@ void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gat
   bool attached = member->gate;
   ioloop__gate_detach(member);
   if (attached)
-    resume(member); /* which is nothing to one that was not held */
+    resume(member); /* does nothing if the member was not held */
   member->resume = resume;
   member->gate = gate;
   if (gate)

@@ -8,8 +8,8 @@
 
 struct iostream_gate {
   bool open;
-  struct ioloop__list reading; /* members that were not stopped */
-  struct ioloop__list held;    /* members that had something to read while the gate was closed */
+  struct ioloop__list reading; /* members that have not been stopped */
+  struct ioloop__list held;    /* members that became ready while the gate was closed */
 };
 
 struct ioloop__gate_member {
@@ -22,13 +22,14 @@ static inline bool ioloop__gate_stops(const struct ioloop__gate_member *member) 
   return member->gate && !member->gate->open;
 }
 
-/* The member stopped reading; `resume` is called when it may go on. */
+/* The member stopped reading; `resume` is called when it may continue. */
 void ioloop__gate_hold(struct ioloop__gate_member *member);
 
 /* Leave the gate, without being resumed. */
 void ioloop__gate_detach(struct ioloop__gate_member *member);
 
-/* Leave it, and join `gate` unless that is NULL. `resume` is called if the old one held it. */
+/* Leave the current gate, and join `gate` unless that is NULL. `resume` is called if the old gate
+ * held the member. */
 void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate,
                          void (*resume)(struct ioloop__gate_member *me));
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - what the core's files share. Backends see backend.h only, streams ioloop.h. */
+/* internal.h - shared by the files of the core. Backends see only backend.h, streams only
+ * ioloop.h. */
 #ifndef IOLOOP_INTERNAL_H
 #define IOLOOP_INTERNAL_H
 
@@ -23,49 +24,49 @@ enum {
 /* Bits of ioloop.attention. */
 enum {
   IOLOOP__STOP = 1 << 0,
-  IOLOOP__WATCHED = 1 << 1, /* observer or timing: take the instrumented path */
-  IOLOOP__CALLS = 1 << 2,   /* others have left callbacks or signals */
+  IOLOOP__WATCHED = 1 << 1, /* an observer or timing is set: take the instrumented path */
+  IOLOOP__CALLS = 1 << 2,   /* callbacks or signals are queued by other threads or handlers */
 };
 
 struct ioloop__signals {
   atomic_uint pending[IOLOOP__MAX_SIGNO / 32]; /* bit signo - 1, set by the handler */
-  uint64_t due;                                /* taken from there, to be called */
+  uint64_t due;                                /* taken from `pending`, to be called */
   struct {
     ioloop_signal_handler *handler;
     void *arg;
-  } * watchers; /* indexed by signal number; NULL until the first */
+  } * watchers; /* indexed by signal number; NULL until the first is added */
 };
 
 struct ioloop {
-  struct ioloop__observed observed; /* first: observe.h */
+  struct ioloop__observed observed; /* must be first: see observe.h */
   const struct ioloop_backend *backend;
   void *state; /* the backend's */
-  /* The backend's, or spin.c's in front of it. */
+  /* The backend's wait, or the one that spin.c puts in front of it. */
   int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
   struct ioloop__completer completer;
-  struct ioloop__deferred_ops deferred; /* operations to be started before the next wait */
+  struct ioloop__deferred_ops deferred; /* operations to start before the next wait */
   struct ioloop__fdtable table;
   struct ioloop__timers timers;
   struct ioloop__callbacks callbacks;
   struct ioloop_metrics metrics;
 
-  atomic_uint attention; /* what keeps the loop from simply waiting again; set by anyone */
+  atomic_uint attention; /* reasons not to simply wait again; set by any thread */
   bool running;
-  bool freed; /* by a forked child, inside its copy of a running loop: it ends with that */
+  bool freed; /* by a forked child inside its copy of a running loop: freed when that run ends */
   bool timing;
-  unsigned uncounted; /* calls of our own among those of this iteration */
-  bool found_work;    /* the last wait did; kept while spinning is on */
+  unsigned uncounted; /* internal handler calls (waker, completion) to subtract from the count */
+  bool found_work;    /* the last wait found events; maintained while spinning is on */
   uint64_t spin_ns;   /* 0: off */
 
   struct ioloop_observer observer;
   void *observer_arg;
-  unsigned observers; /* how many there have been: a number for the present one */
+  unsigned observers; /* number of observers set so far; identifies the present one */
 
   int waker[2]; /* watched, written */
   pthread_t thread;
-  unsigned fork_count;  /* when it was made */
-  pid_t process;        /* that made it */
-  struct ioloop *outer; /* running in the same thread, in a handler of which this one runs */
+  unsigned fork_count;  /* when the loop was made */
+  pid_t process;        /* that made the loop */
+  struct ioloop *outer; /* the loop of this thread in one of whose handlers this one runs */
   struct ioloop__signals signals;
   void *scratch;
   size_t scratch_size;
@@ -75,7 +76,7 @@ struct ioloop {
   struct ioloop_ready ready[IOLOOP__MAX_READY];
 };
 
-/* loop.c. Make the loop come out of its wait. Any thread, signal-safe. */
+/* loop.c. Make the loop return from its wait. Any thread, signal-safe. */
 void ioloop__wake(struct ioloop *loop);
 
 static inline bool ioloop__has(const struct ioloop *loop, unsigned bit) {
@@ -89,11 +90,11 @@ static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
     atomic_fetch_and(&loop->attention, ~bit);
 }
 
-/* Used queues of streams. */
+/* Spare queues for streams. */
 struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
-/* observe.c: around every call of user code while the loop is watched. An observer that came in
- * between is not given the end. */
+/* observe.c: around every call of user code while the loop is observed. An observer that was set
+ * during the call does not get its end. */
 struct ioloop__call_span {
   uint64_t begun;
   unsigned observer;
@@ -103,12 +104,12 @@ struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int 
 void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span);
 
 /* signals.c */
-void ioloop__signals_collect(struct ioloop *loop); /* take what has arrived */
-void ioloop__signals_run(struct ioloop *loop);     /* call the watchers of what was taken */
+void ioloop__signals_collect(struct ioloop *loop); /* take the signals that have arrived */
+void ioloop__signals_run(struct ioloop *loop);     /* call the watchers of the signals taken */
 void ioloop__signals_free(struct ioloop *loop);
 
-/* registry.c. The backend of "name" or "name:variant" (*variant points into name, or NULL).
- * -errno as ioloop_new. */
+/* registry.c. Find the backend for "name" or "name:variant" (*variant points into name, or is
+ * NULL). Returns -errno like ioloop_new. */
 int ioloop__registry_find(const char *name, const struct ioloop_backend **ret,
                           const char **variant);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * iostream.c - a byte stream's life: made or connected, woken, ended.
+ * iostream.c - the lifetime of a byte stream: made or connected, woken, ended.
  *
- * Two rules make it safe to do anything anywhere. A program's callback is never called from inside
- * a function that the program called, but for iostream_close; what such a call brings about (an
- * error, input that is there already) is deferred. And memory stays while a callback is under way,
- * however deep. Both come together in iostream__settle, which is called when the last callback has
- * returned, or, if none is under way, from a timeout that is due at once. (Not from a queued
- * callback of the loop: those cannot be taken back when the stream is closed first.)
+ * Two rules make it safe to call any function anywhere. First, a program's callback is never called
+ * from inside a function that the program called, except for iostream_close; what such a call
+ * causes (an error, input that is already there) is deferred. Second, memory stays valid while a
+ * callback is under way, however deep. Both rules meet in iostream__settle, which is called when
+ * the last callback has returned or, if none is under way, from a timeout that is due at once. (Not
+ * from a queued callback of the loop: that cannot be taken back when the stream is closed first.)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ enum {
 
 /* ---- interest ---------------------------------------------------------------------------- */
 
-/* What its state calls for, but for a pause. */
+/* The events that the stream's state calls for, ignoring a pause. */
 static unsigned wanted(const struct iostream *stream) {
   const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_DEFERRED;
   unsigned mask = 0;
@@ -341,7 +341,8 @@ int iostream_new(struct ioloop *loop, int fd, struct iostream **ret) {
   return r;
 }
 
-/* connect() may succeed or fail at once; either is told from the loop, as if it had taken time. */
+/* connect() may succeed or fail at once. Either is reported from the loop, as if it had taken
+ * time. */
 static int begin_connecting(struct iostream *stream, const struct sockaddr *address,
                             socklen_t size) {
   if (connect(stream->fd, address, size) < 0 && errno != EINPROGRESS && errno != EINTR) {
@@ -369,7 +370,7 @@ int iostream_connect(struct ioloop *loop, const struct sockaddr *address, sockle
   if (!r || r == -EOPNOTSUPP)
     r = begin_connecting(stream, address, size);
   if (r) {
-    iostream__finish(stream, r); /* nobody is told yet: this only cleans up */
+    iostream__finish(stream, r); /* no callback is set yet: this only cleans up */
     return r;
   }
   stream->on_connect = on_connect;

@@ -3,22 +3,22 @@
  * iostream_completion.c - the transport of a byte stream whose loop's backend offers completion
  * (backends/completion.h), in place of transport.c and of the readiness that drives it.
  *
- * Two operations, each in the stream itself. Receiving goes on from the first read to the end of
- * input; what comes is in a buffer of the kernel's ring, and goes straight to the read callback.
- * Sending: one at a time, or order would not be kept. What is being sent must stay where it is, so
- * what is written meanwhile collects in a second queue, and takes the first one's place when that
- * is done. A write is copied therefore, and costs no system call: the send is started when the turn
- * is over, with all that the turn has written, and leaves with the next wait. Queues come from a
- * list of used ones. Where the socket is full a send ends, and it is readiness that says when there
- * is room for the rest.
+ * There are two operations, each in the stream itself. Receiving continues from the first read to
+ * the end of input: data arrives in a buffer of the kernel's ring and goes straight to the read
+ * callback. Only one send is under way at a time, or order would not be kept. The data being sent
+ * must not move, so data written during a send collects in a second queue, which replaces the first
+ * when the send is done. A write is therefore copied, and costs no system call: the send is started
+ * at the end of the turn, with everything that the turn has written, and is submitted with the next
+ * wait. Queues come from a list of spares. If the socket is full the send ends, and readiness
+ * reports when there is room for the rest.
  *
- * Whoever stops reading (a gate, a full queue, the program) is not obeyed at once: receiving is
- * stopped when more comes than is wanted, so that most pauses, which are short, cost nothing. What
- * has come by then, and what still comes before the stop takes effect, is kept for the next read.
- * The end, or an error, can be known while input before it is unread; it is reported after that.
+ * When reading stops (a gate, a full queue, the program) the operation is not stopped at once, but
+ * only when more data arrives than is wanted. So most pauses, which are short, cost nothing. Data
+ * that arrives before the stop takes effect is kept for the next read. The end of input, or an
+ * error, can be known while earlier input is unread; it is reported after that input.
  *
- * The operations hold the file, so close() alone would neither free it nor tell the peer: they are
- * cancelled first, which ends them before it returns.
+ * The operations hold the file, so close() alone would neither free it nor notify the peer. They
+ * are cancelled first, and have ended when the cancel call returns.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@
 
 enum {
   RECEIVING = 1 << 0,
-  STOPPING = 1 << 1, /* told to stop receiving, and has not yet */
+  STOPPING = 1 << 1, /* asked to stop receiving, not stopped yet */
   SENDING = 1 << 2,  /* the first queue */
   QUIETLY = 1 << 3,  /* ... and nothing waits for it to be over */
   WAITING = 1 << 4   /* for room in the socket, to send the rest of it */
@@ -80,7 +80,7 @@ static void received(struct iostream *stream, const char *data, size_t size) {
   if (stream->flags & STREAM_TIMED)
     stream->owner->traffic(stream->owner, stream);
   if (stream->flags & (STREAM_CLOSING | STREAM_FAILED))
-    stop_receiving(stream); /* nobody will ever read it */
+    stop_receiving(stream); /* it will never be read */
   else if (!stream->on_read || stream->flags & (STREAM_FRAMED | STREAM_CHOKED) ||
            iostream__buffered(stream) || iostream__held_by_gate(stream))
     iostream__keep(stream, data, size);
@@ -147,7 +147,7 @@ static void send_queue(struct iostream *stream, bool quiet) {
   stream->operations |= quiet ? SENDING | QUIETLY : SENDING;
   if (!completer->running)
     completer->table->submit(completer->state);
-  if (quiet && stream->flags & STREAM_TIMED) /* it may be told late */
+  if (quiet && stream->flags & STREAM_TIMED) /* its completion may be reported late */
     stream->owner->traffic(stream->owner, stream);
 }
 

@@ -2,16 +2,16 @@
 /*
  * iostream_write.c - the output side of a byte stream.
  *
- * A write goes to the socket at once, and nearly always that is all: one send, no queue, no
- * change of interest. What the socket does not take is copied, and only then is writability asked
- * for. Whoever writes faster than the peer reads is slowed down through the input side: over the
- * high watermark the stream does not read until the queue is down to the low one.
+ * A write goes to the socket at once, and nearly always that is all: one send, no queue, no change
+ * of interest. Only what the socket does not take is copied, and then the stream waits for
+ * writability. A program that writes faster than the peer reads is slowed down through the input
+ * side: over the high watermark the stream does not read until the queue is down to the low one.
  *
- * When sending fails the peer may have said something before it went; an echo that cannot be
- * delivered is no reason to lose what it answers. So the queue is dropped, writes go nowhere, and
- * reading goes on to the end or the error that now must come: only then is the stream closed,
- * with the error of the send. A peer that has not gone would wait for its answer: then what it has
- * sent is the end of input.
+ * When sending fails, the peer may have sent something before it went; an echo that cannot be
+ * delivered is no reason to lose that. So the queue is dropped, writes are discarded, and reading
+ * continues to the end or the error that must now follow. Only then is the stream closed, with the
+ * error of the send. A peer that is still there would wait for its answer: in that case input ends
+ * with what it has already sent.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* list.h - a doubly linked list whose links live in its members: joining and leaving cost no
- * memory and cannot fail. A list is a link that belongs to no member. */
+/* list.h - a doubly linked list whose links are embedded in its members: joining and leaving
+ * allocate nothing and cannot fail. A list head is a link that belongs to no member. */
 #ifndef IOLOOP_LIST_H
 #define IOLOOP_LIST_H
 
@@ -23,7 +23,7 @@ static inline bool ioloop__list_is_empty(const struct ioloop__list *list) {
   return list->next == list;
 }
 
-/* Between `before` and what follows it: ioloop__list_insert(list) is at the front,
+/* Insert after `before`: ioloop__list_insert(list) inserts at the front,
  * ioloop__list_insert(list->prev) at the back. */
 static inline void ioloop__list_insert(struct ioloop__list *before, struct ioloop__list *link) {
   link->prev = before;

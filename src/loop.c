@@ -2,9 +2,9 @@
 /*
  * loop.c - the loop: making it, running it, stopping it.
  *
- * One iteration (iterate, below) is the picture in ioloop.h. What it does for an event is compiled
- * twice, with and without the observer's hooks, so that a loop that nobody watches pays nothing
- * for them.
+ * One iteration (iterate, below) follows the picture in ioloop.h. The code that handles an event is
+ * compiled twice, with and without the observer's hooks, so that a loop without an observer pays
+ * nothing for them.
  */
 #include <errno.h>
 #include <limits.h>
@@ -94,8 +94,8 @@ static uint64_t calls_made(const struct ioloop *loop) {
   return m->callbacks + m->timeouts + m->events;
 }
 
-/* The phases before the wait. Returns how long that may take: not at all where a caller who wants
- * one iteration has got something out of it already. */
+/* The phases before the wait. Returns how long the wait may take: 0 if the caller wants one
+ * iteration and something has been called already. */
 static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
   uint64_t calls = calls_made(loop);
   run_callbacks(loop);
@@ -161,7 +161,7 @@ static inline const struct ioloop__fd *entry_of(const struct ioloop *loop, uint6
   return &loop->table.fds[(uint32_t)token];
 }
 
-/* A report whose generation is old, or that nobody wants, is sorted out elsewhere. */
+/* A report whose generation is old, or whose events are not wanted, is handled elsewhere. */
 static inline __attribute__((always_inline)) void
 dispatch_one(struct ioloop *loop, const struct ioloop_ready *ready, bool watched) {
   int fd = (int)(uint32_t)ready->token;
@@ -334,8 +334,8 @@ void ioloop_stop(struct ioloop *loop) {
   ioloop__wake(loop);
 }
 
-/* The waker became readable: somebody left something, or wants the loop to look at `stop`. What
- * was left before wake_pending is cleared is collected now; what comes later wakes again. */
+/* The waker became readable: a callback or a signal was queued, or `stop` was set. What was queued
+ * before wake_pending is cleared is collected now; what is queued later wakes the loop again. */
 static void on_wake(struct ioloop *loop, int fd, unsigned events, void *arg) {
   (void)events, (void)arg;
   loop->uncounted++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* observe.c - metrics, timing and the observer: how the loop is watched from outside. */
+/* observe.c - metrics, timing and the observer: watching the loop from outside. */
 #include "observe.h"
 #include "internal.h"
 
@@ -59,7 +59,7 @@ uint64_t ioloop__call_clock(void) {
   return ioloop__now();
 }
 
-/* The hook may be gone by now. */
+/* The hook may have been removed in the meantime. */
 void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
                        uint64_t begun) {
   if (loop->observer.system_call)

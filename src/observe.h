@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * observe.h - the one door through which streams and backends report what they do.
+ * observe.h - the single interface through which streams and backends report what they do.
  *
  *     uint64_t begun = ioloop__call_begins(loop);
  *     ssize_t n = read(fd, data, size);
  *     ioloop__call_ended(loop, "read", fd, n < 0 ? -errno : n, begun);
  *
- * around each system call that waits, accepts, receives or sends. Where no observer is set that is
- * a load and two tests, and no clock is read: a few instructions next to a system call, in place of
- * a second copy of each function that makes one. Operations by completion report that they were
- * started and what became of them: ioloop__op_started and ioloop__op_done (completion.h).
+ * Each system call that waits, accepts, receives or sends is wrapped like this. With no observer
+ * set, the cost is a load and two tests, and no clock is read: a few instructions next to a system
+ * call, instead of a second copy of each function that makes one. Operations by completion report
+ * their start and their result: ioloop__op_started and ioloop__op_done (completion.h).
  */
 #ifndef IOLOOP_OBSERVE_H
 #define IOLOOP_OBSERVE_H
@@ -20,9 +20,9 @@
 
 struct ioloop;
 
-/* What every loop begins with. */
+/* The first member of every loop. */
 struct ioloop__observed {
-  bool calls, operations; /* there is a hook for them */
+  bool calls, operations; /* whether a hook is set for them */
 };
 
 static inline const struct ioloop__observed *ioloop__observed(const struct ioloop *loop) {
@@ -33,18 +33,19 @@ static inline const struct ioloop__observed *ioloop__observed(const struct ioloo
 uint64_t ioloop__call_clock(void);
 void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
                        uint64_t begun);
-/* Returns the number of the observer, which is not given the end of what another saw begin. */
+/* Returns the number of the current observer; a later observer does not get the end of an operation
+ * whose beginning it did not see. */
 uint32_t ioloop__note_submitted(struct ioloop *loop, const char *name, int fd, size_t size);
 void ioloop__note_completed(struct ioloop *loop, uint32_t observer, const char *name, int fd,
                             int result, bool more);
 
-/* When the call begins that ioloop__call_ended will report. 0: none observes it. */
+/* The time at which the call begins, for ioloop__call_ended. 0: no observer. */
 static inline uint64_t ioloop__call_begins(const struct ioloop *loop) {
   return __builtin_expect(ioloop__observed(loop)->calls, false) ? ioloop__call_clock() : 0;
 }
 
-/* It is over: its name as in the manual, the descriptor (-1: none) and what it returned, or -errno.
- * An observer may change errno. */
+/* The call has returned: its name as in the manual, the descriptor (-1: none), and the result or
+ * -errno. An observer may change errno. */
 static inline void ioloop__call_ended(struct ioloop *loop, const char *name, int fd,
                                       ptrdiff_t result, uint64_t begun) {
   if (__builtin_expect(begun != 0, false))

@@ -40,7 +40,7 @@ int ioloop__check_file(int fd, bool stored) {
   return r;
 }
 
-/* An epoll set's key is (open file, number). Nothing is asked for, and nobody waits. */
+/* An epoll set's key is (open file, number). The set asks for no events and is never waited on. */
 int ioloop__witness_open(void) {
   int set = epoll_create1(EPOLL_CLOEXEC);
   return set < 0 ? -errno : set;

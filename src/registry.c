@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registry.c - the I/O models by name, best first, those that are not built included.
+ * registry.c - the I/O models by name, best first, including those that are not built.
  *
- * To add one: a line in the table below and one in meson.build, which defines IOLOOP_BACKEND_X (the
- * backend's address, or NULL) and IOLOOP_WHY_NOT_X (why it was not built).
+ * To add one, add a line to the table below and one to meson.build, which defines IOLOOP_BACKEND_X
+ * (the backend's address, or NULL) and IOLOOP_WHY_NOT_X (why it was not built).
  *
- * The last line is no backend: who blocks in each call has no loop. It is listed because Stevens
- * begins with it, because the server has it, and because who asks for it shall be told why not.
+ * The last entry is not a backend: a server that blocks in each call has no loop. It is listed
+ * because Stevens starts with that model, because `server` implements it, and so that asking for it
+ * gets an explanation.
  */
 #include <errno.h>
 #include <stdbool.h>

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signals.c - ordinary signals, told to loops.
+ * signals.c - ordinary signals, delivered to loops.
  *
- * A disposition belongs to the process, so the one table here does too: for each signal the loops
- * that watch it and the disposition to put back. The signal handler sets a bit in each of these
- * loops and wakes it; the loop calls the watcher later, after the callbacks, where anything is
- * allowed. No memory is needed on that way, so that a program that has none left can be ended.
+ * A disposition belongs to the process, so the one table here does too: for each signal, the loops
+ * that watch it and the disposition to restore. The signal handler sets a bit in each of these
+ * loops and wakes it. The loop calls the watcher later, after the callbacks, where anything is
+ * allowed. None of this needs memory, so a program that has run out can still be stopped by a
+ * signal.
  *
- * The handler cannot lock. A loop is taken out of the table by storing NULL and then waiting until
- * no handler runs in any thread; after that nothing can reach it, and it may be freed.
+ * The handler cannot lock. A loop is removed from the table by storing NULL and then waiting until
+ * no handler runs in any thread. After that nothing can reach the loop, and it may be freed.
  *
- * A child inherits the table and the dispositions. Its parent's loops are no watchers there: the
- * first loop of its own that comes takes over, and the last of its own to go puts back.
+ * A child inherits the table and the dispositions, but its parent's loops do not count as watchers
+ * there. The first of the child's own loops to watch a signal takes over a place, and the last one
+ * to leave restores the disposition.
  */
 #include <errno.h>
 #include <sched.h>
@@ -121,8 +123,8 @@ static void leave(struct ioloop *loop, int signo) {
     sched_yield();
 }
 
-/* The kernel raises them for what the thread has just done, and would do so again as soon as the
- * handler returned: the loop would never come to call anybody. */
+/* The kernel raises these for the instruction that the thread has just executed, and would do so
+ * again as soon as the handler returned: the loop would never get to call the watcher. */
 static bool is_of_a_fault(int signo) {
   return signo == SIGSEGV || signo == SIGBUS || signo == SIGFPE || signo == SIGILL;
 }

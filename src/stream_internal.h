@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream_internal.h - what a byte stream is made of, for iostream*.c and tcpserver.c.
+ * stream_internal.h - the parts of a byte stream, for iostream*.c and tcpserver.c.
  *
- * Ten thousand idle connections are ten thousand of these and nothing else: no buffer, no timer,
- * no allocation beside it. What only some streams need some of the time (a queue of unsent bytes,
- * a read that waits for a delimiter) hangs on a pointer.
+ * Ten thousand idle connections are ten thousand of these structures and nothing else: no buffer,
+ * no timer, no further allocation. State that only some streams need some of the time (a queue of
+ * unsent bytes, a read that waits for a delimiter) is behind a pointer.
  *
- *   iostream.c       life: making, connecting, deferred work, the end
+ *   iostream.c       lifetime: making, connecting, deferred work, the end
  *   iostream_read.c  the input side: the shared buffer, read_bytes and read_until
  *   iostream_write.c the output side: queue, watermarks, half-close
  *   transport.c      the system calls
- *   iostream_completion.c  what takes their place where the backend offers completion
+ *   iostream_completion.c  replaces them where the backend offers completion
  */
 #ifndef IOLOOP_STREAM_INTERNAL_H
 #define IOLOOP_STREAM_INTERNAL_H
@@ -42,11 +42,11 @@ enum {
   STREAM_FAILED = 1 << 11,  /* ends as soon as no callback is under way */
   STREAM_DEFERRED = 1 << 12,  /* iostream__settle is due, for one of the reasons above */
   STREAM_CLOSED = 1 << 13,    /* only its memory is left */
-  STREAM_TIMED = 1 << 14,     /* its owner wants to hear of traffic */
+  STREAM_TIMED = 1 << 14,     /* its owner is notified of traffic */
   STREAM_COMPLETING = 1 << 15 /* its transport is iostream_completion.c */
 };
 
-/* Who made the stream and keeps account of it: a tcpserver. */
+/* The owner, which made the stream and keeps count of it: a tcpserver. */
 struct iostream_owner {
   void (*traffic)(struct iostream_owner *owner, struct iostream *stream);
   void (*closed)(struct iostream_owner *owner, struct iostream *stream); /* unlink it */
@@ -54,7 +54,7 @@ struct iostream_owner {
 
 /* A read that waits for more than "whatever comes", and what came beyond the last one. */
 struct ioloop__framing {
-  size_t size;    /* read_bytes: so many; read_until: at most so many */
+  size_t size;    /* read_bytes: exactly this many bytes; read_until: at most */
   size_t scanned; /* read_until: no delimiter begins before this offset */
   struct ioloop__fifo *bytes;
   unsigned char delimiter_size; /* 0: read_bytes */
@@ -107,8 +107,8 @@ static inline const struct ioloop__completer *iostream__completer(const struct i
 
 /* ---- iostream.c ------------------------------------------------------------------------ */
 
-/* Fill in a stream over a descriptor that ioloop__accept or ioloop__socket made. The loop hears
- * of it with the first event that is wanted. */
+/* Fill in a stream over a descriptor that ioloop__accept or ioloop__socket made. The descriptor is
+ * registered with the loop when the first event is wanted. */
 void iostream__init(struct iostream *stream, struct ioloop *loop, int fd);
 
 /* Around every call of the program that is given the stream: it may close it. */

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcpserver.c - listeners, and the account of the connections they bring.
+ * tcpserver.c - listeners, and the bookkeeping of their connections.
  *
- * Accepting must neither starve what is connected already (so many a wake-up, the rest is reported
- * again) nor spin when there is nothing to accept with. A listener whose connection cannot be
- * taken for lack of descriptors or memory stays ready for ever, so it is not watched then: the
- * next try comes when a connection of ours closes, or after a while, for descriptors are not only
- * ours. The same switch serves the limit of connections. Whoever waits, waits in the backlog. A
- * listener that no longer listens, as another process that shares it can have it (shutdown(2)), is
- * not watched again: the others would have to wait for its sake.
+ * Accepting must neither starve existing connections (so each wake-up accepts a limited number; the
+ * rest is reported again) nor spin when it cannot succeed. A listener whose connection cannot be
+ * accepted for lack of descriptors or memory stays ready forever, so it is not watched in that
+ * state: the next attempt is made when a connection of this server closes, or after a while,
+ * because other code uses descriptors too. The same switch enforces the limit of connections.
+ * Further connections wait in the backlog. A listener that no longer listens, because another
+ * process that shares it has shut it down (shutdown(2)), is not watched again: otherwise it would
+ * hold up the others.
  *
- * An accept that finds nobody is dear: Linux makes a socket and a file for it before it looks
- * (net/socket.c, do_accept). Where connections come one by one it would be every second one. So
- * after a wake-up that found a single one, some take one without asking for more; who waits
- * meanwhile is reported in the next turn.
+ * An accept() that finds no connection is expensive: Linux allocates a socket and a file before it
+ * checks (net/socket.c, do_accept). Where connections arrive one by one, that would be every second
+ * call. So after a wake-up that found a single connection, the next few accept one and do not ask
+ * for more; a connection that is waiting is reported in the next turn.
  *
- * Where the backend offers completion (completion.h) one request accepts for as long as nothing
- * fails, and what it has accepted is ours: it cannot wait in the backlog. So with a limit of
- * connections each is asked for singly. A listener that was made elsewhere and is non-blocking
- * stays with readiness: O_NONBLOCK belongs to all that share the file, and by some kernels it is a
- * reason to fail instead of waiting.
+ * Where the backend offers completion (completion.h), one request accepts until something fails. A
+ * connection it has accepted is ours: it cannot wait in the backlog. So with a limit of
+ * connections, each accept is requested singly. A listener that was made elsewhere and is
+ * non-blocking keeps using readiness: O_NONBLOCK belongs to all that share the file, and makes some
+ * kernels fail instead of wait.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ struct listener {
   bool by_completion;
   bool retired; /* it accepts no more, for good */
 
-  /* By readiness: wake-ups that shall take one only, at first and still. */
+  /* Readiness only: wake-ups that accept a single connection; initial value, and how many
+   * remain. */
   int singles, singles_left;
 
   /* By completion: */
@@ -58,7 +60,7 @@ struct listener {
   int *held; /* accepted when that could not be admitted: the server was full, or is ending */
   size_t held_count;
   bool under_way; /* the operation */
-  bool stopping;  /* ... is told to end */
+  bool stopping;  /* asked to end */
 };
 
 /* ---- to watch or not --------------------------------------------------------------------- */
@@ -235,7 +237,7 @@ static enum scope scope_of(int error, bool lasting) {
   }
 }
 
-/* The listeners beside it go on. */
+/* The other listeners continue. */
 static void retire(struct listener *listener, int error) {
   struct tcpserver *server = listener->server;
   listener->retired = true;

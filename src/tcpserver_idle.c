@@ -2,10 +2,11 @@
 /*
  * tcpserver_idle.c - one timeout for all the connections of a server.
  *
- * Each stream's traffic moves it to the young end of a list, so the old end is always the next to
- * expire. The timeout is armed for the oldest and not touched by traffic: when it fires early it
- * is set again for who is the oldest then. So traffic costs a clock read and four pointers, an
- * idle connection nothing, and a server without an idle timeout comes nowhere near this file.
+ * Traffic moves a stream to the young end of a list, so the old end is always the next to expire.
+ * The timeout is armed for the oldest connection and not touched by traffic: when it fires early,
+ * it is set again for the connection that is oldest then. So traffic costs a clock read and four
+ * pointer writes, an idle connection costs nothing, and a server without an idle timeout never runs
+ * this code.
  */
 #include <errno.h>
 
@@ -28,7 +29,7 @@ void tcpserver__arm_expiry(struct tcpserver *server) {
     return;
   uint64_t active = oldest(server)->active_ns, limit = server->options.idle_timeout_ns;
   uint64_t deadline = limit < UINT64_MAX - active ? active + limit : UINT64_MAX;
-  /* Without memory for it nobody expires until the next connection tries again. */
+  /* Without memory for it, no connection expires until the next one tries again. */
   (void)ioloop_call_at(server->loop, deadline, on_expiry, server, &server->expiry);
 }
 
@@ -39,7 +40,7 @@ static bool is_idle(const struct tcpserver *server, const struct connection *con
          now - connection->active_ns >= server->options.idle_timeout_ns;
 }
 
-/* One that its gate holds back is not idle, it is us who do not read. */
+/* A stream held by its gate is not idle: we are the ones not reading. */
 static void expire(struct tcpserver *server, struct connection *connection) {
   if (connection->stream.flags & STREAM_HELD)
     tcpserver__mark_active(server, connection);

@@ -23,7 +23,7 @@ struct connection {
   uint64_t active_ns;           /* when it last had traffic */
 };
 
-/* A walk over the open connections that survives whatever is closed meanwhile. */
+/* A walk over the open connections that stays valid whatever is closed during it. */
 struct visit {
   struct ioloop__list *next;
   struct visit *outer;

@@ -56,9 +56,9 @@ int ioloop__timers_remove(struct ioloop__timers *timers, ioloop_timeout timeout)
 /* Take what is due at `now` from the heap into timers->due, in order. Returns how many. */
 uint32_t ioloop__timers_collect(struct ioloop__timers *timers, uint64_t now);
 
-/* Take a collected timeout for its call; false if it was removed or moved meanwhile. One that
- * fires once is freed by this; a periodic one (the result is in *period, else 0) must be given to
- * timers_again after its call. */
+/* Take a collected timeout for its call; false if it has been removed or moved since. A one-shot
+ * timeout is freed by this; a periodic one (its period is stored in *period, else 0) must be passed
+ * to timers_again after its call. */
 bool ioloop__timers_take(struct ioloop__timers *timers, ioloop_timeout timeout,
                          struct ioloop__call *call, uint64_t *period);
 

@@ -91,9 +91,9 @@ void iostream__woken_in_vain(struct iostream *stream) {
   }
 }
 
-/* ENOTCONN: the peer was faster; the next read tells. A socket that was shut down here is ready in
- * other ways than before, and the kernel sends no signal for what we did ourselves: say so to the
- * models that need one. */
+/* ENOTCONN: the peer was faster; the next read reports it. A socket shut down here becomes ready in
+ * other ways than before, and the kernel sends no signal for our own action: notify the models that
+ * need one. */
 static void shut_down(struct iostream *stream, int how) {
   shutdown(stream->fd, how);
   if (stream->flags & STREAM_REGISTERED)

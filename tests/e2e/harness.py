@@ -274,7 +274,8 @@ def prepare(limits, group, before):
     for which, value in limits.items():
         resource.setrlimit(which, (value, value))
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests that run in the background inherit SIG_IGN
+    for signo in (signal.SIGINT, signal.SIGHUP):  # ignored in the background, and under nohup
+        signal.signal(signo, signal.SIG_DFL)
     if before:
         before()
 

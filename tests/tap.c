@@ -85,8 +85,13 @@ bool tap_in_thread_sanitizer(void) {
   return THREAD_SANITIZER;
 }
 
+bool tap_in_valgrind(void) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded && strstr(preloaded, "vgpreload");
+}
+
 bool tap_in_sanitizer(void) {
-  return DEFAULT_SCALE > 1;
+  return DEFAULT_SCALE > 1 || tap_in_valgrind();
 }
 
 unsigned tap_scale(void) {

@@ -97,11 +97,12 @@ int tap_main(int argc, char **argv, bool take_argument);
 #define MS(n)      ((uint64_t)(n)*1000000u)
 #define SECONDS(n) ((uint64_t)(n)*1000000000u)
 
-uint64_t tap_now(void);             /* CLOCK_MONOTONIC, ns */
-unsigned tap_scale(void);           /* how many times slower than a plain build on bare metal */
-bool tap_in_thread_sanitizer(void); /* built with it */
-bool tap_in_sanitizer(void);    /* or with AddressSanitizer: exhausted memory ends the process */
-size_t tap_count(size_t count); /* `count`, reduced if everything is slower; at least 1 */
+uint64_t tap_now(void);               /* CLOCK_MONOTONIC, ns */
+unsigned tap_scale(void);             /* how many times slower than a plain build on bare metal */
+bool tap_in_thread_sanitizer(void);   /* built with it */
+bool tap_in_valgrind(void);           /* it runs the test: the last real-time signal is its own */
+bool tap_in_sanitizer(void);          /* any of these: exhausted memory ends the process */
+size_t tap_count(size_t count);       /* `count`, reduced if everything is slower; at least 1 */
 uint64_t tap_deadline(uint64_t ns);   /* now + ns, later if everything is slower */
 uint64_t tap_left(uint64_t deadline); /* the time until then, 0 if it has passed */
 

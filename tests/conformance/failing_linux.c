@@ -38,7 +38,7 @@ static bool fails(enum failing kind) {
 
 /* A data pointer is converted to a function pointer, as POSIX allows for dlsym. */
 #define REAL(name)                                                                                 \
-  static __typeof__(&name) real;                                                                   \
+  static _Thread_local __typeof__(&name) real;                                                     \
   if (!real) {                                                                                     \
     void *symbol = dlsym(RTLD_NEXT, #name);                                                        \
     memcpy(&real, &symbol, sizeof real);                                                           \

@@ -118,11 +118,16 @@ static void on_closed(struct iostream *stream, int error, void *arg) {
   ((struct side *)arg)->closed++;
 }
 
+/* Where a checker of leaks in a child that returns finds them. */
+static struct iostream *volatile all_streams[16];
+static size_t stream_count;
+
 static struct iostream *make_stream(struct ioloop *loop, int pair[2], struct side *side) {
   struct iostream *stream;
   make_pair(TCP, pair);
   CHECK_OK(iostream_new(loop, pair[0], &stream));
   iostream_set_close_callback(stream, on_closed, side);
+  all_streams[stream_count++ % 16] = stream;
   return stream;
 }
 

@@ -49,7 +49,7 @@
  *       .state_size = sizeof(struct state), .init = init, .fini = fini, .modify = modify,
  *       .wait = wait_ready, .after_fork = fini};
  *
- * To add one: a file here, a line in src/registry.c, a line in meson.build. Then read poll.c.
+ * To add one: a file here, a line in src/loop/registry.c, a line in meson.build. Then read poll.c.
  *
  * A backend only translates. The core passes on changes of interest one at a time, calls wait, and
  * gets an array of what is ready; only the core calls user code. So a handler can do anything

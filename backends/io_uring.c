@@ -48,7 +48,7 @@
  *     have been told of the death already. An accept waits exclusively, and the dead one is first
  *     in the queue: it is woken for a connection, and the next process at that listener sleeps on
  *     (seen on Linux 6.18). Who starts one in the place of a killed one waits until the old ring
- *     has let go of some descriptor: src/server/worker.c.
+ *     has let go of some descriptor: src/programs/server/worker.c.
  *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
  *   - No kernel thread polls the submission ring here (SQPOLL): it would burn a core that the
  *     other models do not get.

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../src/programs/cli.h"
+#include "common/cli.h"
 #include "experiments.h"
 #include "options.h"
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "../src/programs/cpus.h"
+#include "common/cpus.h"
 
 #define MILLISECOND_NS UINT64_C(1000000)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/programs/signals.h"
+#include "common/signals.h"
 
 static volatile sig_atomic_t seen;
 static volatile sig_atomic_t *wanted;

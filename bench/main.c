@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/outfile.h"
-#include "../src/programs/program.h"
-#include "../src/programs/say.h"
-#include "../src/programs/signals.h"
+#include "common/cli.h"
+#include "common/outfile.h"
+#include "common/program.h"
+#include "common/say.h"
+#include "common/signals.h"
 #include "contestants/programs.h"
 #include "experiments.h"
 #include "hiccups.h"

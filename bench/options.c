@@ -9,9 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../src/programs/cli.h"
-#include "../src/programs/cpus.h"
-#include "../src/programs/say.h"
+#include "common/cli.h"
+#include "common/cpus.h"
+#include "common/say.h"
 #include "experiments.h"
 #include "load/generator.h"
 #include "takes.h"

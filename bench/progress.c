@@ -10,8 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../src/programs/say.h"
 #include "bench.h"
+#include "common/say.h"
 #include "contestants/child.h"
 
 enum {

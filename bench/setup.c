@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../src/programs/descriptors.h"
-#include "../src/programs/outfile.h"
-#include "../src/programs/say.h"
+#include "common/descriptors.h"
+#include "common/outfile.h"
+#include "common/say.h"
 #include "environment.h"
 #include "experiments.h"
 

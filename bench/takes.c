@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../src/programs/say.h"
+#include "common/say.h"
 #include "experiments.h"
 #include "options.h"
 

@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../src/programs/cpus.h"
-#include "../interrupt.h"
-#include "../parent.h"
+#include "common/cpus.h"
+#include "interrupt.h"
+#include "parent.h"
 
 enum {
   CHUNK = 4096,

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
 #include "child.h"
+#include "common/say.h"
 #include "contestant.h"
 
 #define SECOND_NS UINT64_C(1000000000)

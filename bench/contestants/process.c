@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "../interrupt.h"
 #include "child.h"
 #include "contestant.h"
+#include "interrupt.h"
 #include "stderr_text.h"
 
 #define SECOND_NS UINT64_C(1000000000)

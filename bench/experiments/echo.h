@@ -6,8 +6,8 @@
 #ifndef EXPERIMENTS_ECHO_H
 #define EXPERIMENTS_ECHO_H
 
-#include "../bench.h"
-#include "../load/generator.h"
+#include "bench.h"
+#include "load/generator.h"
 
 enum echo_metric {
   ECHO_P50,

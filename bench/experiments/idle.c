@@ -2,8 +2,8 @@
 /* idle.c - the cost of silent connections to active ones. */
 #include <stdio.h>
 
-#include "../../src/programs/descriptors.h"
-#include "../../src/programs/say.h"
+#include "common/descriptors.h"
+#include "common/say.h"
 #include "echo.h"
 #include "idle_claims.h"
 

@@ -5,7 +5,7 @@
 #ifndef EXPERIMENTS_IDLE_CLAIMS_H
 #define EXPERIMENTS_IDLE_CLAIMS_H
 
-#include "../results/claims.h"
+#include "results/claims.h"
 
 extern const struct claims idle_claims;
 

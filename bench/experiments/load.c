@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
-#include "../results/statistics.h"
+#include "common/say.h"
 #include "echo.h"
+#include "results/statistics.h"
 
 enum {
   CONNECTIONS = 50,

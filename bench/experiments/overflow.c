@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../contestants/stderr_text.h"
-#include "../environment.h"
+#include "contestants/stderr_text.h"
 #include "echo.h"
+#include "environment.h"
 
 enum {
   CONNECTIONS = 100,

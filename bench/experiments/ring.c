@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "../../src/programs/descriptors.h"
-#include "../../src/programs/say.h"
+#include "common/descriptors.h"
+#include "common/say.h"
 #include "workload.h"
 
 enum {

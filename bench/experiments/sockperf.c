@@ -16,9 +16,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "../contestants/child.h"
-#include "../contestants/programs.h"
-#include "../contestants/stderr_text.h"
+#include "contestants/child.h"
+#include "contestants/programs.h"
+#include "contestants/stderr_text.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 

@@ -6,7 +6,7 @@
 #ifndef EXPERIMENTS_TOOLS_H
 #define EXPERIMENTS_TOOLS_H
 
-#include "../contestants/child.h"
+#include "contestants/child.h"
 
 enum tool {
   TOOL_STRACE,

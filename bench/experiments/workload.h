@@ -9,8 +9,8 @@
 #ifndef EXPERIMENTS_WORKLOAD_H
 #define EXPERIMENTS_WORKLOAD_H
 
-#include "../bench.h"
-#include "../contestants/child.h"
+#include "bench.h"
+#include "contestants/child.h"
 
 enum workload_metric {
   WORKLOAD_TIME,

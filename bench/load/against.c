@@ -4,9 +4,9 @@
 
 #include <errno.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/say.h"
-#include "../interrupt.h"
+#include "common/cli.h"
+#include "common/say.h"
+#include "interrupt.h"
 
 enum {
   EXIT_INTERRUPTED = 128 + 2, /* as a shell reports SIGINT */

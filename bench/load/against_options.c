@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/backends.h"
-#include "../../src/programs/cli.h"
-#include "../../src/programs/cpus.h"
-#include "../../src/programs/outfile.h"
-#include "../../src/programs/say.h"
 #include "against.h"
+#include "common/backends.h"
+#include "common/cli.h"
+#include "common/cpus.h"
+#include "common/outfile.h"
+#include "common/say.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/outfile.h"
-#include "../../src/programs/say.h"
 #include "against.h"
+#include "common/cli.h"
+#include "common/outfile.h"
+#include "common/say.h"
 
 static const struct {
   const char *name;

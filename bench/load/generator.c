@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/programs/cpus.h"
-#include "../../src/programs/signals.h"
+#include "common/cpus.h"
+#include "common/signals.h"
 #include "generator_internal.h"
 
 #define SECOND_NS UINT64_C(1000000000)

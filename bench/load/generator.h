@@ -40,7 +40,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../results/histogram.h"
+#include "results/histogram.h"
 
 enum protocol {
   PROTOCOL_TCP,

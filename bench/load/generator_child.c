@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../src/programs/signals.h"
-#include "../parent.h"
+#include "common/signals.h"
 #include "generator_internal.h"
+#include "parent.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "../../src/programs/address.h"
+#include "common/address.h"
 #include "flight.h"
 #include "generator.h"
 #include "ioloop.h"

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/programs/descriptors.h"
+#include "common/descriptors.h"
 #include "generator_internal.h"
 
 enum {

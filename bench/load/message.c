@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "../results/statistics.h"
+#include "results/statistics.h"
 
 void message_pattern_make(struct message_pattern *pattern, uint64_t seed) {
   struct random random;

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "../results/statistics.h"
 #include "generator.h"
+#include "results/statistics.h"
 
 struct schedule {
   enum arrivals arrivals;

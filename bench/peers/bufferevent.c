@@ -11,7 +11,7 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "peer.h"
 
 enum {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <uv.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "peer.h"
 
 enum {

@@ -16,11 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/descriptors.h"
-#include "../../src/programs/program.h"
-#include "../../src/programs/say.h"
-#include "../../src/programs/signals.h"
+#include "common/cli.h"
+#include "common/descriptors.h"
+#include "common/program.h"
+#include "common/say.h"
+#include "common/signals.h"
 
 static const char help_text[] = "Usage: @ tcp|udp PORT\n"
                                 "\n"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../results/document_access.h"
 #include "quantity.h"
+#include "results/document_access.h"
 
 enum {
   LINE_COLUMNS = 80,

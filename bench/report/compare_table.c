@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/cli.h"
-#include "../results/document_access.h"
-#include "../results/environments.h"
+#include "common/cli.h"
 #include "quantity.h"
+#include "results/document_access.h"
+#include "results/environments.h"
 
 enum {
   DIGITS = 4,

@@ -12,8 +12,8 @@
 
 #include <jansson.h>
 
-#include "../results/judge.h"
 #include "line.h"
+#include "results/judge.h"
 
 /* Text columns are as wide as the texts of an experiment, within limits. */
 struct compare_table {

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/outfile.h"
-#include "../../src/programs/say.h"
-#include "../bench.h"
-#include "../results/document_access.h"
+#include "bench.h"
+#include "common/cli.h"
+#include "common/outfile.h"
+#include "common/say.h"
+#include "results/document_access.h"
 
 static const char header[] = "experiment,contestant,point,group,x,metric,unit,median,low,high,"
                              "ratio,ratio_low,ratio_high,resolved,rounds\r\n";

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../results/document_access.h"
+#include "results/document_access.h"
 
 enum {
   FEW = 3 /* invalid runs at a point that get a line each */

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/utf8.h"
 #include "svg.h"
-#include "utf8.h"
 
 extern char **environ;
 

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../src/programs/outfile.h"
-#include "../../src/programs/say.h"
-#include "../bench.h"
-#include "../results/document_access.h"
+#include "bench.h"
+#include "common/outfile.h"
+#include "common/say.h"
+#include "results/document_access.h"
 
 #define MICROSECOND 1000.0
 

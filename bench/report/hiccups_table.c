@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../results/document_access.h"
 #include "quantity.h"
+#include "results/document_access.h"
 
 enum {
   ROLE_COLUMNS = 26,

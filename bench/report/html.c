@@ -6,7 +6,7 @@
  * experiment, the machine, and how to run it again. There are no scripts.
  */
 #include "html.h"
-#include "../../src/programs/outfile.h"
+#include "common/outfile.h"
 
 #include <errno.h>
 #include <math.h>
@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench.h"
+#include "bench.h"
+#include "common/say.h"
 #include "gnuplot.h"
-#include "say.h"
 
 size_t page_series(const struct page *page, const char *contestant) {
   size_t i, count = json_array_size(page->contestants);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../results/histogram.h"
+#include "results/histogram.h"
 
 enum {
   POINTS_BESIDE = 5 /* columns that fit next to each other on 1280 px */

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "markup.h"
+#include "common/markup.h"
 
 void html_print(FILE *to, const char *format, ...) {
   va_list more;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/escape.h"
+#include "common/escape.h"
 #include "quantity.h"
 
 char *harmless(const char *text) {

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../results/histogram.h"
 #include "gnuplot.h"
 #include "plot.h"
 #include "plots.h"
+#include "results/histogram.h"
 
 enum {
   CURVE_TICKS = 5 /* points for each halving of the remaining share */

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "../results/statistics.h"
+#include "results/statistics.h"
 #include "view.h"
 
 struct distances {

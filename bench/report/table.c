@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../bench.h"
+#include "bench.h"
 #include "claims_table.h"
 #include "failures_table.h"
 #include "hiccups_table.h"

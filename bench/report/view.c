@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../results/statistics.h"
+#include "results/statistics.h"
 
 enum {
   CELLS_MOST = 1 << 24

@@ -15,8 +15,8 @@
 
 #include <jansson.h>
 
-#include "../results/document_access.h"
 #include "quantity.h"
+#include "results/document_access.h"
 
 enum {
   LABEL_SIZE = 128

@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/say.h"
-#include "../bench.h"
-#include "../report/compare_table.h"
+#include "bench.h"
+#include "common/cli.h"
+#include "common/say.h"
 #include "document_access.h"
 #include "environments.h"
 #include "judge.h"
+#include "report/compare_table.h"
 
 struct comparison {
   struct compare_table table;

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/outfile.h"
-#include "../../src/programs/say.h"
-#include "../bench.h"
+#include "bench.h"
+#include "common/cli.h"
+#include "common/outfile.h"
+#include "common/say.h"
 
 static json_t *words(int argc, char **argv) {
   json_t *array = json_array();

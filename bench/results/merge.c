@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
-#include "../bench.h"
+#include "bench.h"
+#include "common/say.h"
 #include "document_access.h"
 #include "environments.h"
 #include "merge_check.h"

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "document_access.h"
 
 /* Members of the environment that change the programs themselves. */

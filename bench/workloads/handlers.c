@@ -4,7 +4,7 @@
  * lazy loops do their work: for some of them a change that is undone before the next wait costs
  * nothing.
  */
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "workload.h"
 
 static void never(void *arg) {

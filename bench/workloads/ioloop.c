@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* ioloop.c - our own loop, with METHOD as its backend. */
-#include "../../src/ioloop.h"
+#include "ioloop.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/backends.h"
-#include "../../src/programs/say.h"
+#include "common/backends.h"
+#include "common/say.h"
 #include "loop.h"
 
 const char loop_methods[] = "a backend of ioloop (epoll, poll, select, rtsig, io_uring, ...)";

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "loop.h"
 
 const char loop_methods[] = "epoll, poll or select";

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/select.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "loop.h"
 
 const char loop_methods[] = "epoll, poll or select";

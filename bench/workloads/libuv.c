@@ -5,7 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "loop.h"
 
 const char loop_methods[] = "- (libuv has one for each system)";

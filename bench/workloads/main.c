@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/cli.h"
-#include "../../src/programs/program.h"
-#include "../../src/programs/say.h"
+#include "common/cli.h"
+#include "common/program.h"
+#include "common/say.h"
 #include "workload.h"
 
 static const char help_text[] =

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/programs/descriptors.h"
-#include "../../src/programs/say.h"
+#include "common/descriptors.h"
+#include "common/say.h"
 #include "workload.h"
 
 enum {

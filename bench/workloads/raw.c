@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 
 const char loop_methods[] = "- (it has one)";
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "workload.h"
 
 /* In the current round: bytes still to arrive, the last `active` of which are not passed on. */

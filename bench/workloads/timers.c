@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "workload.h"
 
 #define SECOND_NS UINT64_C(1000000000)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/say.h"
-#include "../results/histogram.h"
+#include "common/say.h"
+#include "results/histogram.h"
 #include "workload.h"
 
 static struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* against.c - `bench against` as a program of its own, without the rest of the lab. */
-#include "../../bench/load/against.h"
-#include "../../src/programs/program.h"
-#include "../../src/programs/say.h"
+#include "load/against.h"
+#include "common/program.h"
+#include "common/say.h"
 
 int main(int argc, char **argv) {
   program_begin(argv[0]);

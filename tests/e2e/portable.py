@@ -55,7 +55,7 @@ NAMES = re.compile(r"(?<![\w/])(%s)\b" % "|".join(word for words in STRANGERS.va
 # Names that a file may use, because it knows which systems have them.
 ALLOWED = {
     "backends/pollset.c": {"ppoll"},  # by IOLOOP__POLL_FEATURES, poll elsewhere
-    "src/platform_bsd.c": {"IP_RECVDSTADDR", "IP_PKTINFO"},  # FreeBSD's and macOS's
+    "src/loop/platform_bsd.c": {"IP_RECVDSTADDR", "IP_PKTINFO"},  # FreeBSD's and macOS's
 }
 BESIDE_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 CONDITION = re.compile(r"\s*#\s*(ifdef|ifndef|if|elif|else|endif|define)\b\s*(.*)")

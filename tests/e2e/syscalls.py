@@ -171,7 +171,7 @@ if alone:
 if BACKEND == "epoll":
     # accept, epoll_ctl, epoll_wait, recv, send, epoll_wait, recv, epoll_ctl, close; one of eight
     # accepts once more. (The second epoll_ctl keeps entries of files that another process holds out of
-    # the set: see src/fdtable.c.)
+    # the set: see src/loop/fdtable.c.)
     @case("system calls per connection with a single request: at most 9.20")
     def _():
         gate("churn", 1, 100, 1100, 9.2)

@@ -2,7 +2,7 @@
 /*
  * address.c - names, the order of their addresses, and a socket that is its own peer.
  */
-#include "../../src/programs/address.h"
+#include "common/address.h"
 
 #include <string.h>
 #include <unistd.h>

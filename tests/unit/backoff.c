@@ -2,7 +2,7 @@
 /*
  * backoff.c - when a worker that died is started again.
  */
-#include "../../src/server/backoff.h"
+#include "server/backoff.h"
 
 #include "tap.h"
 

@@ -2,13 +2,13 @@
 /*
  * cli.c - command lines: what is accepted, and that an error changes nothing.
  */
-#include "../../src/programs/cli.h"
+#include "common/cli.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/programs/say.h"
+#include "common/say.h"
 #include "tap.h"
 
 #define SECOND_NS UINT64_C(1000000000)

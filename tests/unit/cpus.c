@@ -2,7 +2,7 @@
 /*
  * cpus.c - lists of processors: valid and invalid ones.
  */
-#include "../../src/programs/cpus.h"
+#include "common/cpus.h"
 
 #include <string.h>
 

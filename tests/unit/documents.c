@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/programs/say.h"
 #include "bench.h"
+#include "common/say.h"
 #include "results/document_access.h"
 #include "tap.h"
 

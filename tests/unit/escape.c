@@ -2,11 +2,11 @@
 /*
  * escape.c - how the server prints received data: one harmless line, and nothing lost.
  */
-#include "../../src/programs/escape.h"
+#include "common/escape.h"
 
 #include <string.h>
 
-#include "../../src/programs/utf8.h"
+#include "common/utf8.h"
 #include "tap.h"
 
 enum {

@@ -2,12 +2,12 @@
 /*
  * markup.c - text in SVG and HTML: no markup, nothing malformed.
  */
-#include "../../src/programs/markup.h"
+#include "common/markup.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/utf8.h"
+#include "common/utf8.h"
 #include "tap.h"
 
 #define BAD "\xef\xbf\xbd"

@@ -2,12 +2,12 @@
 /*
  * message.c - the client's JSON, for arbitrary bytes.
  */
-#include "../../src/client/message.h"
+#include "client/message.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/programs/utf8.h"
+#include "common/utf8.h"
 #include "tap.h"
 
 enum {

@@ -3,7 +3,7 @@
  * output.c - non-blocking stdout: output arrives whole and in order once the reader takes it, and
  * other users of the descriptor are not affected.
  */
-#include "../../src/programs/output.h"
+#include "common/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

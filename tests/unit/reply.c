@@ -2,7 +2,7 @@
 /*
  * reply.c - sockperf's messages, answered wherever they are cut; and other data.
  */
-#include "../../src/server/reply.h"
+#include "server/reply.h"
 
 #include <errno.h>
 #include <stdlib.h>

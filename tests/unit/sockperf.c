@@ -2,7 +2,7 @@
 /*
  * sockperf.c - parsing the output of sockperf: version 3.7, colours included.
  */
-#include "../../bench/experiments/sockperf.h"
+#include "experiments/sockperf.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,10 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "common/cli.h"
+#include "common/program.h"
+#include "common/say.h"
 #include "decode.h"
-#include "program.h"
-#include "say.h"
 #include "scenarios.h"
 
 enum {

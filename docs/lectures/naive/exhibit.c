@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "program.h"
-#include "say.h"
+#include "common/cli.h"
+#include "common/program.h"
+#include "common/say.h"
 
 enum {
   BACKLOG = 1024, /* long enough that no connection is refused: the server itself loses them */

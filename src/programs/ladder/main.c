@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - ioladder: the command line, and what follows from it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cli.h"
+#include "common/outfile.h"
+#include "common/program.h"
+#include "common/say.h"
+#include "common/signals.h"
+#include "ioloop.h"
+#include "ladder.h"
+
+struct options {
+  struct excerpt excerpt;
+  uint64_t from_us, to_us, columns;
+  const char *output, *title;
+  bool text, help, version;
+};
+
+enum {
+  OPTION_COUNT = 11,
+  DEFAULT_STEPS = 24,
+  MOST_STEPS = 1000,
+  DEFAULT_COLUMNS = 2, /* still legible on a slide */
+  MOST_COLUMNS = 32,
+};
+
+#define LATEST_US (UINT64_C(1) << 50)
+
+static void fill_table(struct options *options, struct cli_option table[OPTION_COUNT]) {
+  const struct cli_option filled[OPTION_COUNT] = {
+      {.name = "output",
+       .value = "FILE",
+       .kind = CLI_TEXT,
+       .min = 1,
+       .target = &options->output,
+       .help = "write the picture there, as SVG (- is stdout); -o FILE is the same"},
+      {.name = "text",
+       .kind = CLI_FLAG,
+       .target = &options->text,
+       .help = "draw for the terminal instead, on stdout or into --output"},
+      {.name = "connection",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .max = UINT32_MAX,
+       .target = &options->excerpt.connection,
+       .help = "of this connection, in the order they were accepted (default: 1);\n"
+               "0: everything on the busiest thread, for example datagrams"},
+      {.name = "request",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .min = 1,
+       .max = UINT32_MAX,
+       .target = &options->excerpt.request,
+       .help = "only its N-th request: from the previous reply to its own (default: all)"},
+      {.name = "from",
+       .value = "USEC",
+       .kind = CLI_NUMBER,
+       .max = LATEST_US,
+       .target = &options->from_us,
+       .help = "omit everything that ends before this time of the trace, in microseconds"},
+      {.name = "to",
+       .value = "USEC",
+       .kind = CLI_NUMBER,
+       .max = LATEST_US,
+       .target = &options->to_us,
+       .help = "omit everything that begins after this time"},
+      {.name = "max-steps",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .min = 1,
+       .max = MOST_STEPS,
+       .target = &options->excerpt.max_steps,
+       .help = "at most N calls and events (default: 24)"},
+      {.name = "columns",
+       .value = "N",
+       .kind = CLI_NUMBER,
+       .min = 1,
+       .max = MOST_COLUMNS,
+       .target = &options->columns,
+       .help = "N traces side by side, the next ones below (default: 2, which is legible\n"
+               "on a slide); as text they are always below each other"},
+      {.name = "title",
+       .value = "TEXT",
+       .kind = CLI_TEXT,
+       .target = &options->title,
+       .help = "a title above the figure"},
+      {.name = "help", .kind = CLI_FLAG, .target = &options->help, .help = "print this"},
+      {.name = "version",
+       .kind = CLI_FLAG,
+       .target = &options->version,
+       .help = "print the version"},
+  };
+  memcpy(table, filled, sizeof filled);
+}
+
+static const char help[] =
+    "@ - draw a trace of the server as a ladder: application and kernel, time downwards\n"
+    "\n"
+    "EXAMPLES\n"
+    "  server --backend=epoll --trace=epoll.json      serve some requests, then Ctrl-C\n"
+    "  @ --text epoll.json                     the first connection, here\n"
+    "  @ --request=3 epoll.json -o epoll.svg   its third request, for a slide\n"
+    "  @ --request=3 poll.json epoll.json -o two.svg\n"
+    "                                                 the same under two models, side by side\n"
+    "\n"
+    "OPTIONS\n"
+    "\n"
+    "READING IT\n"
+    "  An arrow to the right is a call, or an operation put into io_uring's ring; one to the\n"
+    "  left is its return, a signal, or an operation that is done. A bar at the left line: the\n"
+    "  process is in a call that may sleep. The text at the right follows from the result:\n"
+    "  EAGAIN is \"no data ready\", bytes were copied. Nothing is drawn that the trace does not\n"
+    "  have; in the SVG each arrow names its event: data-event is the index in traceEvents.\n"
+    "  Times are microseconds since the first step. Where they are not to scale the axis shows\n"
+    "  it: dotted where stretched, broken where cut.\n"
+    "\n"
+    "  Exit status: 0 drawn, 1 error (one line says why), 2 wrong command line.\n";
+
+/* The parser only has long names, but -o is customary. */
+static void name_output(int argc, char **argv) {
+  static char output[] = "--output";
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+    if (strcmp(argv[i], "-o") == 0)
+      argv[i] = output;
+}
+
+static int refuse(const char *line) {
+  complain("%s", line);
+  return EXIT_USAGE;
+}
+
+static int check(const struct options *options, size_t traces) {
+  if (options->help || options->version)
+    return 0;
+  if (traces == 0)
+    return refuse("which trace? (as in: ioladder --text trace.json; see --help)");
+  if (!options->output && !options->text)
+    return refuse("where to? give -o FIGURE.svg, or --text for the terminal");
+  if (options->from_us > options->to_us)
+    return refuse("--from: is later than --to; exchange them");
+  return 0;
+}
+
+const char *figure_caption(const struct figure *figure, char *to, size_t size) {
+  const struct excerpt *excerpt = figure->excerpt;
+  if (!excerpt->connection && !excerpt->request)
+    snprintf(to, size, "all that the thread does");
+  else if (!excerpt->connection)
+    snprintf(to, size, "request %" PRIu64, excerpt->request);
+  else if (!excerpt->request)
+    snprintf(to, size, "connection %" PRIu64, excerpt->connection);
+  else
+    snprintf(to, size, "connection %" PRIu64 ", request %" PRIu64, excerpt->connection,
+             excerpt->request);
+  return to;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------ */
+
+static int write_figure(const struct options *options, const struct figure *figure) {
+  struct outfile out;
+  int error = outfile_open(options->output, &out);
+  if (!error) {
+    (options->text ? draw_text : draw_svg)(figure, out.file);
+    error = outfile_close(&out, true);
+  }
+  if (!error)
+    return EXIT_OK;
+  complain("cannot write %s: %s (see that its folder exists, may be written and has room)",
+           options->output, strerror(-error));
+  return EXIT_TROUBLE;
+}
+
+static int draw(const struct options *options, const struct figure *figure) {
+  if (options->output && strcmp(options->output, "-") != 0)
+    return write_figure(options, figure);
+  (options->text ? draw_text : draw_svg)(figure, stdout);
+  return cli_finish_stdout();
+}
+
+static int load(struct ladder *ladder, const struct excerpt *excerpt) {
+  int status = events_read(ladder->path, &ladder->events);
+  return status ? status : rows_choose(&ladder->events, excerpt, ladder->path, &ladder->rows);
+}
+
+static int run(struct options *options, const char *const *paths, size_t count) {
+  struct ladder *ladders = calloc(count, sizeof *ladders);
+  if (!ladders) {
+    complain("not enough memory");
+    return EXIT_TROUBLE;
+  }
+  const char *input = options->output ? outfile_among(options->output, paths, count) : NULL;
+  if (input) {
+    complain("--output=%s: is the trace %s; give another name", options->output, input);
+    free(ladders);
+    return EXIT_USAGE;
+  }
+  options->excerpt.from_us = (double)options->from_us;
+  options->excerpt.to_us = (double)options->to_us;
+  int status = 0;
+  for (size_t i = 0; i < count && !status; i++) {
+    ladders[i].path = paths[i];
+    status = load(&ladders[i], &options->excerpt);
+  }
+  const struct figure figure = {.title = options->title,
+                                .excerpt = &options->excerpt,
+                                .ladders = ladders,
+                                .count = count,
+                                .columns = (size_t)options->columns};
+  if (!status)
+    status = draw(options, &figure);
+  for (size_t i = 0; i < count; i++) {
+    rows_free(&ladders[i].rows);
+    events_free(&ladders[i].events);
+  }
+  free(ladders);
+  return status;
+}
+
+static int act(struct options *options, struct cli *cli) {
+  if (options->help) {
+    cli_print_help(cli, help);
+    return cli_finish_stdout();
+  }
+  if (options->version) {
+    printf("%s (ioloop) %s\n", say_program(), IOLOOP_VERSION);
+    return cli_finish_stdout();
+  }
+  return run(options, cli->arguments, cli->argument_count);
+}
+
+int main(int argc, char **argv) {
+  struct cli_option table[OPTION_COUNT];
+  struct options options = {.excerpt = {.connection = 1, .max_steps = DEFAULT_STEPS},
+                            .to_us = LATEST_US,
+                            .columns = DEFAULT_COLUMNS};
+  program_begin(argv[0]);
+  signals_survive_writes();
+  const char **paths = calloc((size_t)argc + 1, sizeof *paths);
+  if (!paths)
+    return EXIT_TROUBLE;
+  fill_table(&options, table);
+  name_output(argc, argv);
+  struct cli cli = {.options = table,
+                    .option_count = OPTION_COUNT,
+                    .argument = "TRACE.json...",
+                    .arguments = paths};
+  int status = cli_parse(&cli, argc, argv);
+  if (!status)
+    status = check(&options, cli.argument_count);
+  if (!status)
+    status = act(&options, &cli);
+  free(paths);
+  return status;
+}

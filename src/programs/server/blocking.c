@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * blocking.c - Stevens' first model: make the call, and sleep until it has a result.
+ *
+ *      application                         kernel
+ *      recvfrom --------------------->     no datagram ready
+ *         | sleeps                         wait for it
+ *      returns  <---------------------     copy it
+ *
+ * No call has to report which descriptor is ready, because each thread waits for only one. So there
+ * is a thread for each listener, for each connection and for each UDP socket. With --handler=thread
+ * only the connections have threads, and a loop accepts.
+ *
+ * No socket is in any loop here. The main thread does run a loop, for everything but the network:
+ * signals, the timers of --stats and --heartbeat, and stdout (lines.c). threads.c describes how a
+ * sleeping thread is woken at shutdown.
+ *
+ * A timeout is a property of the socket here (SO_RCVTIMEO); when it expires, the call fails with
+ * EAGAIN.
+ */
+#include "blocking.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "common/say.h"
+#include "lines.h"
+#include "reply.h"
+#include "threads.h"
+#include "trace/trace.h"
+
+enum {
+  READ_SIZE = 16 * 1024,
+  PAUSE_MS = 100,     /* before a call that failed for lack of resources is retried */
+  MOST_FAILURES = 64, /* consecutive failures of accept() that are blamed on single connections */
+};
+
+bool blocking_would_sleep(int error) {
+  return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+/* A shortage on this machine: the peer should notice nothing but a delay. */
+static bool lacks_something(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+bool blocking_pause(struct thread *thread) {
+  return threads_wait_for_room(thread->server->threads, PAUSE_MS);
+}
+
+/* A call failed for lack of resources: pause, then return true if it may be retried. */
+static bool may_retry(struct thread *thread, int error) {
+  return lacks_something(error) && blocking_pause(thread);
+}
+
+int blocking_put_record(struct thread *thread, struct record_clock *clock, const char *protocol,
+                        const struct address *peer, const char *data, size_t size) {
+  struct lines *lines = threads_lines(thread->server->threads);
+  int error;
+  do
+    error = lines_put(lines, clock, protocol, peer, data, size);
+  while (error && may_retry(thread, -error));
+  return error;
+}
+
+/* ---- a connection --------------------------------------------------------------------- */
+
+static ssize_t result_of(ssize_t n) {
+  return n < 0 ? -errno : n;
+}
+
+static int send_all(struct thread *thread, const char *data, size_t size) {
+  while (size > 0) {
+    trace_call_begin(thread->track, "send", thread->fd);
+    ssize_t n = result_of(send(thread->fd, data, size, 0)); /* SIGPIPE is ignored here */
+    trace_call_end(thread->track, "send", thread->fd, n);
+    if (n < 0 && n != -EINTR && !may_retry(thread, (int)-n))
+      return (int)n;
+    data += n > 0 ? n : 0;
+    size -= n > 0 ? (size_t)n : 0;
+  }
+  return 0;
+}
+
+static int send_reply(void *to, const char *data, size_t size) {
+  struct thread *thread = to;
+  int error = send_all(thread, data, size);
+  if (!error)
+    counts_add_shared(thread->server->counts, COUNT_ECHOED, size);
+  return error;
+}
+
+static int reply(struct thread *thread, struct framing *framing, const char *data, size_t size) {
+  const struct options *options = &thread->server->options;
+  if (options->no_echo)
+    return 0;
+  return reply_to_stream((enum reply_kind)options->reply, framing, data, size, send_reply, thread);
+}
+
+static int serve_connection(struct thread *thread) {
+  struct record_clock clock = {.second = 0};
+  struct framing framing = {.have = 0};
+  char data[READ_SIZE];
+  for (;;) {
+    trace_call_begin(thread->track, "recv", thread->fd);
+    ssize_t n = result_of(recv(thread->fd, data, sizeof data, 0));
+    trace_call_end(thread->track, "recv", thread->fd, n);
+    if (n == -EINTR || (n < 0 && may_retry(thread, (int)-n)))
+      continue;
+    if (n <= 0)
+      return blocking_would_sleep((int)-n) ? 0 : (int)n;
+    int error = blocking_put_record(thread, &clock, "tcp", &thread->peer, data, (size_t)n);
+    if (!error)
+      error = reply(thread, &framing, data, (size_t)n);
+    if (error)
+      return error;
+  }
+}
+
+/* Rounded up: 0 would mean forever. */
+static void set_timeout(int fd, int option, uint64_t ns) {
+  uint64_t us = ns / 1000 + (ns % 1000 != 0);
+  struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+  (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
+}
+
+/* A descriptor that the loop accepted is non-blocking, as is one that a BSD accepts from a
+ * non-blocking listener. */
+static int make_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return -errno;
+  return flags & O_NONBLOCK && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static void complain_of_thread(struct server *server, const struct address *peer, int error) {
+  char text[ADDRESS_TEXT_SIZE];
+  if (server_may_complain(server))
+    complain("cannot serve %s with a thread: %s; it is closed (raise the limit of threads: ulimit "
+             "-u, or allow fewer with --max-connections=N)",
+             address_text(peer, text), strerror(-error));
+}
+
+/* Counts the connection and gives it a thread. On failure returns -errno, and the descriptor
+ * remains the caller's. */
+static int admit(struct server *server, int fd, const struct address *peer) {
+  uint64_t idle_ns = server->options.idle_timeout_ns;
+  counts_add_shared(server->counts, COUNT_ACCEPTED, 1);
+  int error = make_blocking(fd);
+  if (!error && idle_ns > 0) {
+    set_timeout(fd, SO_RCVTIMEO, idle_ns);
+    set_timeout(fd, SO_SNDTIMEO, idle_ns);
+  }
+  if (!error)
+    error = threads_start(server->threads, THREAD_CONNECTION, fd, peer, serve_connection);
+  if (!error)
+    return 0;
+  complain_of_thread(server, peer, error);
+  counts_add_shared(server->counts, COUNT_FAILED, 1);
+  counts_add_shared(server->counts, COUNT_CLOSED, 1);
+  close(fd);
+  return error;
+}
+
+void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *peer,
+                          socklen_t peer_size, void *arg) {
+  struct address from = address_from(peer, peer_size);
+  if (admit(arg, fd, &from) < 0)
+    tcpserver_release(tcp);
+}
+
+/* ---- a listener ----------------------------------------------------------------------- */
+
+/* Returns true to go on. `error` has occurred this many times in a row. Errors other than a
+ * shortage concern one connection that failed before it was accepted (accept(2)), unless they
+ * persist. */
+static bool accept_failed(struct thread *thread, int error, unsigned times) {
+  if (blocking_would_sleep(error) || error == EINVAL || error == EBADF)
+    return false;
+  if (!lacks_something(error) && times % MOST_FAILURES != 0)
+    return true;
+  server_complain_of_accept(thread->server, -error);
+  return blocking_pause(thread);
+}
+
+static int serve_listener(struct thread *thread) {
+  struct server *server = thread->server;
+  unsigned failures = 0;
+  while (threads_wait_for_limit(server->threads) && !threads_abandoned(server->threads)) {
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    trace_call_begin(thread->track, "accept", thread->fd);
+    int fd = accept(thread->fd, (struct sockaddr *)&peer, &size);
+    trace_call_end(thread->track, "accept", thread->fd, result_of(fd));
+    if (fd < 0 && !accept_failed(thread, errno, ++failures))
+      break;
+    if (fd < 0)
+      continue;
+    failures = 0;
+    struct address from = address_from((struct sockaddr *)&peer, size);
+    (void)admit(server, fd, &from); /* has reported its failure */
+  }
+  return 0;
+}
+
+/* ---- starting ------------------------------------------------------------------------- */
+
+static int start_one(struct server *server, struct bound_socket *bound) {
+  int error = make_blocking(bound->fd); /* a killed worker may have left it non-blocking */
+  if (!error && bound->tcp)
+    error = threads_start(server->threads, THREAD_LISTENER, bound->fd, NULL, serve_listener);
+  else if (!error)
+    error =
+        threads_start(server->threads, THREAD_DATAGRAMS, bound->fd, NULL, blocking_serve_datagrams);
+  if (!error)
+    bound->fd = -1;
+  return error;
+}
+
+int blocking_start(struct server *server, struct sockets *set) {
+  int error = 0;
+  for (size_t i = 0; i < set->count && !error; i++)
+    error = start_one(server, &set->at[i]);
+  return error;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * serve.c - the echo-print server of one process: put together, run, taken apart.
+ *
+ * A worker is the same server with three differences: its sockets, its counters' memory and its
+ * stdout come from its parent; it prints nothing about itself; and it ends when its control line to
+ * the parent is closed.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blocking.h"
+#include "common/backends.h"
+#include "common/descriptors.h"
+#include "common/say.h"
+#include "common/signals.h"
+#include "lines.h"
+#include "server.h"
+#include "threads.h"
+#include "tracing.h"
+
+/* ---- how stdout affects the rest ------------------------------------------------------ */
+
+static void on_stalled(void *arg) {
+  struct server *server = arg;
+  iostream_gate_close(server->gate);
+  if (server->threads)
+    lines_stall(threads_lines(server->threads), true);
+}
+
+static void on_resumed(void *arg) {
+  struct server *server = arg;
+  iostream_gate_open(server->gate);
+  if (server->threads)
+    lines_stall(threads_lines(server->threads), false);
+}
+
+static void on_emptied(void *arg) {
+  server_check_shutdown(arg);
+}
+
+/* A worker's reader is its parent: if it is gone, an error message has no reader. */
+static void on_failed(void *arg, int error) {
+  struct server *server = arg;
+  if (server->control < 0)
+    complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
+             output_remedy(error));
+  server->status = EXIT_TROUBLE;
+  ioloop_stop(server->loop);
+}
+
+/* Nothing is ever sent on it; when it closes, the parent has ended. Readiness may be spurious, and
+ * under the nonblocking model it is reported on every iteration. */
+
+/* Nothing is ever sent on it; when it closes, the parent has ended. Readiness may be spurious, and
+ * under the nonblocking model it is reported on every iteration. */
+static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct server *server = arg;
+  char byte;
+  (void)events;
+  if (recv(fd, &byte, 1, MSG_DONTWAIT) != 0)
+    return;
+  ioloop_update_handler(loop, fd, 0);
+  if (!server->ending_signal)
+    server_begin_shutdown(server, SIGTERM);
+}
+
+/* These are blocked before a worker can handle signals and at the end of every process. A lost
+ * signal would leave a worker running, an early one would kill it, and a late one (a second one, or
+ * the trace's) would kill it while it writes its last lines. */
+sigset_t server_signals(void) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
+  sigaddset(&signals, SIGUSR1);
+  return signals;
+}
+
+static void hold_signals(bool on) {
+  sigset_t held = server_signals();
+  pthread_sigmask(on ? SIG_BLOCK : SIG_UNBLOCK, &held, NULL);
+}
+
+/* They were blocked since before the fork. */
+static int watch_parent(struct server *server) {
+  hold_signals(false);
+  return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_control, server);
+}
+
+static void tell_parent(const struct server *server) {
+  while (write(server->control, "", 1) < 0 && errno == EINTR)
+    ;
+}
+
+/* ---- making and unmaking -------------------------------------------------------------- */
+
+static int make_threads(struct server *server) {
+  bool needed = server->blocking || server->options.handler == HANDLER_THREAD;
+  return needed ? threads_new(server, &server->threads) : 0;
+}
+
+static int make_parts(struct server *server) {
+  const struct output_events events = {.stalled = on_stalled,
+                                       .resumed = on_resumed,
+                                       .emptied = on_emptied,
+                                       .failed = on_failed,
+                                       .arg = server};
+  int error = iostream_gate_new(&server->gate);
+  if (!error)
+    error = output_new(server->loop, STDOUT_FILENO, &events, &server->output);
+  if (!error)
+    error = make_threads(server);
+  if (!error)
+    error = server_watch_signals(server);
+  if (!error)
+    error = tracing_watch_signal(server);
+  if (!error && server->control >= 0)
+    error = watch_parent(server);
+  if (!error)
+    error = server_start_reports(server);
+  if (!error)
+    return 0;
+  bool limit = error == -EMFILE || error == -ENFILE;
+  complain("cannot start: %s%s", strerror(-error),
+           limit ? " (raise the limit of descriptors: ulimit -n 1024)" : "");
+  return EXIT_TROUBLE;
+}
+
+/* The loop of a blocking server has no sockets: any backend will do. */
+static int make_loop(struct server *server, struct backend_choice choice) {
+  if (server->blocking)
+    choice.name = "poll";
+  int error = backends_new_loop(choice, BLOCKING_MODEL, &server->loop);
+  if (!error && !server->blocking)
+    ioloop_set_spin(server->loop, server->options.spin_us * 1000);
+  return error;
+}
+
+/* Closing it shows the parent that serving is over; writing the trace may still take a while
+ * (tracing_finish). */
+static void leave_parent(struct server *server) {
+  if (server->control < 0)
+    return;
+  ioloop_remove_handler(server->loop, server->control);
+  close(server->control);
+}
+
+/* Threads that could not be ended in time may still use any of it: the process then exits without
+ * freeing anything. */
+static void free_parts(struct server *server) {
+  hold_signals(true);
+  leave_parent(server);
+  if (server->threads && threads_running(server->threads) > 0) {
+    output_restore(server->output);
+    tracing_write_now(server);
+    _exit(server->status);
+  }
+  tcpserver_close(server->tcp);
+  for (size_t i = 0; i < server->udp_count; i++)
+    datagram_close(server->udp[i]);
+  free(server->udp);
+  threads_free(server->threads);
+  output_free(server->output);
+  iostream_gate_free(server->gate);
+  ioloop_free(server->loop);
+  tracing_finish(server);
+}
+
+/* ---- running -------------------------------------------------------------------------- */
+
+static void finish(struct server *server) {
+  size_t lost = output_pending_lines(server->output);
+  server_publish(server);
+  if (server->status != EXIT_OK || server->control >= 0)
+    return;
+  server_print_summary(server);
+  if (lost == 0)
+    return;
+  complain("%zu records were not printed: the reader of stdout took nothing for 3 s", lost);
+  server->status = EXIT_TROUBLE;
+}
+
+static void run(struct server *server, const struct sockets *set) {
+  server->began_ns = ioloop_time(server->loop);
+  if (server->control < 0)
+    sockets_announce(set, server->backend);
+  else
+    tell_parent(server);
+  int error = ioloop_start(server->loop);
+  if (error < 0) {
+    complain("the %s backend failed: %s", server->backend, strerror(-error));
+    server->status = EXIT_TROUBLE;
+  }
+  finish(server);
+}
+
+static int start(struct server *server, const struct worker *worker, struct sockets *own) {
+  int status = make_parts(server);
+  if (!status && !worker)
+    status = sockets_open(&server->options, own, 1);
+  if (!status)
+    status = server_listen(server, worker ? worker->sockets : own);
+  return status;
+}
+
+int server_run(const struct options *options, const struct worker *worker) {
+  struct backend_choice choice = backends_choose(options->backend);
+  struct sockets own = {.count = 0};
+  struct server server = {
+      .options = *options,
+      .backend = choice.name,
+      .blocking = strcmp(choice.name, BLOCKING_MODEL) == 0,
+      .format = {.print = options->print, .prefix = options->prefix},
+      .counts = worker ? worker->counts : &server.own_counts,
+      .control = worker ? worker->control : -1,
+      .descriptor_limit = descriptors_raise_limit(),
+  };
+  signals_survive_writes();
+  server.status = make_loop(&server, choice);
+  if (server.status)
+    return server.status;
+  server.status = tracing_start(&server, worker);
+  if (server.status) {
+    ioloop_free(server.loop);
+    return server.status;
+  }
+  server.status = start(&server, worker, &own);
+  if (!server.status)
+    run(&server, &own);
+  free_parts(&server);
+  sockets_close(&own);
+  return server.status;
+}

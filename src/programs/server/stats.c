@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stats.c - the server's own figures on stderr: counters, summary, heartbeat.
+ *
+ * The line of --stats and the summary use the same words, explained by --help, so that one parser
+ * reads both. The counts add up: records printed + kernel_drops == datagrams sent.
+ *
+ * A worker prints none of it. It updates its counters, and its parent adds them up.
+ */
+#include "stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/say.h"
+#include "server.h"
+#include "threads.h"
+
+/* ---- the line ------------------------------------------------------------------------- */
+
+const char *stats_line(const struct counts *counts, uint64_t unprinted, char to[STATS_LINE_SIZE]) {
+  uint64_t at[COUNTERS];
+  for (int i = 0; i < COUNTERS; i++)
+    at[i] = counts_get(counts, (enum counter)i);
+  snprintf(to, STATS_LINE_SIZE,
+           "connections=%" PRIu64 " accepted=%" PRIu64 " failed=%" PRIu64 " records=%" PRIu64
+           " tcp=%" PRIu64 " udp=%" PRIu64 " bytes=%" PRIu64 " echoed=%" PRIu64
+           " kernel_drops=%" PRIu64 " reply_drops=%" PRIu64 " unprinted=%" PRIu64
+           " iterations=%" PRIu64 " wakeups=%" PRIu64 " events=%" PRIu64 " spurious=%" PRIu64
+           " signals=%" PRIu64 " overflows=%" PRIu64 " starved=%" PRIu64 " rescues=%" PRIu64
+           " spins=%" PRIu64 " spin_hits=%" PRIu64,
+           at[COUNT_ACCEPTED] - at[COUNT_CLOSED], at[COUNT_ACCEPTED], at[COUNT_FAILED],
+           at[COUNT_TCP_RECORDS] + at[COUNT_UDP_RECORDS], at[COUNT_TCP_RECORDS],
+           at[COUNT_UDP_RECORDS], at[COUNT_BYTES], at[COUNT_ECHOED], at[COUNT_KERNEL_DROPS],
+           at[COUNT_REPLY_DROPS], unprinted, at[COUNT_ITERATIONS], at[COUNT_WAKEUPS],
+           at[COUNT_EVENTS], at[COUNT_SPURIOUS], at[COUNT_SIGNALS], at[COUNT_OVERFLOWS],
+           at[COUNT_STARVED], at[COUNT_RESCUES], at[COUNT_SPINS], at[COUNT_SPIN_HITS]);
+  return to;
+}
+
+/* ---- collecting the figures ----------------------------------------------------------- */
+
+static void publish_udp(struct server *server) {
+  uint64_t kernel_drops = 0, reply_drops = server->udp_refused, sent = 0;
+  for (size_t i = 0; i < server->udp_count; i++) {
+    struct datagram_metrics metrics;
+    datagram_get_metrics(server->udp[i], &metrics);
+    kernel_drops += metrics.kernel_drops;
+    reply_drops += metrics.send_dropped;
+    sent += metrics.sent_bytes;
+  }
+  uint64_t unsent = server->udp_replied - sent;
+  /* Modulo 2^64: it may be less or more than before. Threads count at the same time. */
+  counts_add_shared(server->counts, COUNT_ECHOED, server->udp_unsent - unsent);
+  server->udp_unsent = unsent;
+  counts_set(server->counts, COUNT_KERNEL_DROPS, kernel_drops);
+  counts_set(server->counts, COUNT_REPLY_DROPS, reply_drops);
+}
+
+static void publish_loop(struct server *server) {
+  struct ioloop_metrics metrics;
+  ioloop_get_metrics(server->loop, &metrics);
+  counts_set(server->counts, COUNT_ITERATIONS, metrics.iterations);
+  counts_set(server->counts, COUNT_WAKEUPS, metrics.wakeups);
+  counts_set(server->counts, COUNT_EVENTS, metrics.events);
+  counts_set(server->counts, COUNT_SPURIOUS, metrics.spurious);
+  counts_set(server->counts, COUNT_SIGNALS, metrics.signals);
+  counts_set(server->counts, COUNT_OVERFLOWS, metrics.overflows);
+  counts_set(server->counts, COUNT_STARVED, metrics.starved);
+  counts_set(server->counts, COUNT_RESCUES, metrics.rescues);
+  counts_set(server->counts, COUNT_SPINS, metrics.spins);
+  counts_set(server->counts, COUNT_SPIN_HITS, metrics.spin_hits);
+}
+
+/* The loop of a blocking server is not part of the comparison: its counters stay 0. */
+void server_publish(struct server *server) {
+  if (server->blocking) {
+    counts_set(server->counts, COUNT_KERNEL_DROPS, threads_kernel_drops(server->threads));
+  } else {
+    publish_udp(server);
+    publish_loop(server);
+  }
+}
+
+size_t server_connections(const struct server *server) {
+  return (size_t)(counts_get(server->counts, COUNT_ACCEPTED) -
+                  counts_get(server->counts, COUNT_CLOSED));
+}
+
+/* ---- reporting ------------------------------------------------------------------------ */
+
+static void on_stats(struct ioloop *loop, void *arg) {
+  struct server *server = arg;
+  char line[STATS_LINE_SIZE];
+  (void)loop;
+  server_publish(server);
+  if (server->control < 0)
+    say("stats: %s", stats_line(server->counts, output_pending_lines(server->output), line));
+}
+
+static void on_heartbeat(struct ioloop *loop, void *arg) {
+  (void)loop;
+  (void)arg;
+  say("Waiting...");
+}
+
+int server_start_reports(struct server *server) {
+  const struct options *options = &server->options;
+  int error = 0;
+  if (options->stats_ns)
+    error = ioloop_call_every(server->loop, options->stats_ns, on_stats, server, NULL);
+  if (!error && options->heartbeat_ns && server->control < 0)
+    error = ioloop_call_every(server->loop, options->heartbeat_ns, on_heartbeat, server, NULL);
+  return error;
+}
+
+void server_print_summary(struct server *server) {
+  char line[STATS_LINE_SIZE];
+  uint64_t seconds_ns = ioloop_time(server->loop) - server->began_ns;
+  say("summary: backend=%s seconds=%.3f %s", server->backend, (double)seconds_ns / 1e9,
+      stats_line(server->counts, output_pending_lines(server->output), line));
+}
+
+/* ---- errors --------------------------------------------------------------------------- */
+
+bool server_may_complain(struct server *server) {
+  uint64_t now = ioloop_time(server->loop), last = atomic_load(&server->complained_ns);
+  return (!last || now - last >= UINT64_C(1000000000)) &&
+         atomic_compare_exchange_strong(&server->complained_ns, &last, now);
+}
+
+/* Accepting pauses and is retried. The user should see why, but not ten times a second. */
+void server_complain_of_accept(struct server *server, int error) {
+  if (server_may_complain(server))
+    complain("cannot accept more: %s; %zu connections are open, new ones wait until some close "
+             "(raise the limit of %llu descriptors: ulimit -n)",
+             strerror(-error), server_connections(server), server->descriptor_limit);
+}

@@ -337,8 +337,8 @@ def _():
         for name, number in re.findall(r"(?m)^\.(?:Pf \( )?Xr (io(?:loop|stream|ladder)\S*) (\d)",
                                        page(file)):
             check("%s.%s" % (name, number) in there, "%s refers to %s(%s)" % (file, name, number))
-    installed = re.findall(r"'docs/man/([^']+)'", read(os.path.join(SOURCE, "meson.build")))
-    equal(sorted(installed), there, "pages that meson.build installs")
+    installed = re.findall(r"'man/([^']+)'", read(os.path.join(SOURCE, "docs/meson.build")))
+    equal(sorted(installed), there, "pages that docs/meson.build installs")
 
 
 def complaints(command):

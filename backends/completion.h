@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * completion.h - the completion seam: what a backend of the asynchronous model offers beside
+ * completion.h - the completion interface: what a backend of the asynchronous model offers besides
  * readiness, and what the streams use of it.
  *
- * Readiness says "you could receive now"; completion is asked "receive, and tell me what came".
- * The kernel puts data where it likes, calls are made by the dozen in the one system call that also
- * waits, and nothing is tried that might fail for not being ready. A stream does it this way if its
- * loop's backend has such a table, and by readiness otherwise; its user cannot tell.
+ * Readiness reports "a receive would succeed now"; completion takes the order "receive, and report
+ * the data". The kernel chooses the buffer, many operations start in the one system call that also
+ * waits, and none is attempted before it can succeed. A stream works this way if its loop's backend
+ * has such a table, and by readiness otherwise; its user sees no difference.
  *
- * An operation belongs to whoever starts it and stays in its memory until it is over: from the call
- * that starts it to the call of `done` with `more` false, or to the return of `cancel`. `done` is
- * called by the loop, from its dispatch and nowhere else, `cancel` excepted. It may start, stop and
+ * An operation is owned by the code that starts it, which keeps its memory until it is over: from
+ * the call that starts it to the call of `done` with `more` false, or to the return of `cancel`.
+ * `done` is called by the loop, only from its dispatch and from `cancel`. It may start, stop and
  * cancel operations, this one too.
  *
  * Listeners must be *blocking*: a kernel may take their O_NONBLOCK as "fail rather than wait". To
@@ -31,13 +31,13 @@ struct ioloop;
 struct ioloop__op;
 
 /*
- * What became of an operation: `result` as the system call's, or -errno. `more`: it goes on, and
- * there will be another. -ECANCELED only if it was stopped or cancelled.
+ * The result of an operation: `result` as of the system call, or -errno. `more`: it continues, and
+ * another result will follow. -ECANCELED only if it was stopped or cancelled.
  */
 typedef void ioloop__done(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
                           bool more);
 
-/* What its owner makes of it: one for all operations of a kind, static. */
+/* What an operation does and what its owner does with the result: static, one per kind. */
 struct ioloop__op_kind {
   const char *name; /* of the system call that does the same */
   int (*fd)(const struct ioloop__op *op);
@@ -50,8 +50,8 @@ struct __attribute__((packed, aligned(4))) ioloop__op {
   uint32_t observer; /* the backend's: the number of the observer that knows of it; 0: none */
 };
 
-/* Backends call these when an operation was started, of `size` bytes (0: as many as come), and to
- * say what became of it. */
+/* Backends call these when an operation of `size` bytes (0: as many as arrive) was started, and to
+ * report its result. */
 static inline void ioloop__op_started(struct ioloop *loop, struct ioloop__op *op, size_t size) {
   op->observer = 0;
   if (__builtin_expect(ioloop__observed(loop)->operations, false))
@@ -83,37 +83,37 @@ struct ioloop_completion {
   /* result: a new descriptor, close-on-exec and, as asked, blocking or not; `forever` takes
    * connections until an error or a stop ends it. */
   int (*accept)(void *state, struct ioloop__op *op, int fd, bool blocking, bool forever);
-  /* Receive on and on: `result` bytes at `data`. 0: end of input, and the end. -ENOBUFS: what
-   * has come waits for a buffer; start it again. */
+  /* Receive continuously: `result` bytes at `data`. 0: end of input, and of the operation.
+   * -ENOBUFS: the data waits for a buffer; start it again. */
   int (*receive)(void *state, struct ioloop__op *op, int fd);
   /* Tried once: `result` may be less than `size`, and is -EAGAIN if there is no room at all; its
    * owner then waits for writability, and starts it again. `data` must stay as it is until it is
-   * over. `quiet`: that it is over is no reason to end a wait, so it may be told late, but before
-   * anything else that a wait has to tell. */
+   * over. `quiet`: its completion does not end a wait, so it may be reported late, but before any
+   * other report of that wait. */
   int (*send)(void *state, struct ioloop__op *op, int fd, const void *data, size_t size,
               bool quiet);
-  /* Someone waits for a quiet one after all: the next wait tells. */
+  /* A caller needs to know about its quiet sends now: the next wait reports them. */
   void (*hurry)(void *state);
-  /* Receive on and on: `data` is a struct ioloop__datagram. */
+  /* Receive continuously: `data` is a struct ioloop__datagram. */
   int (*receive_datagrams)(void *state, struct ioloop__op *op, int fd);
   /* Quietly. `message` must stay too. It has one vector. */
   int (*send_datagram)(void *state, struct ioloop__op *op, int fd, const struct msghdr *message);
 
-  /* Have it end soon, by a `done` without `more`; what it did before that is told first. */
+  /* Make it end soon, by a `done` without `more`; earlier results are reported first. */
   void (*stop)(void *state, struct ioloop__op *op);
 
-  /* End it now: what it had done already is told from inside, by `done` calls as always, of which
-   * the last is without `more`; these must not cancel it once more. A send that was started has
-   * been tried. */
+  /* End it now: results that it had already are reported from inside, by `done` calls as always,
+   * the last without `more`; these must not cancel it again. A send that was started has been
+   * tried. */
   void (*cancel)(struct ioloop *loop, void *state, struct ioloop__op *op);
 
   /* ---- for the core ---- */
 
   /* The descriptor whose token a wait reports when operations have news. */
   int (*fd)(const void *state);
-  /* Let what has been started begin now. */
+  /* Submit the operations started so far. */
   void (*submit)(void *state);
-  /* Tell it, by `done` calls. false: only that quiet sends are over, which is no event. */
+  /* Report the results, by `done` calls. false: only quiet sends are over, which is no event. */
   bool (*dispatch)(struct ioloop *loop, void *state);
 };
 

@@ -6,7 +6,7 @@
  * epoll_ctl changes a set that stays there, and every member has a callback on its file's wait
  * queue that moves it to a ready list: epoll_wait costs O(ready), whatever is registered.
  * Level-triggered members that are still ready go to the end of that list again, so that with more
- * ready than fit into one call everyone has his turn before anyone has a second.
+ * ready than fit into one call each has its turn before any has a second.
  *
  * Surprises
  *   - The set's key is not the descriptor but (open file, number). Closing the number removes the
@@ -14,7 +14,7 @@
  *     entry lives on as a ghost: it is reported, but EPOLL_CTL_DEL wants the number, which is
  *     closed (EBADF) or another file's (ENOENT). A program that removes its handler before it
  *     closes never leaves one. If it closes first, the slot keeps the generation that could not be
- *     removed; only if that is reported again a ghost is there, and all else moves to a new set.
+ *     removed; if that is reported again there is a ghost, and all others move to a new set.
  *   - A program that closes a descriptor and stays registered leaves a ghost with the current
  *     generation: in one of 256 wake-ups a report is checked.
  *   - EPOLLERR and EPOLLHUP are reported whether asked for or not: a member without interest is
@@ -97,7 +97,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 
 /* ---- ghosts ------------------------------------------------------------------------------ */
 
-/* Known to be closed: no handler is called for it, whatever becomes of the set. */
+/* Known to be closed: no handler is called for it, even if the set cannot be rebuilt. */
 static void drop_closed(struct ioloop *loop, const struct ioloop_ready *ready, int count) {
   for (int i = 0; i < count; i++) {
     int fd = (int)(uint32_t)ready[i].token;
@@ -120,8 +120,8 @@ static void rebuild(struct ioloop *loop, struct state *s) {
 }
 
 /* A descriptor that was closed and stayed registered, or whose number dup2 gave to another file, is
- * reported for its old file. Is one of those reported in the set under its number? A different one
- * each time. */
+ * reported for its old file. So check whether one of the reported ones is in the set under its
+ * number: a different one each time. */
 __attribute__((noinline)) static void check_one(struct ioloop *loop, struct state *s,
                                                 const struct ioloop_ready *ready, int count) {
   uint64_t turn = ioloop__metrics(loop)->wakeups / 256;
@@ -169,7 +169,7 @@ static int wait_ns(struct ioloop *loop, struct state *s, uint64_t timeout_ns,
   return n;
 }
 
-/* By an old kernel, or by a seccomp filter, which may answer what it likes. */
+/* By an old kernel, or by a seccomp filter, which may return any error. */
 static bool is_refused(int error) {
   return error == -ENOSYS || error == -EPERM || error == -EACCES || error == -ENOTSUP;
 }

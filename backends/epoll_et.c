@@ -4,43 +4,43 @@
  * EPOLLET).
  *
  * With EPOLLET a member of the set is reported when something happens to it, not while it is ready:
- * data that is left unread is never mentioned again. The kernel then need not put a member back on
- * its ready list after each report and ask it again in the next call. The price is paid by the
- * program: it must read until EAGAIN, or remember who may have more. Who forgets, hangs - and who
- * reads until EAGAIN has to bound it, or one fast peer starves all others.
+ * data that is left unread is not reported again. The kernel then need not put a member back on its
+ * ready list after each report and check it again in the next call. The program pays for that: it
+ * must read until EAGAIN, or remember which descriptors may have more. A program that forgets
+ * hangs; one that reads until EAGAIN must bound it, or one fast peer starves the rest.
  *
- * Here handlers may leave data behind, as under every model, so it is this file that remembers. It
- * does what rtsig.c does with signals, with the same list (pollset.h): an edge is a hint, never a
- * report. It makes its descriptor "hot", and one poll() of the hot ones says what is true. The set
- * itself is a descriptor that is readable when it has edges, and sits among the hot ones:
+ * Here handlers may leave data unread, as under every model, so this file remembers. It treats
+ * edges as rtsig.c treats signals, with the same list (pollset.h): an edge is a hint, never a
+ * report. It makes its descriptor "hot", and one poll() of the hot ones decides. The epoll set is
+ * itself a descriptor that is readable when it has edges, and is among the hot ones:
  *
  *      hot: [ epoll set | fd 7 | fd 12 | ... ]     cold: all others
  *
  *      poll(hot)       not ready: becomes cold
- *      epoll_wait      does not wait; who has an edge becomes hot
- *      report          what is ready; it stays hot, and is looked at again in the next wait
+ *      epoll_wait      does not wait; descriptors with an edge become hot
+ *      report          what is ready; it stays hot and is polled again in the next wait
  *
- * So a busy connection costs a poll and an epoll_wait shared by all that are ready, one call more
- * than with level-triggered epoll, and an idle one nothing. That is the lesson of this model: edges
- * save the kernel work, but a level-triggered program cannot use the saving. What wins is a program
- * that drains by itself, for whom EAGAIN is the sign that the next edge will come.
+ * So all ready connections share one poll and one epoll_wait, one call more than with
+ * level-triggered epoll, and an idle connection costs nothing. That is the lesson of this model:
+ * edges save work in the kernel, but a level-triggered program cannot use the saving. A program
+ * that reads until EAGAIN can: for it, EAGAIN promises the next edge.
  *
- * Why nothing is lost: who is cold was seen not ready by a poll that was made after he was added,
- * and his next change is an edge. Descriptors cool down by what a poll said *before* the edges are
- * taken: an edge that comes between the two makes hot again. Unlike signals edges never overflow -
- * they are a mark on the member, not a queue - so there is no safety net, and none is needed.
+ * Why nothing is lost: a cold descriptor was seen not ready by a poll made after it was added, and
+ * its next change is an edge. Descriptors become cold by a poll made *before* the edges are taken:
+ * an edge between the two makes the descriptor hot again. Unlike signals, edges never overflow
+ * (they are a mark on the member, not a queue), so no safety scan is needed.
  *
  * Surprises
- *   - Edges come for each packet, also for data that nobody has read yet, and must be taken
- * although they say what we know: or the set stays readable, and the next poll does not wait.
- *   - Interest is changed by EPOLL_CTL_MOD, not only in our array: a connection that shall not be
+ *   - Edges come for each packet, even while earlier data is unread, and must be taken although
+ *     they add nothing: otherwise the set stays readable, and the next poll does not wait.
+ *   - Interest is changed by EPOLL_CTL_MOD, not only in our array: a connection that is not being
  *     read for a while would wake us with every packet.
  *   - The set's key is (open file, number), as in epoll.c: an entry whose number was closed while a
- *     dup lives on is a ghost. But here it cannot spin the loop, as its edges are only hints, nor
- * be mistaken, as poll asks by number. The token in the event is only there to notice one: then the
- *     set is built again, or we would be woken for each of its packets for ever.
- *   - Nor does poll care who has closed what without removing it: he is cold and silent. The
- * program that uses the number again gets EEXIST, or ENOENT from EPOLL_CTL_MOD.
+ *     dup lives on is a ghost. Here it cannot spin the loop, as its edges are only hints, and
+ *     cannot be mistaken, as poll asks by number. The event's token only serves to notice a ghost;
+ *     the set is then built again, or each of its packets would wake us forever.
+ *   - A descriptor closed without removal does no harm either: it stays cold and never reports. A
+ *     program that uses the number again gets EEXIST, or ENOENT from EPOLL_CTL_MOD.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -53,7 +53,7 @@ _Static_assert((int)IOLOOP_READ == (int)EPOLLIN && (int)IOLOOP_WRITE == (int)EPO
 
 enum {
   EDGES,      /* the place of the epoll set among the fixed members */
-  BATCH = 128 /* edges a call; the rest makes the set readable again */
+  BATCH = 128 /* edges per call; the rest makes the set readable again */
 };
 
 struct state {
@@ -104,7 +104,7 @@ static int change(struct state *s, uint64_t token, unsigned mask, struct ioloop_
   if (r == 0)
     ioloop__pollset_change(&s->set, (short)mask, place);
   else if (r == -ENOENT || r == -EBADF)
-    ioloop__pollset_remove(&s->set, place); /* not the file any more that was added */
+    ioloop__pollset_remove(&s->set, place); /* no longer the file that was added */
   return r;
 }
 
@@ -124,11 +124,11 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   return 0;
 }
 
-/* A set without ghosts. Who cannot be added to it is polled in every wait. */
+/* A set without ghosts. A descriptor that cannot be added to it is polled in every wait. */
 static void rebuild(struct state *s) {
   int edges = epoll_create1(EPOLL_CLOEXEC);
   if (edges < 0)
-    return; /* the ghost shows up again, and so do we */
+    return; /* the ghost will be reported again, and this tried again */
   close(s->set.fds[EDGES].fd);
   s->set.fds[EDGES].fd = edges;
   for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
@@ -175,13 +175,13 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
   r = take_edges(s);
   if (r)
     return r;
-  return s->set.left ? 0 : ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
+  return s->set.left ? 0 : ioloop__pollset_poll_hot(&s->set, 0); /* those that became hot */
 }
 
 const struct ioloop_backend ioloop__epoll_et = {
     .name = "epoll-et",
     .model = "multiplexing",
-    .summary = "edge-triggered epoll says who may be ready; one poll of those says who is",
+    .summary = "edge-triggered epoll says which may be ready; one poll of those says which are",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__place),

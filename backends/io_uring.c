@@ -3,52 +3,52 @@
  * io_uring.c - two rings shared with the kernel (Linux 5.1, fit for sockets since 6.0;
  * io_uring(7), io_uring_setup(2), io_uring_enter(2)).
  *
- * The program writes what it wants done into the submission ring, the kernel writes what became of
- * it into the completion ring. One system call, io_uring_enter, hands over any number of
- * submissions and waits for a completion: with fifty busy connections it is one call for fifty
- * requests, where the readiness models make two for each.
+ * The program writes requests into the submission ring, and the kernel writes their results into
+ * the completion ring. One system call, io_uring_enter, submits any number of requests and waits
+ * for a completion: with fifty busy connections it is one call for fifty requests, where the
+ * readiness models make two for each.
  *
- * The model is completion (Stevens: asynchronous): "receive, and tell me what came", not "tell me
- * when I could". io_uring_ops.c has that side, which the streams use. This file has the ring, the
- * wait, and readiness for ioloop_add_handler, made of poll requests.
+ * The model is completion (Stevens: asynchronous): "receive, and report the data", not "report when
+ * a receive is possible". io_uring_ops.c has that part, which the streams use. This file has the
+ * ring, the wait, and readiness for ioloop_add_handler, built from poll requests.
  *
  * Readiness. IORING_OP_POLL_ADD is a poll(2) of one descriptor that completes when it is ready:
- * once. A one-shot poll looks at the level when it is armed, so arming it again after the handler
- * has run gives level-triggered semantics, for an entry in the ring and no system call. The
- * multishot variant is edge-triggered: it says nothing of a byte that the handler left unread, and
+ * once. A one-shot poll checks the level when it is armed, so arming it again after the handler
+ * has run gives level-triggered semantics, for one entry in the ring and no system call. The
+ * multishot variant is edge-triggered: it does not report a byte that the handler left unread, and
  * coalesces wake-ups; a handler that reads one byte at a time hangs with it. (POLL_ADD_LEVEL would
- * repair that, and is refused with EINVAL together with multishot.)
+ * repair that, but is refused with EINVAL together with multishot.)
  *
  * Surprises
  *   - A request holds a reference to its file. A descriptor that is closed while a poll is pending
  *     stays open in the kernel: no FIN is sent, its port is not freed. So removing takes the poll
- *     back at once, by a system call of its own unless it has just fired; then there is none. A
- *     program that closes without removing, and not in the descriptor's own handler, is not found
- *     out before the descriptor is ready once more: no call tells which requests hold a file whose
- *     number is gone, and looking at all numbers before each wait is what this model is to avoid.
+ *     back at once, by a system call of its own unless it has just fired; then there is none. If a
+ *     program closes without removing, outside the descriptor's own handler, this is noticed only
+ *     when the descriptor is ready again: no call lists the requests that hold a file whose number
+ *     is gone, and checking all numbers before each wait is what this model exists to avoid.
  *   - A poll request reports POLLRDHUP, POLLERR and POLLHUP whether asked for or not. POLLRDHUP
- *     says nothing to one that waits for room: the peer has finished sending and may yet read. But
- * a one-shot poll completes at once, again and again (1,250,000 times a second, 6.18). Such a
- *     completion is answered by a multishot poll: it says the same once more, and then only what
- *     changes. With the next report that is wanted one-shot polls take over again.
+ *     means nothing to a writer: the peer has finished sending and may still read. But a one-shot
+ *     poll completes at once, again and again (1,250,000 times a second, 6.18). So after such a
+ *     completion a multishot poll is armed: it reports the same once more, then only changes. From
+ *     the next wanted report on, one-shot polls are used again.
  *   - POLL_REMOVE is refused (EALREADY) while the poll is about to complete, and a multishot one
  *     then goes on. ASYNC_CANCEL marks it, and is refused for no poll that exists.
  *   - The kernel's own way of waiting, for what cannot be done at once, is a poll of that kind: 128
- *     fruitless wake-ups, and the request is handed to a worker thread, which sleeps in the call.
- *     A worker for each such connection; and a request to cancel that comes while it moves finds it
- *     nowhere (ENOENT, 6.18). Hence no send here waits: io_uring_ops.c.
+ *     fruitless wake-ups, and the request is passed to a worker thread, which sleeps in the call:
+ *     one worker for each such connection. A request to cancel that comes during this move does not
+ *     find it (ENOENT, 6.18). Hence no send here waits: io_uring_ops.c.
  *   - The completion of a poll that was taken back may be in the ring already. Each poll has a
  *     number; a completion whose number is not the descriptor's current one is dropped.
- *   - The kernel interrupts a program to finish requests, and so takes turns with it.
- *     IORING_SETUP_COOP_TASKRUN (5.19) and DEFER_TASKRUN (6.1, with SINGLE_ISSUER) have it wait
- *     until the program calls anyway. With the latter nothing completes unless it calls.
- *   - What does not fit into the completion ring the kernel keeps, and puts there when there is
- *     room and it is called (5.5). Counted as overflows, nothing is lost.
- *   - A ring outlives its process: the kernel cancels what is pending later, when the parent may
- *     have been told of the death already. An accept waits exclusively, and the dead one is first
- *     in the queue: it is woken for a connection, and the next process at that listener sleeps on
- *     (seen on Linux 6.18). Who starts one in the place of a killed one waits until the old ring
- *     has let go of some descriptor: src/programs/server/worker.c.
+ *   - The kernel interrupts the program to finish requests. With IORING_SETUP_COOP_TASKRUN (5.19)
+ *     and DEFER_TASKRUN (6.1, with SINGLE_ISSUER) it waits until the program makes a system call
+ *     anyway. With the latter nothing completes until it does.
+ *   - Completions that do not fit into the completion ring are kept by the kernel, and moved there
+ *     when there is room and it is called (5.5). They are counted as overflows; none is lost.
+ *   - A ring outlives its process: the kernel cancels pending requests later, perhaps after the
+ *     parent was notified of the exit. An accept waits exclusively, and the one of the exited
+ *     process is first in the queue: it takes the wake-up of a connection, and the next process at
+ *     that listener sleeps on (seen on Linux 6.18). A parent that replaces a killed worker
+ *     therefore waits until the old ring has released a descriptor: src/programs/server/worker.c.
  *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
  *   - No kernel thread polls the submission ring here (SQPOLL): it would burn a core that the
  *     other models do not get.
@@ -78,7 +78,7 @@ enum {
 enum arming {
   UNARMED,
   ARMED,
-  WATCHED, /* by a multishot poll: ready for nothing that is wanted, until it changes */
+  WATCHED, /* by a multishot poll: not ready for anything wanted until it changes */
   FIRED    /* on the list of those to arm before the next wait */
 };
 
@@ -134,7 +134,7 @@ int ioloop__ring_wait_for_another(struct ioloop__ring *ring) {
 
 /* ---- may we? ------------------------------------------------------------------------------ */
 
-/* 0, 1 (only for some users) or 2 (for nobody); -1: this kernel has no such switch. */
+/* 0, 1 (only for some users) or 2 (for none); -1: this kernel has no such switch. */
 static int switched_off(void) {
   char text[8] = "";
   int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
@@ -145,8 +145,8 @@ static int switched_off(void) {
   return size > 0 ? atoi(text) : -1;
 }
 
-/* What this file asks for is right: a kernel that calls it wrong does not know it yet. SUBMIT_ALL
- * came in 5.18. (-EINVAL of a backend is a wrong name.) */
+/* The parameters are valid, so a kernel that refuses them is too old. SUBMIT_ALL came in 5.18.
+ * (-EINVAL of a backend means a wrong name.) */
 static int too_old(int error) {
   return error == -EINVAL ? -ENOSYS : error;
 }
@@ -168,8 +168,8 @@ static void explain(int error, char *reason, size_t size) {
     snprintf(reason, size, "io_uring_setup: %s", strerror(-error));
 }
 
-/* Multishot receive has no opcode to ask for; it came with zero-copy send, in 6.0. 0, or -EINVAL as
- * a kernel that knows none of it. */
+/* Multishot receive has no opcode to probe for; it came with zero-copy send, in 6.0. 0, or -EINVAL
+ * as of a kernel that has none of it. */
 static int check_recent(struct io_uring *uring) {
   enum {
     OPERATIONS = IORING_OP_SEND_ZC + 1
@@ -247,7 +247,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
     return r;
   slot->mask = (uint8_t)now;
   if (slot->arming == FIRED && now)
-    return 0; /* what is wanted now is asked for when it is armed again */
+    return 0; /* the new mask is used when it is armed again */
   bool was_armed = take_back(ring, fd, slot);
   if (now)
     return arm(ring, fd, slot, ARMED);
@@ -341,7 +341,7 @@ static void find_quiet_over(struct ioloop__ring *ring) {
   ring->hurry = ring->hurry && ring->quiet_over < ring->quiet_count;
 }
 
-/* First of all, so that whoever is called knows what was sent. */
+/* First of all, so that each callback knows what was sent. */
 static int report_operations(struct ioloop *loop, struct ioloop__ring *ring,
                              struct ioloop_ready *ready, int n) {
   ready[n] = ready[0];
@@ -450,7 +450,7 @@ static void fini(struct ioloop *loop, void *state) {
 const struct ioloop_backend ioloop__io_uring = {
     .name = "io_uring",
     .model = "asynchronous",
-    .summary = "io_uring_enter: requests in one ring, what became of them in another",
+    .summary = "io_uring_enter: requests in one ring, their results in another",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_COMPLETION,
     .state_size = sizeof(struct ioloop__ring),
     .slot_size = sizeof(struct slot),

@@ -8,9 +8,9 @@
 
 #include "backend.h"
 
-/* user_data tells whose a completion is: a poll has bit 63, 31 bits of number and the descriptor;
- * an operation is a pointer, which has no such bit, with bit 0 for a quiet send that failed; of a
- * request to cancel only a refusal is reported, and nothing at all of some. */
+/* user_data identifies the owner of a completion. A poll has bit 63, 31 bits of number and the
+ * descriptor. An operation is a pointer, which never has bit 63, with bit 0 for a quiet send that
+ * failed. A request to cancel reports at most its refusal. */
 #define IOLOOP__RING_POLL  (UINT64_C(1) << 63)
 #define IOLOOP__RING_QUIET UINT64_C(1)
 enum {
@@ -46,7 +46,7 @@ struct ioloop__ring {
   int rearm[IOLOOP__MAX_READY];
   int rearm_count;
 
-  /* Of operations, taken out by the wait, and told up to told_count. */
+  /* Of operations, taken out by the wait, and reported up to told_count. */
   struct ioloop__completed completed[IOLOOP__MAX_READY];
   int completed_count, told_count;
 
@@ -56,29 +56,29 @@ struct ioloop__ring {
 
   /* Quiet sends, in the order of their submission; the first quiet_over of them are over. */
   struct {
-    struct ioloop__op *op; /* NULL: it failed, and that was told */
+    struct ioloop__op *op; /* NULL: it failed, which has been reported */
     size_t size;
   } quiet[IOLOOP__RING_QUIET_MAX];
   int quiet_count, quiet_over;
-  /* The first so many have been submitted, and are over when the completion ring has been looked
-   * through up to there. */
+  /* The first quiet_mark of them have been submitted, and are over once the completion ring has
+   * been read up to there. */
   int quiet_marked;
   unsigned quiet_mark;
-  bool hurry; /* do not block before these are told */
+  bool hurry; /* do not block before these are reported */
   bool begun; /* an operation, since the last wait */
 
   struct ioloop__ring_buffers bytes, datagrams;
 };
 
-/* Not ours to use: a forked child's copy, which is the parent's ring all the same, or another
- * thread's. Then there is no entry, and nothing is submitted. */
+/* Not ours to use: a forked child's copy, which is still the parent's ring, or another thread's.
+ * Then there is no entry, and nothing is submitted. */
 bool ioloop__ring_is_foreign(const struct ioloop__ring *ring);
 
 /* A free entry of the submission ring; what is queued is submitted if there is none. NULL: the
  * kernel takes no more. */
 struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring);
 
-/* Submit what is queued, and have the kernel finish what it left for when we call. */
+/* Submit what is queued, and let the kernel finish the work it deferred until our call. */
 int ioloop__ring_submit(struct ioloop__ring *ring);
 
 /* The same, and wait until one more completion is there than now; -ETIME: none came in 1 ms. */

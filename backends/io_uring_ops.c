@@ -5,29 +5,30 @@
  *
  * A receive needs memory while it waits, and ten thousand idle connections would keep ten thousand
  * buffers. So the kernel is given a ring of buffers that all of them share, and takes one when data
- * has come ("provided buffers"): it belongs to that data until `done` has returned, and goes to the
- * end of the ring again. One "multishot" request then receives for as long as the connection lives:
- * in the steady state a request of a client costs one submission, its reply.
+ * arrives ("provided buffers"). The buffer holds that data until `done` has returned, and then goes
+ * to the end of the ring again. One "multishot" request receives for the life of the connection: in
+ * the steady state a client's request costs one submission, its reply.
  *
  * A send is tried once (MSG_DONTWAIT): the call that submits it also ends it. Where there is no
  * room it returns what it could send, or EAGAIN, and its owner waits for readiness: an entry for
  * the poll, an entry for the rest, and no system call more than if the kernel had waited by itself;
  * but the kernel waits in a worker thread where the peer has half-closed (io_uring.c).
  *
- * That a send is over is worth knowing only when someone waits for it; otherwise its completion
- * would end the next wait at once, and a request cost two calls instead of one. A quiet send is
- * made to be all or nothing (MSG_WAITALL) and to be silent about success (IOSQE_CQE_SKIP_SUCCESS):
- * when the call that submitted it has returned it is over, and has succeeded if the completion
- * ring, looked through to its end, says nothing of it.
+ * The completion of a send matters only if a caller waits for it; otherwise it would end the next
+ * wait at once, and a request would cost two calls instead of one. A quiet send is all or nothing
+ * (MSG_WAITALL) and reports no success (IOSQE_CQE_SKIP_SUCCESS): it is over when the call that
+ * submitted it has returned, and has succeeded if the completion ring, read to its end, has no
+ * entry for it.
  *
- * When all buffers are out a receive ends with ENOBUFS. The data stays in the socket; its owner
- * starts again, which the kernel hears of in the next call, when those of this turn are back.
+ * When all buffers are in use a receive ends with ENOBUFS. The data stays in the socket; its owner
+ * starts it again, which reaches the kernel in the next call, when this iteration's buffers are
+ * back.
  *
- * Ending an operation is one more request, and the answer to it is not the end: the operation may
- * be completing right now, or have completed several times already, in the ring or in our hands.
- * `cancel` waits for the completion that says there are no more, and tells all those before. The
- * request may be refused, for an operation that is between two of the kernel's lists or with a
- * worker (an accept, woken 128 times without a connection): it is made again.
+ * Ending an operation is one more request, and its answer is not the end: the operation may be
+ * completing at this moment, or may already have completions in the ring or in our list. `cancel`
+ * waits for the completion that has no successor, and reports all earlier ones. The request may be
+ * refused, for an operation that is between two of the kernel's lists or with a worker (an accept,
+ * woken 128 times without a connection): it is then made again.
  */
 #include "io_uring.h"
 
@@ -53,7 +54,7 @@ enum {
   PAGE = 4096, /* at least: where pages are larger mmap rounds up */
 };
 
-/* What a received datagram brings beside its bytes. The kernel reads it when the receive begins. */
+/* What a datagram receive asks for besides bytes. The kernel reads it when the receive begins. */
 static const struct msghdr datagram_shape = {.msg_namelen = sizeof(struct sockaddr_storage),
                                              .msg_controllen = CONTROL_SIZE};
 
@@ -72,7 +73,7 @@ static char *buffer_at(const struct ioloop__ring_buffers *buffers, unsigned id) 
   return buffers->memory + ring_room(buffers) + id % buffers->count * buffers->stride;
 }
 
-/* An id says of which group it is: completions do not. */
+/* An id includes its group: completions do not name it. */
 static struct ioloop__ring_buffers *group_of(struct ioloop__ring *ring, unsigned id) {
   return id < BYTES_COUNT ? &ring->bytes : &ring->datagrams;
 }
@@ -297,7 +298,7 @@ static bool dispatch(struct ioloop *loop, void *state) {
   bool news = ring->completed_count > 0;
   if (ring->quiet_over)
     tell_quiet(loop, ring);
-  /* Any of them may fork, and in the child the rest is told nobody. */
+  /* Any of them may fork; in the child the rest is not reported. */
   while (ring->told_count < ring->completed_count && !ioloop__ring_is_foreign(ring)) {
     struct ioloop__completed *completed = &ring->completed[ring->told_count++];
     if (completed->user_data != IOLOOP__RING_NOTHING)
@@ -348,8 +349,8 @@ static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
   return true;
 }
 
-/* Put aside for the next wait what is in the ring, so that the kernel can put there what it keeps
- * because the ring is full. There is memory for a whole ring from the start. */
+/* Save the ring's completions for the next wait, so that the kernel can move those there that it
+ * keeps because the ring is full. There is memory for a whole ring from the start. */
 static void make_room(struct ioloop__ring *ring) {
   struct io_uring_cqe *entry;
   while (io_uring_peek_cqe(&ring->uring, &entry) == 0) {
@@ -396,7 +397,7 @@ static bool take(struct ioloop__ring *ring, const struct ioloop__op *op,
          take_from_ring(ring, user_data, ret);
 }
 
-/* A quiet send of which nothing has been found is over when it has been submitted. */
+/* A quiet send without a completion is over once it has been submitted. */
 static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
                              struct ioloop__op *op) {
   int index = find_quiet(ring, op);
@@ -409,8 +410,8 @@ static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
   return over;
 }
 
-/* A refusal means that the operation is in none of the kernel's lists just now: on its way from one
- * to another, or in the hands of a worker thread, which is interrupted. */
+/* A refusal means that the operation is in none of the kernel's lists at the moment: it is moving
+ * from one to another, or is with a worker thread, which is interrupted. */
 static int wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op) {
   struct ioloop__completed refusal;
   bool refused = take_from_ring(ring, IOLOOP__RING_REFUSED, &refusal);
@@ -429,7 +430,7 @@ static bool has_failed(int error) {
   return !ioloop__is_passing(error);
 }
 
-/* What the kernel does with it yet is told to nobody. */
+/* Results that the kernel still delivers are not reported. */
 static void give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop__op *op) {
   int index = find_quiet(ring, op);
   if (index >= 0)

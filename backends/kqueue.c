@@ -7,23 +7,23 @@
  * kevent() takes a list of changes, applies them, waits, and fills a list of events - so that what
  * epoll does with a system call for each change and one to wait, costs one here. A knote is on a
  * list of active ones when its filter says so: a wait costs O(ready). Without EV_CLEAR, as here, it
- * goes back to the end of that list after its report: level-triggered, and everyone has his turn.
+ * goes back to the end of that list after its report: level-triggered, and each has its turn.
  *
  * What is done with it here
  *   - Adding is a call of its own, with EV_RECEIPT: "answer with the result of each change and take
- *     no events". A descriptor that cannot be watched so fails in the caller's hands. Other changes
+ *     no events". So adding fails at once for a descriptor that cannot be watched. Other changes
  *     are collected and go with the next wait.
  *   - A knote belongs to the descriptor and not, as in epoll, to the open file: close() removes it
- *     whatever dups there are, and there are no ghosts. So nothing need be told who is closed; but
- *     he may stay open, and libkqueue, which emulates all this with epoll, hears nothing of closes.
- *     Removals are therefore made at once, together with what was collected before.
+ *     whatever dups there are, and there are no ghosts. A removal before close() would be needless;
+ *     but the descriptor may stay open, and libkqueue, which emulates all this with epoll, does not
+ *     notice a close. So removals are made at once, together with the changes collected before.
  *   - Only filters that change are named. Adding one that exists is fine on the BSDs, and an error
  *     under libkqueue.
  *
  * Surprises
  *   - A descriptor that is ready for both is two events. They are joined into one report.
- *   - EV_EOF on a reader is the end of input, on a writer that nobody will read; neither needs
- *     translation, as the filter is active then. An error of the socket is in fflags.
+ *   - EV_EOF on a reader is the end of input; on a writer it means that there is no reader. Neither
+ *     needs translation, as the filter is active then. An error of the socket is in fflags.
  *   - A filter may refuse: EPIPE for the writing end of a pipe without readers, at add. That is no
  *     reason to refuse the descriptor: a write would not block. It is reported as ready, and tried
  *     again in each wait, until the program has seen its write fail and let go.
@@ -34,9 +34,9 @@
  *     the time that the child frees its copy of the loop, so it is not closed there. (libkqueue
  *     closes its own in the child.)
  *   - libkqueue reads SO_ERROR to fill fflags, which clears it: after a reset or a refused connect
- *     the program finds no error on the socket, only its end. It is kept for those who connect
- *     (taken_error). And its epoll set has ghosts, as in
- *     epoll.c, if a program closes a descriptor before it removes it, while a dup lives on.
+ *     the program finds no error on the socket, only its end. It is kept for connecting streams
+ *     (taken_error). And its epoll set has ghosts, as in epoll.c, if a program closes a descriptor
+ *     before it removes it while a dup lives on.
  *   - EVFILT_USER could wake a wait without a pipe. The core's waker serves every model, costs one
  *     read for a wake-up, and works on systems without that filter: not used.
  */
@@ -130,7 +130,7 @@ static bool make_room(struct state *s) {
   return true;
 }
 
-/* What was asked for is wanted still, but could not be had: once more. */
+/* The change is still wanted but failed: queue it again. */
 static bool try_again(struct ioloop *loop, struct state *s, const struct kevent *refused) {
   int fd = (int)refused->ident, filter = refused->filter == EVFILT_READ ? READ : WRITE;
   const struct slot *slot = ioloop__slot(loop, fd);
@@ -153,7 +153,7 @@ static int apply(struct ioloop *loop, struct state *s, int own) {
   for (int i = 0; i < n; i++) {
     struct kevent receipt = s->changes[i];
     int result = (int)receipt.data;
-    if (result == 0 || result == ENOENT) /* nothing to delete: closed meanwhile */
+    if (result == 0 || result == ENOENT) /* nothing to delete: closed since */
       continue;
     if (result == EPIPE || i < count - own)
       try_again(loop, s, &receipt);

@@ -7,9 +7,9 @@
  *      libevent:epoll, libevent:poll, libevent:select
  *
  * libevent is a push library. event_base_loop waits, puts every ready event on a queue, and calls
- * each one's callback. Ours only notes the descriptor down; what was noted is handed to the core,
- * which calls the handlers as under every other model. So a comparison sees libevent's way to
- * readiness (its interest map, queue and callback dispatch included), and our way from there.
+ * each one's callback. Ours only records the descriptor. The records are passed to the core, which
+ * calls the handlers as under every other model. So a comparison measures libevent up to readiness
+ * (its interest map, queue and callback dispatch included), and our loop from there on.
  *
  * Surprises
  *   - libevent prints. A failed epoll_ctl, or a closed descriptor under select, writes a line to
@@ -25,21 +25,21 @@
  *   - Without any event the loop returns at once (EVLOOP_NO_EXIT_ON_EMPTY).
  *   - An event's mask can only change while it is not pending: del, assign, add; with epoll two
  *     epoll_ctl where one would do.
- *   - libevent has no answer for a descriptor that was closed before its event was deleted. select
- *     fails for ever (EBADF), poll reports it for ever, and so does epoll if a dup keeps the file
- *     open; once the event is deleted that one spins inside event_base_loop. So we check each one
- *     that is removed, and those that are reported again and again: if it is no longer the file
- *     that was added, all move to a new base.
- *   - Which file is it? A socket is known by its inode's number. Eventfds, timers and their like
- *     share one inode, and what is opened by a path twice shares the path's: these are put in an
- *     epoll set of our own that nothing waits for; the kernel knows them there by file and number.
+ *   - libevent cannot handle a descriptor that was closed before its event was deleted. select
+ *     fails forever (EBADF), poll reports it forever, and so does epoll if a dup keeps the file
+ *     open; once the event is deleted, the last spins inside event_base_loop. So we check each
+ *     descriptor that is removed, and those that are reported repeatedly: if one is no longer the
+ *     file that was added, all move to a new base.
+ *   - Which file is it? A socket is identified by its inode number. Eventfds, timers and the like
+ *     share one inode, and two descriptors of one path share the path's. These are put in an epoll
+ *     set of our own that is never waited for: there the kernel knows them by file and number.
  *   - Its select grows its bitmaps but fills them with FD_SET. Distributions build libevent with
  *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
  *     too: event_reinit comes first.
- *   - A library that exits: event_base_new and event_reinit end the process where they cannot open
- *     the pair by which libevent hears of signals, which no option leaves out. We look beforehand
- *     whether there is room. Another thread may take it in between; that we cannot prevent.
+ *   - A library that exits: event_base_new and event_reinit terminate the process if they cannot
+ *     open the pair that wakes libevent for signals, which no option turns off. So we check first
+ *     whether there is room. Another thread may take it in between; that cannot be prevented.
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -64,7 +64,7 @@ struct state {
   struct ioloop *loop;
   struct event_base *base;
   struct event *timer;
-  struct event **events; /* everyone's, packed; for looking at all */
+  struct event **events; /* of all descriptors, packed; to iterate over */
   struct note *notes;    /* what the callbacks noted down in the last turn; as many fit */
   uint32_t count, capacity;
   uint32_t noted, handed_out;
@@ -78,7 +78,7 @@ struct slot {
   uint64_t inode;       /* of a socket; 0: the file is in the witness */
   uint32_t index;       /* in events */
   uint32_t note : 28;   /* in notes, plus one; 0: none */
-  uint32_t reports : 4; /* wraps: one in 16 is a reason to look whether it is closed */
+  uint32_t reports : 4; /* wraps: one in 16 makes us check whether it is closed */
 };
 
 /* ---- libevent's methods ------------------------------------------------------------- */
@@ -87,8 +87,8 @@ static void drop_message(int severity, const char *message) {
   (void)severity, (void)message;
 }
 
-/* Without room for its pair for signals libevent calls exit. So four are opened and closed before:
- * its pair, its set's, and the witness. false: errno says why. */
+/* Without room for its pair for signals libevent calls exit. So four descriptors are opened and
+ * closed first: as many as its pair, its set and the witness need. false: errno says why. */
 static bool has_room(void) {
   int first[2], second[2];
   if (pipe(first) < 0)
@@ -104,8 +104,8 @@ static bool has_room(void) {
   return room;
 }
 
-/* A base on `method`, or on what libevent thinks best. NULL: errno says why; 0: libevent was built
- * without the method. Nothing is remembered of that: a lack of memory may be over the next time. */
+/* A base on `method`, or on libevent's own choice. NULL: errno says why; 0: libevent was built
+ * without the method. The result is not cached: memory may be available the next time. */
 static struct event_base *new_base(const char *method) {
   static const char *const methods[] = {
       "epoll", "epoll (with changelist)", "poll", "select", "kqueue", "devpoll", "evport", "win32",
@@ -209,7 +209,7 @@ static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
   if (!s->keeps_files || has_room()) {
     if (s->keeps_files)
-      event_reinit(s->base); /* a set of our own to delete from; lets go of the parent's */
+      event_reinit(s->base); /* a new set to delete from; releases the parent's */
     fini(loop, state);
     return;
   }
@@ -257,8 +257,8 @@ static int recognise(struct state *s, int fd, struct slot *slot) {
   return slot->inode ? 0 : ioloop__witness_add(s->witness, fd);
 }
 
-/* Closed without remove, or even another file by now; where nothing outlives its number we only
- * see the former. */
+/* Closed without remove, or even another file by now. Where no entry outlives its number only the
+ * former is visible. */
 static bool is_other_file(const struct state *s, int fd, const struct slot *slot) {
   if (!s->keeps_files)
     return is_closed(fd);
@@ -268,7 +268,7 @@ static bool is_other_file(const struct state *s, int fd, const struct slot *slot
 static void on_ready(evutil_socket_t fd, short what, void *arg) {
   struct state *s = arg;
   struct slot *slot = ioloop__slot(s->loop, fd);
-  if (slot->note) { /* noted in this turn already: there is room for each once */
+  if (slot->note) { /* recorded in this iteration already: there is room for each once */
     s->notes[slot->note - 1].what |= what;
     return;
   }
@@ -304,7 +304,7 @@ static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
   return 0;
 }
 
-/* What was noted of this descriptor answers a question that is no longer asked. */
+/* The record of this descriptor belongs to a mask that is no longer wanted. */
 static void forget_note(struct state *s, struct slot *slot) {
   if (slot->note)
     s->notes[slot->note - 1].fd = -1;
@@ -354,7 +354,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 
 /* ---- waiting ------------------------------------------------------------------------ */
 
-/* Give up who is closed. false: nobody was. */
+/* Drop the closed ones. false: there were none. */
 static bool drop_closed(struct state *s) {
   bool dropped = false;
   for (uint32_t i = 0; i < s->count;) {
@@ -369,7 +369,7 @@ static bool drop_closed(struct state *s) {
   return dropped;
 }
 
-/* The number may be another file's by now, which is recognised from here on. */
+/* The number may be another file's by now: remember that one. */
 static int move_event(struct state *s, struct event *event, struct event_base *base) {
   int fd = event_get_fd(event);
   struct slot *slot = ioloop__slot(s->loop, fd);
@@ -381,7 +381,7 @@ static int move_event(struct state *s, struct event *event, struct event_base *b
   return is_other_file(s, fd, slot) ? recognise(s, fd, slot) : 0;
 }
 
-/* Move everyone to a new base, and free the old one with the ghosts that it keeps. (event_reinit
+/* Move all to a new base, and free the old one with its ghosts. (event_reinit
  * would do the same in place, but ends the process if it cannot.) */
 static void rebuild(struct state *s) {
   drop_closed(s);
@@ -419,7 +419,7 @@ static int run_base(struct state *s, int flags) {
   return r && drop_closed(s) ? 0 : r;
 }
 
-/* There is a ghost and no new base: a wait would not end, and not sleep. */
+/* There is a ghost and no new base: a wait would neither return nor sleep. */
 static int turn_with_ghost(struct state *s, uint64_t timeout_ns) {
   int r = run_base(s, EVLOOP_ONCE | EVLOOP_NONBLOCK);
   if (!r && !s->noted && timeout_ns)
@@ -472,7 +472,7 @@ static unsigned events_of(short what) {
   return (what & EV_READ ? IOLOOP_READ : 0u) | (what & EV_WRITE ? IOLOOP_WRITE : 0u);
 }
 
-/* The next note, if there is still something to it. */
+/* The next record that is still valid. */
 static int hand_out(struct state *s, struct ioloop_ready *ready) {
   struct note note = s->notes[s->handed_out++];
   if (note.fd < 0)
@@ -497,7 +497,7 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
   if (s->handed_out == s->noted) {
     uint64_t begun = ioloop__call_begins(loop);
     int r = turn(s, timeout_ns);
-    /* What libevent calls inside is its own; its function stands for that. */
+    /* libevent's own system calls are not visible here; its function stands for them. */
     ioloop__call_ended(loop, "event_base_loop", -1, r ? r : (int)s->noted, begun);
     if (r)
       return r;

@@ -20,15 +20,15 @@
  *     /proc/sys/fs/aio-max-nr (65,536 by default): io_setup says EAGAIN when they are used up.
  *     A context cannot grow. When ours is full everything moves to one of twice the size.
  *   - A request holds a reference to its file: a descriptor that is closed while it is pending
- * stays open in the kernel. So removing cancels it. io_cancel names a request by the address of its
- *     control block, which is why each descriptor has one of its own.
+ *     stays open in the kernel. So removing cancels it. io_cancel identifies a request by the
+ *     address of its control block, which is why each descriptor has one of its own.
  *   - A cancelled request ends with an event as well, a little later. Each has a number; an event
  *     whose number is not the descriptor's current one is dropped.
  *   - Kinds with two wait queues are refused with EINVAL: terminals, a FIFO opened for reading and
  *     writing, /dev/random. And a signalfd never becomes ready, as it looks at the signals of the
  *     kernel thread that asks. Here both are -EPERM, as other kinds that a model cannot wait for.
- *   - What a wake-up does not name, an end of input among it, a thread of the kernel looks up
- * before the request ends: the event comes a moment later, not with the change.
+ *   - For changes that a wake-up does not name, such as an end of input, a kernel thread checks the
+ *     descriptor before the request ends: the event comes a moment after the change.
  *   - A forked child has no context: it belongs to the memory of the process that made it.
  */
 #include <fcntl.h>

@@ -2,39 +2,39 @@
 /*
  * nonblocking.c - try everything, again and again (Stevens' second model; fcntl(2): O_NONBLOCK).
  *
- * A descriptor that does not block answers every read and write at once: with what it did, or with
- * EAGAIN, "not now". Who has only that, and no way to ask for readiness, can still serve many
- * peers: try all of them, over and over. Here every descriptor that is watched is reported in every
- * turn, for all that was asked for; the handlers try, and are told EAGAIN nearly always. Nothing is
- * announced, so nothing can be missed, and it works for whatever can say EAGAIN.
+ * A descriptor that does not block completes every read and write at once: with a result, or with
+ * EAGAIN, "not now". With nothing but that, and no way to ask for readiness, one thread can still
+ * serve many peers: it tries all of them, over and over. Here every watched descriptor is reported
+ * on every iteration, for all that was asked for. The handlers try, and nearly always get EAGAIN.
+ * Nothing is announced, so nothing can be missed, and every kind of file with EAGAIN will do.
  *
- * What it costs: a core at 100 %, for ever, traffic or not. A turn is a system call for every
- * descriptor and interest, so with many of them the next one's turn is far away: 1000 idle
- * connections are 1000 failing recv calls, some 0.3 ms, between two looks at the same one. What it
- * buys: with one or two descriptors nobody answers faster, as nobody is ever woken up. That is why
- * packet engines (DPDK, netmap) and exchanges poll like this, with a core for each queue.
+ * The cost: one core at 100 %, always, traffic or not. An iteration makes one system call per
+ * descriptor and interest, so with many descriptors the next attempt at each is far away: 1000 idle
+ * connections are 1000 failing recv calls, some 0.3 ms, between two attempts at the same one. The
+ * gain: with one or two descriptors no model answers faster, as there is no wake-up. That is why
+ * packet engines (DPDK, netmap) and exchanges poll like this, with one core for each queue.
  *
  * What is different for a program
- *   - Readiness is spurious as a rule; a handler must take EAGAIN for an answer. So must the core:
- *     its waker is tried in each turn too, a read more.
- *   - A wait never blocks, as the waker is always watched: ioloop_run_once does not use up its
- * time. Timeouts are seen at the turn after they are due, which means a clock read in every turn.
- *   - A connect is not complete because WRITE is reported: SO_ERROR is 0 before the end too;
- *     getpeername(2) tells (transport.c does that).
- *   - WRITE, watched without anything to write, is a call of the handler in each turn.
- *   - Who closes a descriptor without removing it gets EBADF, in his handler. One descriptor a
- *     round is asked for being open, so that the core hears of it in the end.
+ *   - Most readiness is spurious; a handler must treat EAGAIN as a normal result. So must the core:
+ *     its waker is tried on each iteration too, one more read.
+ *   - A wait never blocks, as the waker is always watched: ioloop_run_once returns before its
+ *     timeout. A timeout is noticed on the next iteration, so each iteration reads the clock.
+ *   - WRITE is reported before a connect is complete, and SO_ERROR is 0 until then too;
+ *     getpeername(2) shows whether it is (transport.c does that).
+ *   - While WRITE is watched without anything to write, the handler is called on each iteration.
+ *   - A handler whose descriptor was closed without being removed gets EBADF. One descriptor per
+ *     iteration is checked for being open, so that the core finds it in the end.
  *
- * nonblocking:adaptive. To back off when nothing happens one must know that nothing happened, and
- * the backend does not see what the handlers were told. So this variant tries in their place: one
- * poll() of all, without waiting, which is to a set what EAGAIN is to a descriptor; and it reports
- * who is ready, not everybody. After SPIN_LOOKS vain looks in a row it pauses between them, 10 us
- * at first, twice as long each time, 1 ms at most; success makes it look without pauses again. It
- * still never asks the kernel to be woken by a descriptor: what comes during a pause waits for its
- * end. So a busy server is as fast as one that spins, an idle one takes some 3 % of a core, and
- * the first request after a silence is up to a millisecond late. (Linux adds 50 us of timer slack
- * to each pause: prctl(2), PR_SET_TIMERSLACK.) Network drivers do the same between interrupts and
- * polling, only that an interrupt ends their pause.
+ * nonblocking:adaptive. To back off when nothing happens a backend must know that nothing happened,
+ * and it does not see the results in the handlers. So this variant tries in their place: one poll()
+ * of all, without waiting, which is to a set what EAGAIN is to a descriptor; and it reports only
+ * what is ready. After SPIN_LOOKS polls in a row without a result it pauses between them: 10 us at
+ * first, twice as long each time, 1 ms at most. A result ends the pauses. It still never asks the
+ * kernel for a wake-up: data that arrives during a pause waits for its end. So a busy server is as
+ * fast as one that spins, an idle one takes some 3 % of a core, and the first request after a
+ * silence is up to a millisecond late. (Linux adds 50 us of timer slack to each pause: prctl(2),
+ * PR_SET_TIMERSLACK.) Network drivers alternate between interrupts and polling in the same way,
+ * except that an interrupt ends their pause.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -53,8 +53,8 @@ enum {
 
 struct state {
   struct ioloop__pollset set;
-  uint32_t patrol;     /* whom to ask next for being open */
-  unsigned vain_looks; /* in a row */
+  uint32_t patrol;     /* the next to check for being open */
+  unsigned vain_looks; /* polls in a row that found nothing */
   uint64_t pause_ns;   /* 0: not pausing yet */
 };
 
@@ -84,7 +84,7 @@ static int look_like_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
 
 /* ---- adaptive --------------------------------------------------------------------------- */
 
-/* How long to pause before the next look, after so many in vain. */
+/* How long to pause before the next poll, after that many without a result. */
 static uint64_t next_pause(struct state *s) {
   if (s->vain_looks < SPIN_LOOKS) {
     s->vain_looks++;
@@ -95,7 +95,7 @@ static uint64_t next_pause(struct state *s) {
   return s->pause_ns;
 }
 
-/* -EINTR as soon as a signal comes, so that its callback need not wait for the next look. */
+/* -EINTR as soon as a signal comes, so that its callback need not wait for the next poll. */
 static int pause_ns(uint64_t ns) {
   struct timespec pause = {.tv_nsec = (long)ns};
   return ns && nanosleep(&pause, NULL) < 0 ? -errno : 0;

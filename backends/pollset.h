@@ -70,7 +70,7 @@ void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, iolo
 
 /* ---- of struct ioloop_backend, for a state that begins with a set ---------------------- */
 
-/* Report what the snapshot has left; if that is nothing, look first. */
+/* Report the rest of the snapshot; if there is none, take a new one first. */
 int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
                          struct ioloop_ready *ready);
 int ioloop__pollset_modify(struct ioloop *loop, void *state, uint64_t token, unsigned old,
@@ -90,7 +90,7 @@ void ioloop__pollset_change(struct ioloop__pollset *set, short events,
                             const struct ioloop__place *place);
 void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *place);
 
-/* Something says that the descriptor may be ready: make it hot. false: it is not in the set. The
+/* The descriptor may be ready: make it hot. false: it is not in the set. The
  * number must be one that was registered at some time. */
 bool ioloop__pollset_hint(struct ioloop__pollset *set, int fd);
 

@@ -3,50 +3,53 @@
  * rtsig.c - signal-driven I/O with queued real-time signals (Linux 2.4; fcntl(2): F_SETSIG,
  * F_SETOWN_EX; signalfd(2), 2.6.22; signal(7), sigqueue(3)).
  *
- * Classic SIGIO says "something, somewhere" (sigio.c). F_SETSIG has the kernel raise a real-time
- * signal instead, and those are queued one by one, each with a siginfo that names the descriptor
- * (si_fd) and what happened (si_band). Before epoll this was Linux's way to many connections: a
- * wake-up costs O(events), whatever is registered. Its flaws are those that epoll was made to mend:
+ * Classic SIGIO says "something, somewhere" (sigio.c). With F_SETSIG the kernel raises a real-time
+ * signal instead. These are queued one by one, each with a siginfo that has the descriptor (si_fd)
+ * and the event (si_band). Before epoll this was how Linux served many connections: a wake-up costs
+ * O(events), however many are registered. epoll was made to mend its flaws:
  *
- *   - The queue is bounded (RLIMIT_SIGPENDING, counted per user across processes). When it is full
- *     the signal is dropped and a plain SIGIO raised: from now on anything may be ready.
- *   - Signals are edges, one for each packet, also for data that nobody has read yet; and each one
- *     must be fetched, though it says what we know.
- *   - They are hints: the data may be gone when the signal is read, the descriptor closed, its
- *     number another file's. There is no room for a token.
+ *   - The queue is bounded (RLIMIT_SIGPENDING, counted per user across processes). When it is full,
+ *     the signal is dropped and a plain SIGIO raised: from then on any descriptor may be ready.
+ *   - Signals are edges, one per packet, even while earlier data is still unread; and each must be
+ *     fetched although it adds nothing.
+ *   - They are hints: by the time the signal is read, the data may be gone, the descriptor closed,
+ *     or its number another file's. A siginfo has no room for a token.
  *
- * So a signal is never reported. It makes its descriptor "hot", and one poll() of the hot ones says
- * what is true. The signals themselves are read from a signalfd, which sits among the hot ones:
+ * A signal is therefore never reported. It makes its descriptor "hot", and one poll() of the hot
+ * ones decides. The signals are read from a signalfd, which is among the hot descriptors:
  *
  *      hot: [ signalfd | clock | fd 7 | fd 12 | ... ]     cold: all others
  *
  *      poll(hot)       not ready: becomes cold
- *      signalfd        128 signals a read: their descriptors become hot
- *      report          what is ready; it stays hot, and is looked at again in the next wait
+ *      signalfd        128 signals per read: their descriptors become hot
+ *      report          what is ready; it stays hot and is polled again in the next wait
  *
  * A busy connection stays hot, so that its next request costs no more than with poll: one poll for
  * all of them, one read of the signalfd for all signals, and its own read and write. At one
  * connection those are 4 system calls a request (epoll: 3), at fifty busy ones 2.5.
  *
- * Why nothing is lost: who is cold was seen not ready by a poll that was made after he was armed,
- * and his next change raises a signal, or a SIGIO that makes everybody hot. Two things hold this
- * up: arm first, then poll; and cool down by what a poll said *before* the signals are read.
+ * Why nothing is lost: a cold descriptor was seen not ready by a poll made after it was armed, so
+ * its next change raises a signal, or a SIGIO that makes all of them hot. This depends on two
+ * orders: arm first, then poll; and make cold by a poll that was made *before* signals are read.
  *
  * Surprises
  *   - si_fd is the number through which O_ASYNC was switched on. Switching it on again, through a
  *     dup, changes nothing: it must be off first.
  *   - F_SETOWN means the process: any thread may get the signal. F_SETOWN_EX with F_OWNER_TID
- *     (2.6.32) means a thread. A signalfd reads the queue of the thread that reads, and that of the
- *     process: a SIGIO that somebody else has sent to the whole process may end here.
- *   - Not every descriptor signals, nor at every change (signalling.c). Those stay hot for ever.
- *   - Cleared O_ASYNC stops the signals, but not those in the queue; close() does neither while a
- *     dup or a child keeps the file open. So it is cleared at remove; queued signals are fetched
- *     before the signal is unblocked, as its default action ends the process; and if a file that
- *     we armed cannot be disarmed because its number is gone, it stays blocked in this thread.
- *   - A program's fcntl(fd, F_SETFL, O_NONBLOCK) clears O_ASYNC, a change of uid stops signals
- *     (whoever became owner must be permitted to send them): nobody says a word. A timerfd, so that
- *     no clock is read and no wait is cut short, ticks once a second for a look at the cold ones.
- *     Who is ready then without a signal is counted as rescued, and everybody is armed anew.
+ *     (2.6.32) means a thread. A signalfd reads the queue of the calling thread and that of the
+ *     process: it may take a SIGIO that another process has sent to the whole process.
+ *   - Not every descriptor signals, and not at every change (signalling.c). The others stay hot
+ *     forever.
+ *   - Clearing O_ASYNC stops further signals but leaves those in the queue; close() does neither
+ *     while a dup or a child keeps the file open. So remove clears it. Queued signals are fetched
+ *     before the signal is unblocked, as its default action terminates the process. If a file that
+ *     we armed cannot be disarmed because its number is gone, the signal stays blocked in this
+ *     thread.
+ *   - A program's fcntl(fd, F_SETFL, O_NONBLOCK) clears O_ASYNC without notice, and a change of uid
+ *     stops signals (the process that became owner must be permitted to send them). So a timerfd
+ *     triggers a poll of the cold descriptors once a second; with it no clock is read and no wait
+ *     is cut short. Those found ready without a signal are counted as rescued, and all are armed
+ *     again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,10 +69,10 @@
 enum {
   SIGNALS, /* the places of the fixed members of the set */
   CLOCK,
-  BATCH = 128,      /* signals a read */
-  MAX_BATCHES = 16, /* reads a wait */
+  BATCH = 128,      /* signals per read */
+  MAX_BATCHES = 16, /* reads per wait */
   /* After an overflow that follows another within OVERFLOW_NEAR waits, signals do not keep up:
-   * everybody is polled for a number of waits, which doubles as long as that goes on. */
+   * all are polled for a number of waits, which doubles while this continues. */
   OVERFLOW_NEAR = 64,
   PLAIN_MIN = 256,
   PLAIN_MAX = 65536,
@@ -90,8 +93,8 @@ struct state {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
-/* A handler of somebody's would never run again, as we block it. One that is ignored will do: while
- * it is blocked it is queued nevertheless. */
+/* Free for us? Not if the program has a handler for it, which would never run again as we block the
+ * signal. An ignored signal will do: while blocked it is queued nevertheless. */
 static bool has_handler(int signo) {
   struct sigaction action;
   return sigaction(signo, NULL, &action) < 0 ||
@@ -99,9 +102,9 @@ static bool has_handler(int signo) {
 }
 
 /*
- * A blocked one may be somebody's, who waits for it; but a parent that blocks or ignores all of
- * them passes that on, so it is taken where there is no other. Not the highest of all: under
- * valgrind that is how it stops threads, and it swallows any that comes.
+ * A blocked signal may be one that the program waits for. But a parent that blocks or ignores all
+ * of them passes that on, so a blocked one is taken if there is no other. Never the highest:
+ * valgrind stops threads with it, and swallows any that comes.
  */
 static int find_signal(void) {
   sigset_t blocked;
@@ -118,7 +121,7 @@ static int find_signal(void) {
   return last_resort;
 }
 
-/* Every queued signal counts against the soft limit; up to the hard one it is ours to raise. */
+/* Every queued signal counts against the soft limit, which we may raise up to the hard one. */
 static void raise_queue_limit(void) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
@@ -199,7 +202,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   return r;
 }
 
-/* The core has removed every descriptor: none of ours signals any more. */
+/* The core has removed every descriptor: none of ours signals now. */
 static void fini(struct ioloop *loop, void *state) {
   (void)loop;
   struct state *s = state;
@@ -224,7 +227,7 @@ static bool takes_signal(const void *state, int signo) {
 
 /* ---- registrations ------------------------------------------------------------------ */
 
-/* FIONBIO's sister FIOASYNC, unlike F_SETFL, touches no other flag and says if it cannot. */
+/* FIOASYNC, unlike F_SETFL, touches no other flag, and reports when it cannot set this one. */
 static int arm(const struct state *s, int fd) {
   struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = s->thread};
   int off = 0, on = 1;
@@ -268,7 +271,7 @@ static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *wat
 
 static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
   ioloop__pollset_remove(&s->set, &watch->place);
-  /* Whoever shares the file and switches O_ASYNC on expects SIGIO, not our signal. */
+  /* A process that shares the file and sets O_ASYNC expects SIGIO, not our signal. */
   if (watch->announced && (ioloop__disarm(fd, watch->file) != 0 || fcntl(fd, F_SETSIG, 0) < 0))
     s->lost = true;
   set_announced(s, watch, 0);
@@ -315,8 +318,8 @@ static void on_overflow(struct state *s) {
   s->waits_since_overflow = 0;
 }
 
-/* The queue is open to anyone who may signal us: believe nothing but the kernel's own, and of that
- * only that it is worth a look. */
+/* Any process that may signal us can write to the queue: accept only the kernel's own signals, and
+ * those only as a reason to poll. */
 static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsigned queued) {
   bool ours = info->ssi_signo == (uint32_t)s->signo && info->ssi_code > 0;
   int fd = ours ? info->ssi_fd : -1;
@@ -339,7 +342,7 @@ static ssize_t read_signals(struct state *s, struct signalfd_siginfo queued[BATC
   return size;
 }
 
-/* 1: all that there were; 0: not all; -errno. */
+/* 1: the queue is empty; 0: it is not; -errno. */
 static int take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
   for (int i = 0; i < MAX_BATCHES; i++) {
@@ -377,7 +380,7 @@ static void arm_again(struct state *s) {
   s->set.hot = s->set.count;
 }
 
-/* Ready, and no signal said so. */
+/* Ready without a signal. */
 static void rescue(struct state *s) {
   uint64_t rescued = 0;
   for (uint32_t i = s->set.hot; i < s->set.count;) {
@@ -393,8 +396,8 @@ static void rescue(struct state *s) {
   arm_again(s);
 }
 
-/* Look at the cold ones. A signal may be queued or under way for who is found ready: then he
- * becomes hot by that, and his entry is cleared. */
+/* Poll the cold descriptors. For one found ready, a signal may be queued or under way: it becomes
+ * hot by that signal, and its entry is cleared. */
 static void scan(struct state *s) {
   uint64_t ticks;
   (void)!read(s->clock, &ticks, sizeof ticks);
@@ -413,7 +416,7 @@ static void scan(struct state *s) {
 
 /* ---- waiting ------------------------------------------------------------------------ */
 
-/* Everybody is hot, and nobody cools down. */
+/* All are hot, and none becomes cold. */
 static int wait_plain(struct state *s, uint64_t timeout_ns) {
   if (--s->plain_left == 0) {
     watch_signals(s, true);
@@ -437,14 +440,14 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
     scan(s);
   r = 0;
   if ((signalled || ticked) && s->set.left == 0)
-    r = ioloop__pollset_poll_hot(&s->set, 0); /* those who became hot */
+    r = ioloop__pollset_poll_hot(&s->set, 0); /* those that became hot */
   return r;
 }
 
 const struct ioloop_backend ioloop__rtsig = {
     .name = "rtsig",
     .model = "signal-driven",
-    .summary = "queued real-time signals name who may be ready; one poll of those says who is",
+    .summary = "queued real-time signals say which may be ready; one poll of those says which are",
     .features = IOLOOP_F_SCALES | IOLOOP_F_SIGNAL_DRIVEN | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__watch),

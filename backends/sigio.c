@@ -3,47 +3,46 @@
  * sigio.c - signal-driven I/O as in the books (4.2BSD, 1983; Stevens, UNIX Network Programming 1,
  * chapter 25; fcntl(2): F_SETOWN, O_ASYNC; signal(7)).
  *
- * A descriptor with O_ASYNC has the kernel raise SIGIO whenever something changes on it. Nobody
- * needs to ask; and that is all that one is told. SIGIO says neither which descriptor nor what. It
- * does not count either: a second one that arrives before the first was taken is the same one.
- * And it announces changes, not states: of data that was not read to the end it never speaks again.
- * A server that answers one SIGIO with one accept or one recv hangs as soon as two things happen at
- * once, which is how nearly every first program with SIGIO fails.
+ * With O_ASYNC set on a descriptor, the kernel raises SIGIO whenever something changes on it. The
+ * program need not ask, but this is all it learns. SIGIO carries neither the descriptor nor the
+ * event. It is not counted: a second SIGIO that arrives before the first was taken is merged with
+ * it. And it announces changes, not states: there is no further signal for data left unread. A
+ * server that answers each SIGIO with one accept or one recv hangs as soon as two events coincide,
+ * which is how nearly every first program with SIGIO fails.
  *
- * So here a signal is only a hint that somebody may be ready, and poll() is the authority:
+ * Here, therefore, a signal is only a hint that some descriptor may be ready, and poll() decides:
  *
- *      SIGIO taken           poll everybody; those who are ready are "hot"
- *      somebody is hot       poll the hot ones; who is no longer ready cools down. In each
- *                            round see whether a SIGIO came, or those who are always hot would
- *                            starve the others
- *      nobody is hot         wait for SIGIO
+ *      SIGIO taken       poll all descriptors; those that are ready are "hot"
+ *      some are hot      poll the hot ones; those no longer ready become cold. Check for SIGIO in
+ *                        each round, or descriptors that are always hot would starve the others
+ *      none is hot       wait for SIGIO
  *
- * What keeps this from losing anything: whoever is not hot was seen not ready by a poll that was
- * made after he was armed, and every SIGIO that is taken is followed by a poll of everybody. Arming
- * first and polling second is essential (the other way round 3 of 3,000 were lost).
+ * Why nothing is lost: a cold descriptor was seen not ready by a poll made after it was armed, and
+ * each SIGIO taken is followed by a poll of all descriptors. Arming first and polling second is
+ * essential (in the opposite order, 3 events of 3,000 were lost).
  *
- * SIGIO is blocked all the time and taken synchronously (sigio_wait_*.c). No handler runs at a
- * surprising moment, nothing is interrupted, and between the look and the wait there is no gap.
+ * SIGIO is always blocked and is taken synchronously (sigio_wait_*.c). No handler runs at an
+ * unexpected moment, no call is interrupted, and there is no gap between the poll and the wait.
  *
  * The lesson of this model is its cost: O(registered) for each wake-up, like poll, for 5 system
  * calls a request (wait, poll all, read, write, poll hot) instead of poll's 3. It was made for a
  * process that computes and has one or two descriptors on the side.
  *
  * Surprises
- *   - Not every descriptor signals, nor at every change: see signalling.c. While one is registered
- *     that cannot be trusted, the loop waits in ppoll over everybody instead. (A wait for a signal
- *     and for a descriptor at once would be ppoll with a mask and a handler; but whoever polls
- *     needs no signal.)
- *   - The owner is a thread on Linux (F_SETOWN_EX with F_OWNER_TID, 2.6.32), so that each thread
- *     may have such a loop. Elsewhere it is the process, and there can be only one. On Linux a
- *     SIGIO that somebody else sends to the whole process may be taken by the waiting loop.
- *   - The default action of SIGIO is to end the process: one that is on its way when the loop ends
+ *   - Not every descriptor signals, and not at every change: see signalling.c. While an unreliable
+ *     one is registered, the loop waits in ppoll on all descriptors instead. (ppoll with a mask and
+ *     a handler could wait for a signal and for descriptors at once; but a loop that polls needs no
+ *     signal.)
+ *   - On Linux the owner is a thread (F_SETOWN_EX with F_OWNER_TID, 2.6.32), so that each thread
+ *     may have such a loop. Elsewhere it is the process, which can have only one. On Linux, the
+ *     waiting loop may take a SIGIO that another process has sent to the whole process.
+ *   - The default action of SIGIO terminates the process: one that is pending when the loop ends
  *     must be taken before the signal is unblocked. If a descriptor was closed while registered,
- *     its file may live on in a dup and signal for ever; SIGIO then stays blocked in this thread.
- *   - fcntl(fd, F_SETFL, O_NONBLOCK) on a registered descriptor clears O_ASYNC: nobody says a word.
- *     For this, and for a change of uid, which stops signals too (the kernel checks the permission
- *     of whoever became owner), everybody is polled once a second. What is ready then although no
- *     signal came is counted as rescued, and everybody is armed anew.
+ *     its file may live on in a dup and signal forever; SIGIO then stays blocked in this thread.
+ *   - fcntl(fd, F_SETFL, O_NONBLOCK) on a registered descriptor clears O_ASYNC without notice. A
+ *     change of uid stops signals too (the kernel checks the permission of the process that became
+ *     owner). For both, all descriptors are polled once a second. Those found ready without a
+ *     signal are counted as rescued, and all are armed again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -65,9 +64,9 @@ enum {
 struct state {
   struct ioloop__pollset set;
   uint32_t unannounced; /* registered with an interest that is not announced */
-  unsigned rounds;      /* since everybody was polled */
+  unsigned rounds;      /* since all were polled */
   uint64_t quiet_ns;    /* waited since then, without a signal */
-  bool owed;            /* a SIGIO was taken, and everybody must be polled */
+  bool owed;            /* a SIGIO was taken: all must be polled */
   bool lost;            /* a file that we armed may live on where we cannot disarm it */
   struct sigaction before;
   struct ioloop__claim claim;
@@ -99,7 +98,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   return r;
 }
 
-/* The core has removed every descriptor: none of ours signals any more. */
+/* The core has removed every descriptor: none of ours signals now. */
 static void fini(struct ioloop *loop, void *state) {
   struct state *s = state;
   while (ioloop__sigio_wait(0) == 1)
@@ -180,7 +179,7 @@ static int wait_for_sigio(struct state *s, uint64_t timeout_ns) {
   return r;
 }
 
-/* 1: a SIGIO was taken, and a poll of everybody must follow. */
+/* 1: a SIGIO was taken, and a poll of all descriptors must follow. */
 static int take_signal(struct state *s, uint64_t timeout_ns) {
   int r = wait_for_sigio(s, timeout_ns);
   if (r == 1) {
@@ -190,7 +189,7 @@ static int take_signal(struct state *s, uint64_t timeout_ns) {
   return r;
 }
 
-/* -EINTR (a poll without a timeout can be interrupted too): nobody was polled. */
+/* -EINTR (a poll without a timeout can be interrupted too): nothing was polled. */
 static int poll_everybody(struct state *s, uint32_t *woken) {
   uint32_t hot = s->set.hot;
   int r = ioloop__pollset_poll_all(&s->set, 0);
@@ -209,7 +208,7 @@ static int poll_after_signal(struct state *s) {
   return poll_everybody(s, &woken);
 }
 
-/* Somebody did not signal: for whatever reason, all are armed again, and polled after that. */
+/* A descriptor did not signal. Whatever the reason, all are armed again and polled after that. */
 static int arm_again(struct state *s) {
   for (uint32_t i = 0; i < s->set.count; i++) {
     struct ioloop__watch *watch = ioloop__slot(s->set.loop, s->set.fds[i].fd);
@@ -226,7 +225,7 @@ static int arm_again(struct state *s) {
   return poll_after_signal(s);
 }
 
-/* The safety net: poll everybody although nothing was said. */
+/* The safety scan: poll all descriptors although no signal came. */
 static int scan(struct state *s) {
   int r = take_signal(s, 0);
   if (r)

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 
-/* `before` is for the wait to keep the process's own handling of SIGIO in. 0 or -errno. */
+/* `before` keeps the process's own handling of SIGIO. 0 or -errno. */
 int ioloop__sigio_open(struct sigaction *before);
 void ioloop__sigio_close(const struct sigaction *before);
 

@@ -8,8 +8,8 @@
  * SIGIO that came in between would be handled before the wait, and the wait would sleep.
  *
  * SIGIO goes to the process, and the system gives it to any thread that does not block it. So the
- * handler passes it on to the loop's. There is one such loop a process; the program's own handling
- * of SIGIO is put aside while it lives, and put back after it.
+ * handler passes it on to the loop's. There is one such loop per process; the program's own
+ * handling of SIGIO is saved while it lives, and restored after it.
  */
 #include "sigio_wait.h"
 
@@ -49,7 +49,7 @@ void ioloop__sigio_close(const struct sigaction *before) {
   sigaction(SIGIO, before, NULL);
 }
 
-/* A select that need not wait may return without having looked at signals. */
+/* A select that need not wait may return without having checked for signals. */
 static void let_through_pending(const sigset_t *mask) {
   sigset_t pending;
   if (sigpending(&pending) == 0 && sigismember(&pending, SIGIO) == 1)

@@ -2,11 +2,11 @@
 /*
  * signalling.c - see signalling.h.
  *
- * O_ASYNC on a descriptor means: raise a signal when you become ready. That it can be switched on
- * says little. Linux takes the flag on any descriptor and ignores it on most (it then does not
- * stick); and of those on which it sticks, many stay silent at some changes that poll sees. A
- * silent change is a loop that hangs, so this file lists what is known to be announced, and
- * everything else is polled in every wait. Measured on Linux 6.18:
+ * O_ASYNC on a descriptor means: raise a signal when it becomes ready. That the flag can be set
+ * proves little. Linux accepts it on any descriptor and ignores it on most (reading the flags back
+ * shows it clear). Many of the others stay silent at some changes that poll sees. A silent change
+ * would hang the loop, so this file lists the changes known to be announced, and everything else is
+ * polled in every wait. Measured on Linux 6.18:
  *
  *      kind                       announces   silent at
  *      TCP, UDP                   all         the process's own shutdown()
@@ -18,12 +18,12 @@
  *      other devices, perf, ...   -           not known
  *      eventfd, timerfd, signalfd, epoll, pidfd: cannot signal at all
  *
- * The own shutdown() is why ioloop_update_handler with an unchanged mask means "look again".
+ * Because of shutdown(), ioloop_update_handler with an unchanged mask means "poll it again".
  *
- * Who armed it? O_ASYNC and its owner belong to the open file, which dups and children share. A
- * file that signals to somebody already - a loop in another thread, the parent of a prefork
- * server, a registration in this loop through a dup - is therefore not taken from him: nobody
- * would notice that he lost it. It is polled here, and both are right.
+ * Which loop armed it? O_ASYNC and its owner belong to the open file, which dups and children
+ * share. A file that already signals another owner (a loop in another thread, the parent of a
+ * prefork server, a dup registered in this loop) is left alone: that owner would never notice that
+ * it lost its signals. It is polled here, and both are served.
  */
 #include "signalling.h"
 
@@ -45,7 +45,7 @@ enum {
 };
 
 #ifdef SO_PROTOCOL
-/* SCTP and MPTCP are internet streams too, and have not been looked at. */
+/* SCTP and MPTCP are internet streams too, but untested. */
 static bool is_tcp_or_udp(int fd) {
   int protocol;
   socklen_t size = sizeof protocol;
@@ -90,7 +90,7 @@ static unsigned of_file(int fd) {
   return 0;
 }
 
-/* F_GETOWN gives 0 if nobody ever was the owner, and where the owner is gone. */
+/* F_GETOWN returns 0 if there never was an owner, and if the owner is gone. */
 static bool belongs_to_somebody(int fd) {
   int flags = fcntl(fd, F_GETFL);
   return flags >= 0 && flags & O_ASYNC && fcntl(fd, F_GETOWN) != 0;
@@ -180,7 +180,7 @@ int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, boo
 
 bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore) {
   unsigned process = claim->process;
-  if (process) /* unless a child has taken it meanwhile */
+  if (process) /* unless a child has taken it since */
     atomic_compare_exchange_strong(&of_process, &process, 0);
   if (of_thread.holder != claim)
     return false;

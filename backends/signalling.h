@@ -19,19 +19,18 @@ struct ioloop__watch {
   uint32_t file;     /* that was armed: ioloop__file_of */
 };
 
-/* Which file is that? 0: closed. So that a number that is another file's by now is noticed: that
- * file's O_ASYNC is not ours to switch. Two of one FIFO, and two inotify descriptors, look alike.
- */
+/* Identifies the open file; 0: closed. A number may be another file's by now, whose O_ASYNC is not
+ * ours to change. Two descriptors of one FIFO, and two inotify descriptors, look alike. */
 uint32_t ioloop__file_of(int fd);
 
 /*
  * Of READ and WRITE, what an armed descriptor of this kind announces reliably. 0: nothing, or
- * somebody else has armed it and it must be left as it is. What is asked for and not announced
+ * another owner has armed it and it must be left as it is. What is asked for and not announced
  * makes the descriptor one that is polled in every wait.
  */
 unsigned ioloop__announced(int fd);
 
-/* What poll shall ask for, pinned if a signal cannot be trusted to bring it up. */
+/* What poll must ask for; pinned if no signal can be relied on for it. */
 short ioloop__watch_events(const struct ioloop__watch *watch);
 
 /* O_ASYNC off. -ENOTTY: it was not on; -EBADF: closed, or another file's number. Either way the
@@ -50,9 +49,9 @@ int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size);
  * `whole_process`, where signals cannot be sent to a thread, this process. */
 int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, bool whole_process);
 
-/* Let go, in a forked child too. `restore` unblocks them: nothing may be on its way any more, as
- * the default action of these signals is the end of the process. false: the claim was not held
- * any more, as a forked child has made a loop of its own meanwhile. */
+/* Release the claim, in a forked child too. `restore` unblocks the signals: none may be pending, as
+ * their default action terminates the process. false: the claim was no longer held, because a
+ * forked child has made a loop of its own since. */
 bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore);
 
 #endif

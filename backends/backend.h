@@ -45,11 +45,11 @@
  *     }
  *     return error ? error : n;
  *   }
- *   const struct ioloop_backend ioloop__skeleton = {.name = "skeleton", .summary = "a start",
+ *   const struct ioloop_backend ioloop__skeleton = {.name = "skeleton",
  *       .state_size = sizeof(struct state), .init = init, .fini = fini, .modify = modify,
  *       .wait = wait_ready, .after_fork = fini};
  *
- * To add one: a file here, a line in src/loop/registry.c, a line in meson.build. Then read poll.c.
+ * To add one: a file here, a line in meson.build, a line in src/loop/registry.c. Then read poll.c.
  *
  * A backend only translates. The core passes on changes of interest one at a time, calls wait, and
  * gets an array of what is ready; only the core calls user code. So a handler can do anything
@@ -95,12 +95,10 @@ enum {
 };
 
 struct ioloop_backend {
-  const char *name;    /* as in --backend=; lower case */
-  const char *model;   /* "multiplexing", "signal-driven", ... */
-  const char *summary; /* how it waits, in one line */
-  unsigned features;   /* IOLOOP_F_* */
-  size_t state_size;   /* the core allocates both, zeroed: per loop ... */
-  size_t slot_size;    /* ... and per descriptor; a slot may move between calls */
+  const char *name;  /* as in --backend=; lower case */
+  unsigned features; /* IOLOOP_F_* */
+  size_t state_size; /* the core allocates both, zeroed: per loop ... */
+  size_t slot_size;  /* ... and per descriptor; a slot may move between calls */
 
   /* ---- the five you write --------------------------------------------------------------- */
 

@@ -199,8 +199,6 @@ static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
 
 const struct ioloop_backend ioloop__epoll = {
     .name = "epoll",
-    .model = "multiplexing",
-    .summary = "epoll_wait: the kernel keeps the set and a list of what is ready",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),

@@ -180,8 +180,6 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
 
 const struct ioloop_backend ioloop__epoll_et = {
     .name = "epoll-et",
-    .model = "multiplexing",
-    .summary = "edge-triggered epoll says which may be ready; one poll of those says which are",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__place),

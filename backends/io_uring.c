@@ -449,8 +449,6 @@ static void fini(struct ioloop *loop, void *state) {
 
 const struct ioloop_backend ioloop__io_uring = {
     .name = "io_uring",
-    .model = "asynchronous",
-    .summary = "io_uring_enter: requests in one ring, their results in another",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_COMPLETION,
     .state_size = sizeof(struct ioloop__ring),
     .slot_size = sizeof(struct slot),

@@ -60,8 +60,8 @@ struct ioloop__ring {
     size_t size;
   } quiet[IOLOOP__RING_QUIET_MAX];
   int quiet_count, quiet_over;
-  /* The first quiet_mark of them have been submitted, and are over once the completion ring has
-   * been read up to there. */
+  /* The first quiet_marked have been submitted, and are over once the completion ring has been read
+   * up to quiet_mark. */
   int quiet_marked;
   unsigned quiet_mark;
   bool hurry; /* do not block before these are reported */

@@ -292,8 +292,6 @@ static int taken_error(struct ioloop *loop, int fd) {
 
 const struct ioloop_backend ioloop__kqueue = {
     .name = "kqueue",
-    .model = "multiplexing",
-    .summary = "kevent: changes go in and events come out of a queue in the kernel, in one call",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),

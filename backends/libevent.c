@@ -510,8 +510,6 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
 
 const struct ioloop_backend ioloop__libevent = {
     .name = "libevent",
-    .model = "multiplexing",
-    .summary = "the reference: libevent's event_base_loop, on its epoll, poll or select",
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),
     .probe = probe,

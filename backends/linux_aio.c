@@ -357,8 +357,6 @@ static int probe(const char *variant, char *reason, size_t size) {
 
 const struct ioloop_backend ioloop__linux_aio = {
     .name = "linux-aio",
-    .model = "asynchronous",
-    .summary = "io_submit: a request for each descriptor, answered in a ring of events",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),

@@ -133,8 +133,6 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
 
 const struct ioloop_backend ioloop__nonblocking = {
     .name = "nonblocking",
-    .model = "non-blocking",
-    .summary = "tries everything in every turn; :adaptive pauses when nothing comes",
     .features = IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__place),

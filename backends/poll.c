@@ -61,8 +61,6 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
 
 const struct ioloop_backend ioloop__poll = {
     .name = "poll",
-    .model = "multiplexing",
-    .summary = "ppoll: an array of descriptors that the kernel looks through at each call",
     .features = IOLOOP__POLL_FEATURES,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__place),

@@ -446,8 +446,6 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
 
 const struct ioloop_backend ioloop__rtsig = {
     .name = "rtsig",
-    .model = "signal-driven",
-    .summary = "queued real-time signals say which may be ready; one poll of those says which are",
     .features = IOLOOP_F_SCALES | IOLOOP_F_SIGNAL_DRIVEN | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__watch),

@@ -245,8 +245,6 @@ static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
 
 const struct ioloop_backend ioloop__select = {
     .name = "select",
-    .model = "multiplexing",
-    .summary = "select: bitmaps of descriptor numbers that the kernel looks through at each call",
     .state_size = sizeof(struct state),
     .probe = probe,
     .init = init,

@@ -274,8 +274,6 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
 
 const struct ioloop_backend ioloop__sigio = {
     .name = "sigio",
-    .model = "signal-driven",
-    .summary = "SIGIO says that something is ready; poll says what",
     .features = IOLOOP_F_SIGNAL_DRIVEN | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__watch),

@@ -285,12 +285,11 @@ enum {
 };
 
 struct ioloop_backend_info {
-  const char *name;    /* "rtsig"; static */
-  const char *model;   /* the I/O model in Stevens' terms: "signal-driven"; static */
-  const char *summary; /* one line on how it waits; static */
-  unsigned features;   /* IOLOOP_F_* */
-  int error;           /* 0: available; else the -errno of ioloop_new */
-  char reason[160];    /* why not, in words; empty when available */
+  const char *name;  /* "rtsig"; static */
+  const char *model; /* the I/O model in Stevens' terms: "signal-driven"; static */
+  unsigned features; /* IOLOOP_F_* */
+  int error;         /* 0: available; else the -errno of ioloop_new */
+  char reason[160];  /* why not, in words; empty when available */
 };
 
 /* The index-th backend that this library knows, built in or not, best first. The last is

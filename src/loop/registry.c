@@ -94,7 +94,6 @@ static struct ioloop_backend_info describe(int index, const char *variant) {
   const struct ioloop_backend *backend = entries[index].backend;
   struct ioloop_backend_info info = {.name = entries[index].name,
                                      .model = entries[index].model,
-                                     .summary = backend ? backend->summary : "",
                                      .features = backend ? backend->features : 0};
   info.error = probe(index, variant, info.reason, sizeof info.reason);
   return info;
@@ -114,7 +113,7 @@ int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret) {
     *ret = describe(index, variant);
     return ret->error == -EINVAL ? -EINVAL : 0;
   }
-  *ret = (struct ioloop_backend_info){.name = "", .model = "", .summary = ""};
+  *ret = (struct ioloop_backend_info){.name = "", .model = ""};
   ret->error = unknown(name, ret->reason, sizeof ret->reason);
   return ret->error;
 }

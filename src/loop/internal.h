@@ -103,6 +103,9 @@ struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int 
                                             unsigned events);
 void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span);
 
+/* loop.c: free a loop that a forked child inherited. */
+void ioloop__free_copy(struct ioloop *loop);
+
 /* signals.c */
 void ioloop__signals_collect(struct ioloop *loop); /* take the signals that have arrived */
 void ioloop__signals_run(struct ioloop *loop);     /* call the watchers of the signals taken */

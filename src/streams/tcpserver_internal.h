@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tcpserver_internal.h - what a TCP server is made of: tcpserver.c accepts and keeps account,
- * tcpserver_listen.c opens what listens, tcpserver_idle.c watches for connections without traffic.
- */
+/* tcpserver_internal.h - what the files of a TCP server share; tcpserver.c has the list. */
 #ifndef IOLOOP_TCPSERVER_INTERNAL_H
 #define IOLOOP_TCPSERVER_INTERNAL_H
 
@@ -23,6 +21,27 @@ struct connection {
   uint64_t active_ns;           /* when it last had traffic */
 };
 
+struct listener {
+  struct tcpserver *server;
+  struct listener *next;
+  int fd;
+  int failures;             /* of connections, since one was accepted */
+  struct socket_file *file; /* to be removed; NULL: none */
+  bool by_completion;
+  bool retired; /* it accepts no more, for good */
+
+  /* Readiness only: wake-ups that accept a single connection; initial value, and how many
+   * remain. */
+  int singles, singles_left;
+
+  /* By completion: */
+  struct ioloop__op accepting;
+  int *held; /* accepted when that could not be admitted: the server was full, or is ending */
+  size_t held_count;
+  bool under_way; /* the operation */
+  bool stopping;  /* asked to end */
+};
+
 /* A walk over the open connections that stays valid whatever is closed during it. */
 struct visit {
   struct ioloop__list *next;
@@ -34,7 +53,7 @@ struct tcpserver {
   struct ioloop *loop;
   const struct ioloop__completer *completer; /* NULL: by readiness */
   struct tcpserver_options options;
-  struct listener *listeners; /* of tcpserver.c */
+  struct listener *listeners;
   struct ioloop__list open;
   struct ioloop__list activity; /* oldest first */
   struct visit *visits;
@@ -47,15 +66,58 @@ struct tcpserver {
   unsigned depth; /* callbacks under way */
 };
 
+static inline bool tcpserver__is_full(const struct tcpserver *server) {
+  return server->options.max_connections && server->connections >= server->options.max_connections;
+}
+
+/* ---- tcpserver.c ------------------------------------------------------------------------- */
+
 /* A callback has returned, or anything else that was counted in `depth`: if it was the outermost,
  * do what could not be done inside. May free the server. */
 void tcpserver__leave(struct tcpserver *server);
 
+/* A connection was accepted: it is closed, or the program's. */
+void tcpserver__admit(struct tcpserver *server, int fd, const struct sockaddr *peer,
+                      socklen_t size);
+
 /* ---- tcpserver_listen.c ------------------------------------------------------------------ */
 
-/* A socket that listens, or -errno. */
-int tcpserver__open_listener(const struct sockaddr *address, socklen_t size,
-                             const struct tcpserver_options *options);
+void tcpserver__close_listeners(struct tcpserver *server);
+
+/* ---- tcpserver_accept.c ------------------------------------------------------------------ */
+
+/* Watch the listeners, or no longer: after each change of what that depends on. */
+void tcpserver__watch(struct tcpserver *server);
+
+/* The same for a single one. 0 or -errno. */
+int tcpserver__set_watched(struct listener *listener, bool wanted);
+
+/* Try later. false: there is no memory for that, so go on watching: better busy than deaf. */
+bool tcpserver__run_short(struct tcpserver *server, int error);
+ioloop_callback tcpserver__on_retry;
+
+/* Returns how many there were, at most `max`. */
+int tcpserver__accept_some(struct listener *listener, int max);
+
+/* false: enough for this turn. */
+bool tcpserver__accept_failed(struct listener *listener, int error);
+ioloop_handler tcpserver__on_listener_ready;
+
+/* ---- tcpserver_completion.c -------------------------------------------------------------- */
+
+extern const struct ioloop__op_kind tcpserver__accepting;
+
+/* Without end, unless the number of connections has one. 0 or -errno. */
+int tcpserver__begin_accepting(struct listener *listener);
+void tcpserver__stop_accepting(struct listener *listener);
+void tcpserver__end_accepting(struct listener *listener); /* at once */
+
+/* Pass on the connections that were accepted when the server was full or ending. */
+void tcpserver__admit_held(struct listener *listener);
+
+/* From here on connections are taken from the backlog one by one. -errno: they cannot be, as accept
+ * would wait. */
+int tcpserver__collect_accepted(struct listener *listener);
 
 /* ---- tcpserver_idle.c -------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tcpserver_listen.c - sockets that listen.
+ * tcpserver_listen.c - the listeners of a server: opening, adding and closing them.
  *
  * The file of an AF_UNIX socket outlives its server (unix(7)): one that was killed leaves it, and
  * the next bind fails with EADDRINUSE. Whether anything listens there is found out by connecting.
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,8 +58,8 @@ static int bind_inet(int fd, const struct sockaddr *address, socklen_t size) {
   return r ? -errno : 0;
 }
 
-int tcpserver__open_listener(const struct sockaddr *address, socklen_t size,
-                             const struct tcpserver_options *options) {
+static int open_listener(const struct sockaddr *address, socklen_t size,
+                         const struct tcpserver_options *options) {
   /* What is over the kernel's limit counts as that, on Linux, macOS and FreeBSD. */
   int backlog = options->backlog > 0 ? options->backlog : INT_MAX;
   int fd = ioloop__socket(address->sa_family, SOCK_STREAM, 0);
@@ -72,4 +73,115 @@ int tcpserver__open_listener(const struct sockaddr *address, socklen_t size,
     return fd;
   close(fd);
   return r;
+}
+
+static void append_listener(struct tcpserver *server, struct listener *listener) {
+  struct listener **end = &server->listeners;
+  while (*end)
+    end = &(*end)->next;
+  *end = listener;
+  listener->server->sets_nodelay |= iostream__lacks_nodelay(listener->fd);
+}
+
+static int begin_listening(struct listener *listener, bool ours) {
+  struct tcpserver *server = listener->server;
+  bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !listener->by_completion;
+  listener->accepting.kind = &tcpserver__accepting;
+  int r = 0;
+  if (!listener->by_completion)
+    r = ioloop__adopt(listener->fd);
+  else
+    r = ours ? ioloop__set_blocking(listener->fd, true) : ioloop__adopt_blocking(listener->fd);
+  /* By completion it watches nothing, and has the loop know that the number is taken. */
+  if (!r)
+    r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,
+                           tcpserver__on_listener_ready, listener);
+  if (r || !wanted || !listener->by_completion)
+    return r;
+  r = tcpserver__begin_accepting(listener);
+  if (r)
+    ioloop_remove_handler(server->loop, listener->fd);
+  return r;
+}
+
+/* `ours`: nothing else has the file. `socket_file` is the listener's if this succeeds. */
+static int add_listener(struct tcpserver *server, int fd, bool ours, struct socket_file *file) {
+  struct listener *listener = calloc(1, sizeof *listener);
+  if (!listener)
+    return -ENOMEM;
+  bool by_completion = server->completer && (ours || ioloop__is_blocking(fd));
+  *listener =
+      (struct listener){.server = server, .fd = fd, .file = file, .by_completion = by_completion};
+  int r = begin_listening(listener, ours);
+  if (r)
+    free(listener);
+  else
+    append_listener(server, listener);
+  return r;
+}
+
+int tcpserver_add_socket(struct tcpserver *server, int fd) {
+  if (ioloop__inherited(server->loop))
+    return -ECHILD;
+  if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
+    return -EINVAL;
+  int r = ioloop__check_socket(fd, SOCK_STREAM, true);
+  return r ? r : add_listener(server, fd, false, NULL);
+}
+
+int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {
+  if (ioloop__inherited(server->loop))
+    return -ECHILD;
+  if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
+    return -EINVAL;
+  int fd = open_listener(address, size, &server->options);
+  if (fd < 0)
+    return fd;
+  (void)iostream__nodelay(fd, true); /* connections inherit it: saves a call for each */
+  struct socket_file *file = ioloop__note_file(address, size);
+  int r = add_listener(server, fd, true, file);
+  if (r) {
+    ioloop__remove_file(file);
+    close(fd);
+  }
+  return r;
+}
+
+int tcpserver_address(const struct tcpserver *server, size_t index, struct sockaddr_storage *ret,
+                      socklen_t *ret_size) {
+  const struct listener *listener = server->listeners;
+  while (listener && index-- > 0)
+    listener = listener->next;
+  if (!listener)
+    return -ENOENT;
+  struct sockaddr_storage address = {0};
+  socklen_t size = sizeof address;
+  if (getsockname(listener->fd, (struct sockaddr *)&address, &size) < 0)
+    return -errno;
+  *ret = address;
+  *ret_size = size;
+  return 0;
+}
+
+static void free_listener(struct listener *listener) {
+  if (listener->by_completion)
+    tcpserver__end_accepting(listener);
+  ioloop_remove_handler(listener->server->loop, listener->fd);
+  ioloop__remove_file(listener->file);
+  close(listener->fd);
+  while (listener->held_count)
+    close(listener->held[--listener->held_count]);
+  free(listener->held);
+  free(listener);
+}
+
+void tcpserver__close_listeners(struct tcpserver *server) {
+  while (server->listeners) {
+    struct listener *listener = server->listeners;
+    server->listeners = listener->next;
+    free_listener(listener);
+  }
+  if (server->retry)
+    ioloop_remove_timeout(server->loop, server->retry);
+  server->retry = 0;
 }

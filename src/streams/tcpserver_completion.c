@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tcpserver_completion.c - accepting by completion (completion.h).
+ *
+ * One request accepts until something fails. A connection that it has accepted is ours: it cannot
+ * wait in the backlog. So with a limit of connections, each accept is requested singly. A listener
+ * that was made elsewhere and is non-blocking keeps using readiness: O_NONBLOCK belongs to all that
+ * share the file, and makes some kernels fail instead of wait.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "platform.h"
+#include "tcpserver_internal.h"
+
+/* By completion. Without end, unless the number of connections has one. */
+int tcpserver__begin_accepting(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  const struct ioloop__completer *completer = server->completer;
+  if (listener->under_way || server->flags & SERVER_ENDING)
+    return 0;
+  if (listener->held_count) /* it is next; not from here, for it calls the program */
+    return server->retry
+               ? 0
+               : ioloop_call_at(server->loop, 0, tcpserver__on_retry, server, &server->retry);
+  bool for_stream = server->options.on_connection, forever = !server->options.max_connections;
+  int r = completer->table->accept(completer->state, &listener->accepting, listener->fd, for_stream,
+                                   forever);
+  listener->under_way = !r;
+  return r;
+}
+
+void tcpserver__stop_accepting(struct listener *listener) {
+  const struct ioloop__completer *completer = listener->server->completer;
+  if (listener->under_way && !listener->stopping)
+    completer->table->stop(completer->state, &listener->accepting);
+  listener->stopping = listener->under_way;
+}
+
+void tcpserver__end_accepting(struct listener *listener) {
+  const struct ioloop__completer *completer = listener->server->completer;
+  listener->server->flags |= SERVER_ENDING;
+  if (listener->under_way)
+    completer->table->cancel(listener->server->loop, completer->state, &listener->accepting);
+}
+
+/* By completion one comes without its address. */
+static void admit_bare(struct tcpserver *server, int fd) {
+  struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+  socklen_t size = sizeof peer;
+  if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
+    size = sizeof peer.ss_family; /* reset already: reading will tell */
+  server->flags &= ~(unsigned)SERVER_REPORTED;
+  tcpserver__admit(server, fd, (struct sockaddr *)&peer, size);
+}
+
+static void hold(struct listener *listener, int fd) {
+  int *larger = realloc(listener->held, (listener->held_count + 1) * sizeof *larger);
+  if (!larger) {
+    close(fd);
+    return;
+  }
+  larger[listener->held_count++] = fd;
+  listener->held = larger;
+}
+
+void tcpserver__admit_held(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  while (!(server->flags & SERVER_CLOSED) && listener->held_count && !tcpserver__is_full(server) &&
+         !ioloop__inherited(server->loop)) {
+    int fd = listener->held[0];
+    listener->held_count--;
+    memmove(listener->held, listener->held + 1, listener->held_count * sizeof fd);
+    admit_bare(server, fd);
+  }
+}
+
+/* From here on connections are taken from the backlog one by one. -errno: they cannot be, as accept
+ * would wait. */
+int tcpserver__collect_accepted(struct listener *listener) {
+  tcpserver__end_accepting(listener);
+  int r = ioloop__set_blocking(listener->fd, false);
+  tcpserver__admit_held(listener); /* a callback may close the server, and the listener is gone */
+  return r;
+}
+
+static void go_on_accepting(struct listener *listener) {
+  struct tcpserver *server = listener->server;
+  tcpserver__watch(server);
+  int r = server->flags & SERVER_WATCHING ? tcpserver__set_watched(listener, true) : 0;
+  if (r)
+    (void)tcpserver__run_short(server, r);
+}
+
+static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
+                        bool more) {
+  struct listener *listener = IOLOOP__LIST_ENTRY(op, struct listener, accepting);
+  struct tcpserver *server = listener->server;
+  (void)loop, (void)data;
+  if (!more)
+    listener->under_way = listener->stopping = false;
+  server->depth++;
+  if (result >= 0)
+    listener->failures = 0;
+  if (result == -EAGAIN) /* it has become non-blocking */
+    listener->by_completion = false;
+  else if (result < 0 && result != -ECANCELED)
+    (void)tcpserver__accept_failed(listener, result);
+  else if (result >= 0 &&
+           (server->flags & (SERVER_ENDING | SERVER_CLOSED) || tcpserver__is_full(server)))
+    hold(listener, result);
+  else if (result >= 0)
+    admit_bare(server, result);
+  if (!more && !(server->flags & (SERVER_CLOSED | SERVER_ENDING)))
+    go_on_accepting(listener);
+  tcpserver__leave(server);
+}
+
+static int fd_of_accepting(const struct ioloop__op *op) {
+  return IOLOOP__LIST_ENTRY(op, const struct listener, accepting)->fd;
+}
+
+const struct ioloop__op_kind tcpserver__accepting = {
+    .name = "accept", .fd = fd_of_accepting, .done = on_accepted};

@@ -10,7 +10,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ioloop.h"
 
@@ -25,6 +28,27 @@ void ioloop__sigio_close(const struct sigaction *before) {
   (void)before;
 }
 
+#ifdef __GLIBC__
+static int take(const sigset_t *set, const struct timespec *timeout) {
+  return sigtimedwait(set, NULL, timeout);
+}
+#else
+#ifndef SYS_rt_sigtimedwait_time64
+#define SYS_rt_sigtimedwait_time64 SYS_rt_sigtimedwait /* 64 bits */
+#endif
+
+/* musl's sigtimedwait starts again, with the whole timeout, after each interrupting signal: signals
+ * that come more often than the timeout would keep it from ever returning. Like that function, the
+ * wait is a cancellation point. 8 is the size of the kernel's sigset_t. */
+static int take(const sigset_t *set, const struct timespec *timeout) {
+  int type;
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+  long signo = syscall(SYS_rt_sigtimedwait_time64, set, NULL, timeout, (size_t)8);
+  pthread_setcanceltype(type, NULL);
+  return (int)signo;
+}
+#endif
+
 int ioloop__sigio_wait(uint64_t timeout_ns) {
   sigset_t set;
   sigemptyset(&set);
@@ -32,7 +56,7 @@ int ioloop__sigio_wait(uint64_t timeout_ns) {
   uint64_t seconds = timeout_ns / 1000000000;
   struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
                              .tv_nsec = (long)(timeout_ns % 1000000000)};
-  if (sigtimedwait(&set, NULL, &timeout) == SIGIO)
+  if (take(&set, &timeout) == SIGIO)
     return 1;
   return errno == EAGAIN ? 0 : -errno;
 }

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Used by tests of one thread; the calls of other threads must not be counted. */
 static _Thread_local struct { int left, failed, error; } plans[FAILING_KINDS];
@@ -71,6 +74,26 @@ int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
   REAL(sigtimedwait)
   return fails(FAILING_HINTS) ? -1 : real(set, info, timeout);
 }
+
+#ifndef __GLIBC__ /* there sigio_wait_linux.c makes the system call itself */
+#ifndef SYS_rt_sigtimedwait_time64
+#define SYS_rt_sigtimedwait_time64 SYS_rt_sigtimedwait
+#endif
+
+long syscall(long number, ...) {
+  REAL(syscall)
+  long arguments[6];
+  va_list list;
+  va_start(list, number);
+  for (int i = 0; i < 6; i++)
+    arguments[i] = va_arg(list, long);
+  va_end(list);
+  if (number == SYS_rt_sigtimedwait_time64 && fails(FAILING_HINTS))
+    return -1;
+  return real(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+              arguments[5]);
+}
+#endif
 
 int epoll_ctl(int set, int operation, int fd, struct epoll_event *event) {
   REAL(epoll_ctl)

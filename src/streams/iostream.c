@@ -28,17 +28,12 @@ enum {
 
 /* The events that the stream's state calls for, ignoring a pause. */
 static unsigned wanted(const struct iostream *stream) {
-  const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_DEFERRED;
-  unsigned mask = 0;
-  if (stream->flags & (STREAM_FAILED | STREAM_CLOSED))
+  if (stream->life >= STREAM_FAILED)
     return 0;
-  if (stream->flags & STREAM_CONNECTING)
+  if (stream->life == STREAM_CONNECTING)
     return IOLOOP_WRITE;
-  if (stream->on_read && !(stream->flags & quiet))
-    mask |= IOLOOP_READ;
-  if (stream->queue)
-    mask |= IOLOOP_WRITE;
-  return mask;
+  bool input = iostream__wants_input(stream) && !stream->settle_due;
+  return (input ? IOLOOP_READ : 0u) | (stream->queue ? IOLOOP_WRITE : 0u);
 }
 
 static unsigned interest(const struct iostream *stream) {
@@ -48,11 +43,11 @@ static unsigned interest(const struct iostream *stream) {
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg);
 
 static int set_mask(struct iostream *stream, unsigned mask) {
-  if (stream->flags & STREAM_REGISTERED)
+  if (stream->registered)
     return ioloop_update_handler(stream->loop, stream->fd, mask);
   int r = ioloop_add_handler(stream->loop, stream->fd, mask, on_ready, stream);
   if (!r)
-    stream->flags |= STREAM_REGISTERED;
+    stream->registered = true;
   return r;
 }
 
@@ -64,7 +59,7 @@ static unsigned start_operations(struct iostream *stream) {
 void iostream__update_interest(struct iostream *stream) {
   if (ioloop__inherited(stream->loop))
     return;
-  unsigned mask = stream->flags & STREAM_COMPLETING ? start_operations(stream) : interest(stream);
+  unsigned mask = stream->completing ? start_operations(stream) : interest(stream);
   if (mask == stream->mask)
     return;
   int r = set_mask(stream, mask);
@@ -101,16 +96,16 @@ static int reason_of(const struct iostream *stream, int error) {
 }
 
 void iostream__finish(struct iostream *stream, int error) {
-  stream->flags |= STREAM_CLOSED;
+  stream->life = STREAM_CLOSED;
   stream->on_read = NULL;
   stream->mask = 0;
   cancel_timeout(stream);
   if (stream->pause)
     ioloop_remove_timeout(stream->loop, stream->pause);
   ioloop__gate_detach(&stream->gate);
-  if (stream->flags & STREAM_REGISTERED)
+  if (stream->registered)
     ioloop_remove_handler(stream->loop, stream->fd);
-  if (stream->flags & STREAM_COMPLETING)
+  if (stream->completing)
     iostream__cancel_operations(stream);
   error = reason_of(stream, error);
   close(stream->fd);
@@ -126,15 +121,15 @@ void iostream__finish(struct iostream *stream, int error) {
 }
 
 bool iostream__is_over(const struct iostream *stream) {
-  unsigned flags = stream->flags;
-  if (flags & STREAM_FAILED)
+  if (stream->life == STREAM_FAILED)
     return true;
-  if (flags & STREAM_CLOSING)
+  if (stream->output == OUTPUT_CLOSING)
     return !stream->queue;
-  if (flags & STREAM_BROKEN)
+  if (stream->life == STREAM_BROKEN)
     return !stream->on_read;
   bool unread = stream->framing && stream->framing->bytes;
-  return flags & STREAM_FIN_SENT && flags & STREAM_END_TOLD && !stream->on_read && !unread;
+  return stream->output == OUTPUT_SHUT && !stream->fin_due && stream->input == INPUT_END_REPORTED &&
+         !stream->on_read && !unread;
 }
 
 /* ---- deferred work ----------------------------------------------------------------------- */
@@ -142,8 +137,8 @@ bool iostream__is_over(const struct iostream *stream) {
 void iostream__settle(struct iostream *stream) {
   cancel_timeout(stream);
   bool more = iostream__deliver(stream);
-  stream->flags &= (uint16_t)~STREAM_DEFERRED;
-  if (stream->flags & STREAM_CLOSED)
+  stream->settle_due = false;
+  if (stream->life == STREAM_CLOSED)
     release(stream);
   else if (iostream__is_over(stream))
     iostream__finish(stream, stream->error);
@@ -161,11 +156,11 @@ static void on_timeout(struct ioloop *loop, void *arg) {
 }
 
 int iostream__defer(struct iostream *stream) {
-  stream->flags |= STREAM_DEFERRED;
+  stream->settle_due = true;
   if (stream->depth || stream->timeout)
     return 0;
   int r = ioloop_call_at(stream->loop, 0, on_timeout, stream, &stream->timeout);
-  if (r && !(stream->flags & STREAM_COMPLETING)) {
+  if (r && !stream->completing) {
     stream->mask = IOLOOP_READ | IOLOOP_WRITE;
     set_mask(stream, stream->mask);
   }
@@ -173,9 +168,9 @@ int iostream__defer(struct iostream *stream) {
 }
 
 void iostream__fail(struct iostream *stream, int error) {
-  if (stream->flags & STREAM_FAILED)
+  if (stream->life >= STREAM_FAILED)
     return;
-  stream->flags |= STREAM_FAILED;
+  stream->life = STREAM_FAILED;
   if (!stream->error)
     stream->error = (int16_t)error;
   iostream__defer(stream);
@@ -192,7 +187,7 @@ static void on_pause_over(struct ioloop *loop, void *arg) {
   struct iostream *stream = arg;
   (void)loop;
   stream->pause = 0;
-  if (stream->flags & STREAM_COMPLETING && stream->queue)
+  if (stream->completing && stream->queue)
     iostream__begin_sending(stream);
   iostream__update_interest(stream);
 }
@@ -220,10 +215,10 @@ void iostream__rest(struct iostream *stream) {
 /* From here on by completion, if there is that. */
 static void leave_readiness(struct iostream *stream) {
   iostream__use_completion(stream);
-  if (!(stream->flags & STREAM_COMPLETING))
+  if (!stream->completing)
     return;
   ioloop_remove_handler(stream->loop, stream->fd);
-  stream->flags &= (uint16_t)~STREAM_REGISTERED;
+  stream->registered = false;
   stream->mask = 0;
 }
 
@@ -237,17 +232,17 @@ static void ready_to_connect(struct iostream *stream) {
     iostream__woken_in_vain(stream);
     return;
   }
-  stream->flags &= (uint16_t)~STREAM_CONNECTING;
   iostream_callback *on_connect = stream->on_connect;
   void *arg = stream->connect_arg;
   if (r) {
     iostream__fail(stream, r);
     return;
   }
+  stream->life = STREAM_OPEN;
   leave_readiness(stream);
   if (on_connect)
     on_connect(stream, arg);
-  if (!(stream->flags & STREAM_CLOSED) && !ioloop__inherited(stream->loop))
+  if (stream->life != STREAM_CLOSED && !ioloop__inherited(stream->loop))
     iostream__ready_to_write(stream);
 }
 
@@ -257,7 +252,7 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   (void)loop, (void)fd;
   iostream__enter(stream);
   if (events & IOLOOP_WRITE) {
-    if (stream->flags & STREAM_CONNECTING)
+    if (stream->life == STREAM_CONNECTING)
       ready_to_connect(stream);
     else
       iostream__ready_to_write(stream);
@@ -269,7 +264,7 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   if (events & mask & IOLOOP_READ)
     iostream__ready_to_read(stream);
   /* After the calls that take the socket's own error: emptying the queue may clear it. */
-  if (events & IOLOOP_ERROR && !(stream->flags & (STREAM_CLOSED | STREAM_CONNECTING)) &&
+  if (events & IOLOOP_ERROR && stream->life != STREAM_CONNECTING && stream->life != STREAM_CLOSED &&
       !ioloop__inherited(stream->loop))
     iostream__empty_error_queue(stream);
   iostream__leave(stream);
@@ -283,14 +278,15 @@ static struct iostream *from_gate_member(struct ioloop__gate_member *member) {
 
 static void gate_opened(struct ioloop__gate_member *member) {
   struct iostream *stream = from_gate_member(member);
-  if (!(stream->flags & STREAM_HELD))
+  if (!stream->held)
     return;
-  stream->flags &= (uint16_t)~STREAM_HELD;
+  stream->held = false;
   iostream__resume_reading(stream);
 }
 
 void iostream__init(struct iostream *stream, struct ioloop *loop, int fd) {
-  *stream = (struct iostream){.loop = loop, .fd = fd, .low = LOW_WATERMARK, .high = HIGH_WATERMARK};
+  *stream = (struct iostream){
+      .loop = loop, .fd = fd, .life = STREAM_OPEN, .low = LOW_WATERMARK, .high = HIGH_WATERMARK};
 }
 
 static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
@@ -349,7 +345,7 @@ static int begin_connecting(struct iostream *stream, const struct sockaddr *addr
     iostream__fail(stream, -errno);
     return stream->timeout ? 0 : -ENOMEM;
   }
-  stream->flags |= STREAM_CONNECTING;
+  stream->life = STREAM_CONNECTING;
   stream->mask = IOLOOP_WRITE;
   return set_mask(stream, IOLOOP_WRITE);
 }
@@ -388,7 +384,7 @@ void iostream_set_close_callback(struct iostream *stream, iostream_close_callbac
 }
 
 void iostream_close(struct iostream *stream) {
-  if (!(stream->flags & STREAM_CLOSED))
+  if (stream->life != STREAM_CLOSED)
     iostream__finish(stream, ioloop__inherited(stream->loop) ? -ECHILD : 0);
 }
 

@@ -45,18 +45,14 @@ static struct iostream *from_sending(struct ioloop__op *op) {
 
 /* ---- receiving ---------------------------------------------------------------------------- */
 
-static bool wants_input(const struct iostream *stream) {
-  const unsigned quiet = STREAM_END | STREAM_CHOKED | STREAM_HELD | STREAM_FAILED | STREAM_CLOSED;
-  return stream->on_read && !(stream->flags & quiet) && !stream->pause;
-}
-
 static void receiving_failed(struct iostream *stream, int error) {
   if (!iostream__pause(stream, &stream->receive_failures, error))
     iostream__input_ended(stream, error);
 }
 
 void iostream__update_receiving(struct iostream *stream) {
-  if (!wants_input(stream) || stream->operations & RECEIVING || ioloop__inherited(stream->loop))
+  if (!iostream__wants_input(stream) || stream->pause || stream->operations & RECEIVING ||
+      ioloop__inherited(stream->loop))
     return;
   const struct ioloop__completer *completer = iostream__completer(stream);
   int r = completer->table->receive(completer->state, &stream->receiving, stream->fd);
@@ -77,12 +73,11 @@ static void stop_receiving(struct iostream *stream) {
 
 static void received(struct iostream *stream, const char *data, size_t size) {
   stream->receive_failures = 0;
-  if (stream->flags & STREAM_TIMED)
-    stream->owner->traffic(stream->owner, stream);
-  if (stream->flags & (STREAM_CLOSING | STREAM_FAILED))
+  iostream__note_traffic(stream);
+  if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_FAILED)
     stop_receiving(stream); /* it will never be read */
-  else if (!stream->on_read || stream->flags & (STREAM_FRAMED | STREAM_CHOKED) ||
-           iostream__buffered(stream) || iostream__held_by_gate(stream))
+  else if (!stream->on_read || stream->framed || stream->choked || iostream__buffered(stream) ||
+           iostream__held_by_gate(stream))
     iostream__keep(stream, data, size);
   else
     stream->on_read(stream, data, size, stream->read_arg);
@@ -99,7 +94,7 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
   (void)loop;
   if (!more)
     stream->operations &= (uint8_t) ~(RECEIVING | STOPPING);
-  if (stream->flags & STREAM_CLOSED) {
+  if (stream->life == STREAM_CLOSED) {
     if (result < 0 && !goes_on(result))
       stream->input_error = (int16_t)result;
     return;
@@ -111,7 +106,7 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     receiving_failed(stream, result);
   if (!more)
     iostream__update_receiving(stream);
-  else if (!wants_input(stream))
+  else if (!iostream__wants_input(stream) || stream->pause)
     stop_receiving(stream);
   iostream__leave(stream);
 }
@@ -124,8 +119,8 @@ enum {
 
 /* Does anything happen when the queue is empty? */
 static bool waits_for_sent(const struct iostream *stream) {
-  const unsigned waiting = STREAM_CHOKED | STREAM_SHUT | STREAM_CLOSING | STREAM_END;
-  return stream->on_drain || stream->flags & waiting;
+  return stream->on_drain || stream->choked || stream->output != OUTPUT_OPEN ||
+         stream->input != INPUT_OPEN;
 }
 
 static void sending_failed(struct iostream *stream, int error) {
@@ -147,8 +142,8 @@ static void send_queue(struct iostream *stream, bool quiet) {
   stream->operations |= quiet ? SENDING | QUIETLY : SENDING;
   if (!completer->running)
     completer->table->submit(completer->state);
-  if (quiet && stream->flags & STREAM_TIMED) /* its completion may be reported late */
-    stream->owner->traffic(stream->owner, stream);
+  if (quiet) /* its completion may be reported late */
+    iostream__note_traffic(stream);
 }
 
 static void start_sending(struct ioloop__list *link) {
@@ -174,8 +169,7 @@ void iostream__await_sent(struct iostream *stream) {
 }
 
 bool iostream__is_sending(struct iostream *stream) {
-  if (!(stream->flags & STREAM_COMPLETING) ||
-      !(stream->operations & SENDING || stream->unsent.next))
+  if (!stream->completing || !(stream->operations & SENDING || stream->unsent.next))
     return false;
   iostream__await_sent(stream);
   return true;
@@ -183,7 +177,7 @@ bool iostream__is_sending(struct iostream *stream) {
 
 bool iostream__waits_for_room(const struct iostream *stream) {
   return stream->operations & WAITING && stream->queue && !stream->pause &&
-         !(stream->flags & (STREAM_FAILED | STREAM_CLOSED));
+         stream->life < STREAM_FAILED;
 }
 
 static void wait_for_room(struct iostream *stream) {
@@ -193,8 +187,8 @@ static void wait_for_room(struct iostream *stream) {
 
 /* Some of the first queue is gone, or, the socket being full, none. */
 static void sent(struct iostream *stream, size_t size, bool quietly) {
-  if (stream->flags & STREAM_TIMED && !quietly)
-    stream->owner->traffic(stream->owner, stream);
+  if (!quietly)
+    iostream__note_traffic(stream);
   stream->send_failures = 0;
   ioloop__fifo_consume(stream->queue, size);
   bool all = !ioloop__fifo_size(stream->queue);
@@ -209,7 +203,7 @@ static void sent(struct iostream *stream, size_t size, bool quietly) {
     iostream__begin_sending(stream);
   else
     iostream__drained(stream);
-  if (stream->flags & STREAM_CHOKED && !(stream->flags & STREAM_CLOSED))
+  if (stream->choked && stream->life != STREAM_CLOSED)
     iostream__apply_watermarks(stream);
 }
 
@@ -218,7 +212,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   (void)loop, (void)data, (void)more;
   bool quietly = stream->operations & QUIETLY;
   stream->operations &= (uint8_t) ~(SENDING | QUIETLY);
-  if (stream->flags & STREAM_CLOSED) {
+  if (stream->life == STREAM_CLOSED) {
     ioloop__fifo_consume(stream->queue, result > 0 ? (size_t)result : 0);
     return;
   }
@@ -227,7 +221,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
   else
     sending_failed(stream, result);
-  if (stream->flags & STREAM_END) /* which waits for this: iostream__is_sending */
+  if (stream->input != INPUT_OPEN) /* which waits for this: iostream__is_sending */
     iostream__defer(stream);
   iostream__leave(stream);
 }
@@ -249,11 +243,11 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
     drop_if_empty(queue);
     return -ENOMEM;
   }
-  if (!busy && !(stream->flags & STREAM_CONNECTING))
+  if (!busy && stream->life != STREAM_CONNECTING)
     iostream__begin_sending(stream);
   if (iostream_pending(stream) > stream->high)
     iostream__apply_watermarks(stream);
-  if (busy || stream->flags & STREAM_CHOKED) /* something waits for the first queue */
+  if (busy || stream->choked) /* something waits for the first queue */
     iostream__await_sent(stream);
   return 0;
 }
@@ -280,7 +274,7 @@ void iostream__use_completion(struct iostream *stream) {
   stream->receiving.kind = &receiving;
   stream->sending.kind = &sending;
   stream->unsent.next = NULL;
-  stream->flags |= STREAM_COMPLETING;
+  stream->completing = true;
   completer->deferred->start = start_sending;
 }
 

@@ -27,7 +27,7 @@ enum {
 /* ---- from the descriptor ----------------------------------------------------------------- */
 
 void iostream__input_ended(struct iostream *stream, int error) {
-  stream->flags |= STREAM_END;
+  stream->input = INPUT_ENDED;
   stream->input_error = (int16_t)error;
   iostream__defer(stream);
 }
@@ -49,8 +49,8 @@ void iostream__keep(struct iostream *stream, const char *data, size_t size) {
 bool iostream__held_by_gate(struct iostream *stream) {
   if (!ioloop__gate_stops(&stream->gate))
     return false;
-  if (!(stream->flags & STREAM_HELD)) {
-    stream->flags |= STREAM_HELD;
+  if (!stream->held) {
+    stream->held = true;
     ioloop__gate_hold(&stream->gate);
   }
   return true;
@@ -76,9 +76,8 @@ void iostream__ready_to_read(struct iostream *stream) {
     return;
   }
   stream->receive_failures = 0;
-  if (stream->flags & STREAM_TIMED)
-    stream->owner->traffic(stream->owner, stream);
-  if (stream->flags & STREAM_FRAMED)
+  iostream__note_traffic(stream);
+  if (stream->framed)
     iostream__keep(stream, buffer, (size_t)size);
   else
     stream->on_read(stream, buffer, (size_t)size, stream->read_arg);
@@ -110,7 +109,7 @@ static ptrdiff_t delimited_size(struct ioloop__framing *framing) {
 /* How much of what is buffered the read under way takes; 0: it must wait. */
 static ptrdiff_t frame_size(const struct iostream *stream) {
   size_t size = iostream__buffered(stream);
-  if (!size || !(stream->flags & STREAM_FRAMED))
+  if (!size || !stream->framed)
     return (ptrdiff_t)size;
   if (stream->framing->delimiter_size)
     return delimited_size(stream->framing);
@@ -131,35 +130,35 @@ static void take(struct iostream *stream, size_t size) {
 static void hand_over(struct iostream *stream, size_t size) {
   iostream_read_callback *fn = stream->on_read;
   const char *data = size ? ioloop__fifo_data(stream->framing->bytes) : "";
-  if (stream->flags & STREAM_FRAMED || !size)
+  if (stream->framed || !size)
     stream->on_read = NULL;
-  stream->flags &= (uint16_t)~STREAM_FRAMED;
+  stream->framed = false;
 
   iostream__enter(stream);
   fn(stream, data, size, stream->read_arg);
   stream->depth--;
-  if (size && !(stream->flags & STREAM_CLOSED))
+  if (size && stream->life != STREAM_CLOSED)
     take(stream, size);
 }
 
 bool iostream__deliver(struct iostream *stream) {
-  bool end_told = false;
-  const unsigned stopped = STREAM_CHOKED | STREAM_FAILED;
-  while (stream->on_read && !(stream->flags & stopped) && !ioloop__inherited(stream->loop)) {
+  bool end_reported = false;
+  while (stream->on_read && !stream->choked && stream->life != STREAM_FAILED &&
+         !ioloop__inherited(stream->loop)) {
     ptrdiff_t size = frame_size(stream);
-    bool end = size == 0 && stream->flags & STREAM_END;
-    if (end && end_told)
+    bool end = size == 0 && stream->input != INPUT_OPEN;
+    if (end && end_reported)
       return true; /* to a program that goes on asking, once an iteration */
     if ((size == 0 && !end) || iostream__held_by_gate(stream) ||
         (end && iostream__is_sending(stream)))
       return false;
-    if (size < 0 || (end && (stream->input_error || stream->flags & STREAM_BROKEN))) {
+    if (size < 0 || (end && (stream->input_error || stream->life == STREAM_BROKEN))) {
       iostream__fail(stream, size < 0 ? (int)size : stream->input_error);
       return false;
     }
     if (end) {
-      end_told = true;
-      stream->flags |= STREAM_END_TOLD;
+      end_reported = true;
+      stream->input = INPUT_END_REPORTED;
     }
     hand_over(stream, (size_t)size);
   }
@@ -167,7 +166,7 @@ bool iostream__deliver(struct iostream *stream) {
 }
 
 void iostream__resume_reading(struct iostream *stream) {
-  if (stream->on_read && (iostream__buffered(stream) || stream->flags & STREAM_END))
+  if (stream->on_read && (iostream__buffered(stream) || stream->input != INPUT_OPEN))
     iostream__defer(stream);
   iostream__update_interest(stream);
 }
@@ -177,7 +176,7 @@ void iostream__resume_reading(struct iostream *stream) {
 static int may_read(const struct iostream *stream) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
-  if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
+  if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_CLOSED)
     return -EPIPE;
   if (stream->write_only)
     return -EBADF;
@@ -185,7 +184,7 @@ static int may_read(const struct iostream *stream) {
 }
 
 static int begin(struct iostream *stream, iostream_read_callback *fn, void *arg) {
-  if (iostream__buffered(stream) || stream->flags & STREAM_END) {
+  if (iostream__buffered(stream) || stream->input != INPUT_OPEN) {
     int r = iostream__defer(stream);
     if (r)
       return r;
@@ -207,7 +206,7 @@ static int begin_framed(struct iostream *stream, size_t size, const char *delimi
     memcpy(stream->framing->delimiter, delimiter, delimiter_size);
   int r = begin(stream, fn, arg);
   if (!r)
-    stream->flags |= STREAM_FRAMED;
+    stream->framed = true;
   return r;
 }
 
@@ -237,8 +236,8 @@ void iostream_read_stop(struct iostream *stream) {
   if (!stream->on_read)
     return;
   stream->on_read = NULL;
-  stream->flags &= (uint16_t)~STREAM_FRAMED;
-  if (stream->flags & STREAM_BROKEN)
+  stream->framed = false;
+  if (stream->life == STREAM_BROKEN)
     iostream__defer(stream);
   iostream__update_interest(stream);
 }

@@ -21,7 +21,7 @@
 static void drop_queue(struct iostream *stream) {
   if (stream->queue)
     free(stream->queue->next);
-  if (stream->flags & STREAM_COMPLETING)
+  if (stream->completing)
     ioloop__fifo_recycle(ioloop__spares(stream->loop), stream->queue);
   else
     free(stream->queue);
@@ -30,8 +30,9 @@ static void drop_queue(struct iostream *stream) {
 
 void iostream__broken(struct iostream *stream, int error) {
   drop_queue(stream);
-  stream->flags |= STREAM_BROKEN;
-  stream->flags &= (uint16_t)~STREAM_CHOKED;
+  if (stream->life < STREAM_BROKEN)
+    stream->life = STREAM_BROKEN;
+  stream->choked = false;
   bool gone = error == -EPIPE || error == -ECONNRESET;
   stream->error = (int16_t)error;
   if (!gone && !stream->not_socket)
@@ -49,7 +50,7 @@ static void sending_failed(struct iostream *stream, int error) {
 
 static void finish_sending(struct iostream *stream) {
   iostream__send_fin(stream);
-  stream->flags |= STREAM_FIN_SENT;
+  stream->fin_due = false;
   if (iostream__is_over(stream))
     iostream__defer(stream);
 }
@@ -57,9 +58,9 @@ static void finish_sending(struct iostream *stream) {
 void iostream__apply_watermarks(struct iostream *stream) {
   size_t pending = iostream_pending(stream);
   if (pending > stream->high) {
-    stream->flags |= STREAM_CHOKED;
-  } else if (stream->flags & STREAM_CHOKED && pending <= stream->low) {
-    stream->flags &= (uint16_t)~STREAM_CHOKED;
+    stream->choked = true;
+  } else if (stream->choked && pending <= stream->low) {
+    stream->choked = false;
     iostream__resume_reading(stream);
     return;
   }
@@ -70,23 +71,22 @@ void iostream__drained(struct iostream *stream) {
   drop_queue(stream);
   if (stream->on_drain)
     stream->on_drain(stream, stream->drain_arg);
-  if (stream->queue || stream->flags & STREAM_CLOSED || ioloop__inherited(stream->loop))
+  if (stream->queue || stream->life == STREAM_CLOSED || ioloop__inherited(stream->loop))
     return;
-  if (stream->flags & STREAM_SHUT && !(stream->flags & STREAM_FIN_SENT))
+  if (stream->fin_due)
     finish_sending(stream);
-  if (stream->flags & STREAM_CLOSING)
+  if (stream->output == OUTPUT_CLOSING)
     iostream__defer(stream);
 }
 
 void iostream__ready_to_write(struct iostream *stream) {
   if (!stream->queue) { /* only a half-close, or nothing, waited for the connection */
-    if (stream->flags & STREAM_SHUT && !(stream->flags & STREAM_FIN_SENT))
+    if (stream->fin_due)
       finish_sending(stream);
     iostream__update_interest(stream);
     return;
   }
-  if (stream->flags &
-      STREAM_COMPLETING) { /* what was written, and asked for, before the connection was there */
+  if (stream->completing) { /* what was written, and asked for, before the connection was there */
     iostream__begin_sending(stream);
     iostream__update_interest(stream);
     return;
@@ -102,12 +102,11 @@ void iostream__ready_to_write(struct iostream *stream) {
     return;
   }
   stream->send_failures = 0;
-  if (stream->flags & STREAM_TIMED)
-    stream->owner->traffic(stream->owner, stream);
+  iostream__note_traffic(stream);
   ioloop__fifo_consume(stream->queue, (size_t)sent);
   if ((size_t)sent == size)
     iostream__drained(stream);
-  if (!(stream->flags & STREAM_CLOSED))
+  if (stream->life != STREAM_CLOSED)
     iostream__apply_watermarks(stream);
 }
 
@@ -122,31 +121,34 @@ static int enqueue(struct iostream *stream, const char *data, size_t size, bool 
   return 0;
 }
 
-static const unsigned refusing = STREAM_SHUT | STREAM_CLOSING | STREAM_CLOSED;
-static const unsigned hopeless = STREAM_BROKEN | STREAM_FAILED;
+static bool refuses(const struct iostream *stream) {
+  return stream->output != OUTPUT_OPEN || stream->life == STREAM_CLOSED;
+}
 
 int iostream_write(struct iostream *stream, const void *data, size_t size) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
-  if (stream->flags & (refusing | hopeless))
-    return stream->flags & refusing ? -EPIPE : 0;
+  if (refuses(stream))
+    return -EPIPE;
+  if (stream->life > STREAM_OPEN) /* as if it were lost on the way */
+    return 0;
   if (stream->read_only)
     return -EBADF;
   if (!size) /* no call, which would meet an error of the connection in some models only */
     return 0;
-  if (stream->flags & STREAM_COMPLETING)
+  if (stream->completing)
     return iostream__queue_write(stream, data, size);
   ptrdiff_t sent = 0;
-  if (!stream->queue && !(stream->flags & STREAM_CONNECTING)) {
+  if (!stream->queue && stream->life != STREAM_CONNECTING) {
     sent = iostream__send(stream, data, size);
     if (sent < 0 && !iostream__would_block(sent))
       sending_failed(stream, (int)sent);
-    if (stream->flags & STREAM_BROKEN)
+    if (stream->life == STREAM_BROKEN)
       return 0;
     if (sent < 0)
       sent = 0;
-    else if (stream->flags & STREAM_TIMED)
-      stream->owner->traffic(stream->owner, stream);
+    else
+      iostream__note_traffic(stream);
   }
   if ((size_t)sent == size)
     return 0;
@@ -156,7 +158,7 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
 int iostream_set_nodelay(struct iostream *stream, bool on) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
-  return stream->flags & STREAM_CLOSED ? -EPIPE : iostream__nodelay(stream->fd, on);
+  return stream->life == STREAM_CLOSED ? -EPIPE : iostream__nodelay(stream->fd, on);
 }
 
 size_t iostream_pending(const struct iostream *stream) {
@@ -187,26 +189,27 @@ void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn,
 int iostream_shutdown(struct iostream *stream) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
-  if (stream->flags & refusing)
+  if (refuses(stream))
     return -EPIPE;
   if (stream->not_socket)
     return -ENOTSOCK;
-  stream->flags |= STREAM_SHUT;
-  if (!stream->queue && !(stream->flags & (hopeless | STREAM_CONNECTING)))
+  stream->output = OUTPUT_SHUT;
+  stream->fin_due = true;
+  if (!stream->queue && stream->life == STREAM_OPEN)
     finish_sending(stream);
   iostream__await_sent(stream);
   return 0;
 }
 
 void iostream_close_when_sent(struct iostream *stream) {
-  if (stream->flags & (STREAM_CLOSING | STREAM_CLOSED))
+  if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_CLOSED)
     return;
   if (ioloop__inherited(stream->loop)) { /* nothing is sent by the child */
     iostream_close(stream);
     return;
   }
-  stream->flags |= STREAM_CLOSING;
-  stream->flags &= (uint16_t)~STREAM_FRAMED;
+  stream->output = OUTPUT_CLOSING;
+  stream->framed = false;
   stream->on_read = NULL;
   iostream__update_interest(stream);
   iostream__await_sent(stream);

@@ -11,6 +11,29 @@
  *   iostream_write.c the output side: queue, watermarks, half-close
  *   transport.c      the system calls
  *   iostream_completion.c  replaces them where the backend offers completion
+ *
+ * The life of a stream (enum stream_life) only moves forwards:
+ *
+ *    iostream_connect     iostream_new, a tcpserver
+ *         |                    |
+ *         v     connected      v           a send fails
+ *     CONNECTING ----------> OPEN ------------------------> BROKEN
+ *         |                  |  |                            |  |
+ *         | error      error |  | ended in order   input end |  | no read under way
+ *         v                  |  |                            |  |
+ *      FAILED <--------------+--|----------------------------+  |
+ *         |                     |                               |
+ *         | no callback         |                               |
+ *         | under way           |                               |
+ *         v                     v                               v
+ *      CLOSED <---------------- + ------------------------------+
+ *
+ * iostream_close leads from each state to CLOSED. A stream ended in order (iostream__is_over) when
+ * the program is closing it and all is sent; or when it was half-closed, the end of input was
+ * reported, and nothing is left to read. Input and output have an enum each for that.
+ *
+ * What pauses reading ends nothing and is kept apart: `held` by a gate, `choked` by a full queue,
+ * and `settle_due`; after a shortage, `pause` stops sending as well.
  */
 #ifndef IOLOOP_STREAM_INTERNAL_H
 #define IOLOOP_STREAM_INTERNAL_H
@@ -27,23 +50,25 @@
 /* loop.c: used queues. */
 struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
-enum {
-  STREAM_REGISTERED = 1 << 0, /* the loop knows the descriptor */
-  STREAM_CONNECTING = 1 << 1,
-  STREAM_FRAMED = 1 << 2,   /* the read under way is read_bytes or read_until */
-  STREAM_END = 1 << 3,      /* no more input will come: the peer has finished, or input_error ... */
-  STREAM_END_TOLD = 1 << 4, /* ... and a read callback was given the end */
-  STREAM_CHOKED = 1 << 5,   /* went over the high watermark: does not read */
-  STREAM_HELD = 1 << 6,     /* stopped by its gate: does not read */
-  STREAM_SHUT = 1 << 7,     /* takes no more writes: iostream_shutdown */
-  STREAM_FIN_SENT = 1 << 8, /* ... and the queue was empty: the peer knows */
-  STREAM_CLOSING = 1 << 9,  /* iostream_close_when_sent */
-  STREAM_BROKEN = 1 << 10,  /* sending failed: what still arrives is read, then it ends */
-  STREAM_FAILED = 1 << 11,  /* ends as soon as no callback is under way */
-  STREAM_DEFERRED = 1 << 12,  /* iostream__settle is due, for one of the reasons above */
-  STREAM_CLOSED = 1 << 13,    /* only its memory is left */
-  STREAM_TIMED = 1 << 14,     /* its owner is notified of traffic */
-  STREAM_COMPLETING = 1 << 15 /* its transport is iostream_completion.c */
+/* How far the stream as a whole is. It goes only down this list. */
+enum stream_life {
+  STREAM_CONNECTING,
+  STREAM_OPEN,
+  STREAM_BROKEN, /* sending failed: what still arrives is read, and then it ends */
+  STREAM_FAILED, /* ends as soon as no callback is under way */
+  STREAM_CLOSED  /* only its memory is left */
+};
+
+enum stream_input {
+  INPUT_OPEN,
+  INPUT_ENDED,       /* the peer has finished, or input_error ... */
+  INPUT_END_REPORTED /* ... and a read callback was given the end */
+};
+
+enum stream_output {
+  OUTPUT_OPEN,
+  OUTPUT_SHUT,   /* iostream_shutdown: takes no more writes */
+  OUTPUT_CLOSING /* iostream_close_when_sent: no more reads, either */
 };
 
 /* The owner, which made the stream and keeps count of it: a tcpserver. */
@@ -64,7 +89,17 @@ struct ioloop__framing {
 struct iostream {
   struct ioloop *loop;
   int fd;
-  uint16_t flags;                  /* STREAM_* */
+  uint8_t life : 3;                /* enum stream_life */
+  uint8_t input : 2;               /* enum stream_input */
+  uint8_t output : 2;              /* enum stream_output */
+  bool fin_due : 1;                /* shut, and the peer does not know yet: the queue goes first */
+  bool held : 1;                   /* stopped by its gate: does not read */
+  bool choked : 1;                 /* went over the high watermark: does not read */
+  bool settle_due : 1;             /* iostream__settle is: reads nothing before that */
+  bool framed : 1;                 /* the read under way is read_bytes or read_until */
+  bool registered : 1;             /* the loop knows the descriptor */
+  bool completing : 1;             /* its transport is iostream_completion.c */
+  bool timed : 1;                  /* its owner is notified of traffic */
   uint8_t mask;                    /* events asked of the loop */
   uint8_t depth;                   /* callbacks under way: the memory must stay */
   iostream_read_callback *on_read; /* NULL: no read under way */
@@ -91,7 +126,7 @@ struct iostream {
   ioloop_timeout timeout; /* of deferred work; 0: none */
   ioloop_timeout pause;   /* of iostream__pause; 0: none */
   int16_t error;          /* the close callback's: see reason_of */
-  int16_t input_error;    /* with STREAM_END: why, behind all that was received; 0: in order */
+  int16_t input_error;    /* unless INPUT_OPEN: why, behind all that was received; 0: in order */
   uint8_t send_failures, receive_failures; /* in a row, for lack of something: iostream__pause */
   uint8_t operations;                      /* iostream_completion.c: what is under way */
   bool not_socket : 1; /* transport.c: pipe or pty, read and write instead of recv and send */
@@ -102,7 +137,7 @@ struct iostream {
 
 /* NULL: by readiness. */
 static inline const struct ioloop__completer *iostream__completer(const struct iostream *stream) {
-  return stream->flags & STREAM_COMPLETING ? ioloop__completer(stream->loop) : NULL;
+  return stream->completing ? ioloop__completer(stream->loop) : NULL;
 }
 
 /* ---- iostream.c ------------------------------------------------------------------------ */
@@ -111,13 +146,18 @@ static inline const struct ioloop__completer *iostream__completer(const struct i
  * registered with the loop when the first event is wanted. */
 void iostream__init(struct iostream *stream, struct ioloop *loop, int fd);
 
+static inline void iostream__note_traffic(struct iostream *stream) {
+  if (stream->timed)
+    stream->owner->traffic(stream->owner, stream);
+}
+
 /* Around every call of the program that is given the stream: it may close it. */
 static inline void iostream__enter(struct iostream *stream) {
   stream->depth++;
 }
 void iostream__settle(struct iostream *stream);
 static inline void iostream__leave(struct iostream *stream) {
-  if (--stream->depth == 0 && stream->flags & (STREAM_DEFERRED | STREAM_CLOSED))
+  if (--stream->depth == 0 && (stream->settle_due || stream->life == STREAM_CLOSED))
     iostream__settle(stream);
 }
 
@@ -154,6 +194,12 @@ bool iostream__deliver(struct iostream *stream);
 
 /* Reading may go on after a gate or a full queue stopped it. */
 void iostream__resume_reading(struct iostream *stream);
+
+/* A read is under way, its end has not come, and neither gate nor queue stops it. */
+static inline bool iostream__wants_input(const struct iostream *stream) {
+  return stream->on_read && stream->input == INPUT_OPEN && stream->life < STREAM_FAILED &&
+         !stream->held && !stream->choked;
+}
 
 /* Input that no read has taken yet. */
 static inline size_t iostream__buffered(const struct iostream *stream) {

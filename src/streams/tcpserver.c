@@ -43,7 +43,7 @@ static void on_closed(struct iostream_owner *owner, struct iostream *stream) {
   struct tcpserver *server = (struct tcpserver *)(void *)owner;
   unlink_connection(server, (struct connection *)(void *)stream);
   stream->owner = NULL;
-  stream->flags &= (uint16_t)~STREAM_TIMED;
+  stream->timed = false;
   released(server);
 }
 
@@ -58,7 +58,7 @@ static struct connection *new_connection(struct tcpserver *server, int fd) {
   ioloop__list_insert(&server->open, &connection->open); /* at the front: visits do not meet it */
   ioloop__list_init(&connection->activity);
   if (server->options.idle_timeout_ns) {
-    connection->stream.flags |= STREAM_TIMED;
+    connection->stream.timed = true;
     tcpserver__mark_active(server, connection);
     tcpserver__arm_expiry(server);
   }

@@ -96,7 +96,7 @@ void iostream__woken_in_vain(struct iostream *stream) {
  * need one. */
 static void shut_down(struct iostream *stream, int how) {
   shutdown(stream->fd, how);
-  if (stream->flags & STREAM_REGISTERED)
+  if (stream->registered)
     ioloop_update_handler(stream->loop, stream->fd, stream->mask);
 }
 

@@ -1,44 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * datagram.c - the lifetime of a datagram socket, and its input side.
+ * datagram.c - the lifetime of a datagram socket, and what it watches for.
  *
- * One system call per wake-up, never more: what is left is reported again, and a flood cannot
- * starve TCP or the timers. The number of datagrams that the call may return adapts. It begins at
- * one, so that request and reply cost one plain receive and one plain send. It doubles, up to 64,
- * whenever the call returns as many as were asked for.
- *
- * Each datagram gets room for the largest possible one, in the buffer that everything on the loop
- * shares. That is 4 MiB of addresses, not of memory: a page that no datagram reaches is never
- * touched. The slots are a little more than 64 KiB apart, because slots a power of two apart would
- * compete for the same few cache lines.
- *
- * Once received, a datagram is delivered: closing a gate from a callback stops the next batch, not
- * the rest of this one. Errors are reported to the program when none of its callbacks is under way.
+ * Errors are reported to the program when none of its callbacks is under way. Receiving is in
+ * datagram_receive.c, sending in datagram_send.c, and both by completion in datagram_completion.c.
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "backend.h"
 #include "datagram_internal.h"
-#include "observe.h"
-#include "platform.h"
-#include "scratch.h"
-#include "socket_file.h"
 
 enum {
-  SLOT_SIZE = 64 * 1024, /* no UDP datagram has more than 65,527 bytes */
-  SLOT_STRIDE = SLOT_SIZE + 512,
-  DRAIN_BATCH = 16,
-  PROBE_EVERY = 8,   /* wake-ups that brought the one asked for, before two are asked for */
-  PATIENCE = 16,     /* wake-ups that brought less than was asked for, before half is asked for */
-  MOST_FAILURES = 8, /* of receives in a row, before they come at intervals */
-  LOOK_EVERY = 32,   /* wake-ups that brought nothing, into the error queue: not all models tell */
-  REST_MS = 10
+  REST_NS = 10 * 1000 * 1000
 };
 
 /* ---- interest and deferred work ----------------------------------------------------------- */
@@ -74,11 +51,11 @@ void datagram__update_interest(struct datagram *it) {
   if (ioloop_update_handler(it->loop, it->fd, mask) == 0)
     it->mask = (uint8_t)mask;
   else
-    (void)wake_later(it, REST_MS * UINT64_C(1000000)); /* no memory: try again then */
+    (void)wake_later(it, REST_NS); /* no memory: try again then */
 }
 
 bool datagram__rest(struct datagram *it, unsigned flag) {
-  if (wake_later(it, REST_MS * UINT64_C(1000000)) < 0) {
+  if (wake_later(it, REST_NS) < 0) {
     ioloop__pause();
     return false;
   }
@@ -94,7 +71,21 @@ void datagram__note_error(struct datagram *it, int error) {
     (void)wake_later(it, 0); /* no memory: the next wake-up reports it */
 }
 
-static void tell_error(struct datagram *it) {
+int datagram__report_queued_errors(struct datagram *it) {
+  int error, count = ioloop__empty_error_queue(it->fd, &error);
+  if (count) {
+    it->metrics.errors += (uint64_t)count - 1;
+    datagram__note_error(it, error);
+  }
+  return count;
+}
+
+void datagram__note_failure(struct datagram *it, int error) {
+  if (!datagram__report_queued_errors(it))
+    datagram__note_error(it, error);
+}
+
+static void report_error(struct datagram *it) {
   int error = it->error;
   it->error = 0;
   if (it->on_error)
@@ -111,7 +102,7 @@ void datagram__enter(struct datagram *it) {
 
 void datagram__leave(struct datagram *it) {
   if (it->depth == 1 && it->error && !(it->flags & DATAGRAM_CLOSED))
-    tell_error(it);
+    report_error(it);
   if (--it->depth == 0 && it->flags & DATAGRAM_CLOSED) {
     free(it->queue);
     free(it->kept);
@@ -132,156 +123,7 @@ static void on_timeout(struct ioloop *loop, void *arg) {
   datagram__leave(it);
 }
 
-/* ---- receiving ---------------------------------------------------------------------------- */
-
-void datagram__deliver(struct datagram *it, const struct ioloop__message *message) {
-  if (message->truncated) {
-    it->metrics.truncated++;
-    return;
-  }
-  it->metrics.received++;
-  it->metrics.received_bytes += message->size;
-  const struct sockaddr *peer = message->peer_size ? (const struct sockaddr *)message->peer : NULL;
-  const struct ioloop__message *outer = it->delivering; /* of a callback that drains */
-  it->delivering = message;
-  it->on_datagram(it, message->data, message->size, peer, message->peer_size, it->arg);
-  it->delivering = outer;
-}
-
-/* Replies are collected until the last datagram's turn: its reply leaves at once if nothing is
- * before it, else with the rest. */
-static void deliver_all(struct datagram *it, const struct ioloop__message *messages, int count) {
-  uint8_t outer = it->flags & DATAGRAM_COLLECTING;
-  for (int i = 0; i < count && !(it->flags & DATAGRAM_CLOSED) && !ioloop__inherited(it->loop);
-       i++) {
-    if (i + 1 < count)
-      it->flags |= DATAGRAM_COLLECTING;
-    else if (!outer)
-      it->flags &= (uint8_t)~DATAGRAM_COLLECTING;
-    datagram__deliver(it, &messages[i]);
-  }
-}
-
-/* Of one datagram the size is reported, as the call returns it; of several their count. */
-static int receive_messages(struct datagram *it, struct ioloop__message *messages, int count) {
-  uint64_t begun = ioloop__call_begins(it->loop);
-  int n = ioloop__receive_messages(it->fd, messages, count);
-  if (begun)
-    ioloop__note_call(it->loop, ioloop__receive_name(messages, count), it->fd,
-                      count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
-  return n;
-}
-
-static bool would_block(int error) {
-  return error == -EAGAIN || error == -EWOULDBLOCK || error == -EINTR;
-}
-
-/* Receive at most `count` with one call and deliver them. Returns how many, or -errno. */
-static int receive(struct datagram *it, char *buffer, int count) {
-  struct ioloop__message messages[DATAGRAM_BATCH];
-  struct sockaddr_storage peers[DATAGRAM_BATCH];
-  union ioloop__local locals[DATAGRAM_BATCH];
-  for (int i = 0; i < count; i++)
-    messages[i] = (struct ioloop__message){.data = buffer + (size_t)i * SLOT_STRIDE,
-                                           .size = SLOT_SIZE,
-                                           .peer = &peers[i],
-                                           .local = it->flags & DATAGRAM_ANY ? &locals[i] : NULL};
-  int n = receive_messages(it, messages, count);
-  if (n > 0) {
-    it->failures = 0;
-    deliver_all(it, messages, n);
-  }
-  return n;
-}
-
-int datagram__report_queued_errors(struct datagram *it) {
-  int error, count = ioloop__empty_error_queue(it->fd, &error);
-  if (count) {
-    it->metrics.errors += (uint64_t)count - 1;
-    datagram__note_error(it, error);
-  }
-  return count;
-}
-
-void datagram__note_failure(struct datagram *it, int error) {
-  if (!datagram__report_queued_errors(it))
-    datagram__note_error(it, error);
-}
-
-/* An error of the network's is over once it is reported; one that lasts, whichever it is, would
- * come in every turn. */
-void datagram__receive_failed(struct datagram *it, int error) {
-  if (would_block(error))
-    return;
-  if (it->failures < MOST_FAILURES)
-    it->failures++;
-  if (error == -ENOMEM || error == -ENOBUFS || it->failures == MOST_FAILURES)
-    (void)datagram__rest(it, DATAGRAM_REST_READ);
-  datagram__note_failure(it, error);
-}
-
-/* Find out whether the error queue woke the socket, or whether it stays ready with nothing to
- * receive. A socket whose input was shut down (shutdown(2), of UDP and AF_UNIX) stays ready
- * forever; it is then not watched for a while. */
-static void woken_in_vain(struct datagram *it, char *buffer) {
-  short found = ++it->vain % LOOK_EVERY ? 0 : ioloop__poll_now(it->fd, POLLIN);
-  if (!found || (found & POLLERR && datagram__report_queued_errors(it)))
-    return;
-  int n = receive(it, buffer, 1); /* it may have come just now */
-  if (it->flags & DATAGRAM_CLOSED)
-    return;
-  if (n < 0 && would_block(n)) {
-    it->vain = LOOK_EVERY - 1;
-    (void)datagram__rest(it, DATAGRAM_REST_READ);
-  } else if (n < 0) {
-    datagram__receive_failed(it, n);
-  } else if (ioloop__fifo_size(it->queue)) {
-    datagram__flush(it);
-  }
-}
-
-static void set_batch(struct datagram *it, int batch) {
-  it->batch = (uint8_t)(batch < DATAGRAM_BATCH ? batch : DATAGRAM_BATCH);
-  it->streak = 0;
-}
-
-/* Up at once, down with patience: between two bursts come wake-ups for a single datagram, and one
- * that asked for no more than that would leave the burst behind it to another wake-up. */
-static void adapt_batch(struct datagram *it, int got) {
-  if (got >= it->batch) {
-    if (it->batch > 1 || ++it->streak == PROBE_EVERY)
-      set_batch(it, it->batch * 2);
-  } else if (it->batch > 1 && (it->batch == 2 || ++it->streak == PATIENCE)) {
-    set_batch(it, it->batch / 2);
-  }
-}
-
-bool datagram__held_by_gate(struct datagram *it) {
-  if (!ioloop__gate_stops(&it->gate))
-    return false;
-  if (!(it->flags & DATAGRAM_HELD)) {
-    it->flags |= DATAGRAM_HELD;
-    ioloop__gate_hold(&it->gate);
-  }
-  datagram__update_interest(it);
-  return true;
-}
-
-static void ready_to_read(struct datagram *it) {
-  if (datagram__held_by_gate(it))
-    return;
-  char *buffer = ioloop__scratch(it->loop, (size_t)it->batch * SLOT_STRIDE);
-  int n = buffer ? receive(it, buffer, it->batch) : -ENOMEM;
-  if (it->flags & DATAGRAM_CLOSED)
-    return;
-  if (n < 0 && would_block(n))
-    woken_in_vain(it, buffer);
-  else if (n < 0)
-    datagram__receive_failed(it, n);
-  else if (ioloop__fifo_size(it->queue))
-    datagram__flush(it);
-  adapt_batch(it, n);
-}
+/* ---- life --------------------------------------------------------------------------------- */
 
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct datagram *it = arg;
@@ -292,44 +134,9 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   if (events & IOLOOP_WRITE)
     datagram__ready_to_write(it);
   if (events & it->mask & IOLOOP_READ)
-    ready_to_read(it);
+    datagram__ready_to_read(it);
   datagram__leave(it);
 }
-
-/* With a buffer of its own: it may be called from a callback whose data is in the shared one. */
-size_t datagram_drain(struct datagram *socket, size_t max) {
-  if (ioloop__inherited(socket->loop))
-    return 0;
-  char *buffer = malloc((size_t)DRAIN_BATCH * SLOT_STRIDE);
-  if (!buffer)
-    return 0;
-  datagram__enter(socket);
-  size_t delivered = 0;
-  int failures = 0; /* bounded: an error that stays would keep us here */
-  socket->flags |= DATAGRAM_DRAINING;
-  if (socket->completer) {
-    datagram__pause_receiving(socket);
-    delivered = datagram__deliver_kept(socket, max);
-  }
-  while (delivered < max && failures < DATAGRAM_BATCH && !(socket->flags & DATAGRAM_CLOSED)) {
-    int count = max - delivered < DRAIN_BATCH ? (int)(max - delivered) : DRAIN_BATCH;
-    int n = receive(socket, buffer, count);
-    if (n > 0)
-      delivered += (size_t)n;
-    else if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOMEM || n == -ENOBUFS)
-      break;
-    else if (failures++, n != -EINTR)
-      datagram__note_error(socket, n);
-  }
-  socket->flags &= (uint8_t)~DATAGRAM_DRAINING;
-  if (!(socket->flags & DATAGRAM_CLOSED))
-    datagram__flush(socket);
-  datagram__leave(socket);
-  free(buffer);
-  return delivered;
-}
-
-/* ---- life --------------------------------------------------------------------------------- */
 
 static void gate_opened(struct ioloop__gate_member *member) {
   struct datagram *it = IOLOOP__LIST_ENTRY(member, struct datagram, gate);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* datagram_internal.h - what a datagram socket is made of: datagram.c receives and lives,
- * datagram_send.c sends, datagram_completion.c does both where the backend offers completion. */
+/* datagram_internal.h - what a datagram socket is made of: datagram.c is its lifetime,
+ * datagram_receive.c receives, datagram_send.c sends, and datagram_completion.c does both where the
+ * backend offers completion. */
 #ifndef IOLOOP_DATAGRAM_INTERNAL_H
 #define IOLOOP_DATAGRAM_INTERNAL_H
 
 #include "completion.h"
 #include "fifo.h"
 #include "fork.h"
-#include "gate.h"
-#include "iostream.h"
 #include "platform.h"
+#include "sockets.h"
 
 enum {
   DATAGRAM_HELD = 1 << 0,       /* stopped by its gate: does not read */
@@ -77,9 +77,6 @@ void datagram__note_error(struct datagram *it, int error);
 void datagram__enter(struct datagram *it);
 void datagram__leave(struct datagram *it);
 
-/* Hand one to the program, or count it if that is not what was sent. */
-void datagram__deliver(struct datagram *it, const struct ioloop__message *message);
-
 /* A call has failed with an error that is the network's, or what woke us is not there to be
  * received: report what the socket's error queue holds. How many errors were there. */
 int datagram__report_queued_errors(struct datagram *it);
@@ -87,6 +84,14 @@ int datagram__report_queued_errors(struct datagram *it);
 /* Count an error that a call returned, and report it to the program. If the socket's error queue
  * holds the same error, it counts once. */
 void datagram__note_failure(struct datagram *it, int error);
+
+/* ---- datagram_receive.c ---------------------------------------------------------------- */
+
+/* Receive once, and deliver. */
+void datagram__ready_to_read(struct datagram *it);
+
+/* Hand one to the program, or count it if that is not what was sent. */
+void datagram__deliver(struct datagram *it, const struct ioloop__message *message);
 
 /* Receiving failed. */
 void datagram__receive_failed(struct datagram *it, int error);

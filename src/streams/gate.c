@@ -8,10 +8,9 @@
  * stalls, and data that arrives in the meantime waits where TCP can see it, in each socket's kernel
  * buffer.
  */
-#include "gate.h"
-
-#include <errno.h>
 #include <stdlib.h>
+
+#include "sockets.h"
 
 int iostream_gate_new(struct iostream_gate **ret) {
   struct iostream_gate *gate = malloc(sizeof *gate);

@@ -217,7 +217,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
     return;
   }
   iostream__enter(stream);
-  if (result >= 0 || iostream__would_block(result))
+  if (result >= 0 || ioloop__would_block(result))
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
   else
     sending_failed(stream, result);

@@ -63,7 +63,7 @@ void iostream__ready_to_read(struct iostream *stream) {
   }
   char *buffer = ioloop__scratch(stream->loop, READ_SIZE);
   ptrdiff_t size = buffer ? iostream__receive(stream, buffer, READ_SIZE) : -ENOMEM;
-  if (iostream__would_block(size)) {
+  if (ioloop__would_block(size)) {
     iostream__woken_in_vain(stream);
     return;
   }

@@ -93,7 +93,7 @@ void iostream__ready_to_write(struct iostream *stream) {
   }
   size_t size = ioloop__fifo_size(stream->queue);
   ptrdiff_t sent = iostream__send(stream, ioloop__fifo_data(stream->queue), size);
-  if (iostream__would_block(sent)) {
+  if (ioloop__would_block(sent)) {
     iostream__woken_in_vain(stream);
     return;
   }
@@ -141,7 +141,7 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
   ptrdiff_t sent = 0;
   if (!stream->queue && stream->life != STREAM_CONNECTING) {
     sent = iostream__send(stream, data, size);
-    if (sent < 0 && !iostream__would_block(sent))
+    if (sent < 0 && !ioloop__would_block(sent))
       sending_failed(stream, (int)sent);
     if (stream->life == STREAM_BROKEN)
       return 0;

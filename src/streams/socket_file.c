@@ -6,15 +6,13 @@
  * made here, by device and inode, and in the process that made it: another program may have put its
  * own in that place. Its path is kept in full, for the program may change its directory.
  */
-#include "socket_file.h"
-
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fork.h"
+#include "sockets.h"
 
 struct socket_file {
   dev_t device;

@@ -38,14 +38,12 @@
 #ifndef IOLOOP_STREAM_INTERNAL_H
 #define IOLOOP_STREAM_INTERNAL_H
 
-#include <errno.h>
-
 #include "completion.h"
 #include "fifo.h"
 #include "fork.h"
-#include "gate.h"
 #include "iostream.h"
 #include "scratch.h"
+#include "sockets.h"
 
 /* loop.c: used queues. */
 struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
@@ -280,9 +278,5 @@ void iostream__await_sent(struct iostream *stream);
 
 /* For close: nothing of it is under way when this returns. */
 void iostream__cancel_operations(struct iostream *stream);
-
-static inline bool iostream__would_block(ptrdiff_t result) {
-  return result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR;
-}
 
 #endif

@@ -3,7 +3,12 @@
  * tcpserver.c - a TCP server from tcpserver_new to tcpserver_close, and the connections that it has.
  *
  * Its listeners are in tcpserver_listen.c, accepting in tcpserver_accept.c (by readiness) and
- * tcpserver_completion.c, the search for idle connections in tcpserver_idle.c.
+ * tcpserver_completion.c.
+ *
+ * All connections share one idle timeout. Traffic moves a stream to the young end of a list, so the
+ * old end is always the next to expire. The timeout is armed for the oldest connection and not
+ * touched by traffic: when it fires early, it is set again for the connection that is oldest then.
+ * So traffic costs a clock read and four pointer writes, and an idle connection costs nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +20,55 @@
 enum {
   MOST_LEFT = 64 * 1024 /* in a backlog, to be taken before the end */
 };
+
+/* ---- idle connections -------------------------------------------------------------------- */
+
+static struct connection *oldest(const struct tcpserver *server) {
+  return IOLOOP__LIST_ENTRY(server->activity.next, struct connection, activity);
+}
+
+static void mark_active(struct tcpserver *server, struct connection *connection) {
+  connection->active_ns = ioloop_time(server->loop);
+  ioloop__list_remove(&connection->activity);
+  ioloop__list_insert(server->activity.prev, &connection->activity);
+}
+
+static void on_expiry(struct ioloop *loop, void *arg);
+
+static void arm_expiry(struct tcpserver *server) {
+  if (server->expiry || ioloop__list_is_empty(&server->activity))
+    return;
+  uint64_t active = oldest(server)->active_ns, limit = server->options.idle_timeout_ns;
+  uint64_t deadline = limit < UINT64_MAX - active ? active + limit : UINT64_MAX;
+  /* Without memory for it, no connection expires until the next one tries again. */
+  (void)ioloop_call_at(server->loop, deadline, on_expiry, server, &server->expiry);
+}
+
+static bool is_idle(const struct tcpserver *server, const struct connection *connection,
+                    uint64_t now) {
+  /* Those that were found active in this very turn are younger than `now`. */
+  return connection->active_ns <= now &&
+         now - connection->active_ns >= server->options.idle_timeout_ns;
+}
+
+/* A stream held by its gate is not idle: we are the ones not reading. */
+static void expire(struct tcpserver *server, struct connection *connection) {
+  if (connection->stream.held)
+    mark_active(server, connection);
+  else
+    iostream__finish(&connection->stream, -ETIMEDOUT);
+}
+
+static void on_expiry(struct ioloop *loop, void *arg) {
+  struct tcpserver *server = arg;
+  server->expiry = 0;
+  server->depth++;
+  uint64_t now = ioloop_time(loop);
+  while (!ioloop__list_is_empty(&server->activity) && is_idle(server, oldest(server), now))
+    expire(server, oldest(server));
+  arm_expiry(server);
+  tcpserver__leave(server);
+}
 
 /* ---- connections ------------------------------------------------------------------------- */
 
@@ -28,7 +82,7 @@ static void released(struct tcpserver *server) {
 }
 
 static void on_traffic(struct iostream_owner *owner, struct iostream *stream) {
-  tcpserver__mark_active((struct tcpserver *)(void *)owner, (struct connection *)(void *)stream);
+  mark_active((struct tcpserver *)(void *)owner, (struct connection *)(void *)stream);
 }
 
 static void unlink_connection(struct tcpserver *server, struct connection *connection) {
@@ -59,8 +113,8 @@ static struct connection *new_connection(struct tcpserver *server, int fd) {
   ioloop__list_init(&connection->activity);
   if (server->options.idle_timeout_ns) {
     connection->stream.timed = true;
-    tcpserver__mark_active(server, connection);
-    tcpserver__arm_expiry(server);
+    mark_active(server, connection);
+    arm_expiry(server);
   }
   return connection;
 }
@@ -131,7 +185,6 @@ static void drain_backlog(struct tcpserver *server) {
   tcpserver__close_listeners(server);
 }
 
-/* A callback has returned: if it was the outermost, do what could not be done inside. */
 void tcpserver__leave(struct tcpserver *server) {
   if (server->depth == 1 && server->flags & SERVER_STOPPING && server->listeners)
     drain_backlog(server);

@@ -34,7 +34,6 @@ enum {
 
 /* ---- to watch or not --------------------------------------------------------------------- */
 
-/* Try later. false: there is no memory for that, so go on watching: better busy than deaf. */
 bool tcpserver__run_short(struct tcpserver *server, int error) {
   if (!server->retry && ioloop_call_later(server->loop, RETRY_MS * UINT64_C(1000000),
                                           tcpserver__on_retry, server, &server->retry) < 0)
@@ -128,7 +127,6 @@ static void retire(struct listener *listener, int error) {
     server->options.on_trouble(server, error, server->options.arg);
 }
 
-/* false: enough for this turn. */
 bool tcpserver__accept_failed(struct listener *listener, int error) {
   enum scope scope = scope_of(error, ++listener->failures >= MOST_FAILURES);
   if (scope == CONNECTION)
@@ -157,7 +155,6 @@ static int make_blocking(int fd) {
   return r ? r : fd;
 }
 
-/* Returns how many there were, at most `max`. */
 int tcpserver__accept_some(struct listener *listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
   struct tcpserver *server = listener->server;

@@ -17,7 +17,6 @@
 #include "platform.h"
 #include "tcpserver_internal.h"
 
-/* By completion. Without end, unless the number of connections has one. */
 int tcpserver__begin_accepting(struct listener *listener) {
   struct tcpserver *server = listener->server;
   const struct ioloop__completer *completer = server->completer;
@@ -79,8 +78,6 @@ void tcpserver__admit_held(struct listener *listener) {
   }
 }
 
-/* From here on connections are taken from the backlog one by one. -errno: they cannot be, as accept
- * would wait. */
 int tcpserver__collect_accepted(struct listener *listener) {
   tcpserver__end_accepting(listener);
   int r = ioloop__set_blocking(listener->fd, false);

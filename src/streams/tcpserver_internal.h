@@ -119,12 +119,4 @@ void tcpserver__admit_held(struct listener *listener);
  * would wait. */
 int tcpserver__collect_accepted(struct listener *listener);
 
-/* ---- tcpserver_idle.c -------------------------------------------------------------------- */
-
-/* It had traffic just now: it is the last to expire. Reads the clock. */
-void tcpserver__mark_active(struct tcpserver *server, struct connection *connection);
-
-/* Have the oldest looked after, unless that is arranged already. */
-void tcpserver__arm_expiry(struct tcpserver *server);
-
 #endif

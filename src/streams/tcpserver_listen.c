@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "platform.h"
-#include "socket_file.h"
 #include "tcpserver_internal.h"
 
 static bool is_listened_on(const struct sockaddr *address, socklen_t size) {

@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* gate.h - what a socket needs to be attached to a gate (iostream.h). */
-#ifndef IOLOOP_GATE_H
-#define IOLOOP_GATE_H
+/* sockets.h - what servers, byte streams and datagram sockets have in common. */
+#ifndef IOLOOP_SOCKETS_H
+#define IOLOOP_SOCKETS_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/un.h>
 
 #include "iostream.h"
 #include "list.h"
+
+static inline bool ioloop__would_block(ptrdiff_t result) {
+  return result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR;
+}
+
+/* ---- gate.c: what a socket needs to be attached to a gate ------------------------------- */
 
 struct iostream_gate {
   bool open;
@@ -32,5 +42,21 @@ void ioloop__gate_detach(struct ioloop__gate_member *member);
  * held the member. */
 void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate,
                          void (*resume)(struct ioloop__gate_member *me));
+
+/* ---- socket_file.c: the files of AF_UNIX sockets ---------------------------------------- */
+
+enum {
+  IOLOOP__PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path + 1
+};
+
+/* An address's path, which there need not end in a zero. false: it is of another family, or an
+ * abstract one. */
+bool ioloop__socket_path(const struct sockaddr *address, socklen_t size,
+                         char path[IOLOOP__PATH_SIZE]);
+
+/* The file that bind has just made, to be removed with the socket. NULL: none, or no memory. */
+struct socket_file *ioloop__note_file(const struct sockaddr *address, socklen_t size);
+/* Remove it if it is still that, and free this. NULL is fine. */
+void ioloop__remove_file(struct socket_file *file);
 
 #endif

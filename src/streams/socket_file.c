@@ -2,16 +2,22 @@
 /*
  * socket_file.c - the files of AF_UNIX sockets.
  *
- * The file of a socket outlives it (unix(7)). One is removed only as long as it is the one that was
- * made here, by device and inode, and in the process that made it: another program may have put its
- * own in that place. Its path is kept in full, for the program may change its directory.
+ * The file of a socket outlives it (unix(7)). A server that was killed leaves its file, and the next
+ * bind fails with EADDRINUSE; whether anything listens there is found out by connecting. A file is
+ * removed only as long as it is the one that was made here, by device and inode, and in the process
+ * that made it: another program may have put its own in that place. Its path is kept in full, for
+ * the program may change its directory.
  */
+#include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "fork.h"
+#include "platform.h"
 #include "sockets.h"
 
 struct socket_file {
@@ -21,8 +27,13 @@ struct socket_file {
   char *path;
 };
 
-bool ioloop__socket_path(const struct sockaddr *address, socklen_t size,
-                         char path[IOLOOP__PATH_SIZE]) {
+enum {
+  PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path + 1
+};
+
+/* An address's path, which there need not end in a zero. false: it is of another family, or an
+ * abstract one. */
+static bool path_of(const struct sockaddr *address, socklen_t size, char path[PATH_SIZE]) {
   const size_t head = offsetof(struct sockaddr_un, sun_path);
   if (address->sa_family != AF_UNIX || size <= head || size > sizeof(struct sockaddr_un))
     return false;
@@ -33,10 +44,40 @@ bool ioloop__socket_path(const struct sockaddr *address, socklen_t size,
   return length > 0;
 }
 
+static bool is_listened_on(const struct sockaddr *address, socklen_t size) {
+  int fd = ioloop__socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0)
+    return true; /* unknown */
+  bool refused = connect(fd, address, size) < 0 && errno == ECONNREFUSED;
+  close(fd);
+  return !refused;
+}
+
+static int bind_in_place(int fd, const struct sockaddr *address, socklen_t size, const char *path) {
+  struct stat before, now;
+  if (lstat(path, &before) < 0 || !S_ISSOCK(before.st_mode) || is_listened_on(address, size))
+    return -EADDRINUSE;
+  /* Another server may have found the same, and have been faster. */
+  if (lstat(path, &now) < 0 || now.st_dev != before.st_dev || now.st_ino != before.st_ino)
+    return -EADDRINUSE;
+  if (unlink(path) < 0)
+    return -errno;
+  return bind(fd, address, size) < 0 ? -errno : 0;
+}
+
+int ioloop__bind_unix(int fd, const struct sockaddr *address, socklen_t size, bool replace) {
+  char path[PATH_SIZE];
+  if (bind(fd, address, size) == 0)
+    return 0;
+  if (errno != EADDRINUSE || !replace || !path_of(address, size, path))
+    return -errno;
+  return bind_in_place(fd, address, size, path);
+}
+
 struct socket_file *ioloop__note_file(const struct sockaddr *address, socklen_t size) {
-  char path[IOLOOP__PATH_SIZE];
+  char path[PATH_SIZE];
   struct stat status;
-  if (!ioloop__socket_path(address, size, path) || lstat(path, &status) < 0)
+  if (!path_of(address, size, path) || lstat(path, &status) < 0)
     return NULL;
   struct socket_file *file = malloc(sizeof *file);
   if (!file)

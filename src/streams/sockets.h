@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/un.h>
+#include <sys/socket.h>
 
 #include "iostream.h"
 #include "list.h"
@@ -45,14 +45,8 @@ void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gat
 
 /* ---- socket_file.c: the files of AF_UNIX sockets ---------------------------------------- */
 
-enum {
-  IOLOOP__PATH_SIZE = sizeof((struct sockaddr_un *)0)->sun_path + 1
-};
-
-/* An address's path, which there need not end in a zero. false: it is of another family, or an
- * abstract one. */
-bool ioloop__socket_path(const struct sockaddr *address, socklen_t size,
-                         char path[IOLOOP__PATH_SIZE]);
+/* bind. `replace`: in place of a socket's file on which nothing listens. 0 or -errno. */
+int ioloop__bind_unix(int fd, const struct sockaddr *address, socklen_t size, bool replace);
 
 /* The file that bind has just made, to be removed with the socket. NULL: none, or no memory. */
 struct socket_file *ioloop__note_file(const struct sockaddr *address, socklen_t size);

@@ -12,12 +12,12 @@ import time
 import tty
 
 from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
-                     main, missing, need_ipv6, need_program, numbers, readable, receive, receive_all, run,
+                     main, missing, need_ipv6, need_program, numbers, pass_time, readable, receive, receive_all, run,
                      sanitized, skip, wait_until, writable)
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--reply", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",
-           "--heartbeat", "--stats", "--list-backends", "--help", "--version"]
+           "--heartbeat", "--stats", "--slow", "--list-backends", "--help", "--version"]
 BACKENDS = ["select", "poll", "epoll", "epoll-et", "kqueue", "sigio", "rtsig", "io_uring", "linux-aio",
             "nonblocking", "libevent", "blocking"]
 IMAGE = b"\x1b]0;owned\x07\x1b[31mred\x9b5m \x00\x7f \xff\xfe ok \xc2\x9b \xe2\x82\xac\tend\n"
@@ -355,6 +355,34 @@ def _():
         equal(server.summary()["spins"] > 0, spins, "looks with %s" % option)
 
 
+@case("--slow: a callback that blocks is reported with its time, others are not")
+def _():
+    if not hasattr(os, "eventfd"):
+        skip("this Python makes no eventfd")
+    for how in ("--handler=inline", "--handler=thread"):
+        # Output is written to an eventfd as to a file, without O_NONBLOCK; while that is full,
+        # writing 8 bytes to it blocks.
+        full = os.eventfd(0)
+        os.eventfd_write(full, 2**64 - 2)
+        with Server("--slow=200", "--tcp", how, stdout=full) as server:
+            with server.connect() as sock:
+                sock.sendall(b"7 bytes\n")
+                equal(receive(sock, 8), b"7 bytes\n", "echo")
+                pass_time(0.4)
+                os.eventfd_read(full)
+                server.stderr.wait_match(rb"(?m)^slow: .*ran for")
+                server.echo(b"at once\n", sock)
+        text = server.stderr.bytes()
+        found = re.findall(rb"(?m)^slow: (?:handler of descriptor \d+|callback) ran for ([\d.]+) ms$", text)
+        equal((len(found), text.count(b" ran for ")), (1, 1), "slow callbacks (%r)" % text)
+        check(float(found[0]) > 200, "it ran for %s ms" % found[0])
+        longest = re.search(rb"(?m)^slow: longest ([\d.]+) ms; the loop worked for ([\d.]+) s and waited for "
+                            rb"[\d.]+ s$", text)
+        equal(longest.group(1), found[0], "the longest")
+        check(float(longest.group(2)) > 0.2, "worked for %s s" % longest.group(2))
+        os.close(full)
+
+
 @case("--heartbeat: \"Waiting...\" on stderr, and work goes on")
 def _():
     with Server("--heartbeat=1") as server:
@@ -463,6 +491,9 @@ WRONG = [
     ("--heartbeat=x", "--heartbeat"),
     ("--heartbeat=99999999999999999999", "--heartbeat"),
     ("--stats=x", "--stats"),
+    ("--slow=0", "--slow"),
+    ("--slow=soon", "soon"),
+    ("--slow=1000001", "1000000"),
     ("--tcp=yes", "--tcp"),
     ("--host=", "--host"),
     ("--workers=0", "--workers"),
@@ -495,6 +526,8 @@ def _():
             (["--print=none", "--prefix"], rb"--prefix.*--print=none"),
             (["--backend=blocking", "--handler=inline"], rb"--handler=inline.*blocking"),
             (["--backend=blocking", "--spin=5"], rb"--spin.*blocking"),
+            (["--backend=blocking", "--slow=5"], rb"--slow.*blocking"),
+            (["--slow=5", "--trace=x.json"], rb"--slow.*--trace"),
             (["--backend=blocking:now"], rb"blocking:now"),
             (["--workers=2", "--backend=bogus"], rb"bogus")]:
         code, out, err = run(SERVER, "--port=0", *options)

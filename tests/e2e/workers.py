@@ -17,7 +17,8 @@ import tempfile
 import time
 
 from harness import (SERVER, Output, Process, Server, addresses_of, case, check, equal, fill, main,
-                     pass_time, readable, receive, receive_all, run, sanitized, skip, wait_until)
+                     pass_time, readable, receive, receive_all, run, sanitized, skip, wait_until,
+                     writable)
 
 MODEL = sys.argv[1]
 
@@ -110,6 +111,32 @@ def _():
               (0, sent // 2, 0), "connections")
         equal((summary["unprinted"], summary["restarts"]), (0, 0), "unprinted, restarts")
         equal(len(target.stdout.lines()), sent, "lines on stdout")
+
+
+@case("--slow: each line has the worker, and the summary of each is there")
+def _():
+    with server("--slow=20", "--print=none") as target:
+        sock = target.connect()
+        target.echo(b"hello\n", sock)
+        sock.setblocking(False)
+        worker = owner(target, sock)
+
+        def stop_in_callback():
+            """Stopped while it has much to do, it is most likely inside of a callback."""
+            if writable(sock, 0):
+                sock.send(b"x" * 65536)
+            os.kill(worker, signal.SIGSTOP)
+            pass_time(0.03)
+            os.kill(worker, signal.SIGCONT)
+            while readable(sock, 0):
+                sock.recv(1 << 20)
+            return re.search(rb"(?m)^slow: worker [12], \S.* ran for [\d.]+ ms$", target.stderr.bytes())
+
+        wait_until(stop_in_callback, "a slow callback")
+        sock.close()
+        target.stop()
+        found = re.findall(rb"(?m)^slow: worker ([12]), longest ", target.stderr.bytes())
+        equal(sorted(found), [b"1", b"2"], "workers with a last line")
 
 
 @case("records of 60 KB from all workers at once: each is whole")

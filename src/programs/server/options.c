@@ -17,7 +17,7 @@ struct texts {
 };
 
 enum {
-  OPTION_COUNT = 23,
+  OPTION_COUNT = 24,
   DEFAULT_TRACE_LIMIT = 500000,
   DEFAULT_PORT = 8888,
   MAX_WORKERS = 256,
@@ -142,6 +142,14 @@ static void fill_table(struct options *options, struct texts *texts,
        .min = shortest_ns,
        .max = longest_ns,
        .help = "print counters on stderr every SEC seconds (--stats alone: 1)"},
+      {.name = "slow",
+       .value = "MS",
+       .kind = CLI_NUMBER,
+       .target = &options->slow_ms,
+       .min = 1,
+       .max = 1000000,
+       .help = "report each callback of the loop that runs for more than MS milliseconds,\n"
+               "in which all others wait, on stderr, and its times at the end"},
       {.name = "trace",
        .value = "FILE",
        .kind = CLI_TEXT,
@@ -191,6 +199,9 @@ static int check_combination(const struct options *options) {
                   "the two");
   if (options->trace_limit && !options->trace)
     return refuse("--trace-limit: limits --trace=FILE, which is not there; give both, or neither");
+  if (options->slow_ms && options->trace)
+    return refuse("--slow: is not for use with --trace, which records how long each callback runs; "
+                  "leave out one of the two");
   return 0;
 }
 
@@ -202,6 +213,9 @@ int options_check_blocking(const struct options *options) {
     return refuse(
         "--spin: the blocking model has no loop that could look for more; leave it out, or "
         "choose another --backend");
+  if (options->slow_ms)
+    return refuse("--slow: the blocking model has no loop whose callbacks could be slow; leave it "
+                  "out, or choose another --backend");
   return 0;
 }
 

@@ -44,6 +44,7 @@ struct options {
   uint64_t heartbeat_ns; /* 0: none */
   uint64_t stats_ns;     /* 0: none */
   uint64_t workers;      /* processes; 0: this one */
+  uint64_t slow_ms;      /* 0: off */
   const char *trace;     /* NULL: none */
   uint64_t trace_limit;  /* events */
   struct cpus cpus;      /* empty: any processor */

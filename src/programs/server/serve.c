@@ -176,6 +176,7 @@ static void free_parts(struct server *server) {
 static void finish(struct server *server) {
   size_t lost = output_pending_lines(server->output);
   server_publish(server);
+  slow_summarize(server);
   if (server->status != EXIT_OK || server->control >= 0)
     return;
   server_print_summary(server);
@@ -218,6 +219,7 @@ int server_run(const struct options *options, const struct worker *worker) {
       .format = {.print = options->print, .prefix = options->prefix},
       .counts = worker ? worker->counts : &server.own_counts,
       .control = worker ? worker->control : -1,
+      .worker_index = worker ? worker->index : 0,
       .descriptor_limit = descriptors_raise_limit(),
   };
   signals_survive_writes();
@@ -229,6 +231,7 @@ int server_run(const struct options *options, const struct worker *worker) {
     ioloop_free(server.loop);
     return server.status;
   }
+  slow_watch(&server);
   server.status = start(&server, worker, &own);
   if (!server.status)
     run(&server, &own);

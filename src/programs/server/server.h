@@ -15,6 +15,7 @@
  *   record.c    one read as one line of stdout
  *   stats.c     counters, the summary, the heartbeat
  *   tracing.c   --trace
+ *   slow.c      --slow
  *   shutdown.c  SIGINT, SIGTERM and SIGHUP: the orderly shutdown
  *   workers.c   --workers: the parent of several such processes, with relay.c and backoff.c
  *
@@ -66,6 +67,7 @@ struct server {
   struct record_clock clock;
   struct counts *counts, own_counts; /* the first points to the second, unless shared */
   int control;                       /* a worker's control line to its parent; else -1 */
+  size_t worker_index;               /* a worker's, from 0 */
   struct trace *trace;               /* NULL without --trace */
   uint64_t trace_began_ns;
   unsigned long long descriptor_limit;
@@ -117,6 +119,10 @@ size_t server_connections(const struct server *server);
 /* Any thread: may another line about a failed connection be printed? True once a second. */
 bool server_may_complain(struct server *server);
 void server_complain_of_accept(struct server *server, int error);
+
+/* slow.c: both do nothing without --slow. */
+void slow_watch(struct server *server);
+void slow_summarize(const struct server *server); /* when the loop has ended */
 
 /* shutdown.c: 0 or -errno. */
 int server_watch_signals(struct server *server);

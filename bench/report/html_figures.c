@@ -2,7 +2,7 @@
 /*
  * html_figures.c - the page's tables: every figure with its interval and ratio, and percentiles.
  */
-#include "html.h"
+#include "page.h"
 
 #include <math.h>
 #include <stdio.h>

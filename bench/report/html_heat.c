@@ -7,7 +7,7 @@
  * room, and settings have their full names. A colour means better or worse, not less or more: it
  * has the same meaning in every row.
  */
-#include "html.h"
+#include "page.h"
 
 #include <errno.h>
 #include <math.h>

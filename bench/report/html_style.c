@@ -2,10 +2,10 @@
 /*
  * html_style.c - the page's style sheet: light and dark by the reader's preference, and for paper.
  *
- * --c0 to --c7 are the series' colours (svg.h has the light ones), which colour-blind people can
+ * --c0 to --c7 are the series' colours (plot.h has the light ones), which colour-blind people can
  * distinguish on either background; blue to orange is the diverging scale of ratios.
  */
-#include "html.h"
+#include "page.h"
 
 static const char *const style[] = {
     ":root{color-scheme:light dark;--page:#fcfcfa;--card:#fff;--text:#1d2127;--soft:#5b636e;",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_write.c - writing HTML in which no text can be mistaken for markup; see html_write.h.
+ * html_write.c - writing HTML in which no text can be mistaken for markup; see page.h.
  */
-#include "html_write.h"
+#include "page.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ void html_print(FILE *to, const char *format, ...) {
     else if (*format == '%')
       fputc('%', to);
     else
-      abort(); /* a conversion that html_write.h does not list */
+      abort(); /* a conversion that page.h does not list */
   }
   va_end(more);
 }

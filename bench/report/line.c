@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* line.c - see line.h. */
-#include "line.h"
+/* line.c - a line of a table on the terminal; see report.h. */
+#include "report.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/escape.h"
-#include "quantity.h"
 
 char *harmless(const char *text) {
   size_t size = strlen(text);

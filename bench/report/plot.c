@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gnuplot.h"
-#include "svg.h"
-
 enum {
   STDERR_TAIL = 1024
 };

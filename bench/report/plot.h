@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.h - the common parts of all kinds of plots (plots_*.c): building a gnuplot script.
+ * plot.h - drawing a plot: building a gnuplot script, and gnuplot itself.
  */
 #ifndef BENCH_PLOT_H
 #define BENCH_PLOT_H
 
-#include <stdbool.h>
-#include <stdio.h>
+#include "page.h"
 
-#include "html.h"
+/* ---- what all kinds of plots share (plot.c) ------------------------------------------------- */
 
 enum {
   PLOT_WIDTH = 1100, /* CSS pixels */
@@ -48,5 +47,38 @@ const char *plot_tick_text(char to[QUANTITY_SIZE], double value);
 /* Run gnuplot and put its drawing into the page. */
 void plot_finish(struct page *page, struct plot *plot, const char *title, const char *reading,
                  int width, int height);
+
+/* ---- gnuplot, a child process that turns a script into an SVG (gnuplot.c) ------------------- */
+
+enum {
+  SERIES_COLOURS = 8, /* --c0 to --c7 of the page's style; the next 8 are the same, dashed */
+};
+
+/* The colours of series in a script, "#0072b2"; on the page they are --c0, --c1 ... */
+extern const char *const svg_colours[SERIES_COLOURS];
+#define SVG_GRID    "#a0a0a0" /* --grid of the page */
+#define SVG_NEUTRAL "#707070" /* --neutral */
+#define SVG_BETTER  "#1c6fb3" /* --better-4 */
+#define SVG_WORSE   "#b84e00" /* --worse-4 */
+
+/* Is there a working gnuplot in PATH? */
+bool gnuplot_present(void);
+
+/* Write text as a quoted gnuplot string; no text can end the string. */
+void gnuplot_string(FILE *script, const char *text);
+
+/* The same for the label of a tick, which gnuplot interprets as a format. */
+void gnuplot_tick(FILE *script, const char *text);
+
+/* "lc rgb '#0072b2' dt 1 pt 5 …": the style of a series, the same in every plot. */
+void gnuplot_series(FILE *script, size_t series);
+
+/*
+ * Run a script (without its `set terminal`) and write the SVG, cleaned for use in a page: colours
+ * are the page's, identifiers begin with `prefix`, and there are no external references. The size
+ * is in CSS pixels. 0, or -errno with gnuplot's error in `stderr_tail`; then nothing is written.
+ */
+int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to,
+                 char *stderr_tail, size_t tail_size);
 
 #endif

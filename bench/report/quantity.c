@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quantity.c - figures as text; see quantity.h.
+ * quantity.c - figures as text; see report.h.
  */
-#include "quantity.h"
+#include "report.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -15,11 +15,7 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "claims_table.h"
-#include "failures_table.h"
-#include "hiccups_table.h"
-#include "line.h"
-#include "view.h"
+#include "report.h"
 
 enum {
   NARROW = 80,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * document_access.h - reading and writing the document's lists of figures, for code that combines
- * documents.
+ * document_access.h - reading and writing the document's lists of figures, and the differences
+ * between the machines of several documents, for code that combines documents.
  *
  * Members that are missing or of another type read as empty text, NaN or an empty list.
  */
@@ -52,5 +52,17 @@ size_t rounds_of(const json_t *experiment);
 json_t *number_to_json(double value);
 json_t *ratio_to_json(struct estimate ratio); /* {median, low, high, resolved} */
 struct estimate ratio_from_json(const json_t *ratio);
+
+/* ---- the machines of several documents ------------------------------------------------------ */
+
+/*
+ * The members that are not the same in all `environments`: an array of {"member":
+ * "libraries.libevent", "values": [one each, null if missing]}. Members of members are compared one
+ * by one. A new reference, NULL: no memory.
+ */
+json_t *environments_differences(const json_t *const *environments, size_t count);
+
+/* A value as readable text: without quotes, "-" for null. A new string, NULL: no memory. */
+char *environment_value_text(const json_t *value);
 
 #endif

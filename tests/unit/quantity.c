@@ -2,7 +2,7 @@
 /*
  * quantity.c - figures as text: 3 digits, one unit.
  */
-#include "report/quantity.h"
+#include "report/report.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html.h - the interfaces between the files that write the page (report_html of bench.h).
+ * page.h - the interfaces between the files that write the page (report_html of bench.h).
  *
  * All take their figures from the document and write to page->to. A table cell has the exact
  * figures in data- attributes, for programs; its text is rounded, for people.
  */
-#ifndef BENCH_HTML_H
-#define BENCH_HTML_H
+#ifndef BENCH_PAGE_H
+#define BENCH_PAGE_H
 
-#include <stdbool.h>
-#include <stdio.h>
+#include "report.h"
 
-#include <jansson.h>
+/* ---- HTML in which no text can be mistaken for markup (html_write.c) ------------------------ */
 
-#include "html_write.h"
-#include "view.h"
+/* printf with %s, %zu, %d and %%. Every %s is escaped, in text and in attributes alike: markup
+ * comes only from the format. Control characters and bidi overrides become U+FFFD. */
+void html_print(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ` NAME="VALUE"`: a JSON value as an attribute, numbers with all their digits. */
+void html_attribute(FILE *to, const char *name, const json_t *value);
+
+/* ---- parts of the page (html*.c) ------------------------------------------------------------ */
 
 struct page {
   FILE *to;
@@ -42,5 +47,20 @@ bool html_percentiles(struct page *page, const struct view *view);
 /* The class of a ratio: "better-3", "worse-1", by its distance from 1, if it is resolved; "same" if
  * it is not; "other". */
 const char *html_verdict(const json_t *ratio, const json_t *metric);
+
+/* ---- plots (plots.c) ------------------------------------------------------------------------ */
+
+/* Each is a <figure>, or nothing if there is nothing to draw or no gnuplot. If gnuplot fails, a note
+ * has its error message. */
+
+/* Percentile curves on the HDR axis of all contestants that have a histogram at this point. */
+void plot_curves(struct page *page, const struct view *view, size_t point);
+
+/* A metric over the experiment's axis, points[first] to points[last - 1]. */
+void plot_lines(struct page *page, const struct view *view, size_t metric, size_t first,
+                size_t last);
+
+/* Ratios to the baseline and their intervals, one dot per contestant. */
+void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point);
 
 #endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table_notes.c - what the report on the terminal says around its tables: the claims and whether
+ * they hold, failed and invalid runs, the machine's own pauses.
+ */
+#include "report.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "results/document_access.h"
+
+/* ---- claims --------------------------------------------------------------------------------- */
+
+enum {
+  LINE_COLUMNS = 80,
+  NAME_COLUMNS = 20,
+  POINT_COLUMNS = 12,
+  NAME_SIZE = 128
+};
+
+/* Print the words of `text` in lines of LINE_COLUMNS, indented by `indent`. */
+static void put_wrapped(FILE *to, const char *text, size_t indent) {
+  char *safe = harmless(text);
+  size_t column = 0;
+  for (char *rest = NULL, *word = safe ? strtok_r(safe, " ", &rest) : NULL; word;
+       word = strtok_r(NULL, " ", &rest)) {
+    size_t columns = text_columns(word);
+    bool fits = column > 0 && column + 1 + columns <= LINE_COLUMNS;
+    if (!fits)
+      fprintf(to, "%s%*s", column > 0 ? "\n" : "", (int)indent, "");
+    fprintf(to, "%s%s", fits ? " " : "", word);
+    column = fits ? column + 1 + columns : indent + columns;
+  }
+  fputc('\n', to);
+  free(safe);
+}
+
+static void put_method(FILE *to, const json_t *experiment, const json_t *claims) {
+  const json_t *metric =
+      find_named(json_object_get(experiment, "metrics"), "id", member_text(claims, "metric"));
+  char threshold[QUANTITY_SIZE], text[512];
+  snprintf(text, sizeof text,
+           "The ratio is of %.80s at the point named to that at 0, round by round, with its 95 %% "
+           "interval. It rises where all of that is above %s, is flat where all is below, and is "
+           "not resolved otherwise, nor with fewer than three rounds.",
+           member_text(metric, "label"), ratio_text(threshold, member_number(claims, "threshold")));
+  put_wrapped(to, text, 2);
+}
+
+static void put_names(struct text_line *line, const json_t *one) {
+  const char *contestant = member_text(one, "contestant"), *beside = member_text(one, "beside");
+  char name[NAME_SIZE];
+  snprintf(name, sizeof name, "%.40s%s%.40s", *beside ? beside : contestant, *beside ? " / " : "",
+           *beside ? contestant : "");
+  line->blanks += 4;
+  line_left(line, name, NAME_COLUMNS);
+}
+
+/* "7.31 [7.10, 7.52]" */
+static void put_ratio(struct text_line *line, const json_t *one) {
+  const json_t *ratio = json_object_get(one, "ratio");
+  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[4 * QUANTITY_SIZE];
+  ratio_text(median, member_number(ratio, "median"));
+  snprintf(text, sizeof text, "%s [%s, %s]", median, ratio_text(low, member_number(ratio, "low")),
+           ratio_text(high, member_number(ratio, "high")));
+  line_put(line, text);
+}
+
+static void put_judged(struct text_line *line, const json_t *experiment, const json_t *one) {
+  const json_t *point =
+      find_named(json_object_get(experiment, "points"), "id", member_text(one, "point"));
+  const char *seen = member_text(one, "seen"), *verdict = member_text(one, "verdict");
+  put_names(line, one);
+  line->blanks += 1;
+  line_left(line, member_text(point, "label"), POINT_COLUMNS);
+  line->blanks += 1;
+  put_ratio(line, one);
+  line_put(line, "  ");
+  line_put(line, seen);
+  if (strcmp(seen, verdict) != 0) {
+    line_put(line, ": ");
+    line_put(line, verdict);
+  }
+  line_end(line);
+}
+
+static void put_claim(struct text_line *line, const json_t *experiment, const json_t *claim) {
+  const json_t *judged = json_object_get(claim, "judged");
+  const char *by = member_text(claim, "by"), *verdict = member_text(claim, "verdict");
+  char text[512];
+  fputc('\n', line->to);
+  snprintf(text, sizeof text, "%.150s%s %.250s%s%s", *by ? by : "ioloop", *by ? " found that" : ":",
+           member_text(claim, "found"), *verdict ? ": " : "", verdict);
+  put_wrapped(line->to, text, 2);
+  for (size_t i = 0; i < json_array_size(judged); i++)
+    put_judged(line, experiment, json_array_get(judged, i));
+  if (json_is_array(judged) && json_array_size(judged) == 0)
+    fputs("    none that it is about was measured\n", line->to);
+}
+
+void claims_table(struct text_line *line, const json_t *experiment) {
+  const json_t *claims = json_object_get(experiment, "claims"),
+               *list = json_object_get(claims, "list");
+  const char *unjudged = member_text(claims, "unjudged");
+  if (json_array_size(list) == 0)
+    return;
+  fputs("\nclaims, and whether they hold here\n", line->to);
+  if (*unjudged) {
+    char text[256];
+    snprintf(text, sizeof text, "Not judged: %.200s.", unjudged);
+    put_wrapped(line->to, text, 2);
+  } else {
+    put_method(line->to, experiment, claims);
+  }
+  for (size_t i = 0; i < json_array_size(list); i++)
+    put_claim(line, experiment, json_array_get(list, i));
+}
+
+/* ---- failed and invalid runs ---------------------------------------------------------------- */
+
+enum {
+  FEW = 3 /* invalid runs at a point that get a line each */
+};
+
+struct list {
+  struct text_line *line;
+  const json_t *failures;
+  size_t rounds;
+  const char *red, *plain;
+};
+
+static bool is_invalid(const json_t *failure) {
+  return json_is_true(json_object_get(failure, "invalid"));
+}
+
+static json_int_t round_of(const json_t *failure) {
+  return json_integer_value(json_object_get(failure, "round"));
+}
+
+static bool is_at(const json_t *failure, const char *point) {
+  return strcmp(member_text(failure, "point"), point) == 0;
+}
+
+static bool is_of(const json_t *failure, const char *contestant) {
+  return strcmp(member_text(failure, "contestant"), contestant) == 0;
+}
+
+/* The number of invalid runs at a point, of one contestant or of all (NULL), among the first
+ * `count`. */
+static size_t invalid_among(const struct list *list, size_t count, const char *point,
+                            const char *contestant) {
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    const json_t *failure = json_array_get(list->failures, i);
+    found +=
+        is_invalid(failure) && is_at(failure, point) && (!contestant || is_of(failure, contestant));
+  }
+  return found;
+}
+
+static size_t invalid_at(const struct list *list, const char *point, const char *contestant) {
+  return invalid_among(list, json_array_size(list->failures), point, contestant);
+}
+
+static void put_stderr(struct text_line *line, const char *stderr_tail) {
+  while (*stderr_tail) {
+    size_t length = strcspn(stderr_tail, "\n");
+    char *text = strndup(stderr_tail, length);
+    if (text && *text) {
+      fputs("    | ", line->to);
+      line_put(line, text);
+      fputc('\n', line->to);
+    }
+    free(text);
+    stderr_tail += length + (stderr_tail[length] == '\n');
+  }
+}
+
+static void put_name(const struct list *list, const char *name) {
+  fputs(list->red, list->line->to);
+  line_put(list->line, name);
+  fputs(list->plain, list->line->to);
+}
+
+static void put_one(const struct list *list, const json_t *failure) {
+  FILE *to = list->line->to;
+  fputs("  ", to);
+  put_name(list, member_text(failure, "contestant"));
+  fputs(", ", to);
+  line_put(list->line, member_text(failure, "point"));
+  fprintf(to, ", round %" JSON_INTEGER_FORMAT ", %s: ", round_of(failure),
+          is_invalid(failure) ? "invalid" : "failed");
+  line_put(list->line, member_text(failure, "reason"));
+  fputc('\n', to);
+  put_stderr(list->line, member_text(failure, "said"));
+}
+
+/* "epoll 3, rtsig 2": in order of first occurrence. */
+static void put_counts(const struct list *list, const char *point) {
+  const char *before = "";
+  for (size_t i = 0; i < json_array_size(list->failures); i++) {
+    const json_t *failure = json_array_get(list->failures, i);
+    const char *name = member_text(failure, "contestant");
+    if (!is_invalid(failure) || !is_at(failure, point) || invalid_among(list, i, point, name) > 0)
+      continue;
+    fputs(before, list->line->to);
+    put_name(list, name);
+    fprintf(list->line->to, " %zu", invalid_at(list, point, name));
+    before = ", ";
+  }
+}
+
+static void put_many(const struct list *list, const json_t *first) {
+  const char *point = member_text(first, "point");
+  FILE *to = list->line->to;
+  fputs("  ", to);
+  line_put(list->line, point);
+  fprintf(to, ", %zu runs invalid: ", invalid_at(list, point, NULL));
+  put_counts(list, point);
+  fprintf(to, " of %zu rounds\n    the first, ", list->rounds);
+  line_put(list->line, member_text(first, "contestant"));
+  fprintf(to, " in round %" JSON_INTEGER_FORMAT ": ", round_of(first));
+  line_put(list->line, member_text(first, "reason"));
+  fputc('\n', to);
+}
+
+void failures_table(struct text_line *line, const json_t *experiment, const char *red,
+                    const char *plain) {
+  struct list list = {.line = line,
+                      .failures = json_object_get(experiment, "failures"),
+                      .rounds = rounds_of(experiment),
+                      .red = red,
+                      .plain = plain};
+  for (size_t i = 0; i < json_array_size(list.failures); i++) {
+    const json_t *failure = json_array_get(list.failures, i);
+    const char *point = member_text(failure, "point");
+    if (i == 0)
+      fputs("\nfailed or invalid\n", line->to);
+    if (!is_invalid(failure) || invalid_at(&list, point, NULL) <= FEW)
+      put_one(&list, failure);
+    else if (invalid_among(&list, i, point, NULL) == 0)
+      put_many(&list, failure);
+  }
+}
+
+/* ---- the machine's pauses ------------------------------------------------------------------- */
+
+enum {
+  ROLE_COLUMNS = 26,
+  SHARE_COLUMNS = 18,
+  SHARE_SIZE = 96
+};
+
+static void put_share(struct text_line *line, const json_t *one, const char *key) {
+  char share[QUANTITY_SIZE], text[SHARE_SIZE];
+  snprintf(text, sizeof text, "%s %%", quantity_text(share, 100 * member_number(one, key)));
+  line_right(line, text, SHARE_COLUMNS);
+}
+
+static void put_row(struct text_line *line, const json_t *one) {
+  const char *role = member_text(one, "role");
+  char largest[QUANTITY_SIZE], text[SHARE_SIZE];
+  bool any = strcmp(role, "any") == 0;
+  snprintf(text, sizeof text, "%.16s%s processor", role, any ? "" : "'s");
+  line->blanks += 2;
+  line_left(line, text, ROLE_COLUMNS - 2);
+  put_share(line, one, "late_100us");
+  put_share(line, one, "late_1ms");
+  snprintf(text, sizeof text, "%s ms",
+           quantity_text(largest, member_number(one, "largest_ns") / 1e6));
+  line_right(line, text, SHARE_COLUMNS);
+  line_end(line);
+}
+
+void hiccups_table(struct text_line *line, const json_t *document) {
+  const json_t *all = json_object_get(document, "hiccups");
+  if (json_array_size(all) == 0)
+    return;
+  fputs("\nthe machine by itself: messages at a steady rate that would wait for a processor\n"
+        "that did nothing but look at the clock; this is in all tails\n",
+        line->to);
+  line_left(line, "", ROLE_COLUMNS);
+  line_right(line, "longer than 0.1 ms", SHARE_COLUMNS);
+  line_right(line, "than 1 ms", SHARE_COLUMNS);
+  line_right(line, "longest", SHARE_COLUMNS);
+  line_end(line);
+  for (size_t i = 0; i < json_array_size(all); i++)
+    put_row(line, json_array_get(all, i));
+}

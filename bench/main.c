@@ -32,7 +32,7 @@ static int first_of(int code, int other) {
 }
 
 /* All that were requested, even if one of them fails. */
-static int report(const struct options *options, const json_t *document) {
+static int report(const struct lab_options *options, const json_t *document) {
   int code = EXIT_OK;
   if (options->json)
     code = first_of(code, document_save(document, options->json));
@@ -80,8 +80,8 @@ static const char *unless_there(const char *path) {
   return NULL;
 }
 
-static struct options keep_earlier(const struct options *options, const json_t *document) {
-  struct options kept = *options;
+static struct lab_options keep_earlier(const struct lab_options *options, const json_t *document) {
+  struct lab_options kept = *options;
   const json_t *experiments = json_object_get(document, "experiments");
   for (size_t i = 0; i < json_array_size(experiments); i++)
     if (measured_anything(json_array_get(experiments, i)))
@@ -92,7 +92,7 @@ static struct options keep_earlier(const struct options *options, const json_t *
   return kept;
 }
 
-static int run_all(struct bench *bench, const struct options *options,
+static int run_all(struct bench *bench, const struct lab_options *options,
                    const struct experiment *const *experiments, int argc, char **argv) {
   json_t *document = document_new(bench, argc, argv);
   int code = document ? EXIT_OK : EXIT_TROUBLE;
@@ -105,13 +105,13 @@ static int run_all(struct bench *bench, const struct options *options,
   for (size_t i = 0; experiments[i] && !bench->interrupted; i++)
     code = first_of(code, run_one(bench, experiments[i], document));
   json_object_set_new(document, "interrupted", json_boolean(bench->interrupted));
-  const struct options kept = keep_earlier(options, document);
+  const struct lab_options kept = keep_earlier(options, document);
   code = first_of(code, report(&kept, document));
   json_decref(document);
   return bench->interrupted ? interrupt_exit_code() : code;
 }
 
-static int run_experiments(const struct options *options, int argc, char **argv) {
+static int run_experiments(const struct lab_options *options, int argc, char **argv) {
   const struct experiment *experiments[EXPERIMENTS_MAX + 1];
   struct bench bench;
   int code = setup_experiments(options, experiments, &bench.size);
@@ -136,7 +136,7 @@ static int refuse(const char *line) {
 }
 
 /* A mistyped output would destroy a result. */
-static int refuse_input(const char *option, const char *path, const struct options *options) {
+static int refuse_input(const char *option, const char *path, const struct lab_options *options) {
   const char *input =
       path ? outfile_among(path, options->arguments + 1, options->argument_count - 1) : NULL;
   if (!input)
@@ -145,7 +145,7 @@ static int refuse_input(const char *option, const char *path, const struct optio
   return EXIT_USAGE;
 }
 
-static int run_list(const struct options *options) {
+static int run_list(const struct lab_options *options) {
   struct contestants all;
   if (options->argument_count > 1)
     return refuse("list: takes no further names");
@@ -163,7 +163,7 @@ static int run_list(const struct options *options) {
   return cli_finish_stdout();
 }
 
-static int run_merge(const struct options *options) {
+static int run_merge(const struct lab_options *options) {
   if (options->argument_count < 3)
     return refuse("merge: name two results at least: merge -o ALL.json A.json B.json");
   int code = refuse_input("-o", options->json, options);
@@ -173,13 +173,13 @@ static int run_merge(const struct options *options) {
                          options->json ? options->json : "-");
 }
 
-static int run_compare(const struct options *options) {
+static int run_compare(const struct lab_options *options) {
   if (options->argument_count != 3)
     return refuse("compare: name two results: compare OLD.json NEW.json");
   return documents_compare(options->arguments[1], options->arguments[2]);
 }
 
-static int run_report(const struct options *options) {
+static int run_report(const struct lab_options *options) {
   if (options->argument_count != 2)
     return refuse("report: name one result, as --json wrote it: report FILE.json");
   int code = first_of(refuse_input("--json", options->json, options),
@@ -195,7 +195,7 @@ static int run_report(const struct options *options) {
 
 static const struct command_line {
   const char *name;
-  int (*run)(const struct options *options);
+  int (*run)(const struct lab_options *options);
   unsigned takes;
   const char *help;
 } commands[] = {
@@ -234,13 +234,12 @@ static int print_version(void) {
 }
 
 static int print_help_of_command(const struct command_line *command) {
-  const struct cli none = {.options = NULL};
-  cli_print_help(&none, command->help);
+  cli_print_help(NULL, command->help);
   return cli_finish_stdout();
 }
 
 /* Of a command, of each named experiment, or of the lab. */
-static int print_help(const struct options *options) {
+static int print_help(const struct lab_options *options) {
   const struct experiment *experiments[EXPERIMENTS_MAX + 1];
   struct bench bench;
   if (!options->argument_count)
@@ -260,7 +259,7 @@ static int print_help(const struct options *options) {
 }
 
 static int run(int argc, char **argv, const char **arguments) {
-  struct options options;
+  struct lab_options options;
   int code = options_parse(argc, argv, arguments, &options);
   if (code)
     return code;

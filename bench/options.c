@@ -7,168 +7,74 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/cli.h"
+#include "common/clock.h"
 #include "common/cpus.h"
 #include "common/say.h"
 #include "experiments.h"
 #include "load/generator.h"
 #include "takes.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
 enum {
-  OPTION_COUNT = 22,
   MAX_ROUNDS = 1000,
-};
-
-/* Option values as text, before they are interpreted. */
-struct texts {
-  const char *connections, *idle, *rates, *cpu;
 };
 
 static const char *const protocol_names[] = {"tcp", "udp", "both", NULL};
 
-static const uint64_t shortest_ns = SECOND_NS / 100, longest_ns = 3600 * SECOND_NS;
+#define SHORTEST_NS (10 * NS_PER_MS)
+#define LONGEST_NS  (3600 * NS_PER_SECOND)
 
-/* The table points into `options`, so it is filled in rather than constant. */
-static void fill_table(struct options *options, struct texts *texts,
-                       struct cli_option table[OPTION_COUNT]) {
-  const struct cli_option filled[OPTION_COUNT] = {
-      {.name = "contestants",
-       .value = "LIST",
-       .kind = CLI_TEXT,
-       .target = &options->contestants,
-       .min = 1,
-       .help = "the contestants: names (see @ list), all, backends, peers;\n"
-               "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"},
-      {.name = "baseline",
-       .value = "NAME",
-       .kind = CLI_TEXT,
-       .target = &options->baseline,
-       .min = 1,
-       .help = "the contestant that ratios are taken against (default: epoll, or the\n"
-               "first one; peer:epoll if loops are compared without servers)"},
-      {.name = "rounds",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->rounds,
-       .min = 1,
-       .max = MAX_ROUNDS,
-       .help = "measure everything N times (default: 5; quick: 3); with fewer than 3\n"
-               "there are no intervals and no resolved differences"},
-      {.name = "seed",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->seed,
-       .max = INT64_MAX,
-       .help = "of the order, arrivals and bootstraps (default: from the clock)"},
-      {.name = "duration",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &options->duration_ns,
-       .min = shortest_ns,
-       .max = longest_ns,
-       .help = "of one measurement (default: 1; all: 0.4; quick: 0.15)"},
-      {.name = "warmup",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &options->warmup_ns,
-       .max = longest_ns,
-       .help = "before it, not recorded (default: 0.2; all: 0.1; quick: 0.04)"},
-      {.name = "size",
-       .value = "BYTES",
-       .kind = CLI_NUMBER,
-       .target = &options->size,
-       .min = GENERATOR_MIN_SIZE,
-       .max = GENERATOR_MAX_SIZE,
-       .help = "of a message, over UDP at most 65507 (default: 64)"},
-      {.name = "connections",
-       .value = "LIST",
-       .kind = CLI_TEXT,
-       .target = &texts->connections,
-       .min = 1,
-       .help = "active connections, as 1,50: a point for each\n"
-               "(default: the experiment's own)"},
-      {.name = "protocol",
-       .value = "NAME",
-       .kind = CLI_CHOICE,
-       .target = &options->protocol,
-       .choices = protocol_names,
-       .help = "tcp, udp or both, if an experiment has both (default: both)"},
-      {.name = "idle",
-       .value = "LIST",
-       .kind = CLI_TEXT,
-       .target = &texts->idle,
-       .min = 1,
-       .help = "idle: numbers of silent connections, as 0,1000 (default: 0 to 15000)"},
-      {.name = "rate",
-       .value = "LIST",
-       .kind = CLI_TEXT,
-       .target = &texts->rates,
-       .min = 1,
-       .help = "load: requests per second, as 1000,20000 (default: 10 to 95 % of capacity)"},
-      {.name = "poisson",
-       .kind = CLI_FLAG,
-       .target = &options->poisson,
-       .help = "load: random arrivals (default: at a constant rate)"},
-      {.name = "slo",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &options->slo_ns,
-       .min = 1000,
-       .max = longest_ns,
-       .help = "load: find the highest rate with a p99 within SEC (default: 0.001)"},
-      {.name = "port",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->port,
-       .max = 65535,
-       .help = "of the servers; 0 picks a free one each time (default: 0)"},
-      {.name = "cpu",
-       .value = "S,G",
-       .kind = CLI_TEXT,
-       .target = &texts->cpu,
-       .min = 1,
-       .help = "the processors of server and generator (default: the first two available)"},
-      {.name = "json",
-       .value = "FILE",
-       .kind = CLI_TEXT,
-       .target = &options->json,
-       .min = 1,
-       .help = "write the result (docs/bench-schema.md); - is stdout, instead of the table"},
-      {.name = "csv",
-       .value = "FILE",
-       .kind = CLI_TEXT,
-       .target = &options->csv,
-       .min = 1,
-       .help = "write every value of every round; - is stdout, instead of the table"},
-      {.name = "html",
-       .value = "FILE",
-       .kind = CLI_TEXT,
-       .target = &options->html,
-       .min = 1,
-       .help = "write one self-contained page, with plots if gnuplot is installed"},
-      {.name = "hgrm",
-       .value = "DIR",
-       .kind = CLI_TEXT,
-       .target = &options->hgrm,
-       .min = 1,
-       .help = "write each histogram as a .hgrm file that HDR plotters read"},
-      {.name = "quiet", .kind = CLI_FLAG, .target = &options->quiet, .help = "print no progress"},
-      {.name = "help",
-       .kind = CLI_FLAG,
-       .target = &options->help,
-       .help = "print this; with an experiment's name: its method, and how to read it"},
-      {.name = "version",
-       .kind = CLI_FLAG,
-       .target = &options->version,
-       .help = "print the version"},
-  };
-  for (size_t i = 0; i < OPTION_COUNT; i++)
-    table[i] = filled[i];
-}
+#define AT(field) offsetof(struct lab_options, field)
+
+static const struct cli_option table[] = {
+    CLI_TEXT("contestants", "LIST", AT(contestants),
+             "the contestants: names (see @ list), all, backends, peers;\n"
+             "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"),
+    CLI_TEXT("baseline", "NAME", AT(baseline),
+             "the contestant that ratios are taken against (default: epoll, or the\n"
+             "first one; peer:epoll if loops are compared without servers)"),
+    CLI_NUMBER("rounds", "N", AT(rounds), 1, MAX_ROUNDS,
+               "measure everything N times (default: 5; quick: 3); with fewer than 3\n"
+               "there are no intervals and no resolved differences"),
+    CLI_NUMBER("seed", "N", AT(seed), 0, INT64_MAX,
+               "of the order, arrivals and bootstraps (default: from the clock)"),
+    CLI_SECONDS("duration", "SEC", AT(duration_ns), SHORTEST_NS, LONGEST_NS,
+                "of one measurement (default: 1; all: 0.4; quick: 0.15)"),
+    CLI_SECONDS("warmup", "SEC", AT(warmup_ns), 0, LONGEST_NS,
+                "before it, not recorded (default: 0.2; all: 0.1; quick: 0.04)"),
+    CLI_NUMBER("size", "BYTES", AT(size), GENERATOR_MIN_SIZE, GENERATOR_MAX_SIZE,
+               "of a message, over UDP at most 65507 (default: 64)"),
+    CLI_TEXT("connections", "LIST", AT(words.connections),
+             "active connections, as 1,50: a point for each\n"
+             "(default: the experiment's own)"),
+    CLI_CHOICE("protocol", "NAME", AT(protocol), protocol_names,
+               "tcp, udp or both, if an experiment has both (default: both)"),
+    CLI_TEXT("idle", "LIST", AT(words.idle),
+             "idle: numbers of silent connections, as 0,1000 (default: 0 to 15000)"),
+    CLI_TEXT("rate", "LIST", AT(words.rates),
+             "load: requests per second, as 1000,20000 (default: 10 to 95 % of capacity)"),
+    CLI_FLAG("poisson", AT(poisson), "load: random arrivals (default: at a constant rate)"),
+    CLI_SECONDS("slo", "SEC", AT(slo_ns), 1000, LONGEST_NS,
+                "load: find the highest rate with a p99 within SEC (default: 0.001)"),
+    CLI_NUMBER("port", "N", AT(port), 0, 65535,
+               "of the servers; 0 picks a free one each time (default: 0)"),
+    CLI_TEXT("cpu", "S,G", AT(words.cpu),
+             "the processors of server and generator (default: the first two available)"),
+    CLI_TEXT("json", "FILE", AT(json),
+             "write the result (docs/bench-schema.md); - is stdout, instead of the table"),
+    CLI_TEXT("csv", "FILE", AT(csv),
+             "write every value of every round; - is stdout, instead of the table"),
+    CLI_TEXT("html", "FILE", AT(html),
+             "write one self-contained page, with plots if gnuplot is installed"),
+    CLI_TEXT("hgrm", "DIR", AT(hgrm),
+             "write each histogram as a .hgrm file that HDR plotters read"),
+    CLI_FLAG("quiet", AT(quiet), "print no progress"),
+    CLI_FLAG("help", AT(help),
+             "print this; with an experiment's name: its method, and how to read it"),
+    CLI_FLAG("version", AT(version), "print the version"),
+    CLI_END,
+};
 
 /* ---- lists ------------------------------------------------------------------------- */
 
@@ -214,7 +120,7 @@ static int take_list(const char *text, const struct list_rule *rule, struct numb
   return EXIT_USAGE;
 }
 
-static int take_processors(const char *text, struct options *options) {
+static int take_processors(const char *text, struct lab_options *options) {
   struct cpus cpus;
   if (!text)
     return 0;
@@ -232,9 +138,7 @@ static int take_processors(const char *text, struct options *options) {
 /* ---- checking and parsing ---------------------------------------------------------- */
 
 static uint64_t seed_from_clock(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return ((uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec) % 1000000000;
+  return clock_ns(CLOCK_REALTIME) % NS_PER_SECOND;
 }
 
 /* The options that takes.h knows; the others (--quiet, --help) are accepted everywhere. */
@@ -270,11 +174,9 @@ static unsigned meaning_of(const char *option) {
   return 0;
 }
 
-static unsigned what_was_given(const struct options *options,
-                               const struct cli_option table[OPTION_COUNT],
-                               const bool given[OPTION_COUNT]) {
+static unsigned what_was_given(const struct lab_options *options, const bool *given) {
   unsigned takes = 0;
-  for (size_t i = 0; i < OPTION_COUNT; i++)
+  for (size_t i = 0; table[i].name; i++)
     if (given[i])
       takes |= meaning_of(table[i].name);
   if (options->connections.count > 1)
@@ -284,7 +186,7 @@ static unsigned what_was_given(const struct options *options,
   return takes;
 }
 
-static int check_outputs(const struct options *options) {
+static int check_outputs(const struct lab_options *options) {
   const struct {
     const char *option, *path;
   } outputs[] = {{"json", options->json}, {"csv", options->csv}, {"html", options->html}};
@@ -298,7 +200,7 @@ static int check_outputs(const struct options *options) {
   return 0;
 }
 
-static int check_size(const struct options *options) {
+static int check_size(const struct lab_options *options) {
   if (options->protocol != CHOICE_UDP || options->size <= GENERATOR_MAX_DATAGRAM)
     return 0;
   complain("--size=%" PRIu64 ": a datagram has at most %d bytes (--protocol=udp)", options->size,
@@ -314,35 +216,32 @@ static int check_together(unsigned given) {
   return EXIT_USAGE;
 }
 
-int options_parse(int argc, char **argv, const char **arguments, struct options *ret) {
-  struct cli_option table[OPTION_COUNT];
-  bool given[OPTION_COUNT] = {false};
-  struct texts texts = {.cpu = NULL};
-  struct options options = {.arguments = arguments,
-                            .seed = seed_from_clock(),
-                            .duration_ns = UINT64_MAX,
-                            .warmup_ns = UINT64_MAX,
-                            .slo_ns = SECOND_NS / 1000,
-                            .protocol = CHOICE_BOTH,
-                            .server_cpu = PROCESSOR_UNSET,
-                            .generator_cpu = PROCESSOR_UNSET};
-  fill_table(&options, &texts, table);
+int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret) {
+  bool given[sizeof table / sizeof table[0]] = {false};
+  struct lab_options options = {.arguments = arguments,
+                                .seed = seed_from_clock(),
+                                .duration_ns = UINT64_MAX,
+                                .warmup_ns = UINT64_MAX,
+                                .slo_ns = NS_PER_MS,
+                                .protocol = CHOICE_BOTH,
+                                .server_cpu = PROCESSOR_UNSET,
+                                .generator_cpu = PROCESSOR_UNSET};
   struct cli cli = {.options = table,
-                    .option_count = OPTION_COUNT,
+                    .into = &options,
                     .given = given,
                     .argument = "NAME",
                     .arguments = arguments};
   int error = cli_parse(&cli, argc, argv);
   options.argument_count = cli.argument_count;
   if (!error)
-    error = take_list(texts.connections, &connections_rule, &options.connections);
+    error = take_list(options.words.connections, &connections_rule, &options.connections);
   if (!error)
-    error = take_list(texts.idle, &idle_rule, &options.idle);
+    error = take_list(options.words.idle, &idle_rule, &options.idle);
   if (!error)
-    error = take_list(texts.rates, &rate_rule, &options.rates);
+    error = take_list(options.words.rates, &rate_rule, &options.rates);
   if (!error)
-    error = take_processors(texts.cpu, &options);
-  options.given = what_was_given(&options, table, given);
+    error = take_processors(options.words.cpu, &options);
+  options.given = what_was_given(&options, given);
   if (!error)
     error = check_together(options.given);
   if (!error)
@@ -355,13 +254,8 @@ int options_parse(int argc, char **argv, const char **arguments, struct options 
 }
 
 int options_print_help(void) {
-  struct cli_option table[OPTION_COUNT];
-  struct options options;
-  struct texts texts;
-  fill_table(&options, &texts, table);
-  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
-  cli_print_help(&cli, help_before_experiments);
+  cli_print_help(table, help_before_experiments);
   experiments_print();
-  cli_print_help(&cli, help_after_experiments);
+  cli_print_help(table, help_after_experiments);
   return cli_finish_stdout();
 }

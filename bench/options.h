@@ -11,11 +11,14 @@
 
 #include "bench.h"
 
-struct options {
+struct lab_options {
   unsigned given;         /* enum takes: which options were given */
   const char **arguments; /* arguments: experiments, or a command and files */
   size_t argument_count;
   const char *contestants, *baseline;
+  struct {
+    const char *connections, *idle, *rates, *cpu;
+  } words; /* as given, before they are interpreted */
   struct number_list connections, idle, rates;
   uint64_t rounds; /* 0: not given */
   uint64_t seed;
@@ -38,7 +41,7 @@ enum {
 };
 
 /* 0, or EXIT_USAGE after printing an error. `arguments` has room for argc. */
-int options_parse(int argc, char **argv, const char **arguments, struct options *ret);
+int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret);
 
 /* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);

@@ -48,7 +48,7 @@ static void copy(const struct experiment *const *from,
   ret[count] = NULL;
 }
 
-int setup_experiments(const struct options *options,
+int setup_experiments(const struct lab_options *options,
                       const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size) {
   size_t count = options->argument_count;
   if (count == 0) {
@@ -98,7 +98,7 @@ static const struct {
     [SIZE_FULL] = {5, 1000 * MS_NS, 200 * MS_NS},
 };
 
-void setup_description(const struct options *options, struct bench *ret) {
+void setup_description(const struct lab_options *options, struct bench *ret) {
   enum bench_size size = SIZE_FULL;
   *ret = (struct bench){
       .size = size,
@@ -117,7 +117,8 @@ void setup_description(const struct options *options, struct bench *ret) {
   };
 }
 
-static void fill_numbers(const struct options *options, enum bench_size size, struct bench *bench) {
+static void fill_numbers(const struct lab_options *options, enum bench_size size,
+                         struct bench *bench) {
   setup_description(options, bench);
   bench->size = size;
   bench->rounds = options->rounds ? (unsigned)options->rounds : defaults[size].rounds;
@@ -148,7 +149,7 @@ static int check_descriptors(const struct bench *bench) {
 
 /* ---- processors and the port ------------------------------------------------------- */
 
-static void choose_processors(const struct options *options, struct bench *bench) {
+static void choose_processors(const struct lab_options *options, struct bench *bench) {
   bench->server_cpu = options->server_cpu;
   bench->generator_cpu = options->generator_cpu;
   if (options->server_cpu != PROCESSOR_UNSET)
@@ -194,7 +195,7 @@ static int check_port(const struct bench *bench) {
 
 /* ---- contestants ------------------------------------------------------------------- */
 
-static int check_baseline(const struct options *options, struct bench *bench) {
+static int check_baseline(const struct lab_options *options, struct bench *bench) {
   bench->baseline = options->baseline ? options->baseline : "epoll";
   if (!options->baseline)
     return 0;
@@ -219,7 +220,7 @@ static int check_any_available(const struct bench *bench) {
   return EXIT_TROUBLE;
 }
 
-static int choose_contestants(const struct options *options, struct bench *bench) {
+static int choose_contestants(const struct lab_options *options, struct bench *bench) {
   int code =
       contestants_choose(options->contestants ? options->contestants : "all", &bench->contestants);
   if (code)
@@ -232,7 +233,7 @@ static int choose_contestants(const struct options *options, struct bench *bench
   return code;
 }
 
-int setup_bench(const struct options *options, struct bench *ret) {
+int setup_bench(const struct lab_options *options, struct bench *ret) {
   fill_numbers(options, ret->size, ret);
   int code = check_descriptors(ret);
   if (!code)
@@ -266,7 +267,7 @@ static int check_folder(const char *path) {
   return EXIT_TROUBLE;
 }
 
-int setup_outputs(const struct options *options) {
+int setup_outputs(const struct lab_options *options) {
   int code = check_file(options->json);
   if (!code)
     code = check_file(options->csv);

@@ -15,16 +15,16 @@ enum {
 
 /* The named experiments, or those of quick or all; ends with NULL. Like all functions below: 0, or
  * an exit code after printing an error. */
-int setup_experiments(const struct options *options,
+int setup_experiments(const struct lab_options *options,
                       const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size);
 
 /* Everything else; bench->size is set. */
-int setup_bench(const struct options *options, struct bench *ret);
+int setup_bench(const struct lab_options *options, struct bench *ret);
 
 /* Can the requested files be written? */
-int setup_outputs(const struct options *options);
+int setup_outputs(const struct lab_options *options);
 
 /* As much as --help of an experiment needs. */
-void setup_description(const struct options *options, struct bench *ret);
+void setup_description(const struct lab_options *options, struct bench *ret);
 
 #endif

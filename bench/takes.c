@@ -48,7 +48,7 @@ static int refuse(unsigned given, const char *asked, unsigned taken) {
   return EXIT_USAGE;
 }
 
-int takes_check(const struct options *options, const struct experiment *const *experiments) {
+int takes_check(const struct lab_options *options, const struct experiment *const *experiments) {
   unsigned taken = 0;
   char asked[LINE];
   for (size_t i = 0; experiments[i]; i++)
@@ -57,6 +57,6 @@ int takes_check(const struct options *options, const struct experiment *const *e
   return options->given & ~taken ? refuse(options->given, asked, taken) : 0;
 }
 
-int takes_check_command(const struct options *options, const char *command, unsigned takes) {
+int takes_check_command(const struct lab_options *options, const char *command, unsigned takes) {
   return options->given & ~takes ? refuse(options->given, command, takes) : 0;
 }

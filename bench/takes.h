@@ -39,14 +39,14 @@ enum takes {
   TAKES_WORKLOAD = TAKES_ALWAYS | TAKES_CONTESTANTS | TAKES_ROUNDS,
 };
 
-struct options;
+struct lab_options;
 struct experiment;
 
 /* Does at least one of the experiments (they end with NULL) use each option that was given? 0, or
  * EXIT_USAGE after printing a line that names those that do. */
-int takes_check(const struct options *options, const struct experiment *const *experiments);
+int takes_check(const struct lab_options *options, const struct experiment *const *experiments);
 
 /* The same for a command, which uses `takes`. */
-int takes_check_command(const struct options *options, const char *command, unsigned takes);
+int takes_check_command(const struct lab_options *options, const char *command, unsigned takes);
 
 #endif

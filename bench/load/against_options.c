@@ -8,15 +8,10 @@
 #include "against.h"
 #include "common/backends.h"
 #include "common/cli.h"
+#include "common/clock.h"
 #include "common/cpus.h"
 #include "common/outfile.h"
 #include "common/say.h"
-
-#define SECOND_NS UINT64_C(1000000000)
-
-enum {
-  OPTION_COUNT = 23
-};
 
 /* As given on the command line. */
 struct words {
@@ -26,146 +21,60 @@ struct words {
   uint64_t warmup_ns, duration_ns, drain_ns, late_ns, late_percent;
 };
 
-static const uint64_t anywhere = UINT64_MAX;
+#define ANYWHERE UINT64_MAX
 
-static void fill_table(struct words *words, struct cli_option table[OPTION_COUNT]) {
-  const struct cli_option filled[OPTION_COUNT] = {
-      {.name = "tcp", .kind = CLI_FLAG, .target = &words->tcp, .help = "over TCP (default)"},
-      {.name = "udp", .kind = CLI_FLAG, .target = &words->udp, .help = "over UDP"},
-      {.name = "connections",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->connections,
-       .min = 1,
-       .max = 1000000,
-       .help = "that send: TCP connections or UDP sockets (default: 1)"},
-      {.name = "idle",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->idle,
-       .max = 1000000,
-       .help = "further ones that stay silent (default: 0)"},
-      {.name = "size",
-       .value = "BYTES",
-       .kind = CLI_NUMBER,
-       .target = &words->size,
-       .min = GENERATOR_MIN_SIZE,
-       .max = GENERATOR_MAX_SIZE,
-       .help = "of a message, over UDP at most 65507 (default: 64)"},
-      {.name = "depth",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->depth,
-       .min = 1,
-       .max = 65536,
-       .help = "closed loop: requests under way on a connection (default: 1)"},
-      {.name = "churn",
-       .kind = CLI_FLAG,
-       .target = &words->churn,
-       .help = "closed loop: each request on a new connection, and latency from\n"
-               "connect() on"},
-      {.name = "requests",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->requests,
-       .min = 1,
-       .max = UINT64_MAX,
-       .help = "closed loop: end after N requests instead of by time"},
-      {.name = "rate",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->rate,
-       .min = 1,
-       .max = 100000000,
-       .help = "open loop: N requests per second over all connections"},
-      {.name = "poisson",
-       .kind = CLI_FLAG,
-       .target = &words->poisson,
-       .help = "with --rate: at random, as independent clients would (default: one\n"
-               "each 1/rate seconds)"},
-      {.name = "warmup",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &words->warmup_ns,
-       .max = 86400 * SECOND_NS,
-       .help = "before the measured part, not recorded (default: 0.5)"},
-      {.name = "duration",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &words->duration_ns,
-       .min = SECOND_NS / 1000,
-       .max = 86400 * SECOND_NS,
-       .help = "of the measured part (default: 5)"},
-      {.name = "drain",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &words->drain_ns,
-       .min = SECOND_NS / 1000,
-       .max = 3600 * SECOND_NS,
-       .help = "an echo that has not arrived SEC seconds after the end is lost; over\n"
-               "UDP without --rate also during the run (default: 1)"},
-      {.name = "late",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &words->late_ns,
-       .min = 1,
-       .max = 3600 * SECOND_NS,
-       .help = "with --rate: a request sent SEC seconds after its time is late\n"
-               "(default: 0.0001)"},
-      {.name = "late-percent",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->late_percent,
-       .min = 1,
-       .max = 100,
-       .help = "if more than N % are late, the run is invalid (default: 1)"},
-      {.name = "seed",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->seed,
-       .max = UINT64_MAX,
-       .help = "of the arrivals and of the bytes that are sent (default: 1)"},
-      {.name = "cpu",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &words->cpu,
-       .max = CPUS_MAX - 1,
-       .help = "stay on this processor (default: anywhere)"},
-      {.name = "spin",
-       .kind = CLI_FLAG,
-       .target = &words->spin,
-       .help = "never sleep: no wake-up of ours is in the figures, and --rate sends\n"
-               "to the microsecond. Wants a processor of its own"},
-      {.name = "backend",
-       .value = "NAME",
-       .kind = CLI_TEXT,
-       .min = 1,
-       .target = &words->backend,
-       .help = "the I/O model of the generator itself (default: $IOLOOP_BACKEND,\n"
-               "else the best one here)"},
-      {.name = "server",
-       .value = "PID",
-       .kind = CLI_NUMBER,
-       .target = &words->server,
-       .min = 1,
-       .max = 4194304,
-       .help = "measure the CPU time of that process, too"},
-      {.name = "json",
-       .kind = CLI_FLAG,
-       .target = &words->json,
-       .help = "one object on stdout instead of the table"},
-      {.name = "hgrm",
-       .value = "FILE",
-       .kind = CLI_TEXT,
-       .min = 1,
-       .target = &words->hgrm,
-       .help = "write the latencies (us) in the form that HdrHistogram's plotters\n"
-               "read"},
-      {.name = "help", .kind = CLI_FLAG, .target = &words->help, .help = "print this"},
-  };
-  for (size_t i = 0; i < OPTION_COUNT; i++)
-    table[i] = filled[i];
-}
+#define AT(field) offsetof(struct words, field)
+
+static const struct cli_option table[] = {
+    CLI_FLAG("tcp", AT(tcp), "over TCP (default)"),
+    CLI_FLAG("udp", AT(udp), "over UDP"),
+    CLI_NUMBER("connections", "N", AT(connections), 1, 1000000,
+               "that send: TCP connections or UDP sockets (default: 1)"),
+    CLI_NUMBER("idle", "N", AT(idle), 0, 1000000, "further ones that stay silent (default: 0)"),
+    CLI_NUMBER("size", "BYTES", AT(size), GENERATOR_MIN_SIZE, GENERATOR_MAX_SIZE,
+               "of a message, over UDP at most 65507 (default: 64)"),
+    CLI_NUMBER("depth", "N", AT(depth), 1, 65536,
+               "closed loop: requests under way on a connection (default: 1)"),
+    CLI_FLAG("churn", AT(churn),
+             "closed loop: each request on a new connection, and latency from\n"
+             "connect() on"),
+    CLI_NUMBER("requests", "N", AT(requests), 1, UINT64_MAX,
+               "closed loop: end after N requests instead of by time"),
+    CLI_NUMBER("rate", "N", AT(rate), 1, 100000000,
+               "open loop: N requests per second over all connections"),
+    CLI_FLAG("poisson", AT(poisson),
+             "with --rate: at random, as independent clients would (default: one\n"
+             "each 1/rate seconds)"),
+    CLI_SECONDS("warmup", "SEC", AT(warmup_ns), 0, 86400 * NS_PER_SECOND,
+                "before the measured part, not recorded (default: 0.5)"),
+    CLI_SECONDS("duration", "SEC", AT(duration_ns), NS_PER_MS, 86400 * NS_PER_SECOND,
+                "of the measured part (default: 5)"),
+    CLI_SECONDS("drain", "SEC", AT(drain_ns), NS_PER_MS, 3600 * NS_PER_SECOND,
+                "an echo that has not arrived SEC seconds after the end is lost; over\n"
+                "UDP without --rate also during the run (default: 1)"),
+    CLI_SECONDS("late", "SEC", AT(late_ns), 1, 3600 * NS_PER_SECOND,
+                "with --rate: a request sent SEC seconds after its time is late\n"
+                "(default: 0.0001)"),
+    CLI_NUMBER("late-percent", "N", AT(late_percent), 1, 100,
+               "if more than N % are late, the run is invalid (default: 1)"),
+    CLI_NUMBER("seed", "N", AT(seed), 0, UINT64_MAX,
+               "of the arrivals and of the bytes that are sent (default: 1)"),
+    CLI_NUMBER("cpu", "N", AT(cpu), 0, CPUS_MAX - 1, "stay on this processor (default: anywhere)"),
+    CLI_FLAG("spin", AT(spin),
+             "never sleep: no wake-up of ours is in the figures, and --rate sends\n"
+             "to the microsecond. Wants a processor of its own"),
+    CLI_TEXT("backend", "NAME", AT(backend),
+             "the I/O model of the generator itself (default: $IOLOOP_BACKEND,\n"
+             "else the best one here)"),
+    CLI_NUMBER("server", "PID", AT(server), 1, 4194304,
+               "measure the CPU time of that process, too"),
+    CLI_FLAG("json", AT(json), "one object on stdout instead of the table"),
+    CLI_TEXT("hgrm", "FILE", AT(hgrm),
+             "write the latencies (us) in the form that HdrHistogram's plotters\n"
+             "read"),
+    CLI_FLAG("help", AT(help), "print this"),
+    CLI_END,
+};
 
 /* "127.0.0.1:8888", "[::1]:8888", ":8888" and "8888" (this host). */
 static int parse_target(const char *text, struct against *ret) {
@@ -232,7 +141,7 @@ static void take_words(const struct words *words, struct against *ret) {
       .requests = words->requests,
       .late_ns = words->late_ns,
       .late_share = (words->late_percent ? (double)words->late_percent : 1) / 100,
-      .cpu = words->cpu == anywhere ? -1 : (int)words->cpu,
+      .cpu = words->cpu == ANYWHERE ? -1 : (int)words->cpu,
       .spin = words->spin,
   };
   ret->server = words->server;
@@ -260,21 +169,17 @@ static int check_hgrm(const char *path) {
 }
 
 int against_parse(int argc, char **argv, struct against *ret) {
-  struct cli_option table[OPTION_COUNT];
   struct words words = {.connections = 1,
                         .size = 64,
                         .depth = 1,
                         .seed = 1,
-                        .cpu = anywhere,
+                        .cpu = ANYWHERE,
                         .backend = ioloop_backend_from_env(),
-                        .warmup_ns = SECOND_NS / 2,
-                        .duration_ns = 5 * SECOND_NS};
+                        .warmup_ns = NS_PER_SECOND / 2,
+                        .duration_ns = 5 * NS_PER_SECOND};
   const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
-  struct cli cli = {.options = table,
-                    .option_count = OPTION_COUNT,
-                    .argument = "HOST:PORT",
-                    .arguments = arguments};
-  fill_table(&words, table);
+  struct cli cli = {
+      .options = table, .into = &words, .argument = "HOST:PORT", .arguments = arguments};
   int error = arguments ? cli_parse(&cli, argc, argv) : EXIT_TROUBLE;
   if (!error)
     error = refuse_contradictions(&words);
@@ -323,10 +228,6 @@ static const char help[] =
     "  2 wrong command line; 130 interrupted, after printing the figures so far\n";
 
 int against_print_help(void) {
-  struct cli_option table[OPTION_COUNT];
-  struct words words;
-  fill_table(&words, table);
-  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
-  cli_print_help(&cli, help);
+  cli_print_help(table, help);
   return cli_finish_stdout();
 }

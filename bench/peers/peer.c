@@ -55,15 +55,14 @@ static uint16_t port_of(const char *text) {
 
 static struct peer parse(int argc, char **argv) {
   bool help = false;
-  const struct cli_option options[] = {
-      {.name = "help", .help = "print this", .kind = CLI_FLAG, .target = &help}};
+  static const struct cli_option options[] = {CLI_FLAG("help", 0, "print this"), CLI_END};
   const char *arguments[8] = {0};
   struct cli cli = {
-      .options = options, .option_count = 1, .argument = "tcp|udp PORT", .arguments = arguments};
+      .options = options, .into = &help, .argument = "tcp|udp PORT", .arguments = arguments};
   if (argc > 8 || cli_parse(&cli, argc, argv))
     exit(EXIT_USAGE);
   if (help) {
-    cli_print_help(&cli, help_text);
+    cli_print_help(options, help_text);
     exit(cli_finish_stdout());
   }
   bool udp = cli.argument_count == 2 && strcmp(arguments[0], "udp") == 0;

@@ -134,22 +134,19 @@ static int run(struct arguments arguments) {
   return error ? error : cli_finish_stdout();
 }
 
-static int print_help(const struct cli *cli) {
+static int print_help(const struct cli_option *options) {
   char text[sizeof help_text + 128];
   snprintf(text, sizeof text, help_text, loop_methods);
-  cli_print_help(cli, text);
+  cli_print_help(options, text);
   return cli_finish_stdout();
 }
 
 int main(int argc, char **argv) {
   bool help = false;
-  const struct cli_option options[] = {
-      {.name = "help", .help = "print this", .kind = CLI_FLAG, .target = &help}};
+  static const struct cli_option options[] = {CLI_FLAG("help", 0, "print this"), CLI_END};
   const char *arguments[MOST_ARGUMENTS + 2];
-  struct cli cli = {.options = options,
-                    .option_count = 1,
-                    .argument = "WORKLOAD METHOD ...",
-                    .arguments = arguments};
+  struct cli cli = {
+      .options = options, .into = &help, .argument = "WORKLOAD METHOD ...", .arguments = arguments};
   program_begin(argv[0]);
   signal(SIGPIPE, SIG_IGN);
   if (argc > MOST_ARGUMENTS + 2) {
@@ -158,5 +155,5 @@ int main(int argc, char **argv) {
   }
   if (cli_parse(&cli, argc, argv))
     return EXIT_USAGE;
-  return help ? print_help(&cli) : run((struct arguments){arguments, cli.argument_count});
+  return help ? print_help(options) : run((struct arguments){arguments, cli.argument_count});
 }

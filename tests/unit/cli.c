@@ -8,10 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "tap.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 static const char *const colours[] = {"red", "green", NULL};
 
@@ -31,39 +30,22 @@ static void check_one_line(int fd) {
   CHECK(size > 0 && memchr(line, '\n', (size_t)size) == line + size - 1);
 }
 
+#define AT(field) offsetof(struct values, field)
+
+static const struct cli_option table[] = {
+    CLI_FLAG("flag", AT(flag), ""),
+    CLI_ANY_TEXT("text", "S", AT(text), ""),
+    CLI_TEXT("name", "S", AT(name), ""),
+    CLI_NUMBER("number", "N", AT(number), 1, 100, ""),
+    CLI_SECONDS("time", "SEC", AT(time), 0, 1000 * NS_PER_SECOND, ""),
+    CLI_OPTIONAL_SECONDS("every", "SEC", AT(every), 0, 1000 * NS_PER_SECOND, 5, ""),
+    CLI_CHOICE("colour", "C", AT(colour), colours, ""),
+    CLI_END,
+};
+
 static int parse(struct values *values, const char *const *words) {
-  const struct cli_option table[] = {
-      {.name = "flag", .kind = CLI_FLAG, .target = &values->flag},
-      {.name = "text", .value = "S", .kind = CLI_TEXT, .target = &values->text},
-      {.name = "name", .value = "S", .kind = CLI_TEXT, .min = 1, .target = &values->name},
-      {.name = "number",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .min = 1,
-       .max = 100,
-       .target = &values->number},
-      {.name = "time",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .max = 1000 * SECOND_NS,
-       .target = &values->time},
-      {.name = "every",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .optional = true,
-       .absent = 5,
-       .max = 1000 * SECOND_NS,
-       .target = &values->every},
-      {.name = "colour",
-       .value = "C",
-       .kind = CLI_CHOICE,
-       .choices = colours,
-       .target = &values->colour},
-  };
-  struct cli cli = {.options = table,
-                    .option_count = sizeof table / sizeof table[0],
-                    .argument = "ARGUMENT",
-                    .arguments = values->arguments};
+  struct cli cli = {
+      .options = table, .into = values, .argument = "ARGUMENT", .arguments = values->arguments};
   char *argv[16] = {"test"};
   int argc = 1;
   for (; words[argc - 1]; argc++)
@@ -110,11 +92,11 @@ TEST(2, "after -- everything is an argument; a lone - is one; the last of two wi
 TEST(3, "seconds are decimal, exact to the nanosecond") {
   struct values values = {.number = 0};
   CHECK_OK(PARSE(values, "--time=0.25"));
-  CHECK_IS(values.time, ==, SECOND_NS / 4);
+  CHECK_IS(values.time, ==, NS_PER_SECOND / 4);
   CHECK_OK(PARSE(values, "--time=.000000001"));
   CHECK_IS(values.time, ==, 1);
   CHECK_OK(PARSE(values, "--time=1000."));
-  CHECK_IS(values.time, ==, 1000 * SECOND_NS);
+  CHECK_IS(values.time, ==, 1000 * NS_PER_SECOND);
 }
 
 TEST(4, "an optional value is never taken from the next word") {
@@ -123,7 +105,7 @@ TEST(4, "an optional value is never taken from the next word") {
   CHECK_IS(values.every, ==, 5);
   CHECK_IS(values.count, ==, 1);
   CHECK_OK(PARSE(values, "--every=7"));
-  CHECK_IS(values.every, ==, 7 * SECOND_NS);
+  CHECK_IS(values.every, ==, 7 * NS_PER_SECOND);
 }
 
 TEST(5, "numbers that are none, or out of range") {

@@ -103,15 +103,14 @@ static const char help[] =
 
 int main(int argc, char **argv) {
   bool asked = false;
-  const struct cli_option options[] = {
-      {.name = "help", .kind = CLI_FLAG, .target = &asked, .help = "print this"}};
-  struct cli cli = {.options = options, .option_count = 1};
+  static const struct cli_option options[] = {CLI_FLAG("help", 0, "print this"), CLI_END};
+  struct cli cli = {.options = options, .into = &asked};
   program_begin(argv[0]);
   int error = cli_parse(&cli, argc, argv);
   if (error)
     return error;
   if (asked) {
-    cli_print_help(&cli, help);
+    cli_print_help(options, help);
     return cli_finish_stdout();
   }
   sigemptyset(&watched);

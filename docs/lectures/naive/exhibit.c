@@ -42,42 +42,38 @@ static void on_stop(int signo) {
   stopping = 1;
 }
 
+struct words {
+  uint64_t port;
+  bool waiting, inherit, stamp, help;
+};
+
+#define AT(field) offsetof(struct words, field)
+
 /* Returns 0, or main's exit code. */
 static int take_options(struct exhibit *exhibit, int argc, char **argv, uint16_t *ret_port) {
-  uint64_t port = 8888;
-  bool asked = false;
-  struct cli_option options[5] = {
-      {.name = "port",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &port,
-       .max = 65535,
-       .help = "port; 0 picks a free one (default: 8888)"},
-      {.name = "waiting",
-       .kind = CLI_FLAG,
-       .target = &exhibit->waiting,
-       .help = "say \"Waiting...\" after each nap of three seconds"},
-      {.name = "help", .kind = CLI_FLAG, .target = &asked, .help = "print this"},
+  struct words words = {.port = 8888};
+  struct cli_option options[6] = {
+      CLI_NUMBER("port", "N", AT(port), 0, 65535, "port; 0 picks a free one (default: 8888)"),
+      CLI_FLAG("waiting", AT(waiting), "say \"Waiting...\" after each nap of three seconds"),
+      CLI_FLAG("help", AT(help), "print this"),
   };
   size_t count = 3;
   if (exhibit->can_inherit)
-    options[count++] = (struct cli_option){
-        .name = "inherit",
-        .kind = CLI_FLAG,
-        .target = &exhibit->inherit,
-        .help = "accepted sockets are non-blocking and signal too, as if accept()\n"
-                "handed that on, which it does on BSD and macOS"};
+    options[count++] = (struct cli_option)CLI_FLAG(
+        "inherit", AT(inherit),
+        "accepted sockets are non-blocking and signal too, as if accept()\n"
+        "handed that on, which it does on BSD and macOS");
   if (exhibit->can_stamp)
-    options[count++] = (struct cli_option){
-        .name = "stamp",
-        .kind = CLI_FLAG,
-        .target = &exhibit->stamp,
-        .help = "the handler and a main line that never rests both work out the time"};
-  struct cli cli = {.options = options, .option_count = count};
+    options[count] = (struct cli_option)CLI_FLAG(
+        "stamp", AT(stamp), "the handler and a main line that never rests both work out the time");
+  struct cli cli = {.options = options, .into = &words};
   int error = cli_parse(&cli, argc, argv);
-  *ret_port = (uint16_t)port;
-  if (!error && asked) {
-    cli_print_help(&cli, help);
+  exhibit->waiting = words.waiting;
+  exhibit->inherit = words.inherit;
+  exhibit->stamp = words.stamp;
+  *ret_port = (uint16_t)words.port;
+  if (!error && words.help) {
+    cli_print_help(options, help);
     exit(cli_finish_stdout());
   }
   return error;

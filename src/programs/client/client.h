@@ -61,7 +61,7 @@ struct transport {
 extern const struct transport transport_tcp, transport_udp;
 
 struct client {
-  struct options options;
+  struct client_options options;
   const char *user;
   struct ioloop *loop;
   struct output *output;

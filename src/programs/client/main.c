@@ -67,7 +67,7 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
 
 /* ---- creating and freeing ------------------------------------------------------------- */
 
-static const char *user_name(const struct options *options) {
+static const char *user_name(const struct client_options *options) {
   if (options->user)
     return options->user;
   const char *name = getenv("USER");
@@ -147,7 +147,7 @@ static void free_parts(struct client *client) {
 /* ---- running -------------------------------------------------------------------------- */
 
 static int resolve(struct client *client) {
-  const struct options *options = &client->options;
+  const struct client_options *options = &client->options;
   const char *reason = address_resolve(options->host, (uint16_t)options->port, &client->targets);
   if (!reason) {
     address_interleave(&client->targets);
@@ -168,7 +168,7 @@ static void run(struct client *client) {
                    strerror(-error));
 }
 
-static int talk(const struct options *options) {
+static int talk(const struct client_options *options) {
   struct client client = {
       .options = *options,
       .user = user_name(options),
@@ -186,7 +186,7 @@ static int talk(const struct options *options) {
 }
 
 static int start(int argc, char **argv, const char **messages) {
-  struct options options = {.messages = messages};
+  struct client_options options = {.messages = messages};
   int error = options_parse(argc, argv, &options);
   if (error)
     return error;

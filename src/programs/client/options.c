@@ -5,90 +5,43 @@
 #include "options.h"
 
 #include "common/cli.h"
+#include "common/clock.h"
 #include "common/say.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
 enum {
-  OPTION_COUNT = 13,
   DEFAULT_PORT = 8888,
 };
 
-static void fill_table(struct options *options, struct cli_option table[OPTION_COUNT]) {
-  const struct cli_option filled[OPTION_COUNT] = {
-      {.name = "tcp", .kind = CLI_FLAG, .target = &options->tcp, .help = "over TCP (default)"},
-      {.name = "udp",
-       .kind = CLI_FLAG,
-       .target = &options->udp,
-       .help = "over UDP: a datagram for each message"},
-      {.name = "host",
-       .value = "ADDR",
-       .kind = CLI_TEXT,
-       .min = 1,
-       .target = &options->host,
-       .help = "the server's address (default: localhost)"},
-      {.name = "port",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->port,
-       .min = 1,
-       .max = 65535,
-       .help = "the server's port (default: 8888)"},
-      {.name = "user",
-       .value = "NAME",
-       .kind = CLI_TEXT,
-       .target = &options->user,
-       .help = "the sender's name (default: your login name)"},
-      {.name = "raw",
-       .kind = CLI_FLAG,
-       .target = &options->raw,
-       .help = "send the bytes of MESSAGE themselves, no JSON; lines of stdin with\n"
-               "their newline"},
-      {.name = "no-wait",
-       .kind = CLI_FLAG,
-       .target = &options->no_wait,
-       .help = "send each message on a connection of its own, close at once, and\n"
-               "neither wait for an echo nor print one"},
-      {.name = "count",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->count,
-       .min = 1,
-       .max = 1000000000,
-       .help = "send each message N times (default: 1)"},
-      {.name = "concurrency",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->concurrency,
-       .min = 1,
-       .max = 100000,
-       .help = "use up to N connections, or UDP sockets, at once; they stay open until\n"
-               "the last echo has arrived (default: 1)"},
-      {.name = "timeout",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &options->timeout_ns,
-       .min = SECOND_NS / 1000,
-       .max = 1000000 * SECOND_NS,
-       .help = "give up on an echo after SEC seconds (default: 5)"},
-      {.name = "backend",
-       .value = "NAME",
-       .kind = CLI_TEXT,
-       .target = &options->backend,
-       .help = "the I/O model to run on, as server --list-backends names them\n"
-               "(default: $IOLOOP_BACKEND, else the best one here)"},
-      {.name = "help", .kind = CLI_FLAG, .target = &options->help, .help = "print this"},
-      {.name = "version",
-       .kind = CLI_FLAG,
-       .target = &options->version,
-       .help = "print the version"},
-  };
-  for (size_t i = 0; i < OPTION_COUNT; i++)
-    table[i] = filled[i];
-}
+#define AT(field) offsetof(struct client_options, field)
+
+static const struct cli_option table[] = {
+    CLI_FLAG("tcp", AT(tcp), "over TCP (default)"),
+    CLI_FLAG("udp", AT(udp), "over UDP: a datagram for each message"),
+    CLI_TEXT("host", "ADDR", AT(host), "the server's address (default: localhost)"),
+    CLI_NUMBER("port", "N", AT(port), 1, 65535, "the server's port (default: 8888)"),
+    CLI_ANY_TEXT("user", "NAME", AT(user), "the sender's name (default: your login name)"),
+    CLI_FLAG("raw", AT(raw),
+             "send the bytes of MESSAGE themselves, no JSON; lines of stdin with\n"
+             "their newline"),
+    CLI_FLAG("no-wait", AT(no_wait),
+             "send each message on a connection of its own, close at once, and\n"
+             "neither wait for an echo nor print one"),
+    CLI_NUMBER("count", "N", AT(count), 1, 1000000000, "send each message N times (default: 1)"),
+    CLI_NUMBER("concurrency", "N", AT(concurrency), 1, 100000,
+               "use up to N connections, or UDP sockets, at once; they stay open until\n"
+               "the last echo has arrived (default: 1)"),
+    CLI_SECONDS("timeout", "SEC", AT(timeout_ns), NS_PER_MS, 1000000 * NS_PER_SECOND,
+                "give up on an echo after SEC seconds (default: 5)"),
+    CLI_ANY_TEXT("backend", "NAME", AT(backend),
+                 "the I/O model to run on, as server --list-backends names them\n"
+                 "(default: $IOLOOP_BACKEND, else the best one here)"),
+    CLI_FLAG("help", AT(help), "print this"),
+    CLI_FLAG("version", AT(version), "print the version"),
+    CLI_END,
+};
 
 /* TCP cannot transfer an empty message: there would be no echo to wait for. */
-static int refuse_empty(const struct options *options) {
+static int refuse_empty(const struct client_options *options) {
   for (size_t i = 0; options->raw && options->tcp && i < options->message_count; i++)
     if (!*options->messages[i]) {
       complain("MESSAGE %zu is empty: with --raw TCP cannot send that; --udp can", i + 1);
@@ -97,21 +50,17 @@ static int refuse_empty(const struct options *options) {
   return 0;
 }
 
-int options_parse(int argc, char **argv, struct options *ret) {
-  struct cli_option table[OPTION_COUNT];
-  struct options options = {
+int options_parse(int argc, char **argv, struct client_options *ret) {
+  struct client_options options = {
       .host = "localhost",
       .port = DEFAULT_PORT,
       .count = 1,
       .concurrency = 1,
-      .timeout_ns = 5 * SECOND_NS,
+      .timeout_ns = 5 * NS_PER_SECOND,
       .messages = ret->messages,
   };
-  fill_table(&options, table);
-  struct cli cli = {.options = table,
-                    .option_count = OPTION_COUNT,
-                    .argument = "MESSAGE",
-                    .arguments = options.messages};
+  struct cli cli = {
+      .options = table, .into = &options, .argument = "MESSAGE", .arguments = options.messages};
   int error = cli_parse(&cli, argc, argv);
   if (error)
     return error;
@@ -150,10 +99,6 @@ static const char help[] =
     "  after that; 2 wrong command line; 130 interrupted, after printing how far it came\n";
 
 int options_print_help(void) {
-  struct cli_option table[OPTION_COUNT];
-  struct options options;
-  fill_table(&options, table);
-  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
-  cli_print_help(&cli, help);
+  cli_print_help(table, help);
   return cli_finish_stdout();
 }

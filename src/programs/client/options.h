@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct options {
+struct client_options {
   const char *backend; /* NULL: IOLOOP_BACKEND or the best one */
   bool tcp, udp;       /* exactly one is true */
   const char *host;
@@ -24,7 +24,7 @@ struct options {
 };
 
 /* 0, or EXIT_USAGE after printing an error. ret->messages must be set. */
-int options_parse(int argc, char **argv, struct options *ret);
+int options_parse(int argc, char **argv, struct client_options *ret);
 
 /* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);

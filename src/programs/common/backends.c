@@ -102,7 +102,11 @@ static int refuse(struct backend_choice choice, const char *own, int error) {
   list_available(own, available, sizeof available);
   if (unknown == -EINVAL) {
     complain("%s=%s: %s; allowed are %s, and variants of some, as libevent:poll", choice.source,
-             choice.name, *info.name ? info.reason : "there is no such backend", available);
+             choice.name,
+             *info.name     ? info.reason
+             : *choice.name ? "there is no such backend"
+                            : "a name is missing",
+             available);
     return EXIT_USAGE;
   }
   if (error == -ENOMEM)

@@ -10,10 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "outfile.h"
 #include "say.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 /* ---- values --------------------------------------------------------------------------- */
 
@@ -49,17 +48,17 @@ static bool parse_seconds(const char *text, uint64_t *ret_ns) {
     memcpy(places, point + 1, places_size);
   uint64_t seconds, ns;
   if (!parse_digits(whole, &seconds) || !parse_digits(places, &ns) ||
-      seconds > UINT64_MAX / SECOND_NS - 1)
+      seconds > UINT64_MAX / NS_PER_SECOND - 1)
     return false;
-  *ret_ns = seconds * SECOND_NS + ns;
+  *ret_ns = seconds * NS_PER_SECOND + ns;
   return true;
 }
 
 static void describe_seconds(char *to, size_t room, uint64_t ns) {
-  if (ns % SECOND_NS == 0)
-    snprintf(to, room, "%" PRIu64, ns / SECOND_NS);
+  if (ns % NS_PER_SECOND == 0)
+    snprintf(to, room, "%" PRIu64, ns / NS_PER_SECOND);
   else
-    snprintf(to, room, "%g", (double)ns / (double)SECOND_NS);
+    snprintf(to, room, "%g", (double)ns / (double)NS_PER_SECOND);
 }
 
 /* "0 to 65535", "text, hex or none" */
@@ -67,25 +66,25 @@ static void describe_allowed(const struct cli_option *option, char *to, size_t r
   char low[32], high[32];
   *to = '\0';
   switch (option->kind) {
-  case CLI_NUMBER:
+  case CLI_IS_NUMBER:
     snprintf(to, room, "a number from %" PRIu64 " to %" PRIu64, option->min, option->max);
     break;
-  case CLI_SECONDS:
+  case CLI_IS_SECONDS:
     describe_seconds(low, sizeof low, option->min);
     describe_seconds(high, sizeof high, option->max);
     snprintf(to, room, "seconds from %s to %s, as 3 or 0.25", low, high);
     break;
-  case CLI_CHOICE:
+  case CLI_IS_CHOICE:
     for (size_t i = 0; option->choices[i]; i++) {
       const char *before = i == 0 ? "" : option->choices[i + 1] ? ", " : " or ";
       size_t used = strlen(to);
       snprintf(to + used, room - used, "%s%s", before, option->choices[i]);
     }
     break;
-  case CLI_TEXT:
+  case CLI_IS_TEXT:
     snprintf(to, room, "%s", option->min ? "at least one character" : "");
     break;
-  case CLI_FLAG:
+  case CLI_IS_FLAG:
     break;
   }
 }
@@ -97,41 +96,46 @@ static int refuse(const struct cli_option *option, const char *value) {
   return EXIT_USAGE;
 }
 
-static bool take_choice(const struct cli_option *option, const char *value) {
+static bool take_choice(const struct cli_option *option, const char *value, int *ret) {
   for (int i = 0; option->choices[i]; i++)
     if (strcmp(option->choices[i], value) == 0) {
-      *(int *)option->target = i;
+      *ret = i;
       return true;
     }
   return false;
 }
 
-static bool take_number(const struct cli_option *option, const char *value) {
+static bool take_number(const struct cli_option *option, const char *value, uint64_t *ret) {
   uint64_t number;
   bool good =
-      option->kind == CLI_NUMBER ? parse_digits(value, &number) : parse_seconds(value, &number);
+      option->kind == CLI_IS_NUMBER ? parse_digits(value, &number) : parse_seconds(value, &number);
   if (!good || number < option->min || number > option->max)
     return false;
-  *(uint64_t *)option->target = number;
+  *ret = number;
   return true;
 }
 
-int cli_take(const struct cli_option *option, const char *value) {
+static void *field_of(const struct cli *cli, const struct cli_option *option) {
+  return (char *)cli->into + option->offset;
+}
+
+static int take(const struct cli *cli, const struct cli_option *option, const char *value) {
+  void *field = field_of(cli, option);
   bool good = true;
   switch (option->kind) {
-  case CLI_FLAG:
-    *(bool *)option->target = true;
+  case CLI_IS_FLAG:
+    *(bool *)field = true;
     break;
-  case CLI_TEXT:
+  case CLI_IS_TEXT:
     good = option->min == 0 || *value;
-    *(const char **)option->target = value;
+    *(const char **)field = value;
     break;
-  case CLI_NUMBER:
-  case CLI_SECONDS:
-    good = take_number(option, value);
+  case CLI_IS_NUMBER:
+  case CLI_IS_SECONDS:
+    good = take_number(option, value, field);
     break;
-  case CLI_CHOICE:
-    good = take_choice(option, value);
+  case CLI_IS_CHOICE:
+    good = take_choice(option, value, field);
     break;
   }
   return good ? 0 : refuse(option, value);
@@ -179,11 +183,10 @@ static size_t distance(const char *a, size_t a_size, const char *b, size_t b_siz
 static const struct cli_option *nearest(const struct cli *cli, const char *name, size_t size) {
   const struct cli_option *best = NULL;
   size_t best_distance = size > 3 ? 3 : 2;
-  for (size_t i = 0; i < cli->option_count; i++) {
-    const char *candidate = cli->options[i].name;
-    size_t d = distance(name, size, candidate, strlen(candidate));
+  for (const struct cli_option *option = cli->options; option->name; option++) {
+    size_t d = distance(name, size, option->name, strlen(option->name));
     if (d < best_distance) {
-      best = &cli->options[i];
+      best = option;
       best_distance = d;
     }
   }
@@ -193,9 +196,9 @@ static const struct cli_option *nearest(const struct cli *cli, const char *name,
 static int refuse_unknown(const struct cli *cli, const char *argument, const char *name,
                           size_t size) {
   char allowed[1024] = "", hint[96] = "";
-  for (size_t i = 0; i < cli->option_count; i++) {
+  for (const struct cli_option *option = cli->options; option->name; option++) {
     char one[64];
-    spell(&cli->options[i], one, sizeof one);
+    spell(option, one, sizeof one);
     size_t used = strlen(allowed);
     snprintf(allowed + used, sizeof allowed - used, " %s", one);
   }
@@ -207,9 +210,9 @@ static int refuse_unknown(const struct cli *cli, const char *argument, const cha
 }
 
 static const struct cli_option *find_option(const struct cli *cli, const char *name, size_t size) {
-  for (size_t i = 0; i < cli->option_count; i++)
-    if (strlen(cli->options[i].name) == size && memcmp(cli->options[i].name, name, size) == 0)
-      return &cli->options[i];
+  for (const struct cli_option *option = cli->options; option->name; option++)
+    if (strlen(option->name) == size && memcmp(option->name, name, size) == 0)
+      return option;
   return NULL;
 }
 
@@ -223,22 +226,22 @@ static int refuse_missing(const struct cli_option *option) {
 }
 
 /* `value`: the text after '=', or NULL; `next`: the next word of the command line, or NULL. */
-static int take_option(const struct cli_option *option, const char *value, const char *next,
-                       bool *ret_took_next) {
-  if (option->kind == CLI_FLAG && value) {
+static int take_option(const struct cli *cli, const struct cli_option *option, const char *value,
+                       const char *next, bool *ret_took_next) {
+  if (option->kind == CLI_IS_FLAG && value) {
     complain("--%s=%.64s: takes no value", option->name, value);
     return EXIT_USAGE;
   }
-  if (option->kind == CLI_FLAG)
-    return cli_take(option, NULL);
+  if (option->kind == CLI_IS_FLAG)
+    return take(cli, option, NULL);
   if (!value && option->optional) {
-    *(uint64_t *)option->target = option->absent;
+    *(uint64_t *)field_of(cli, option) = option->absent;
     return 0;
   }
   if (!value && !next)
     return refuse_missing(option);
   *ret_took_next = !value;
-  return cli_take(option, value ? value : next);
+  return take(cli, option, value ? value : next);
 }
 
 static int parse_word(struct cli *cli, const char *word, const char *next, bool *ret_took_next) {
@@ -252,7 +255,7 @@ static int parse_word(struct cli *cli, const char *word, const char *next, bool 
     return refuse_unknown(cli, word, is_long ? name : "", size);
   if (cli->given)
     cli->given[option - cli->options] = true;
-  return take_option(option, equals ? equals + 1 : NULL, next, ret_took_next);
+  return take_option(cli, option, equals ? equals + 1 : NULL, next, ret_took_next);
 }
 
 static int take_argument(struct cli *cli, const char *word) {
@@ -300,12 +303,12 @@ static void print_character(char c) {
     putchar(c);
 }
 
-static void print_options(const struct cli *cli) {
-  for (size_t i = 0; i < cli->option_count; i++) {
+static void print_options(const struct cli_option *option) {
+  for (; option->name; option++) {
     char spelling[64];
-    spell(&cli->options[i], spelling, sizeof spelling);
+    spell(option, spelling, sizeof spelling);
     printf("  %-*s", HELP_COLUMN - 2, spelling);
-    for (const char *at = cli->options[i].help; *at; at++) {
+    for (const char *at = option->help; *at; at++) {
       print_character(*at);
       if (*at == '\n')
         printf("%*s", HELP_COLUMN, "");
@@ -336,12 +339,12 @@ static void print_line(const char *line, size_t size) {
   putchar('\n');
 }
 
-void cli_print_help(const struct cli *cli, const char *text) {
+void cli_print_help(const struct cli_option *options, const char *text) {
   for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
     size_t size = (size_t)(end - text);
     print_line(text, size);
     if (size == 7 && memcmp(text, "OPTIONS", 7) == 0)
-      print_options(cli);
+      print_options(options);
   }
 }
 

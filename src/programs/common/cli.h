@@ -17,43 +17,61 @@
 #include <stdint.h>
 
 enum cli_kind {
-  CLI_FLAG,    /* target: bool, set to true */
-  CLI_TEXT,    /* target: const char *, into argv; with min 1 it must not be empty */
-  CLI_NUMBER,  /* target: uint64_t, min to max */
-  CLI_SECONDS, /* target: uint64_t of nanoseconds, min to max; written as 3 or 0.25 */
-  CLI_CHOICE,  /* target: int, an index into choices */
+  CLI_IS_FLAG,    /* field: bool, set to true */
+  CLI_IS_TEXT,    /* field: const char *, into argv; with min 1 it must not be empty */
+  CLI_IS_NUMBER,  /* field: uint64_t, min to max */
+  CLI_IS_SECONDS, /* field: uint64_t of nanoseconds, min to max; written as 3 or 0.25 */
+  CLI_IS_CHOICE,  /* field: int, an index into choices */
 };
 
 struct cli_option {
-  const char *name;  /* without the dashes */
+  const char *name;  /* without the dashes; NULL ends the table */
   const char *value; /* the name of the value in --help: "N"; NULL for a flag */
   const char *help;  /* may have several lines */
   enum cli_kind kind;
-  bool optional; /* the value may be left out; the target then gets `absent` */
-  void *target;
+  bool optional; /* the value may be left out; the field then gets `absent` */
+  size_t offset; /* of the field in the structure of values, as offsetof(struct options, port) */
   uint64_t min, max, absent;
   const char *const *choices; /* ends with NULL */
 };
 
+/* The entries of a table. */
+#define CLI_FLAG(name_, offset_, help_)                                                            \
+  { .name = name_, .kind = CLI_IS_FLAG, .offset = offset_, .help = help_ }
+#define CLI_VALUE(kind_, name_, value_, offset_, help_, ...)                                       \
+  { .name = name_, .value = value_, .kind = kind_, .offset = offset_, .help = help_, __VA_ARGS__ }
+#define CLI_TEXT(name, value, offset, help)                                                        \
+  CLI_VALUE(CLI_IS_TEXT, name, value, offset, help, .min = 1)
+#define CLI_ANY_TEXT(name, value, offset, help)                                                    \
+  CLI_VALUE(CLI_IS_TEXT, name, value, offset, help, .min = 0)
+#define CLI_NUMBER(name, value, offset, low, high, help)                                           \
+  CLI_VALUE(CLI_IS_NUMBER, name, value, offset, help, .min = low, .max = high)
+#define CLI_SECONDS(name, value, offset, low, high, help)                                          \
+  CLI_VALUE(CLI_IS_SECONDS, name, value, offset, help, .min = low, .max = high)
+#define CLI_OPTIONAL_SECONDS(name, value, offset, low, high, absent_, help)                        \
+  CLI_VALUE(CLI_IS_SECONDS, name, value, offset, help, .min = low, .max = high, .optional = true,  \
+            .absent = absent_)
+#define CLI_CHOICE(name, value, offset, names, help)                                               \
+  CLI_VALUE(CLI_IS_CHOICE, name, value, offset, help, .choices = names)
+#define CLI_END                                                                                    \
+  { .name = NULL }
+
 struct cli {
-  const struct cli_option *options;
-  size_t option_count;
-  const char *argument;   /* the name of the arguments in --help; NULL: there are none */
-  const char **arguments; /* out: room for argc, filled in order */
-  size_t argument_count;  /* out */
-  bool *given;            /* out: which options were present; may be NULL */
+  const struct cli_option *options; /* a table */
+  void *into;                       /* the structure of values, with the defaults */
+  const char *argument;             /* the name of the arguments in --help; NULL: there are none */
+  const char **arguments;           /* out: room for argc, filled in order */
+  size_t argument_count;            /* out */
+  bool *given;                      /* out: which options were present; may be NULL */
 };
 
 /* 0, or EXIT_USAGE after printing one line. */
 int cli_parse(struct cli *cli, int argc, char **argv);
 
-/* One value of `option`, from the command line or elsewhere; as cli_parse. */
-int cli_take(const struct cli_option *option, const char *value);
-
 /* Print --help on stdout: `text`, with @ replaced by the program's name (in the options' help too),
  * its headings (lines that begin with a letter) in bold, and the options in place of the line
  * OPTIONS. */
-void cli_print_help(const struct cli *cli, const char *text);
+void cli_print_help(const struct cli_option *options, const char *text);
 
 /* Colour escapes, or "" unless stdout is a terminal that supports them and NO_COLOR is not set. */
 const char *cli_bold(void);

@@ -12,7 +12,7 @@
 #include "ioloop.h"
 #include "ladder.h"
 
-struct options {
+struct ladder_options {
   struct excerpt excerpt;
   uint64_t from_us, to_us, columns;
   const char *output, *title;
@@ -20,7 +20,6 @@ struct options {
 };
 
 enum {
-  OPTION_COUNT = 11,
   DEFAULT_STEPS = 24,
   MOST_STEPS = 1000,
   DEFAULT_COLUMNS = 2, /* still legible on a slide */
@@ -29,72 +28,31 @@ enum {
 
 #define LATEST_US (UINT64_C(1) << 50)
 
-static void fill_table(struct options *options, struct cli_option table[OPTION_COUNT]) {
-  const struct cli_option filled[OPTION_COUNT] = {
-      {.name = "output",
-       .value = "FILE",
-       .kind = CLI_TEXT,
-       .min = 1,
-       .target = &options->output,
-       .help = "write the picture there, as SVG (- is stdout); -o FILE is the same"},
-      {.name = "text",
-       .kind = CLI_FLAG,
-       .target = &options->text,
-       .help = "draw for the terminal instead, on stdout or into --output"},
-      {.name = "connection",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .max = UINT32_MAX,
-       .target = &options->excerpt.connection,
-       .help = "of this connection, in the order they were accepted (default: 1);\n"
-               "0: everything on the busiest thread, for example datagrams"},
-      {.name = "request",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .min = 1,
-       .max = UINT32_MAX,
-       .target = &options->excerpt.request,
-       .help = "only its N-th request: from the previous reply to its own (default: all)"},
-      {.name = "from",
-       .value = "USEC",
-       .kind = CLI_NUMBER,
-       .max = LATEST_US,
-       .target = &options->from_us,
-       .help = "omit everything that ends before this time of the trace, in microseconds"},
-      {.name = "to",
-       .value = "USEC",
-       .kind = CLI_NUMBER,
-       .max = LATEST_US,
-       .target = &options->to_us,
-       .help = "omit everything that begins after this time"},
-      {.name = "max-steps",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .min = 1,
-       .max = MOST_STEPS,
-       .target = &options->excerpt.max_steps,
-       .help = "at most N calls and events (default: 24)"},
-      {.name = "columns",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .min = 1,
-       .max = MOST_COLUMNS,
-       .target = &options->columns,
-       .help = "N traces side by side, the next ones below (default: 2, which is legible\n"
-               "on a slide); as text they are always below each other"},
-      {.name = "title",
-       .value = "TEXT",
-       .kind = CLI_TEXT,
-       .target = &options->title,
-       .help = "a title above the figure"},
-      {.name = "help", .kind = CLI_FLAG, .target = &options->help, .help = "print this"},
-      {.name = "version",
-       .kind = CLI_FLAG,
-       .target = &options->version,
-       .help = "print the version"},
-  };
-  memcpy(table, filled, sizeof filled);
-}
+#define AT(field) offsetof(struct ladder_options, field)
+
+static const struct cli_option table[] = {
+    CLI_TEXT("output", "FILE", AT(output),
+             "write the picture there, as SVG (- is stdout); -o FILE is the same"),
+    CLI_FLAG("text", AT(text), "draw for the terminal instead, on stdout or into --output"),
+    CLI_NUMBER("connection", "N", AT(excerpt.connection), 0, UINT32_MAX,
+               "of this connection, in the order they were accepted (default: 1);\n"
+               "0: everything on the busiest thread, for example datagrams"),
+    CLI_NUMBER("request", "N", AT(excerpt.request), 1, UINT32_MAX,
+               "only its N-th request: from the previous reply to its own (default: all)"),
+    CLI_NUMBER("from", "USEC", AT(from_us), 0, LATEST_US,
+               "omit everything that ends before this time of the trace, in microseconds"),
+    CLI_NUMBER("to", "USEC", AT(to_us), 0, LATEST_US,
+               "omit everything that begins after this time"),
+    CLI_NUMBER("max-steps", "N", AT(excerpt.max_steps), 1, MOST_STEPS,
+               "at most N calls and events (default: 24)"),
+    CLI_NUMBER("columns", "N", AT(columns), 1, MOST_COLUMNS,
+               "N traces side by side, the next ones below (default: 2, which is legible\n"
+               "on a slide); as text they are always below each other"),
+    CLI_ANY_TEXT("title", "TEXT", AT(title), "a title above the figure"),
+    CLI_FLAG("help", AT(help), "print this"),
+    CLI_FLAG("version", AT(version), "print the version"),
+    CLI_END,
+};
 
 static const char help[] =
     "@ - draw a trace of the server as a ladder: application and kernel, time downwards\n"
@@ -132,7 +90,7 @@ static int refuse(const char *line) {
   return EXIT_USAGE;
 }
 
-static int check(const struct options *options, size_t traces) {
+static int check(const struct ladder_options *options, size_t traces) {
   if (options->help || options->version)
     return 0;
   if (traces == 0)
@@ -160,7 +118,7 @@ const char *figure_caption(const struct figure *figure, char *to, size_t size) {
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static int write_figure(const struct options *options, const struct figure *figure) {
+static int write_figure(const struct ladder_options *options, const struct figure *figure) {
   struct outfile out;
   int error = outfile_open(options->output, &out);
   if (!error) {
@@ -174,7 +132,7 @@ static int write_figure(const struct options *options, const struct figure *figu
   return EXIT_TROUBLE;
 }
 
-static int draw(const struct options *options, const struct figure *figure) {
+static int draw(const struct ladder_options *options, const struct figure *figure) {
   if (options->output && strcmp(options->output, "-") != 0)
     return write_figure(options, figure);
   (options->text ? draw_text : draw_svg)(figure, stdout);
@@ -186,7 +144,7 @@ static int load(struct ladder *ladder, const struct excerpt *excerpt) {
   return status ? status : rows_choose(&ladder->events, excerpt, ladder->path, &ladder->rows);
 }
 
-static int run(struct options *options, const char *const *paths, size_t count) {
+static int run(struct ladder_options *options, const char *const *paths, size_t count) {
   struct ladder *ladders = calloc(count, sizeof *ladders);
   if (!ladders) {
     complain("not enough memory");
@@ -220,9 +178,9 @@ static int run(struct options *options, const char *const *paths, size_t count) 
   return status;
 }
 
-static int act(struct options *options, struct cli *cli) {
+static int act(struct ladder_options *options, const struct cli *cli) {
   if (options->help) {
-    cli_print_help(cli, help);
+    cli_print_help(table, help);
     return cli_finish_stdout();
   }
   if (options->version) {
@@ -233,21 +191,17 @@ static int act(struct options *options, struct cli *cli) {
 }
 
 int main(int argc, char **argv) {
-  struct cli_option table[OPTION_COUNT];
-  struct options options = {.excerpt = {.connection = 1, .max_steps = DEFAULT_STEPS},
-                            .to_us = LATEST_US,
-                            .columns = DEFAULT_COLUMNS};
+  struct ladder_options options = {.excerpt = {.connection = 1, .max_steps = DEFAULT_STEPS},
+                                   .to_us = LATEST_US,
+                                   .columns = DEFAULT_COLUMNS};
   program_begin(argv[0]);
   signals_survive_writes();
   const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   if (!paths)
     return EXIT_TROUBLE;
-  fill_table(&options, table);
   name_output(argc, argv);
-  struct cli cli = {.options = table,
-                    .option_count = OPTION_COUNT,
-                    .argument = "TRACE.json...",
-                    .arguments = paths};
+  struct cli cli = {
+      .options = table, .into = &options, .argument = "TRACE.json...", .arguments = paths};
   int status = cli_parse(&cli, argc, argv);
   if (!status)
     status = check(&options, cli.argument_count);

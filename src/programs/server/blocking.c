@@ -95,7 +95,7 @@ static int send_reply(void *to, const char *data, size_t size) {
 }
 
 static int reply(struct thread *thread, struct framing *framing, const char *data, size_t size) {
-  const struct options *options = &thread->server->options;
+  const struct server_options *options = &thread->server->options;
   if (options->no_echo)
     return 0;
   return reply_to_stream((enum reply_kind)options->reply, framing, data, size, send_reply, thread);

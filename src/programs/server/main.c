@@ -17,7 +17,7 @@
 #include "tracing.h"
 #include "workers.h"
 
-static int check(const struct options *options) {
+static int check(const struct server_options *options) {
   struct backend_choice choice = backends_choose(options->backend);
   int error = backends_check(choice, BLOCKING_MODEL);
   if (!error && strcmp(choice.name, BLOCKING_MODEL) == 0)
@@ -33,7 +33,7 @@ static void ignore_unused_signals(void) {
   signal(SIGUSR2, SIG_IGN);
 }
 
-static int serve(const struct options *options) {
+static int serve(const struct server_options *options) {
   int error = check(options);
   ignore_unused_signals();
   if (!error && options->workers > 0)
@@ -44,7 +44,7 @@ static int serve(const struct options *options) {
 }
 
 int main(int argc, char **argv) {
-  struct options options;
+  struct server_options options;
   program_begin(argv[0]);
   int error = options_parse(argc, argv, &options);
   if (error)

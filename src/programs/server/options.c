@@ -7,17 +7,10 @@
 #include <limits.h>
 
 #include "common/cli.h"
+#include "common/clock.h"
 #include "common/say.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
-/* Option values as text, before they are interpreted. */
-struct texts {
-  const char *cpus;
-};
-
 enum {
-  OPTION_COUNT = 24,
   DEFAULT_TRACE_LIMIT = 500000,
   DEFAULT_PORT = 8888,
   MAX_WORKERS = 256,
@@ -27,156 +20,65 @@ static const char *const handler_names[] = {"inline", "thread", NULL};
 static const char *const reply_names[] = {"echo", "sockperf", NULL};
 static const char *const print_names[] = {"text", "hex", "none", NULL};
 
-static const uint64_t shortest_ns = SECOND_NS / 1000, longest_ns = 1000000 * SECOND_NS;
+#define SHORTEST_NS NS_PER_MS
+#define LONGEST_NS  (1000000 * NS_PER_SECOND)
 
-/* The table points into `options`, so it is filled in rather than constant. */
-static void fill_table(struct options *options, struct texts *texts,
-                       struct cli_option table[OPTION_COUNT]) {
-  const struct cli_option filled[OPTION_COUNT] = {
-      {.name = "backend",
-       .value = "NAME",
-       .kind = CLI_TEXT,
-       .target = &options->backend,
-       .help = "the I/O model to run on, see --list-backends\n"
-               "(default: $IOLOOP_BACKEND, else the best one here)"},
-      {.name = "host",
-       .value = "ADDR",
-       .kind = CLI_TEXT,
-       .target = &options->host,
-       .min = 1,
-       .help = "name or address to listen on, * for all of this machine\n"
-               "(default: localhost, which is 127.0.0.1 and ::1)"},
-      {.name = "port",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->port,
-       .max = 65535,
-       .help = "port, the same for TCP and UDP; 0 picks a free one (default: 8888)"},
-      {.name = "tcp", .kind = CLI_FLAG, .target = &options->tcp, .help = "TCP only"},
-      {.name = "udp",
-       .kind = CLI_FLAG,
-       .target = &options->udp,
-       .help = "UDP only (default: both)"},
-      {.name = "handler",
-       .value = "HOW",
-       .kind = CLI_CHOICE,
-       .target = &options->handler,
-       .choices = handler_names,
-       .help = "inline: connections are served on the loop (default)\n"
-               "thread: each gets a thread that reads and writes with blocking calls"},
-      {.name = "no-echo",
-       .kind = CLI_FLAG,
-       .target = &options->no_echo,
-       .help = "print what is received but send nothing back"},
-      {.name = "reply",
-       .value = "HOW",
-       .kind = CLI_CHOICE,
-       .target = &options->reply,
-       .choices = reply_names,
-       .help = "echo: send back what was received (default)\n"
-               "sockperf: answer the client of sockperf; see SOCKPERF below"},
-      {.name = "print",
-       .value = "HOW",
-       .kind = CLI_CHOICE,
-       .target = &options->print,
-       .choices = print_names,
-       .help = "text, hex or none (default: text); see RECORDS below"},
-      {.name = "prefix",
-       .kind = CLI_FLAG,
-       .target = &options->prefix,
-       .help = "print local time, protocol and peer before each record"},
-      {.name = "max-connections",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->max_connections,
-       .max = 10000000,
-       .help = "serve at most N at once, the others wait; 0 is no limit (default: 0)"},
-      {.name = "idle-timeout",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &options->idle_timeout_ns,
-       .max = longest_ns,
-       .help = "close connections that are silent for SEC seconds; 0 is never (default: 0)"},
-      {.name = "backlog",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->backlog,
-       .min = 1,
-       .max = INT_MAX,
-       .help = "connections that may wait to be accepted (default: as\n"
-               "many as the system allows)"},
-      {.name = "spin",
-       .value = "USEC",
-       .kind = CLI_NUMBER,
-       .target = &options->spin_us,
-       .max = 1000000,
-       .help = "keep polling for USEC microseconds after each burst of work before\n"
-               "blocking: lower latency, one busy core; 0 is off (default: 0)"},
-      {.name = "workers",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->workers,
-       .min = 1,
-       .max = MAX_WORKERS,
-       .help = "serve with N processes that share the port (default: one, without a parent);\n"
-               "limits are each one's; see WORKERS below"},
-      {.name = "cpu",
-       .value = "LIST",
-       .kind = CLI_TEXT,
-       .target = &texts->cpus,
-       .min = 1,
-       .help = "stay on these processors, as 0,2-3; workers get one each, in turn"},
-      {.name = "heartbeat",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .target = &options->heartbeat_ns,
-       .min = shortest_ns,
-       .max = longest_ns,
-       .help = "print \"Waiting...\" on stderr every SEC seconds"},
-      {.name = "stats",
-       .value = "SEC",
-       .kind = CLI_SECONDS,
-       .optional = true,
-       .absent = SECOND_NS,
-       .target = &options->stats_ns,
-       .min = shortest_ns,
-       .max = longest_ns,
-       .help = "print counters on stderr every SEC seconds (--stats alone: 1)"},
-      {.name = "slow",
-       .value = "MS",
-       .kind = CLI_NUMBER,
-       .target = &options->slow_ms,
-       .min = 1,
-       .max = 1000000,
-       .help = "report each callback of the loop that runs for more than MS milliseconds,\n"
-               "in which all others wait, on stderr, and its times at the end"},
-      {.name = "trace",
-       .value = "FILE",
-       .kind = CLI_TEXT,
-       .target = &options->trace,
-       .min = 1,
-       .help = "record calls and handlers in Chrome's trace format; see TRACES below"},
-      {.name = "trace-limit",
-       .value = "N",
-       .kind = CLI_NUMBER,
-       .target = &options->trace_limit,
-       .min = 1,
-       .max = UINT64_C(1000000000),
-       .help = "events that the trace may have, up to 48 bytes of memory each\n"
-               "(default: 500000)"},
-      {.name = "list-backends",
-       .kind = CLI_FLAG,
-       .target = &options->list_backends,
-       .help = "print the I/O models, which of them work here and why not the others"},
-      {.name = "help", .kind = CLI_FLAG, .target = &options->help, .help = "print this"},
-      {.name = "version",
-       .kind = CLI_FLAG,
-       .target = &options->version,
-       .help = "print the version"},
-  };
-  for (size_t i = 0; i < OPTION_COUNT; i++)
-    table[i] = filled[i];
-}
+#define AT(field) offsetof(struct server_options, field)
+
+static const struct cli_option table[] = {
+    CLI_ANY_TEXT("backend", "NAME", AT(backend),
+                 "the I/O model to run on, see --list-backends\n"
+                 "(default: $IOLOOP_BACKEND, else the best one here)"),
+    CLI_TEXT("host", "ADDR", AT(host),
+             "name or address to listen on, * for all of this machine\n"
+             "(default: localhost, which is 127.0.0.1 and ::1)"),
+    CLI_NUMBER("port", "N", AT(port), 0, 65535,
+               "port, the same for TCP and UDP; 0 picks a free one (default: 8888)"),
+    CLI_FLAG("tcp", AT(tcp), "TCP only"),
+    CLI_FLAG("udp", AT(udp), "UDP only (default: both)"),
+    CLI_CHOICE("handler", "HOW", AT(handler), handler_names,
+               "inline: connections are served on the loop (default)\n"
+               "thread: each gets a thread that reads and writes with blocking calls"),
+    CLI_FLAG("no-echo", AT(no_echo), "print what is received but send nothing back"),
+    CLI_CHOICE("reply", "HOW", AT(reply), reply_names,
+               "echo: send back what was received (default)\n"
+               "sockperf: answer the client of sockperf; see SOCKPERF below"),
+    CLI_CHOICE("print", "HOW", AT(print), print_names,
+               "text, hex or none (default: text); see RECORDS below"),
+    CLI_FLAG("prefix", AT(prefix), "print local time, protocol and peer before each record"),
+    CLI_NUMBER("max-connections", "N", AT(max_connections), 0, 10000000,
+               "serve at most N at once, the others wait; 0 is no limit (default: 0)"),
+    CLI_SECONDS("idle-timeout", "SEC", AT(idle_timeout_ns), 0, LONGEST_NS,
+                "close connections that are silent for SEC seconds; 0 is never (default: 0)"),
+    CLI_NUMBER("backlog", "N", AT(backlog), 1, INT_MAX,
+               "connections that may wait to be accepted (default: as\n"
+               "many as the system allows)"),
+    CLI_NUMBER("spin", "USEC", AT(spin_us), 0, 1000000,
+               "keep polling for USEC microseconds after each burst of work before\n"
+               "blocking: lower latency, one busy core; 0 is off (default: 0)"),
+    CLI_NUMBER("workers", "N", AT(workers), 1, MAX_WORKERS,
+               "serve with N processes that share the port (default: one, without a parent);\n"
+               "limits are each one's; see WORKERS below"),
+    CLI_TEXT("cpu", "LIST", AT(cpu_list),
+             "stay on these processors, as 0,2-3; workers get one each, in turn"),
+    CLI_SECONDS("heartbeat", "SEC", AT(heartbeat_ns), SHORTEST_NS, LONGEST_NS,
+                "print \"Waiting...\" on stderr every SEC seconds"),
+    CLI_OPTIONAL_SECONDS("stats", "SEC", AT(stats_ns), SHORTEST_NS, LONGEST_NS, NS_PER_SECOND,
+                         "print counters on stderr every SEC seconds (--stats alone: 1)"),
+    CLI_NUMBER("slow", "MS", AT(slow_ms), 1, 1000000,
+               "report each callback of the loop that runs for more than MS milliseconds,\n"
+               "in which all others wait, on stderr, and its times at the end"),
+    CLI_TEXT("trace", "FILE", AT(trace),
+             "record calls and handlers in Chrome's trace format; see TRACES below"),
+    CLI_NUMBER("trace-limit", "N", AT(trace_limit), 1, UINT64_C(1000000000),
+               "events that the trace may have, up to 48 bytes of memory each\n"
+               "(default: 500000)"),
+    CLI_FLAG("list-backends", AT(list_backends),
+             "print the I/O models, which of them work here and why not the others"),
+    CLI_FLAG("help", AT(help), "print this"),
+    CLI_FLAG("version", AT(version), "print the version"),
+    CLI_END,
+};
 
 static int refuse(const char *line) {
   complain("%s", line);
@@ -184,7 +86,7 @@ static int refuse(const char *line) {
 }
 
 /* Errors that no single option causes. */
-static int check_combination(const struct options *options) {
+static int check_combination(const struct server_options *options) {
   if (options->handler == HANDLER_THREAD && !options->tcp)
     return refuse("--handler=thread: serves connections, and --udp alone has none; leave out one "
                   "of the two");
@@ -205,7 +107,7 @@ static int check_combination(const struct options *options) {
   return 0;
 }
 
-int options_check_blocking(const struct options *options) {
+int options_check_blocking(const struct server_options *options) {
   if (options->handler == HANDLER_INLINE)
     return refuse("--handler=inline: the blocking model has no loop to serve connections on; leave "
                   "it out, or choose another --backend");
@@ -219,20 +121,18 @@ int options_check_blocking(const struct options *options) {
   return 0;
 }
 
-int options_parse(int argc, char **argv, struct options *ret) {
-  struct cli_option table[OPTION_COUNT];
-  struct texts texts = {.cpus = NULL};
-  struct options options = {.host = "localhost", .port = DEFAULT_PORT, .handler = HANDLER_UNSAID};
-  fill_table(&options, &texts, table);
-  struct cli cli = {.options = table, .option_count = OPTION_COUNT};
+int options_parse(int argc, char **argv, struct server_options *ret) {
+  struct server_options options = {
+      .host = "localhost", .port = DEFAULT_PORT, .handler = HANDLER_UNSAID};
+  struct cli cli = {.options = table, .into = &options};
   int error = cli_parse(&cli, argc, argv);
   if (error)
     return error;
   if (!options.tcp && !options.udp)
     options.tcp = options.udp = true;
-  if (texts.cpus && !cpus_parse(texts.cpus, &options.cpus)) {
+  if (options.cpu_list && !cpus_parse(options.cpu_list, &options.cpus)) {
     complain("--cpu=%s: must be numbers of processors below %d, and ranges, as 0 or 0,2-3",
-             texts.cpus, CPUS_MAX);
+             options.cpu_list, CPUS_MAX);
     return EXIT_USAGE;
   }
   error = check_combination(&options);
@@ -312,11 +212,6 @@ static const char help[] =
     "  Exit status: 0 orderly end, 1 error (one line says why), 2 wrong command line.\n";
 
 int options_print_help(void) {
-  struct cli_option table[OPTION_COUNT];
-  struct options options;
-  struct texts texts;
-  fill_table(&options, &texts, table);
-  const struct cli cli = {.options = table, .option_count = OPTION_COUNT};
-  cli_print_help(&cli, help);
+  cli_print_help(table, help);
   return cli_finish_stdout();
 }

@@ -27,7 +27,7 @@ enum print_kind {
   PRINT_NONE,
 };
 
-struct options {
+struct server_options {
   const char *backend; /* NULL: IOLOOP_BACKEND or the best one */
   const char *host;
   uint64_t port; /* 0: any free port */
@@ -47,15 +47,16 @@ struct options {
   uint64_t slow_ms;      /* 0: off */
   const char *trace;     /* NULL: none */
   uint64_t trace_limit;  /* events */
+  const char *cpu_list;  /* as given, or NULL */
   struct cpus cpus;      /* empty: any processor */
   bool list_backends, help, version;
 };
 
 /* 0, or EXIT_USAGE after printing an error. */
-int options_parse(int argc, char **argv, struct options *ret);
+int options_parse(int argc, char **argv, struct server_options *ret);
 
 /* Are the other options compatible with the blocking model? Returns as options_parse does. */
-int options_check_blocking(const struct options *options);
+int options_check_blocking(const struct server_options *options);
 
 /* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);

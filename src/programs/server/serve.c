@@ -209,7 +209,7 @@ static int start(struct server *server, const struct worker *worker, struct sock
   return status;
 }
 
-int server_run(const struct options *options, const struct worker *worker) {
+int server_run(const struct server_options *options, const struct worker *worker) {
   struct backend_choice choice = backends_choose(options->backend);
   struct sockets own = {.count = 0};
   struct server server = {

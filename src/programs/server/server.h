@@ -48,7 +48,7 @@ struct connection {
 };
 
 struct server {
-  struct options options;
+  struct server_options options;
   struct connection anyone; /* shared by all connections, unless they need their own */
   const char *backend;
   bool blocking; /* --backend=blocking */
@@ -91,7 +91,7 @@ struct worker {
 
 /* serve.c: serve until shutdown. `worker` is NULL in a server of one process. Returns an exit
  * code. */
-int server_run(const struct options *options, const struct worker *worker);
+int server_run(const struct server_options *options, const struct worker *worker);
 /* The signals that are blocked until they have a handler, and again once it is removed. */
 sigset_t server_signals(void);
 

@@ -96,7 +96,7 @@ static int make_ready(int fd, bool tcp, uint64_t backlog) {
 /* ---- all sockets ---------------------------------------------------------------------- */
 
 struct plan {
-  const struct options *options;
+  const struct server_options *options;
   struct sockets *sets;
   size_t count;
 };
@@ -225,7 +225,7 @@ static int refuse(const struct failure *failure) {
   return EXIT_TROUBLE;
 }
 
-int sockets_open(const struct options *options, struct sockets *sets, size_t count) {
+int sockets_open(const struct server_options *options, struct sockets *sets, size_t count) {
   const struct plan plan = {.options = options, .sets = sets, .count = count};
   struct address_list list;
   struct failure failure;

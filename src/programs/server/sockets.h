@@ -28,7 +28,7 @@ struct sockets {
  * the kernel distributes new connections and datagrams among them. 0, or an exit code after
  * printing an error; then none is open.
  */
-int sockets_open(const struct options *options, struct sockets *sets, size_t count);
+int sockets_open(const struct server_options *options, struct sockets *sets, size_t count);
 
 /* Close those that were not taken over, and free the list. */
 void sockets_close(struct sockets *set);

@@ -106,7 +106,7 @@ static void on_heartbeat(struct ioloop *loop, void *arg) {
 }
 
 int server_start_reports(struct server *server) {
-  const struct options *options = &server->options;
+  const struct server_options *options = &server->options;
   int error = 0;
   if (options->stats_ns)
     error = ioloop_call_every(server->loop, options->stats_ns, on_stats, server, NULL);

@@ -33,7 +33,7 @@ static int refuse(const char *path, int error) {
 }
 
 /* trace.json of worker 2: trace.2.json. false: too long. */
-static bool path_of(const struct options *options, const struct worker *worker,
+static bool path_of(const struct server_options *options, const struct worker *worker,
                     char path[PATH_SIZE]) {
   const char *whole = options->trace;
   const char *slash = strrchr(whole, '/'), *dot = strrchr(whole, '.');
@@ -45,7 +45,7 @@ static bool path_of(const struct options *options, const struct worker *worker,
   return size < PATH_SIZE;
 }
 
-int tracing_check(const struct options *options) {
+int tracing_check(const struct server_options *options) {
   const struct worker first = {.index = 0};
   char path[PATH_SIZE];
   if (!options->trace)

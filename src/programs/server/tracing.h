@@ -8,7 +8,7 @@
 #include "server.h"
 
 /* Before serving begins: can the file be written? 0, or an exit code after printing an error. */
-int tracing_check(const struct options *options);
+int tracing_check(const struct server_options *options);
 
 /* Once there is a loop, and before anything is added to it; `worker` is NULL in a server of one
  * process. 0, or an exit code after printing an error. */

@@ -41,7 +41,7 @@ static void forget_parent(struct workers *workers, const struct slot *own) {
 
 static _Noreturn void run_as_worker(struct slot *slot, int control, int out) {
   struct workers *workers = slot->workers;
-  const struct options *options = workers->options;
+  const struct server_options *options = workers->options;
   const struct worker worker = {
       .index = slot->index, .sockets = slot->sockets, .counts = slot->counts, .control = control};
   forget_parent(workers, slot);

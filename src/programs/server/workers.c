@@ -273,7 +273,7 @@ static void on_heartbeat(struct ioloop *loop, void *arg) {
 }
 
 static int start_reports(struct workers *workers) {
-  const struct options *options = workers->options;
+  const struct server_options *options = workers->options;
   int error = 0;
   if (options->stats_ns)
     error = ioloop_call_every(workers->loop, options->stats_ns, on_stats, workers, NULL);
@@ -383,7 +383,7 @@ static void run(struct workers *workers) {
   finish(workers);
 }
 
-int workers_run(const struct options *options) {
+int workers_run(const struct server_options *options) {
   struct workers workers = {.options = options,
                             .backend = backends_choose(options->backend).name,
                             .count = (size_t)options->workers};

@@ -38,7 +38,7 @@ struct slot {
 };
 
 struct workers {
-  const struct options *options;
+  const struct server_options *options;
   const char *backend;
   struct ioloop *loop;
   struct output *output;
@@ -59,7 +59,7 @@ struct workers {
 };
 
 /* workers.c: start them, restart them, shut them down. Returns an exit code. */
-int workers_run(const struct options *options);
+int workers_run(const struct server_options *options);
 /* A worker has reported that it serves. */
 void workers_on_serving(struct workers *workers);
 

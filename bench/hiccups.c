@@ -13,16 +13,15 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/cpus.h"
-
-#define MILLISECOND_NS UINT64_C(1000000)
 
 enum {
   WATCHED_MS = 1000,
   LIMITS = 2
 };
 
-static const uint64_t limits_ns[LIMITS] = {MILLISECOND_NS / 10, MILLISECOND_NS};
+static const uint64_t limits_ns[LIMITS] = {NS_PER_MS / 10, NS_PER_MS};
 
 struct watch {
   pthread_t thread;
@@ -31,12 +30,6 @@ struct watch {
   int cpu; /* -1: anywhere */
   uint64_t wanted_ns, watched_ns, largest_ns, late_ns[LIMITS];
 };
-
-static uint64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static void note(struct watch *watch, uint64_t pause) {
   if (pause > watch->largest_ns)
@@ -50,9 +43,9 @@ static void *look_at_the_clock(void *argument) {
   unsigned short cpu = (unsigned short)watch->cpu;
   if (watch->cpu >= 0 && cpus_pin(&cpu, 1) != 0)
     return NULL;
-  uint64_t began = now_ns(), last = began, now = began;
+  uint64_t began = clock_ns(CLOCK_MONOTONIC), last = began, now = began;
   while (now - began < watch->wanted_ns && !*watch->interrupted) {
-    now = now_ns();
+    now = clock_ns(CLOCK_MONOTONIC);
     note(watch, now - last);
     last = now;
   }
@@ -72,7 +65,7 @@ static json_t *to_json(const struct watch *watch) {
 /* One second, or the time that a contestant is measured at a point, all rounds together, if that is
  * less. */
 static uint64_t time_to_watch(const struct bench *bench) {
-  uint64_t most = WATCHED_MS * MILLISECOND_NS, wanted = bench->rounds * bench->duration_ns;
+  uint64_t most = WATCHED_MS * NS_PER_MS, wanted = bench->rounds * bench->duration_ns;
   return wanted < most ? wanted : most;
 }
 

@@ -6,28 +6,23 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/signals.h"
 
 static volatile sig_atomic_t seen;
 static volatile sig_atomic_t *wanted;
 
-static uint64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Only here is `first_ns` touched, and no handler interrupts another. A raised signal comes when
  * this one returns. */
 static void note(int signo) {
   static uint64_t first_ns;
-  if (seen && !signals_same_request(first_ns, now_ns())) {
+  if (seen && !signals_same_request(first_ns, clock_ns(CLOCK_MONOTONIC))) {
     signal(signo, SIG_DFL);
     raise(signo);
   }
   if (seen)
     return;
-  first_ns = now_ns();
+  first_ns = clock_ns(CLOCK_MONOTONIC);
   seen = signo;
   if (wanted)
     *wanted = 1;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "common/clock.h"
 #include "common/say.h"
 #include "contestants/child.h"
 
@@ -57,7 +58,7 @@ void progress_begin(const char *experiment, size_t total) {
   state.experiment = experiment;
   state.total = total;
   state.begun = 0;
-  state.since_ns = monotonic_ns();
+  state.since_ns = clock_ns(CLOCK_MONOTONIC);
   if (!state.quiet && !rewrites())
     say("%s: %zu measurements", experiment, total);
 }
@@ -65,8 +66,8 @@ void progress_begin(const char *experiment, size_t total) {
 /* From the mean of the measurements so far: unknown until the first has ended. */
 static void describe_left(char *to, size_t room) {
   size_t done = state.begun - 1;
-  uint64_t spent_ns = monotonic_ns() - state.since_ns;
-  uint64_t left_s = done ? spent_ns / done * (state.total - done) / UINT64_C(1000000000) : 0;
+  uint64_t spent_ns = clock_ns(CLOCK_MONOTONIC) - state.since_ns;
+  uint64_t left_s = done ? spent_ns / done * (state.total - done) / NS_PER_SECOND : 0;
   if (done)
     snprintf(to, room, "%" PRIu64 ":%02" PRIu64 " left", left_s / 60, left_s % 60);
   else

@@ -11,13 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/descriptors.h"
 #include "common/outfile.h"
 #include "common/say.h"
 #include "environment.h"
 #include "experiments.h"
-
-#define MS_NS UINT64_C(1000000)
 
 enum {
   DEFAULT_SIZE = 64,     /* bytes of a message */
@@ -93,9 +92,9 @@ static const struct {
   unsigned rounds;
   uint64_t duration_ns, warmup_ns;
 } defaults[] = {
-    [SIZE_QUICK] = {3, 150 * MS_NS, 40 * MS_NS},
-    [SIZE_NORMAL] = {5, 350 * MS_NS, 100 * MS_NS},
-    [SIZE_FULL] = {5, 1000 * MS_NS, 200 * MS_NS},
+    [SIZE_QUICK] = {3, 150 * NS_PER_MS, 40 * NS_PER_MS},
+    [SIZE_NORMAL] = {5, 350 * NS_PER_MS, 100 * NS_PER_MS},
+    [SIZE_FULL] = {5, 1000 * NS_PER_MS, 200 * NS_PER_MS},
 };
 
 void setup_description(const struct lab_options *options, struct bench *ret) {

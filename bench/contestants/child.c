@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/cpus.h"
 #include "interrupt.h"
 #include "parent.h"
@@ -22,12 +23,6 @@ enum {
   TEXT_MOST = 1 << 22,
   SLICE_MS = 100 /* a Ctrl-C between the check and the wait is noticed after this time */
 };
-
-uint64_t monotonic_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 /* ---- starting ---------------------------------------------------------------------- */
 
@@ -161,15 +156,15 @@ void child_read_ready(struct child *child, struct text *text) {
 
 /* Returns when there is something to read, or after a slice of time. */
 static void wait_readable(struct child *child, uint64_t deadline_ns) {
-  uint64_t now = monotonic_ns();
-  uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / 1000000 + 1 : 0;
+  uint64_t now = clock_ns(CLOCK_MONOTONIC);
+  uint64_t left_ms = deadline_ns > now ? (deadline_ns - now) / NS_PER_MS + 1 : 0;
   struct pollfd pipe_end = {.fd = child->output, .events = POLLIN};
   poll(&pipe_end, 1, left_ms < SLICE_MS ? (int)left_ms : SLICE_MS);
 }
 
 int child_read_until(struct child *child, struct text *text, bool (*found)(const struct text *text),
                      uint64_t patience_ns) {
-  uint64_t deadline_ns = monotonic_ns() + patience_ns;
+  uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + patience_ns;
   for (;;) {
     int got = read_some(child, text);
     if (got == 0)
@@ -180,7 +175,7 @@ int child_read_until(struct child *child, struct text *text, bool (*found)(const
       return 0;
     if (interrupt_seen())
       return -EINTR;
-    if (monotonic_ns() >= deadline_ns)
+    if (clock_ns(CLOCK_MONOTONIC) >= deadline_ns)
       return -ETIMEDOUT;
     if (got < 0)
       wait_readable(child, deadline_ns);
@@ -199,7 +194,7 @@ static int reap_by(pid_t pid, uint64_t deadline_ns) {
   const struct timespec moment = {.tv_nsec = 500000};
   int status = 0;
   while (waitpid(pid, &status, WNOHANG) == 0) {
-    if (monotonic_ns() >= deadline_ns) {
+    if (clock_ns(CLOCK_MONOTONIC) >= deadline_ns) {
       kill(-pid, SIGKILL);
       return reap(pid);
     }
@@ -209,11 +204,11 @@ static int reap_by(pid_t pid, uint64_t deadline_ns) {
 }
 
 int child_end(struct child *child, int signo, struct text *text, uint64_t patience_ns) {
-  uint64_t deadline_ns = monotonic_ns() + patience_ns;
+  uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + patience_ns;
   if (signo)
     kill(child->pid, signo);
   int got;
-  while ((got = read_some(child, text)) != 0 && monotonic_ns() < deadline_ns)
+  while ((got = read_some(child, text)) != 0 && clock_ns(CLOCK_MONOTONIC) < deadline_ns)
     if (got == -EAGAIN)
       wait_readable(child, deadline_ns);
     else if (got < 0)

@@ -49,8 +49,6 @@ int child_end(struct child *child, int signo, struct text *text, uint64_t patien
 /* "exit code 1", "killed by signal 11 (Segmentation fault)". */
 void child_describe_end(int status, char *to, size_t room);
 
-uint64_t monotonic_ns(void);
-
 /* ---- system-dependent: child_linux.c, child_none.c --------------------------------- */
 
 /* RLIMIT_SIGPENDING of this process. 0, -errno; -ENOSYS: this system has no such limit. */

@@ -11,10 +11,9 @@
 #include <string.h>
 
 #include "child.h"
+#include "common/clock.h"
 #include "common/say.h"
 #include "contestant.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 static int refuse_unknown(const char *name) {
   struct contestants all;
@@ -55,8 +54,8 @@ static int ask_server(const struct contestant *contestant) {
   if (contestant_command(contestant, false, 0, &command) != 0 ||
       command_add(&command, "--help") != 0 || child_start(command.argv, -1, NULL, &child) != 0)
     return 0; /* reported when it is started */
-  child_read(&child, &text, 5 * SECOND_NS);
-  int status = child_end(&child, 0, &text, SECOND_NS);
+  child_read(&child, &text, 5 * NS_PER_SECOND);
+  int status = child_end(&child, 0, &text, NS_PER_SECOND);
   if (status != 0)
     complain("--contestants=%s: %.*s", contestant->name, (int)strcspn(text.at ? text.at : "", "\n"),
              text.at ? text.at : "");

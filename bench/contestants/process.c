@@ -11,14 +11,13 @@
 #include <time.h>
 
 #include "child.h"
+#include "common/clock.h"
 #include "contestant.h"
 #include "interrupt.h"
 #include "stderr_text.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
-static const uint64_t start_patience_ns = 20 * SECOND_NS; /* valgrind is slow to start */
-static const uint64_t stop_patience_ns = 5 * SECOND_NS;
+static const uint64_t start_patience_ns = 20 * NS_PER_SECOND; /* valgrind is slow to start */
+static const uint64_t stop_patience_ns = 5 * NS_PER_SECOND;
 
 /* ---- its port ---------------------------------------------------------------------- */
 
@@ -41,7 +40,7 @@ static bool listens(const struct text *text) {
 static int refuse_start(struct child *child, struct text *text, int error, char *stderr_tail,
                         size_t room) {
   char how[96], line[160];
-  int status = child_end(child, error == -EPIPE ? 0 : SIGKILL, text, SECOND_NS);
+  int status = child_end(child, error == -EPIPE ? 0 : SIGKILL, text, NS_PER_SECOND);
   child_describe_end(status, how, sizeof how);
   stderr_keep_end(text->at, stderr_tail, room);
   if (error == -EPIPE)
@@ -111,10 +110,10 @@ bool server_alive(struct server_process *process, char *stderr_tail, size_t tail
 
 bool server_dies(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
                  size_t tail_size) {
-  const struct timespec moment = {.tv_nsec = 1000000};
-  uint64_t deadline_ns = monotonic_ns() + patience_ns;
+  const struct timespec moment = {.tv_nsec = NS_PER_MS};
+  uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + patience_ns;
   while (server_alive(process, stderr_tail, tail_size)) {
-    if (monotonic_ns() >= deadline_ns || interrupt_seen())
+    if (clock_ns(CLOCK_MONOTONIC) >= deadline_ns || interrupt_seen())
       return false;
     nanosleep(&moment, NULL);
   }

@@ -21,8 +21,6 @@ enum {
   RING_WRITES = 1000
 };
 
-#define SECOND_NS UINT64_C(1000000000)
-
 static const struct metric metrics[METRICS] = {
     [CALLS] = {"calls", "system calls, each", "calls", "lower", true},
     [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true},

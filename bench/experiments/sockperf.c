@@ -16,13 +16,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/clock.h"
 #include "contestants/child.h"
 #include "contestants/programs.h"
 #include "contestants/stderr_text.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
-static const uint64_t patience_ns = 10 * SECOND_NS; /* in addition to the run itself */
+static const uint64_t patience_ns = 10 * NS_PER_SECOND; /* in addition to the run itself */
 
 bool sockperf_found(void) {
   char path[PATH_MAX];
@@ -63,8 +62,8 @@ static void explain(const struct text *text, int status, char *reason, size_t ro
 /* Wait for its end and parse its output. */
 static int finish(const struct sockperf_options *options, struct child *child, struct text *text,
                   struct sockperf_result *ret, char *reason, size_t room) {
-  int error = child_read(child, text, options->seconds * SECOND_NS + patience_ns);
-  int status = child_end(child, error ? SIGKILL : 0, text, SECOND_NS);
+  int error = child_read(child, text, options->seconds * NS_PER_SECOND + patience_ns);
+  int status = child_end(child, error ? SIGKILL : 0, text, NS_PER_SECOND);
   if (error == -ETIMEDOUT)
     snprintf(reason, room, "sockperf did not end within %u s", options->seconds + 10);
   else if (error)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "echo.h"
 #include "sockperf.h"
 
@@ -40,10 +41,7 @@ static const struct metric metrics[METRICS] = {
     [RATIO_P99] = {"ratio_p99", "p99, ours / sockperf", "", "", true},
 };
 
-#define SECOND_NS      UINT64_C(1000000000)
-#define MILLISECOND_NS UINT64_C(1000000)
-
-static const uint64_t left_out_ns = (SOCKPERF_WARM_UP_MS + SOCKPERF_COOL_DOWN_MS) * MILLISECOND_NS;
+static const uint64_t left_out_ns = (SOCKPERF_WARM_UP_MS + SOCKPERF_COOL_DOWN_MS) * NS_PER_MS;
 
 static size_t points(struct bench *bench, struct point *ret) {
   struct bench one = *bench; /* whatever --connections is: sockperf uses one */
@@ -64,7 +62,7 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
 
 /* Whole seconds, which is all that sockperf accepts, rounded up from the requested time. */
 static unsigned run_seconds(const struct bench *bench) {
-  return (unsigned)((bench->duration_ns + left_out_ns + SECOND_NS - 1) / SECOND_NS);
+  return (unsigned)((bench->duration_ns + left_out_ns + NS_PER_SECOND - 1) / NS_PER_SECOND);
 }
 
 /* ---- one of the two ---------------------------------------------------------------------- */
@@ -124,8 +122,8 @@ static int measure(struct bench *bench, const struct contestant *contestant,
   struct echo_load load;
   int error = 0;
   echo_load_at(bench, point, round, &load);
-  load.options.warmup_ns = SOCKPERF_WARM_UP_MS * MILLISECOND_NS;
-  load.options.duration_ns = run_seconds(bench) * SECOND_NS - left_out_ns;
+  load.options.warmup_ns = SOCKPERF_WARM_UP_MS * NS_PER_MS;
+  load.options.duration_ns = run_seconds(bench) * NS_PER_SECOND - left_out_ns;
   for (unsigned turn = 0; turn < 2 && !error; turn++)
     error = (round + turn) % 2 == 0 ? measure_ours(bench, contestant, &load, sample)
                                     : measure_theirs(bench, contestant, &load, sample);

@@ -12,7 +12,7 @@
 
 struct against {
   struct generator_options load;
-  char host[64];
+  char host[256];
   uint64_t server; /* a pid, or 0 */
   bool json, help;
   const char *hgrm; /* a file, or NULL */

@@ -93,7 +93,7 @@ static int parse_target(const char *text, struct against *ret) {
     size -= 2;
   }
   if (size >= sizeof ret->host) {
-    complain("'%s': must be HOST:PORT with a numeric address, as 127.0.0.1:8888", text);
+    complain("'%.64s...': the name of a host has at most 255 characters", text);
     return EXIT_USAGE;
   }
   snprintf(ret->host, sizeof ret->host, "%.*s", (int)size, text);

@@ -14,14 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/cpus.h"
 #include "common/signals.h"
 #include "generator_internal.h"
 
-#define SECOND_NS UINT64_C(1000000000)
-
 /* The longest time without an echo while one is awaited. */
-static const uint64_t patience_ns = 5 * SECOND_NS;
+static const uint64_t patience_ns = 5 * NS_PER_SECOND;
 
 /* ---- failing ----------------------------------------------------------------------------- */
 

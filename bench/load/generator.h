@@ -60,7 +60,7 @@ enum {
 
 struct generator_options {
   const char *backend; /* of the generator's own loop; NULL: the best one */
-  const char *host;    /* NULL: 127.0.0.1. A numeric address */
+  const char *host;    /* NULL: 127.0.0.1. Of a name the first address, IPv4 before IPv6 */
   uint16_t port;
   enum protocol protocol;
   size_t connections; /* active ones, at least 1; for UDP: client sockets */

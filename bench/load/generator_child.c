@@ -16,11 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/signals.h"
 #include "generator_internal.h"
 #include "parent.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 enum {
   PATIENCE_MS = 15000, /* for a sign of life */
@@ -56,7 +55,7 @@ static int read_clock(const struct child *child, uint64_t *ret) {
   struct timespec used;
   if (clock_gettime(child->server, &used) < 0)
     return errno == EINVAL ? -ESRCH : -errno; /* the process is gone */
-  *ret = (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
+  *ret = (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
   return 0;
 }
 

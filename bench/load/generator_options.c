@@ -4,17 +4,16 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "generator_internal.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 static void fill_defaults(struct generator_options *options) {
   if (!options->host)
     options->host = "127.0.0.1";
   if (options->drain_ns == 0)
-    options->drain_ns = SECOND_NS;
+    options->drain_ns = NS_PER_SECOND;
   if (options->late_ns == 0)
-    options->late_ns = SECOND_NS / 10000;
+    options->late_ns = NS_PER_SECOND / 10000;
   if (options->late_share == 0)
     options->late_share = 0.01;
   if (options->depth == 0)
@@ -57,15 +56,12 @@ int generator__check_options(const struct generator_options *options, struct gen
     return -EINVAL;
   }
   fault = address_resolve(ret->host, ret->port, &found);
-  bool literal = !fault && !found.named;
-  if (literal)
-    *server = found.at[0];
-  if (!fault)
-    address_list_free(&found);
-  if (!literal) {
-    snprintf(reason, GENERATOR_REASON_SIZE, "'%s' is not a numeric address, as 127.0.0.1 or ::1",
-             ret->host);
+  if (fault) {
+    snprintf(reason, GENERATOR_REASON_SIZE, "cannot find the address of '%s': %s", ret->host,
+             fault);
     return -EINVAL;
   }
+  *server = found.at[0];
+  address_list_free(&found);
   return 0;
 }

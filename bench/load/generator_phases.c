@@ -15,16 +15,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "generator_internal.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 enum {
   ISSUE_BATCH = 16,         /* requests of the schedule sent before echoes are read */
   MOST_UNDER_WAY = 4 << 20, /* 32 MB of planned times */
 };
 /* Requests that became due this recently are still sent; older ones never will be. */
-static const uint64_t catch_up_ns = SECOND_NS / 10;
+static const uint64_t catch_up_ns = NS_PER_SECOND / 10;
 
 /* ---- requests ---------------------------------------------------------------------------- */
 
@@ -128,12 +127,6 @@ static void issue_due(struct generator *generator) {
 
 /* ---- phases ------------------------------------------------------------------------------ */
 
-static uint64_t own_cpu_ns(void) {
-  struct timespec used;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  return (uint64_t)used.tv_sec * SECOND_NS + (uint64_t)used.tv_nsec;
-}
-
 static void call_hook(struct generator *generator, int (*hook)(void *arg), const char *when) {
   int error = hook ? hook(generator->hooks->arg) : 0;
   if (error)
@@ -144,11 +137,11 @@ static void call_hook(struct generator *generator, int (*hook)(void *arg), const
 static void begin_measured(struct generator *generator) {
   generator->phase = PHASE_MEASURED;
   call_hook(generator, generator->hooks->begin, "beginning");
-  generator->cpu_ns = own_cpu_ns();
+  generator->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void end_measured(struct generator *generator, uint64_t at_ns) {
-  generator->result->generator_cpu_ns = own_cpu_ns() - generator->cpu_ns;
+  generator->result->generator_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - generator->cpu_ns;
   generator->result->elapsed_ns = at_ns - generator->from_ns;
   generator->issuing = false;
   generator->drained_ns = generator->now_ns + generator->options.drain_ns;
@@ -245,7 +238,7 @@ static void step(struct generator *generator) {
     generator__sweep(generator);
   }
   if (now_ns >= generator->alive_ns) {
-    generator->alive_ns = now_ns + SECOND_NS;
+    generator->alive_ns = now_ns + NS_PER_SECOND;
     if (generator->hooks->alive)
       generator->hooks->alive(generator->hooks->arg);
   }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "workload.h"
 
 static struct {
@@ -11,24 +12,14 @@ static struct {
   uint64_t began, cpu_began;
 } measured;
 
-static uint64_t read_clock(clockid_t clock) {
-  struct timespec time;
-  clock_gettime(clock, &time);
-  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-uint64_t clock_ns(void) {
-  return read_clock(CLOCK_MONOTONIC);
-}
-
 void measure_begin(void) {
-  measured.cpu_began = read_clock(CLOCK_PROCESS_CPUTIME_ID);
-  measured.began = clock_ns();
+  measured.cpu_began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  measured.began = clock_ns(CLOCK_MONOTONIC);
 }
 
 void measure_end(uint64_t operations) {
-  measured.ns += clock_ns() - measured.began;
-  measured.cpu_ns += read_clock(CLOCK_PROCESS_CPUTIME_ID) - measured.cpu_began;
+  measured.ns += clock_ns(CLOCK_MONOTONIC) - measured.began;
+  measured.cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - measured.cpu_began;
   measured.operations += operations;
 }
 

@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "workload.h"
-
-#define SECOND_NS UINT64_C(1000000000)
 
 static uint64_t state = 88172645463325252;
 static size_t due_left;
@@ -107,7 +106,7 @@ static void run(const struct plan *plan, enum timer_operation operation) {
 
 int workload_timers(const char *method, size_t count, enum timer_operation operation) {
   struct plan plan = {.count = count};
-  uint64_t shortest = operation == TIMER_FIRE ? SECOND_NS / 100 : 600 * SECOND_NS;
+  uint64_t shortest = operation == TIMER_FIRE ? NS_PER_SECOND / 100 : 600 * NS_PER_SECOND;
   int error = make_plan(&plan, shortest);
   if (!error)
     error = loop_open(method, 64, on_readable);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "results/histogram.h"
 #include "workload.h"
@@ -25,7 +26,7 @@ static struct {
 
 static void on_called(void *arg) {
   (void)arg;
-  histogram_record(wake.histogram, clock_ns() - wake.asked_ns);
+  histogram_record(wake.histogram, clock_ns(CLOCK_MONOTONIC) - wake.asked_ns);
   if (--wake.left == 0)
     loop_stop();
   pthread_mutex_lock(&wake.lock);
@@ -41,7 +42,7 @@ static void on_readable(void *arg) {
 
 static void *ask(void *arg) {
   for (size_t i = *(const size_t *)arg; i > 0; i--) {
-    wake.asked_ns = clock_ns();
+    wake.asked_ns = clock_ns(CLOCK_MONOTONIC);
     loop_wake();
     pthread_mutex_lock(&wake.lock);
     while (!wake.called)

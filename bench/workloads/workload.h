@@ -41,8 +41,6 @@ int workload_wake(const char *method, size_t times);
 
 /* ---- measure.c ------------------------------------------------------------------------- */
 
-uint64_t clock_ns(void);
-
 /* May be called several times with measure_end; the times add up. */
 void measure_begin(void);
 void measure_end(uint64_t operations);

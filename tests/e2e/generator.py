@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import tempfile
 
 from against import AGAINST, PATIENT, Faulty, check_in, measure, refusal
@@ -292,6 +293,19 @@ def _():
         check_in("No such file", refusal(":1", "--hgrm=/nonexistent/x"))  # before it measures
 
 
+@case("a server's name is looked up")
+def _():
+    name = socket.gethostname()
+    try:
+        address = socket.getaddrinfo(name, None, socket.AF_INET)[0][4][0]
+    except socket.gaierror:
+        skip("this machine's own name has no IPv4 address")
+    with Server("--print=none", host=address) as server:
+        code, out, err = run(AGAINST, "%s:%d" % (name, server.port), "--requests=10", "--warmup=0")
+        equal(code, 0, "exit code: %s" % err)
+        check_in("%s:%d" % (name, server.port), out.decode())
+
+
 @case("command lines that are wrong")
 def _():
     for options, text in (([], "HOST:PORT"), (["8888", "8889"], "HOST:PORT"),
@@ -304,7 +318,7 @@ def _():
                           ([":1", "--churn", "--udp"], "--churn"),
                           ([":1", "--tcp", "--udp"], "one of the two")):
         check_in(text, refusal(*options, code=2))
-    check_in("not a numeric address", refusal("example.invalid:1"))
+    check_in("cannot find the address of 'example.invalid'", refusal("example.invalid:1"))
     check_in("processor 1023", refusal(":1", "--cpu=1023"))
     check_in("cannot have a loop on nosuch", refusal(":1", "--backend=nosuch"))
     code, out, _ = run(AGAINST, "--help")

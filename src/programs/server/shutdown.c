@@ -22,13 +22,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "common/signals.h"
 #include "server.h"
 #include "threads.h"
 #include "tracing.h"
-
-#define MILLISECOND_NS UINT64_C(1000000)
 
 enum {
   LOOK_MS = 25,
@@ -113,7 +112,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
     threads_abandon(server->threads);
   else if (server->tcp)
     tcpserver_each(server->tcp, close_now, server);
-  if (ioloop_call_later(loop, FORCED_MS * MILLISECOND_NS, on_last, server, NULL) < 0)
+  if (ioloop_call_later(loop, FORCED_MS * NS_PER_MS, on_last, server, NULL) < 0)
     ioloop_stop(loop);
   server_check_shutdown(server);
 }
@@ -130,9 +129,9 @@ void server_begin_shutdown(struct server *server, int signo) {
     tcpserver_stop(server->tcp);
   if (server->blocking)
     threads_finish(server->threads);
-  int error = ioloop_call_every(loop, LOOK_MS * MILLISECOND_NS, on_look, server, NULL);
+  int error = ioloop_call_every(loop, LOOK_MS * NS_PER_MS, on_look, server, NULL);
   if (!error)
-    error = ioloop_call_later(loop, PATIENCE_MS * MILLISECOND_NS, on_time_over, server, NULL);
+    error = ioloop_call_later(loop, PATIENCE_MS * NS_PER_MS, on_time_over, server, NULL);
   if (error)
     ioloop_stop(loop);
   server_check_shutdown(server);

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "server.h"
 
@@ -39,7 +40,7 @@ static void on_slow(void *arg, char what, int fd, uint64_t duration_ns) {
 
 void slow_watch(struct server *server) {
   const struct ioloop_observer hooks = {.slow = on_slow,
-                                        .slow_ns = server->options.slow_ms * 1000000};
+                                        .slow_ns = server->options.slow_ms * NS_PER_MS};
   if (!server->options.slow_ms)
     return;
   ioloop_set_observer(server->loop, &hooks, server);

@@ -26,13 +26,12 @@
 #include <unistd.h>
 
 #include "common/backends.h"
+#include "common/clock.h"
 #include "common/descriptors.h"
 #include "common/output.h"
 #include "common/say.h"
 #include "common/signals.h"
 #include "server.h"
-
-#define MILLISECOND_NS UINT64_C(1000000)
 
 enum {
   PATIENCE_MS = 3000, /* as shutdown.c has it for each worker */
@@ -82,7 +81,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   for (size_t i = 0; i < workers->count; i++)
     if (workers->slots[i].pid > 0 && !finished_serving(&workers->slots[i]))
       kill(workers->slots[i].pid, SIGKILL);
-  if (ioloop_call_later(loop, LAST_MS * MILLISECOND_NS, on_last, workers, NULL) < 0)
+  if (ioloop_call_later(loop, LAST_MS * NS_PER_MS, on_last, workers, NULL) < 0)
     workers->done = true;
   check_end(workers);
 }
@@ -99,7 +98,7 @@ static void begin_end(struct workers *workers, int signo) {
   for (size_t i = 0; i < workers->count; i++)
     sockets_close(&workers->sockets[i]);
   signal_all(workers, signo);
-  if (ioloop_call_later(workers->loop, KILL_MS * MILLISECOND_NS, on_time_over, workers, NULL) < 0)
+  if (ioloop_call_later(workers->loop, KILL_MS * NS_PER_MS, on_time_over, workers, NULL) < 0)
     on_time_over(workers->loop, workers);
   check_end(workers);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/utf8.h"
 #include "errors.h"
 #include "recorder.h"
@@ -276,7 +277,7 @@ static void close_open(struct writer *w, uint64_t now) {
 }
 
 static void put_track(struct writer *w, const struct trace_track *track, size_t count) {
-  uint64_t now = trace_clock();
+  uint64_t now = clock_ns(CLOCK_MONOTONIC);
   size_t at = 0;
   w->tid = track->id;
   w->last_ns = 0;

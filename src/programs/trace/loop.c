@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "recorder.h"
 
 enum {
@@ -59,7 +60,7 @@ static void end_turn(struct trace_track *track, uint64_t now) {
 static void note(void *arg, struct record record, unsigned events) {
   struct trace_track *track = arg;
   track->idle.eventful = true;
-  record.at_ns = trace_clock();
+  record.at_ns = clock_ns(CLOCK_MONOTONIC);
   trace_add(track, &record, events);
 }
 
@@ -68,7 +69,7 @@ static void note(void *arg, struct record record, unsigned events) {
 static void on_wait_begin(void *arg, uint64_t timeout_ns) {
   struct trace_track *track = arg;
   struct record record = {.kind = RECORD_WAIT_BEGIN,
-                          .at_ns = trace_clock(),
+                          .at_ns = clock_ns(CLOCK_MONOTONIC),
                           .value = timeout_ns == IOLOOP_FOREVER ? -1 : (int64_t)timeout_ns,
                           .fd = -1};
   end_turn(track, record.at_ns);
@@ -78,7 +79,7 @@ static void on_wait_begin(void *arg, uint64_t timeout_ns) {
 
 static void on_wait_end(void *arg, int ready_count) {
   struct record record = {
-      .kind = RECORD_WAIT_END, .at_ns = trace_clock(), .value = ready_count, .fd = -1};
+      .kind = RECORD_WAIT_END, .at_ns = clock_ns(CLOCK_MONOTONIC), .value = ready_count, .fd = -1};
   trace_add(arg, &record, 1);
 }
 
@@ -152,7 +153,7 @@ static void on_rescue(void *arg, uint64_t count) {
 static void on_ready(void *arg, int fd, unsigned events) {
   struct trace_track *track = arg;
   struct record record = {.kind = RECORD_READY,
-                          .at_ns = trace_clock(),
+                          .at_ns = clock_ns(CLOCK_MONOTONIC),
                           .value = (int64_t)events,
                           .fd = fd,
                           .connection = trace_connection(track->trace, fd)};
@@ -164,7 +165,7 @@ static void on_call_begin(void *arg, char what, int fd, unsigned events) {
   struct trace_track *track = arg;
   struct record record = {
       .kind = RECORD_USER_BEGIN,
-      .at_ns = trace_clock(),
+      .at_ns = clock_ns(CLOCK_MONOTONIC),
       .value = (int64_t)events,
       .fd = fd,
       .connection = what == 'h' ? trace_connection(track->trace, fd) : 0,
@@ -177,7 +178,8 @@ static void on_call_begin(void *arg, char what, int fd, unsigned events) {
 
 static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
   (void)duration_ns;
-  struct record record = {.kind = RECORD_USER_END, .at_ns = trace_clock(), .fd = fd, .what = what};
+  struct record record = {
+      .kind = RECORD_USER_END, .at_ns = clock_ns(CLOCK_MONOTONIC), .fd = fd, .what = what};
   trace_add(arg, &record, 1);
 }
 

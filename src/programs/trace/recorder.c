@@ -11,6 +11,7 @@
  * atomic addition per event.
  */
 #include "recorder.h"
+#include "common/clock.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -23,12 +24,6 @@ enum {
   LARGEST_CHUNK = 8192,
   TOUCHED_MOST = 64 * 1024 * 1024, /* bytes: pages beyond that are touched on use */
 };
-
-uint64_t trace_clock(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* ---- appending ---------------------------------------------------------------------------- */
 
@@ -87,7 +82,7 @@ static void become_full(struct trace_track *track) {
   struct trace *trace = track->trace;
   if (atomic_exchange(&trace->full, true))
     return;
-  put(track, &(struct record){.kind = RECORD_FULL, .at_ns = trace_clock(), .fd = -1});
+  put(track, &(struct record){.kind = RECORD_FULL, .at_ns = clock_ns(CLOCK_MONOTONIC), .fd = -1});
   if (trace->on_full)
     trace->on_full(trace->arg);
 }
@@ -124,7 +119,7 @@ void trace_call_begin(struct trace_track *track, const char *name, int fd) {
   if (!track)
     return;
   struct record record = {.kind = RECORD_CALL_BEGIN,
-                          .at_ns = trace_clock(),
+                          .at_ns = clock_ns(CLOCK_MONOTONIC),
                           .name = name,
                           .fd = fd,
                           .connection = trace_connection(track->trace, fd)};
@@ -138,7 +133,7 @@ void trace_call_end(struct trace_track *track, const char *name, int fd, ptrdiff
   bool accepted = result >= 0 && strcmp(name, "accept") == 0;
   struct record record = {
       .kind = RECORD_CALL_END,
-      .at_ns = trace_clock(),
+      .at_ns = clock_ns(CLOCK_MONOTONIC),
       .name = name,
       .fd = fd,
       .value = result,
@@ -245,7 +240,7 @@ int trace_new(const struct trace_options *options, void (*on_full)(void *arg), v
   trace->options = *options;
   trace->on_full = on_full;
   trace->arg = arg;
-  trace->epoch_ns = trace_clock();
+  trace->epoch_ns = clock_ns(CLOCK_MONOTONIC);
   trace->tracks_end = &trace->tracks;
   pthread_mutex_init(&trace->mutex, NULL);
   touch_memory(trace, options->limit);

@@ -94,9 +94,6 @@ struct trace {
   _Atomic int error;   /* the first one */
 };
 
-/* Now, in nanoseconds of CLOCK_MONOTONIC. */
-uint64_t trace_clock(void);
-
 /* Append, unless the limit is reached. `events`: the number of events that the record becomes in
  * the file. */
 void trace_add(struct trace_track *track, const struct record *record, unsigned events);

@@ -93,7 +93,7 @@ struct ioloop_completion {
   int (*send)(void *state, struct ioloop__op *op, int fd, const void *data, size_t size,
               bool quiet);
   /* A caller needs to know about its quiet sends now: the next wait reports them. */
-  void (*hurry)(void *state);
+  void (*flush_quiet)(void *state);
   /* Receive continuously: `data` is a struct ioloop__datagram. */
   int (*receive_datagrams)(void *state, struct ioloop__op *op, int fd);
   /* Quietly. `message` must stay too. It has one vector. */

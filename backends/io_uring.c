@@ -9,8 +9,8 @@
  * readiness models make two for each.
  *
  * The model is completion (Stevens: asynchronous): "receive, and report the data", not "report when
- * a receive is possible". io_uring_ops.c has that part, which the streams use. This file has the
- * ring, the wait, and readiness for ioloop_add_handler, built from poll requests.
+ * a receive is possible". io_uring_completion.c has that part, which the streams use. This file has
+ * the ring in use, the wait, and readiness for ioloop_add_handler, built from poll requests.
  *
  * Readiness. IORING_OP_POLL_ADD is a poll(2) of one descriptor that completes when it is ready:
  * once. A one-shot poll checks the level when it is armed, so arming it again after the handler
@@ -36,12 +36,9 @@
  *   - The kernel's own way of waiting, for what cannot be done at once, is a poll of that kind: 128
  *     fruitless wake-ups, and the request is passed to a worker thread, which sleeps in the call:
  *     one worker for each such connection. A request to cancel that comes during this move does not
- *     find it (ENOENT, 6.18). Hence no send here waits: io_uring_ops.c.
+ *     find it (ENOENT, 6.18). Hence no send waits in the kernel: io_uring_completion.c.
  *   - The completion of a poll that was taken back may be in the ring already. Each poll has a
  *     number; a completion whose number is not the descriptor's current one is dropped.
- *   - The kernel interrupts the program to finish requests. With IORING_SETUP_COOP_TASKRUN (5.19)
- *     and DEFER_TASKRUN (6.1, with SINGLE_ISSUER) it waits until the program makes a system call
- *     anyway. With the latter nothing completes until it does.
  *   - Completions that do not fit into the completion ring are kept by the kernel, and moved there
  *     when there is room and it is called (5.5). They are counted as overflows; none is lost.
  *   - A ring outlives its process: the kernel cancels pending requests later, perhaps after the
@@ -49,7 +46,6 @@
  *     process is first in the queue: it takes the wake-up of a connection, and the next process at
  *     that listener sleeps on (seen on Linux 6.18). A parent that replaces a killed worker
  *     therefore waits until the old ring has released a descriptor: src/programs/server/worker.c.
- *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
  *   - No kernel thread polls the submission ring here (SQPOLL): it would burn a core that the
  *     other models do not get.
  */
@@ -59,21 +55,12 @@
 #include "platform.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 _Static_assert((int)IOLOOP_READ == POLLIN && (int)IOLOOP_WRITE == POLLOUT &&
                    (int)IOLOOP_ERROR == (POLLERR | POLLHUP),
                "masks need no translation");
-
-enum {
-  SUBMISSIONS = 1024,
-  COMPLETIONS = 8192,
-};
 
 enum arming {
   UNARMED,
@@ -89,24 +76,6 @@ struct slot {
 };
 
 /* ---- the ring ----------------------------------------------------------------------------- */
-
-/* In the best way that this kernel knows. */
-static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
-  static const unsigned ways[] = {
-      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
-      IORING_SETUP_COOP_TASKRUN,
-      0,
-  };
-  int r = -EINVAL;
-  for (size_t i = 0; r == -EINVAL && i < sizeof ways / sizeof ways[0]; i++) {
-    struct io_uring_params params = {.flags =
-                                         ways[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
-                                     .cq_entries = completions};
-    r = io_uring_queue_init_params(submissions, uring, &params);
-  }
-  return r;
-}
 
 bool ioloop__ring_is_foreign(const struct ioloop__ring *ring) {
   return ring->fork_count != ioloop__fork_count() || !pthread_equal(ring->thread, pthread_self());
@@ -130,75 +99,6 @@ int ioloop__ring_wait_for_another(struct ioloop__ring *ring) {
   struct io_uring_cqe *first;
   return io_uring_submit_and_wait_timeout(&ring->uring, &first, io_uring_cq_ready(&ring->uring) + 1,
                                           &moment, NULL);
-}
-
-/* ---- may we? ------------------------------------------------------------------------------ */
-
-/* 0, 1 (only for some users) or 2 (for none); -1: this kernel has no such switch. */
-static int switched_off(void) {
-  char text[8] = "";
-  int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -1;
-  ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  return size > 0 ? atoi(text) : -1;
-}
-
-/* The parameters are valid, so a kernel that refuses them is too old. SUBMIT_ALL came in 5.18.
- * (-EINVAL of a backend means a wrong name.) */
-static int too_old(int error) {
-  return error == -EINVAL ? -ENOSYS : error;
-}
-
-static void explain(int error, char *reason, size_t size) {
-  int off = error == -EPERM ? switched_off() : 0;
-  if (error == -EPERM && off > 0)
-    snprintf(reason, size, "not permitted here (EPERM; kernel.io_uring_disabled is %d)", off);
-  else if (error == -EPERM)
-    snprintf(reason, size, "not permitted here (EPERM; %sa seccomp filter)",
-             off < 0 ? "kernel.io_uring_disabled or " : "");
-  else if (error == -ENOSYS)
-    snprintf(reason, size, "not in this kernel, or hidden by a seccomp filter (ENOSYS)");
-  else if (error == -EINVAL)
-    snprintf(reason, size, "this kernel's is too old: needs Linux 6.0 (multishot receive)");
-  else if (error == -ENOMEM)
-    snprintf(reason, size, "no memory for its rings (ENOMEM; RLIMIT_MEMLOCK)");
-  else
-    snprintf(reason, size, "io_uring_setup: %s", strerror(-error));
-}
-
-/* Multishot receive has no opcode to probe for; it came with zero-copy send, in 6.0. 0, or -EINVAL
- * as of a kernel that has none of it. */
-static int check_recent(struct io_uring *uring) {
-  enum {
-    OPERATIONS = IORING_OP_SEND_ZC + 1
-  };
-  struct io_uring_probe *known =
-      calloc(1, sizeof *known + OPERATIONS * sizeof(struct io_uring_probe_op));
-  if (!known)
-    return -ENOMEM;
-  int r = io_uring_register_probe(uring, known, OPERATIONS);
-  if (!r && !io_uring_opcode_supported(known, IORING_OP_SEND_ZC))
-    r = -EINVAL;
-  free(known);
-  return r;
-}
-
-static int probe(const char *variant, char *reason, size_t size) {
-  if (variant) {
-    snprintf(reason, size, "io_uring has no variants");
-    return -EINVAL;
-  }
-  struct io_uring uring;
-  int r = open_ring(1, 2, &uring);
-  if (!r) {
-    r = check_recent(&uring);
-    io_uring_queue_exit(&uring);
-  }
-  if (r)
-    explain(r, reason, size);
-  return too_old(r);
 }
 
 /* ---- polls -------------------------------------------------------------------------------- */
@@ -324,21 +224,21 @@ static inline bool next_completed(struct ioloop__ring *ring, struct ioloop__comp
 }
 
 /* Everything has been submitted: its completions are in the ring, from its head to here. */
-static void mark_quiet(struct ioloop__ring *ring) {
-  if (!ring->quiet_count || ring->quiet_marked || io_uring_sq_ready(&ring->uring) ||
+static void mark_unreported(struct ioloop__ring *ring) {
+  if (!ring->unreported_count || ring->unreported_marked || io_uring_sq_ready(&ring->uring) ||
       io_uring_cq_has_overflow(&ring->uring))
     return;
-  ring->quiet_marked = ring->quiet_count;
-  ring->quiet_mark = *ring->uring.cq.khead + io_uring_cq_ready(&ring->uring);
+  ring->unreported_marked = ring->unreported_count;
+  ring->unreported_mark = *ring->uring.cq.khead + io_uring_cq_ready(&ring->uring);
 }
 
-static void find_quiet_over(struct ioloop__ring *ring) {
-  int32_t left = (int32_t)(ring->quiet_mark - *ring->uring.cq.khead);
-  if (!ring->quiet_marked || ring->stash_count || left > 0)
+static void find_unreported_done(struct ioloop__ring *ring) {
+  int32_t left = (int32_t)(ring->unreported_mark - *ring->uring.cq.khead);
+  if (!ring->unreported_marked || ring->stash_count || left > 0)
     return;
-  ring->quiet_over = ring->quiet_marked;
-  ring->quiet_marked = 0;
-  ring->hurry = ring->hurry && ring->quiet_over < ring->quiet_count;
+  ring->unreported_done = ring->unreported_marked;
+  ring->unreported_marked = 0;
+  ring->flush_quiet = ring->flush_quiet && ring->unreported_done < ring->unreported_count;
 }
 
 /* First of all, so that each callback knows what was sent. */
@@ -363,8 +263,9 @@ static int collect(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop
     if (c.user_data & IOLOOP__RING_QUIET && !(c.user_data & IOLOOP__RING_POLL))
       ioloop__ring_note_quiet(ring, c.user_data);
   }
-  find_quiet_over(ring);
-  return ring->completed_count || ring->quiet_over ? report_operations(loop, ring, ready, n) : n;
+  find_unreported_done(ring);
+  return ring->completed_count || ring->unreported_done ? report_operations(loop, ring, ready, n)
+                                                        : n;
 }
 
 static bool has_completions(const struct ioloop__ring *ring) {
@@ -401,12 +302,12 @@ static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready) {
   struct ioloop__ring *ring = state;
   arm_again(loop, ring);
-  uint64_t limit_ns = ring->hurry ? 0 : timeout_ns;
+  uint64_t limit_ns = ring->flush_quiet ? 0 : timeout_ns;
   if (ring->rearm_count && limit_ns > IOLOOP__PAUSE_NS)
     limit_ns = IOLOOP__PAUSE_NS; /* the kernel had no memory for some */
   int r = enter(ring, limit_ns);
   ring->begun = false;
-  mark_quiet(ring);
+  mark_unreported(ring);
   if (r == -ETIME || r == -EBUSY) /* nothing came in time; or there is no room in the ring */
     r = 0;
   if (r < 0 && !ioloop__is_passing(r))
@@ -418,25 +319,6 @@ static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
-
-static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)variant;
-  struct ioloop__ring *ring = state;
-  ring->loop = loop;
-  int r = open_ring(SUBMISSIONS, COMPLETIONS, &ring->uring);
-  if (r)
-    return too_old(r);
-  ring->stash = malloc(COMPLETIONS * sizeof *ring->stash);
-  if (!ring->stash) {
-    io_uring_queue_exit(&ring->uring);
-    return -ENOMEM;
-  }
-  ring->stash_capacity = COMPLETIONS;
-  ring->thread = pthread_self();
-  ring->fork_count = ioloop__fork_count();
-  io_uring_register_ring_fd(&ring->uring); /* saves looking it up; no harm if it fails */
-  return 0;
-}
 
 /* In a forked child too: it unmaps and closes its copies, and nothing is written to the rings. */
 static void fini(struct ioloop *loop, void *state) {
@@ -452,8 +334,8 @@ const struct ioloop_backend ioloop__io_uring = {
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_COMPLETION,
     .state_size = sizeof(struct ioloop__ring),
     .slot_size = sizeof(struct slot),
-    .probe = probe,
-    .init = init,
+    .probe = ioloop__ring_probe,
+    .init = ioloop__ring_init,
     .fini = fini,
     .modify = modify,
     .wait = wait_events,

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* io_uring.h - what io_uring.c (the ring, readiness) and io_uring_ops.c (completion) share. */
+/*
+ * io_uring.h - what the files of this backend share:
+ *
+ *      io_uring.c             the ring in use: submitting, waiting, and readiness by poll requests
+ *      io_uring_setup.c       making it, and whether that is possible
+ *      io_uring_completion.c  operations of the streams: buffers, starting, reporting
+ *      io_uring_cancel.c      ending such an operation before it completes
+ */
 #ifndef IOLOOP_IO_URING_H
 #define IOLOOP_IO_URING_H
 
@@ -46,26 +53,27 @@ struct ioloop__ring {
   int rearm[IOLOOP__MAX_READY];
   int rearm_count;
 
-  /* Of operations, taken out by the wait, and reported up to told_count. */
+  /* Of operations, taken out by the wait, and reported up to reported_count. */
   struct ioloop__completed completed[IOLOOP__MAX_READY];
-  int completed_count, told_count;
+  int completed_count, reported_count;
 
   /* Taken out of turn, by a cancel that made room for its own: the next waits begin with these. */
   struct ioloop__completed *stash;
   size_t stash_count, stash_at, stash_capacity;
 
-  /* Quiet sends, in the order of their submission; the first quiet_over of them are over. */
+  /* Quiet sends, in the order of their submission; the first unreported_done of them are over, which
+   * is reported next. */
   struct {
     struct ioloop__op *op; /* NULL: it failed, which has been reported */
     size_t size;
-  } quiet[IOLOOP__RING_QUIET_MAX];
-  int quiet_count, quiet_over;
-  /* The first quiet_marked have been submitted, and are over once the completion ring has been read
-   * up to quiet_mark. */
-  int quiet_marked;
-  unsigned quiet_mark;
-  bool hurry; /* do not block before these are reported */
-  bool begun; /* an operation, since the last wait */
+  } unreported[IOLOOP__RING_QUIET_MAX];
+  int unreported_count, unreported_done;
+  /* The first unreported_marked have been submitted, and are over once the completion ring has been read
+   * up to unreported_mark. */
+  int unreported_marked;
+  unsigned unreported_mark;
+  bool flush_quiet; /* do not block before these are reported */
+  bool begun;       /* an operation, since the last wait */
 
   struct ioloop__ring_buffers bytes, datagrams;
 };
@@ -87,8 +95,20 @@ int ioloop__ring_wait_for_another(struct ioloop__ring *ring);
 /* A completion of a quiet send: it has failed. Of others nothing happens. */
 void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data);
 
-/* io_uring_ops.c */
+/* io_uring_setup.c */
+int ioloop__ring_probe(const char *variant, char *reason, size_t size);
+int ioloop__ring_init(struct ioloop *loop, void *state, const char *variant);
+
+/* io_uring_completion.c */
+/* The index of a quiet send among those not yet reported; -1: it is none, or over. */
+int ioloop__ring_find_unreported(const struct ioloop__ring *ring, const struct ioloop__op *op);
+void ioloop__ring_report(struct ioloop *loop, struct ioloop__ring *ring,
+                         const struct ioloop__completed *completed);
 void ioloop__ring_free_buffers(struct ioloop__ring *ring);
 extern const struct ioloop_completion ioloop__ring_completion;
+
+/* io_uring_cancel.c */
+void ioloop__ring_stop(void *state, struct ioloop__op *op);
+void ioloop__ring_cancel(struct ioloop *loop, void *state, struct ioloop__op *op);
 
 #endif

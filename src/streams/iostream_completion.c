@@ -165,7 +165,7 @@ void iostream__begin_sending(struct iostream *stream) {
 void iostream__await_sent(struct iostream *stream) {
   const struct ioloop__completer *completer = iostream__completer(stream);
   if (stream->operations & QUIETLY)
-    completer->table->hurry(completer->state);
+    completer->table->flush_quiet(completer->state);
 }
 
 bool iostream__is_sending(struct iostream *stream) {

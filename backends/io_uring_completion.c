@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring_ops.c - the asynchronous model proper: operations that the kernel carries out by itself
+ * io_uring_completion.c - the asynchronous model proper: operations that the kernel carries out by itself
  * (io_uring_prep_recv_multishot(3), io_uring_register_buf_ring(3) and their like).
  *
  * A receive needs memory while it waits, and ten thousand idle connections would keep ten thousand
@@ -23,17 +23,10 @@
  * When all buffers are in use a receive ends with ENOBUFS. The data stays in the socket; its owner
  * starts it again, which reaches the kernel in the next call, when this iteration's buffers are
  * back.
- *
- * Ending an operation is one more request, and its answer is not the end: the operation may be
- * completing at this moment, or may already have completions in the ring or in our list. `cancel`
- * waits for the completion that has no successor, and reports all earlier ones. The request may be
- * refused, for an operation that is between two of the kernel's lists or with a worker (an accept,
- * woken 128 times without a connection): it is then made again.
  */
 #include "io_uring.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -167,10 +160,10 @@ static int receive(void *state, struct ioloop__op *op, int fd) {
 /* Its completion would come only if it failed. */
 static void make_quiet(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct ioloop__op *op,
                        size_t size) {
-  if (ring->quiet_count == IOLOOP__RING_QUIET_MAX)
+  if (ring->unreported_count == IOLOOP__RING_QUIET_MAX)
     return;
-  ring->quiet[ring->quiet_count].op = op;
-  ring->quiet[ring->quiet_count++].size = size;
+  ring->unreported[ring->unreported_count].op = op;
+  ring->unreported[ring->unreported_count++].size = size;
   entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
   entry->user_data |= IOLOOP__RING_QUIET;
 }
@@ -190,9 +183,9 @@ static int send_bytes(void *state, struct ioloop__op *op, int fd, const void *da
   return 0;
 }
 
-static void hurry(void *state) {
+static void flush_quiet(void *state) {
   struct ioloop__ring *ring = state;
-  ring->hurry = ring->quiet_count > 0;
+  ring->flush_quiet = ring->unreported_count > 0;
 }
 
 static int receive_datagrams(void *state, struct ioloop__op *op, int fd) {
@@ -224,10 +217,10 @@ static int send_datagram(void *state, struct ioloop__op *op, int fd, const struc
   return 0;
 }
 
-/* ---- telling ------------------------------------------------------------------------------ */
+/* ---- reporting ------------------------------------------------------------------------------ */
 
-static void tell_datagram(struct ioloop *loop, struct ioloop__op *op, char *buffer, int size,
-                          bool more) {
+static void report_datagram(struct ioloop *loop, struct ioloop__op *op, char *buffer, int size,
+                            bool more) {
   struct io_uring_recvmsg_out *out = (struct io_uring_recvmsg_out *)(void *)buffer;
   char *peer = buffer + sizeof *out;
   char *control = peer + datagram_shape.msg_namelen;
@@ -244,36 +237,36 @@ static void tell_datagram(struct ioloop *loop, struct ioloop__op *op, char *buff
   ioloop__op_done(loop, op, (int)datagram.size, &datagram, more);
 }
 
-/* The index of a quiet send; -1: it is none, or over. */
-static int find_quiet(const struct ioloop__ring *ring, const struct ioloop__op *op) {
-  for (int i = 0; i < ring->quiet_count; i++)
-    if (ring->quiet[i].op == op)
+int ioloop__ring_find_unreported(const struct ioloop__ring *ring, const struct ioloop__op *op) {
+  for (int i = 0; i < ring->unreported_count; i++)
+    if (ring->unreported[i].op == op)
       return i;
   return -1;
 }
 
 void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data) {
   uint64_t address = user_data & ~IOLOOP__RING_QUIET;
-  int index = find_quiet(ring, (struct ioloop__op *)(uintptr_t)address);
+  int index = ioloop__ring_find_unreported(ring, (struct ioloop__op *)(uintptr_t)address);
   if (user_data != address && index >= 0)
-    ring->quiet[index].op = NULL;
+    ring->unreported[index].op = NULL;
 }
 
-static void tell_quiet(struct ioloop *loop, struct ioloop__ring *ring) {
-  int over = ring->quiet_over;
+static void report_quiet(struct ioloop *loop, struct ioloop__ring *ring) {
+  int over = ring->unreported_done;
   for (int i = 0; i < over; i++) {
-    struct ioloop__op *op = ring->quiet[i].op;
-    ring->quiet[i].op = NULL;
+    struct ioloop__op *op = ring->unreported[i].op;
+    ring->unreported[i].op = NULL;
     if (op)
-      ioloop__op_done(loop, op, (int)ring->quiet[i].size, NULL, false);
+      ioloop__op_done(loop, op, (int)ring->unreported[i].size, NULL, false);
   }
-  ring->quiet_count -= over; /* more may have been started */
-  memmove(ring->quiet, ring->quiet + over, (size_t)ring->quiet_count * sizeof ring->quiet[0]);
-  ring->quiet_over = 0;
+  ring->unreported_count -= over; /* more may have been started */
+  memmove(ring->unreported, ring->unreported + over,
+          (size_t)ring->unreported_count * sizeof ring->unreported[0]);
+  ring->unreported_done = 0;
 }
 
-static void tell(struct ioloop *loop, struct ioloop__ring *ring,
-                 const struct ioloop__completed *completed) {
+void ioloop__ring_report(struct ioloop *loop, struct ioloop__ring *ring,
+                         const struct ioloop__completed *completed) {
   uint64_t address = completed->user_data & ~IOLOOP__RING_QUIET;
   struct ioloop__op *op = (struct ioloop__op *)(uintptr_t)address;
   bool more = completed->flags & IORING_CQE_F_MORE;
@@ -287,7 +280,7 @@ static void tell(struct ioloop *loop, struct ioloop__ring *ring,
   struct ioloop__ring_buffers *buffers = group_of(ring, id);
   char *buffer = buffer_at(buffers, id);
   if (buffers == &ring->datagrams)
-    tell_datagram(loop, op, buffer, completed->result, more);
+    report_datagram(loop, op, buffer, completed->result, more);
   else
     ioloop__op_done(loop, op, completed->result, buffer, more);
   give(buffers, id);
@@ -296,168 +289,21 @@ static void tell(struct ioloop *loop, struct ioloop__ring *ring,
 static bool dispatch(struct ioloop *loop, void *state) {
   struct ioloop__ring *ring = state;
   bool news = ring->completed_count > 0;
-  if (ring->quiet_over)
-    tell_quiet(loop, ring);
+  if (ring->unreported_done)
+    report_quiet(loop, ring);
   /* Any of them may fork; in the child the rest is not reported. */
-  while (ring->told_count < ring->completed_count && !ioloop__ring_is_foreign(ring)) {
-    struct ioloop__completed *completed = &ring->completed[ring->told_count++];
+  while (ring->reported_count < ring->completed_count && !ioloop__ring_is_foreign(ring)) {
+    struct ioloop__completed *completed = &ring->completed[ring->reported_count++];
     if (completed->user_data != IOLOOP__RING_NOTHING)
-      tell(loop, ring, completed);
+      ioloop__ring_report(loop, ring, completed);
   }
-  ring->told_count = ring->completed_count = 0;
+  ring->reported_count = ring->completed_count = 0;
   return news;
 }
 
 static int descriptor(const void *state) {
   const struct ioloop__ring *ring = state;
   return ring->uring.ring_fd;
-}
-
-/* ---- ending ------------------------------------------------------------------------------- */
-
-static void stop(void *state, struct ioloop__op *op) {
-  struct io_uring_sqe *entry = ioloop__ring_entry(state);
-  if (!entry)
-    return;
-  io_uring_prep_cancel(entry, op, 0);
-  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  entry->user_data = IOLOOP__RING_REFUSED;
-}
-
-static bool take_from(struct ioloop__completed *list, size_t begin, size_t end, uint64_t user_data,
-                      struct ioloop__completed *ret) {
-  for (size_t i = begin; i < end; i++)
-    if ((list[i].user_data & ~IOLOOP__RING_QUIET) == user_data) {
-      *ret = list[i];
-      list[i] = (struct ioloop__completed){.user_data = IOLOOP__RING_NOTHING};
-      return true;
-    }
-  return false;
-}
-
-static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
-  if (ring->stash_count == ring->stash_capacity) {
-    size_t capacity = ring->stash_capacity * 2;
-    struct ioloop__completed *larger = realloc(ring->stash, capacity * sizeof *larger);
-    if (!larger)
-      return false;
-    ring->stash = larger;
-    ring->stash_capacity = capacity;
-  }
-  ring->stash[ring->stash_count++] =
-      (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
-  return true;
-}
-
-/* Save the ring's completions for the next wait, so that the kernel can move those there that it
- * keeps because the ring is full. There is memory for a whole ring from the start. */
-static void make_room(struct ioloop__ring *ring) {
-  struct io_uring_cqe *entry;
-  while (io_uring_peek_cqe(&ring->uring, &entry) == 0) {
-    if (entry->user_data > IOLOOP__RING_REFUSED && !stash(ring, entry)) {
-      ioloop__pause(); /* more than two rings, and no memory */
-      return;
-    }
-    io_uring_cqe_seen(&ring->uring, entry);
-  }
-}
-
-/* What was before it moves up. The mark still has as many before it, this one not counted. */
-static void close_gap(struct ioloop__ring *ring, unsigned gap) {
-  const struct io_uring_cq *cq = &ring->uring.cq;
-  if ((int32_t)(gap - ring->quiet_mark) >= 0)
-    ring->quiet_mark++;
-  for (; gap != *cq->khead; gap--)
-    cq->cqes[gap & cq->ring_mask] = cq->cqes[(gap - 1) & cq->ring_mask];
-  io_uring_cq_advance(&ring->uring, 1);
-}
-
-/* What is not ours stays in the ring. */
-static bool take_from_ring(struct ioloop__ring *ring, uint64_t user_data,
-                           struct ioloop__completed *ret) {
-  struct io_uring_cqe *entry;
-  unsigned head;
-  io_uring_for_each_cqe(&ring->uring, head, entry) {
-    if ((entry->user_data & ~IOLOOP__RING_QUIET) != user_data)
-      continue;
-    *ret = (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
-    close_gap(ring, head);
-    return true;
-  }
-  return false;
-}
-
-/* The next completion of an operation, wherever it is by now; they are in this order. */
-static bool take(struct ioloop__ring *ring, const struct ioloop__op *op,
-                 struct ioloop__completed *ret) {
-  uint64_t user_data = (uint64_t)(uintptr_t)op;
-  return take_from(ring->completed, (size_t)ring->told_count, (size_t)ring->completed_count,
-                   user_data, ret) ||
-         take_from(ring->stash, ring->stash_at, ring->stash_count, user_data, ret) ||
-         take_from_ring(ring, user_data, ret);
-}
-
-/* A quiet send without a completion is over once it has been submitted. */
-static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
-                             struct ioloop__op *op) {
-  int index = find_quiet(ring, op);
-  bool over =
-      index >= 0 && !io_uring_sq_ready(&ring->uring) && !io_uring_cq_has_overflow(&ring->uring);
-  if (over) {
-    ring->quiet[index].op = NULL;
-    ioloop__op_done(loop, op, (int)ring->quiet[index].size, NULL, false);
-  }
-  return over;
-}
-
-/* A refusal means that the operation is in none of the kernel's lists at the moment: it is moving
- * from one to another, or is with a worker thread, which is interrupted. */
-static int wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op) {
-  struct ioloop__completed refusal;
-  bool refused = take_from_ring(ring, IOLOOP__RING_REFUSED, &refusal);
-  int r = ioloop__ring_wait_for_another(ring);
-  if (r < 0 || refused)
-    stop(ring, op);
-  return r;
-}
-
-/* true: the kernel takes no requests from us, and never will. */
-static bool has_failed(int error) {
-  if (error >= 0 || error == -ETIME || error == -EBUSY || error == -EINTR)
-    return false;
-  if (ioloop__is_passing(error))
-    ioloop__pause();
-  return !ioloop__is_passing(error);
-}
-
-/* Results that the kernel still delivers are not reported. */
-static void give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop__op *op) {
-  int index = find_quiet(ring, op);
-  if (index >= 0)
-    ring->quiet[index].op = NULL;
-  ioloop__op_done(loop, op, -ECANCELED, NULL, false);
-}
-
-static void cancel(struct ioloop *loop, void *state, struct ioloop__op *op) {
-  struct ioloop__ring *ring = state;
-  struct ioloop__completed completed = {.flags = IORING_CQE_F_MORE};
-  bool quiet = find_quiet(ring, op) >= 0, failed = ioloop__ring_is_foreign(ring);
-  if (!quiet)
-    stop(ring, op);
-  while (!failed && completed.flags & IORING_CQE_F_MORE) {
-    if (take(ring, op, &completed)) {
-      ioloop__ring_note_quiet(ring, completed.user_data);
-      tell(loop, ring, &completed);
-      continue;
-    }
-    if (quiet && is_silently_over(loop, ring, op))
-      return;
-    if (io_uring_cq_has_overflow(&ring->uring))
-      make_room(ring);
-    failed = has_failed(quiet ? ioloop__ring_submit(ring) : wait_and_stop_again(ring, op));
-  }
-  if (failed)
-    give_up(loop, ring, op);
 }
 
 static void submit(void *state) {
@@ -471,11 +317,11 @@ const struct ioloop_completion ioloop__ring_completion = {
     .accept = accept_connections,
     .receive = receive,
     .send = send_bytes,
-    .hurry = hurry,
+    .flush_quiet = flush_quiet,
     .receive_datagrams = receive_datagrams,
     .send_datagram = send_datagram,
-    .stop = stop,
-    .cancel = cancel,
+    .stop = ioloop__ring_stop,
+    .cancel = ioloop__ring_cancel,
     .fd = descriptor,
     .submit = submit,
     .dispatch = dispatch,

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * io_uring_setup.c - making the ring: whether this kernel has it and permits it, and in which of its
+ * ways (io_uring_setup(2), io_uring_register(2)).
+ *
+ * Surprises
+ *   - The kernel interrupts the program to finish requests. With IORING_SETUP_COOP_TASKRUN (5.19)
+ *     and DEFER_TASKRUN (6.1, with SINGLE_ISSUER) it waits until the program makes a system call
+ *     anyway. With the latter nothing completes until it does.
+ *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
+ */
+#include "io_uring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fork.h"
+
+enum {
+  SUBMISSIONS = 1024,
+  COMPLETIONS = 8192,
+};
+
+/* In the best way that this kernel knows. */
+static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
+  static const unsigned ways[] = {
+      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
+      IORING_SETUP_COOP_TASKRUN,
+      0,
+  };
+  int r = -EINVAL;
+  for (size_t i = 0; r == -EINVAL && i < sizeof ways / sizeof ways[0]; i++) {
+    struct io_uring_params params = {.flags =
+                                         ways[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+                                     .cq_entries = completions};
+    r = io_uring_queue_init_params(submissions, uring, &params);
+  }
+  return r;
+}
+
+/* 0, 1 (only for some users) or 2 (for none); -1: this kernel has no such switch. */
+static int switched_off(void) {
+  char text[8] = "";
+  int fd = open("/proc/sys/kernel/io_uring_disabled", O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -1;
+  ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  return size > 0 ? atoi(text) : -1;
+}
+
+/* The parameters are valid, so a kernel that refuses them is too old. SUBMIT_ALL came in 5.18.
+ * (-EINVAL of a backend means a wrong name.) */
+static int too_old(int error) {
+  return error == -EINVAL ? -ENOSYS : error;
+}
+
+static void explain(int error, char *reason, size_t size) {
+  int off = error == -EPERM ? switched_off() : 0;
+  if (error == -EPERM && off > 0)
+    snprintf(reason, size, "not permitted here (EPERM; kernel.io_uring_disabled is %d)", off);
+  else if (error == -EPERM)
+    snprintf(reason, size, "not permitted here (EPERM; %sa seccomp filter)",
+             off < 0 ? "kernel.io_uring_disabled or " : "");
+  else if (error == -ENOSYS)
+    snprintf(reason, size, "not in this kernel, or hidden by a seccomp filter (ENOSYS)");
+  else if (error == -EINVAL)
+    snprintf(reason, size, "this kernel's is too old: needs Linux 6.0 (multishot receive)");
+  else if (error == -ENOMEM)
+    snprintf(reason, size, "no memory for its rings (ENOMEM; RLIMIT_MEMLOCK)");
+  else
+    snprintf(reason, size, "io_uring_setup: %s", strerror(-error));
+}
+
+/* Multishot receive has no opcode to probe for; it came with zero-copy send, in 6.0. 0, or -EINVAL
+ * as of a kernel that has none of it. */
+static int check_recent(struct io_uring *uring) {
+  enum {
+    OPERATIONS = IORING_OP_SEND_ZC + 1
+  };
+  struct io_uring_probe *known =
+      calloc(1, sizeof *known + OPERATIONS * sizeof(struct io_uring_probe_op));
+  if (!known)
+    return -ENOMEM;
+  int r = io_uring_register_probe(uring, known, OPERATIONS);
+  if (!r && !io_uring_opcode_supported(known, IORING_OP_SEND_ZC))
+    r = -EINVAL;
+  free(known);
+  return r;
+}
+
+int ioloop__ring_probe(const char *variant, char *reason, size_t size) {
+  if (variant) {
+    snprintf(reason, size, "io_uring has no variants");
+    return -EINVAL;
+  }
+  struct io_uring uring;
+  int r = open_ring(1, 2, &uring);
+  if (!r) {
+    r = check_recent(&uring);
+    io_uring_queue_exit(&uring);
+  }
+  if (r)
+    explain(r, reason, size);
+  return too_old(r);
+}
+
+int ioloop__ring_init(struct ioloop *loop, void *state, const char *variant) {
+  (void)variant;
+  struct ioloop__ring *ring = state;
+  ring->loop = loop;
+  int r = open_ring(SUBMISSIONS, COMPLETIONS, &ring->uring);
+  if (r)
+    return too_old(r);
+  ring->stash = malloc(COMPLETIONS * sizeof *ring->stash);
+  if (!ring->stash) {
+    io_uring_queue_exit(&ring->uring);
+    return -ENOMEM;
+  }
+  ring->stash_capacity = COMPLETIONS;
+  ring->thread = pthread_self();
+  ring->fork_count = ioloop__fork_count();
+  io_uring_register_ring_fd(&ring->uring); /* saves looking it up; no harm if it fails */
+  return 0;
+}

@@ -61,15 +61,15 @@ struct ioloop__ring {
   struct ioloop__completed *stash;
   size_t stash_count, stash_at, stash_capacity;
 
-  /* Quiet sends, in the order of their submission; the first unreported_done of them are over, which
-   * is reported next. */
+  /* Quiet sends, in the order of their submission. The first unreported_done are over, which is
+   * reported next. */
   struct {
     struct ioloop__op *op; /* NULL: it failed, which has been reported */
     size_t size;
   } unreported[IOLOOP__RING_QUIET_MAX];
   int unreported_count, unreported_done;
-  /* The first unreported_marked have been submitted, and are over once the completion ring has been read
-   * up to unreported_mark. */
+  /* The first unreported_marked have been submitted, and are over once the completion ring has been
+   * read up to unreported_mark. */
   int unreported_marked;
   unsigned unreported_mark;
   bool flush_quiet; /* do not block before these are reported */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring_completion.c - the asynchronous model proper: operations that the kernel carries out by itself
- * (io_uring_prep_recv_multishot(3), io_uring_register_buf_ring(3) and their like).
+ * io_uring_completion.c - the asynchronous model proper: operations that the kernel carries out by
+ * itself (io_uring_prep_recv_multishot(3), io_uring_register_buf_ring(3) and their like).
  *
  * A receive needs memory while it waits, and ten thousand idle connections would keep ten thousand
  * buffers. So the kernel is given a ring of buffers that all of them share, and takes one when data

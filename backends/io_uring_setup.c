@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * io_uring_setup.c - making the ring: whether this kernel has it and permits it, and in which of its
- * ways (io_uring_setup(2), io_uring_register(2)).
+ * io_uring_setup.c - making the ring: whether this kernel has io_uring and permits it, and which of
+ * its modes are available (io_uring_setup(2), io_uring_register(2)).
  *
  * Surprises
  *   - The kernel interrupts the program to finish requests. With IORING_SETUP_COOP_TASKRUN (5.19)
@@ -25,18 +25,18 @@ enum {
   COMPLETIONS = 8192,
 };
 
-/* In the best way that this kernel knows. */
+/* In the best mode that this kernel has. */
 static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
-  static const unsigned ways[] = {
+  static const unsigned modes[] = {
       IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
       IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
       IORING_SETUP_COOP_TASKRUN,
       0,
   };
   int r = -EINVAL;
-  for (size_t i = 0; r == -EINVAL && i < sizeof ways / sizeof ways[0]; i++) {
+  for (size_t i = 0; r == -EINVAL && i < sizeof modes / sizeof modes[0]; i++) {
     struct io_uring_params params = {.flags =
-                                         ways[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+                                         modes[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
                                      .cq_entries = completions};
     r = io_uring_queue_init_params(submissions, uring, &params);
   }

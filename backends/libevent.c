@@ -12,14 +12,6 @@
  * (its interest map, queue and callback dispatch included), and our loop from there on.
  *
  * Surprises
- *   - libevent prints. A failed epoll_ctl, or a closed descriptor under select, writes a line to
- *     stderr unless a log callback is set, which is one for the process and cannot be read back,
- *     only replaced. A library does not print: we set one that drops the message, before our first
- *     base is made. A program that uses libevent as well sets its own after that, or again.
- *   - Its clock is CLOCK_MONOTONIC_COARSE, up to a tick (1 to 10 ms) behind, unless asked to be
- *     precise; with epoll that costs a timerfd_settime in every turn. So epoll keeps the coarse
- *     clock, as every libevent program does: a wait may end a tick early, and the core then waits
- *     for the rest. poll and select get the precise clock, which costs them nothing.
  *   - EVLOOP_ONCE does not mean once: it waits again and again until a callback was called. An
  *     interrupting signal does not end it; the core's waker does.
  *   - Without any event the loop returns at once (EVLOOP_NO_EXIT_ON_EMPTY).
@@ -37,14 +29,9 @@
  *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
  *     too: event_reinit comes first.
- *   - A library that exits: event_base_new and event_reinit terminate the process if they cannot
- *     open the pair that wakes libevent for signals, which no option turns off. So we check first
- *     whether there is room. Another thread may take it in between; that cannot be prevented.
  */
 #include <errno.h>
-#include <event2/event.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -52,6 +39,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "libevent_base.h"
 #include "platform.h"
 #include "pollset.h"
 
@@ -81,91 +69,6 @@ struct slot {
   uint32_t reports : 4; /* wraps: one in 16 makes us check whether it is closed */
 };
 
-/* ---- libevent's methods ------------------------------------------------------------- */
-
-static void drop_message(int severity, const char *message) {
-  (void)severity, (void)message;
-}
-
-/* Without room for its pair for signals libevent calls exit. So four descriptors are opened and
- * closed first: as many as its pair, its set and the witness need. false: errno says why. */
-static bool has_room(void) {
-  int first[2], second[2];
-  if (pipe(first) < 0)
-    return false;
-  bool room = pipe(second) == 0;
-  int error = errno;
-  for (int i = 0; i < 2; i++) {
-    close(first[i]);
-    if (room)
-      close(second[i]);
-  }
-  errno = error;
-  return room;
-}
-
-/* A base on `method`, or on libevent's own choice. NULL: errno says why; 0: libevent was built
- * without the method. The result is not cached: memory may be available the next time. */
-static struct event_base *new_base(const char *method) {
-  static const char *const methods[] = {
-      "epoll", "epoll (with changelist)", "poll", "select", "kqueue", "devpoll", "evport", "win32",
-      "wepoll"};
-  if (!has_room())
-    return NULL;
-  event_set_log_callback(drop_message);
-  struct event_config *config = event_config_new();
-  if (!config) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  int flags = EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV;
-  if (method && strcmp(method, "epoll") != 0)
-    flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
-  int r = event_config_set_flag(config, flags);
-  for (size_t i = 0; method && i < sizeof methods / sizeof methods[0] && !r; i++)
-    if (strcmp(methods[i], method) != 0)
-      r = event_config_avoid_method(config, methods[i]);
-  errno = r ? ENOMEM : 0;
-  struct event_base *base = r ? NULL : event_base_new_with_config(config);
-  int error = errno;
-  event_config_free(config);
-  errno = error;
-  return base;
-}
-
-static int check_support(const char *method, char *reason, size_t reason_size) {
-  struct event_base *base = new_base(method);
-  if (base) {
-    event_base_free(base);
-    return 0;
-  }
-  if (errno == 0) {
-    snprintf(reason, reason_size, "libevent %s was built without %s", event_get_version(),
-             method ? method : "any method");
-    return -ENOSYS;
-  }
-  int error = errno;
-  snprintf(reason, reason_size, "libevent%s%s: %s", method ? ":" : "", method ? method : "",
-           strerror(error));
-  return -error;
-}
-
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  static const char *const variants[] = {"epoll", "poll", "select"};
-  if (!variant)
-    return check_support(NULL, reason, reason_size);
-  for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
-    if (strcmp(variant, variants[i]) == 0)
-      return check_support(variant, reason, reason_size);
-  snprintf(reason, reason_size, "no libevent:%.32s; there are libevent:epoll, :poll, :select",
-           variant);
-  return -EINVAL;
-}
-
-static int last_error(void) {
-  return errno ? -errno : -ENOMEM;
-}
-
 /* ---- beginning and end -------------------------------------------------------------- */
 
 static void on_timer(evutil_socket_t fd, short what, void *arg) {
@@ -175,9 +78,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
 static int init(struct ioloop *loop, void *state, const char *variant) {
   struct state *s = state;
   s->loop = loop;
-  s->base = new_base(variant);
+  s->base = ioloop__libevent_new_base(variant);
   if (!s->base)
-    return last_error();
+    return ioloop__libevent_error();
   const char *method = event_base_get_method(s->base);
   s->fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : INT_MAX;
   s->keeps_files = strncmp(method, "epoll", 5) == 0; /* kqueue drops what is closed */
@@ -207,7 +110,7 @@ static void fini(struct ioloop *loop, void *state) {
 
 static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
-  if (!s->keeps_files || has_room()) {
+  if (!s->keeps_files || ioloop__libevent_has_room()) {
     if (s->keeps_files)
       event_reinit(s->base); /* a new set to delete from; releases the parent's */
     fini(loop, state);
@@ -281,6 +184,10 @@ static short what_of(unsigned mask) {
                  (mask & IOLOOP_WRITE ? EV_WRITE : 0));
 }
 
+static unsigned events_of(short what) {
+  return (what & EV_READ ? IOLOOP_READ : 0u) | (what & EV_WRITE ? IOLOOP_WRITE : 0u);
+}
+
 static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
   int r = fd < s->fd_limit ? ioloop__check_fd(fd) : -ENOSPC;
   if (!r)
@@ -293,7 +200,7 @@ static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
   errno = 0;
   *slot = (struct slot){.index = s->count};
   if (event_add(event, NULL) < 0)
-    r = last_error();
+    r = ioloop__libevent_error();
   else
     r = recognise(s, fd, slot);
   if (r) {
@@ -336,7 +243,7 @@ static int change(struct state *s, int fd, unsigned mask, struct slot *slot) {
   event_del(event);
   event_assign(event, s->base, fd, what_of(mask), on_ready, s);
   errno = 0;
-  return event_add(event, NULL) < 0 ? last_error() : 0;
+  return event_add(event, NULL) < 0 ? ioloop__libevent_error() : 0;
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
@@ -359,12 +266,12 @@ static bool drop_closed(struct state *s) {
   bool dropped = false;
   for (uint32_t i = 0; i < s->count;) {
     int fd = event_get_fd(s->events[i]);
-    if (!is_closed(fd)) {
+    if (is_closed(fd)) {
+      ioloop__fd_gone(s->loop, fd); /* puts another one in this place */
+      dropped = true;
+    } else {
       i++;
-      continue;
     }
-    ioloop__fd_gone(s->loop, fd); /* puts another one in this place */
-    dropped = true;
   }
   return dropped;
 }
@@ -377,7 +284,7 @@ static int move_event(struct state *s, struct event *event, struct event_base *b
   event_base_set(base, event);
   errno = 0;
   if (event_add(event, NULL) < 0)
-    return last_error();
+    return ioloop__libevent_error();
   return is_other_file(s, fd, slot) ? recognise(s, fd, slot) : 0;
 }
 
@@ -385,7 +292,7 @@ static int move_event(struct state *s, struct event *event, struct event_base *b
  * would do the same in place, but ends the process if it cannot.) */
 static void rebuild(struct state *s) {
   drop_closed(s);
-  struct event_base *base = new_base(event_base_get_method(s->base));
+  struct event_base *base = ioloop__libevent_new_base(event_base_get_method(s->base));
   if (!base)
     return; /* no descriptor or no memory: next time */
   ioloop__metrics(s->loop)->rebuilds++;
@@ -415,7 +322,8 @@ static int set_timer(struct state *s, uint64_t timeout_ns) {
 
 static int run_base(struct state *s, int flags) {
   errno = 0;
-  int r = event_base_loop(s->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0 ? last_error() : 0;
+  bool failed = event_base_loop(s->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0;
+  int r = failed ? ioloop__libevent_error() : 0;
   return r && drop_closed(s) ? 0 : r;
 }
 
@@ -434,10 +342,8 @@ static int turn_by_select(struct state *s, uint64_t timeout_ns) {
   if (!fds)
     return -ENOMEM;
   for (uint32_t i = 0; i < s->count; i++) {
-    short what = event_get_events(s->events[i]);
-    fds[i] = (struct pollfd){
-        .fd = event_get_fd(s->events[i]),
-        .events = (short)((what & EV_READ ? POLLIN : 0) | (what & EV_WRITE ? POLLOUT : 0))};
+    fds[i] = (struct pollfd){.fd = event_get_fd(s->events[i]),
+                             .events = (short)events_of(event_get_events(s->events[i]))};
   }
   uint32_t count = s->count;
   int r = ioloop__poll_by_select(s->loop, fds, count, timeout_ns);
@@ -445,10 +351,7 @@ static int turn_by_select(struct state *s, uint64_t timeout_ns) {
     if (fds[i].revents & POLLNVAL)
       ioloop__fd_gone(s->loop, fds[i].fd);
     else if (fds[i].revents)
-      on_ready(fds[i].fd,
-               (short)((fds[i].revents & POLLIN ? EV_READ : 0) |
-                       (fds[i].revents & POLLOUT ? EV_WRITE : 0)),
-               s);
+      on_ready(fds[i].fd, what_of((unsigned)fds[i].revents), s);
   free(fds);
   return r < 0 ? r : 0;
 }
@@ -466,10 +369,6 @@ static int turn(struct state *s, uint64_t timeout_ns) {
   if (timed)
     evtimer_del(s->timer);
   return r == -EINVAL ? turn_by_select(s, timeout_ns) : r;
-}
-
-static unsigned events_of(short what) {
-  return (what & EV_READ ? IOLOOP_READ : 0u) | (what & EV_WRITE ? IOLOOP_WRITE : 0u);
 }
 
 /* The next record that is still valid. */
@@ -512,7 +411,7 @@ const struct ioloop_backend ioloop__libevent = {
     .name = "libevent",
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),
-    .probe = probe,
+    .probe = ioloop__libevent_probe,
     .init = init,
     .fini = fini,
     .modify = modify,

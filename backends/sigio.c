@@ -21,8 +21,9 @@
  * each SIGIO taken is followed by a poll of all descriptors. Arming first and polling second is
  * essential (in the opposite order, 3 events of 3,000 were lost).
  *
- * SIGIO is always blocked and is taken synchronously (sigio_wait_*.c). No handler runs at an
- * unexpected moment, no call is interrupted, and there is no gap between the poll and the wait.
+ * SIGIO is always blocked and is taken synchronously (sigio_linux.c, sigio_bsd.c). No handler runs
+ * at an unexpected moment, no call is interrupted, and there is no gap between the poll and the
+ * wait.
  *
  * The lesson of this model is its cost: O(registered) for each wake-up, like poll, for 5 system
  * calls a request (wait, poll all, read, write, poll hot) instead of poll's 3. It was made for a
@@ -45,12 +46,11 @@
  *     signal are counted as rescued, and all are armed again.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "platform.h"
-#include "sigio_wait.h"
+#include "sigio_system.h"
 #include "signalling.h"
 
 #define SCAN_NS UINT64_C(1000000000)

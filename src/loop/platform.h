@@ -112,13 +112,4 @@ int ioloop__witness_add(int witness, int fd); /* 0 or -errno */
 bool ioloop__witness_knows(int witness, int fd);
 void ioloop__witness_remove(int witness, int fd);
 
-/* ---- classic SIGIO, for backends/sigio.c ---------------------------------------------- */
-
-/* Raise SIGIO for this descriptor, to this thread where the system can, else to the process.
- * -ENOTTY: it cannot raise it (the flag does not stick). */
-int ioloop__sigio_arm(int fd);
-
-/* true where SIGIO can be sent to one thread, so that every thread may have such a loop. */
-bool ioloop__sigio_per_thread(void);
-
 #endif

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -69,17 +68,13 @@ int ioloop__socket(int family, int type, int protocol) {
   return fd < 0 ? -errno : adopt_or_close(fd);
 }
 
-static int set_async(int fd, int on) {
-  return ioctl(fd, FIOASYNC, &on) < 0 ? -errno : 0;
-}
-
 /* accept() hands on the listener's O_ASYNC and owner here: the new descriptor would raise SIGIO
  * before anyone is ready for it. */
 int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
   int fd = accept(listener, peer, peer_size);
   if (fd < 0)
     return -errno;
-  set_async(fd, 0);
+  ioctl(fd, FIOASYNC, &(int){0});
   return adopt_or_close(fd);
 }
 
@@ -171,14 +166,4 @@ int ioloop__empty_error_queue(int fd, int *error) {
 uint64_t ioloop__kernel_drops(int fd) {
   (void)fd; /* counted per protocol (netstat -s), not per socket */
   return 0;
-}
-
-int ioloop__sigio_arm(int fd) {
-  if (fcntl(fd, F_SETOWN, getpid()) < 0)
-    return -errno;
-  return set_async(fd, 1);
-}
-
-bool ioloop__sigio_per_thread(void) {
-  return false;
 }

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
@@ -269,25 +268,4 @@ uint64_t ioloop__kernel_drops(int fd) {
       size <= SK_MEMINFO_DROPS * sizeof info[0])
     return 0;
   return info[SK_MEMINFO_DROPS];
-}
-
-int ioloop__sigio_arm(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-  if (flags < 0)
-    return -errno;
-  /* Off first: switching on again what is on changes neither owner nor descriptor number. */
-  if (flags & O_ASYNC && fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0)
-    return -errno;
-  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = gettid()};
-  if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, 0) < 0 ||
-      fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
-    return -errno;
-  flags = fcntl(fd, F_GETFL);
-  if (flags < 0)
-    return -errno;
-  return flags & O_ASYNC ? 0 : -ENOTTY;
-}
-
-bool ioloop__sigio_per_thread(void) {
-  return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sigio_wait_bsd.c - take a blocked SIGIO where there is no sigtimedwait (macOS), or where nothing
- * can be sent to a single thread (macOS, FreeBSD): a handler that sets a flag, and a pselect(2) of
- * nothing that lets the signal through.
+ * sigio_bsd.c - send SIGIO to the process, and take it where there is no sigtimedwait (macOS), or
+ * where nothing can be sent to a single thread (macOS, FreeBSD): a handler that sets a flag, and a
+ * pselect(2) of nothing that lets the signal through.
  *
  * pselect exchanges the signal mask and begins to wait in one step. With "unblock, then wait" a
  * SIGIO that came in between would be handled before the wait, and the wait would sleep.
@@ -11,15 +11,29 @@
  * handler passes it on to the loop's. There is one such loop per process; the program's own
  * handling of SIGIO is saved while it lives, and restored after it.
  */
-#include "sigio_wait.h"
+#include "sigio_system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/select.h>
 #include <time.h>
+#include <unistd.h>
+
+int ioloop__sigio_arm(int fd) {
+  if (fcntl(fd, F_SETOWN, getpid()) < 0)
+    return -errno;
+  int on = 1;
+  return ioctl(fd, FIOASYNC, &on) < 0 ? -errno : 0;
+}
+
+bool ioloop__sigio_per_thread(void) {
+  return false;
+}
 
 const char ioloop__sigio_wait_name[] = "pselect";
 

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sigio_wait_linux.c - take a blocked SIGIO with sigtimedwait(2) (Linux 2.2; POSIX.1b).
+ * sigio_linux.c - send SIGIO to one thread (fcntl(2): F_SETOWN_EX, Linux 2.6.32), and take it with
+ * sigtimedwait(2) (Linux 2.2; POSIX.1b).
  *
  * A blocked signal that arrives stays pending, once however often it was raised. sigtimedwait
  * takes it without a handler, a jump, or a return from one: 0.4 us, where sigsuspend with a
  * handler costs 1.4. It takes what is pending for this thread, and for the process.
  */
-#include "sigio_wait.h"
+#include "sigio_system.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -16,6 +18,27 @@
 #include <unistd.h>
 
 #include "ioloop.h"
+
+int ioloop__sigio_arm(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return -errno;
+  /* Off first: switching on again what is on changes neither owner nor descriptor number. */
+  if (flags & O_ASYNC && fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0)
+    return -errno;
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = gettid()};
+  if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, 0) < 0 ||
+      fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
+    return -errno;
+  flags = fcntl(fd, F_GETFL);
+  if (flags < 0)
+    return -errno;
+  return flags & O_ASYNC ? 0 : -ENOTTY;
+}
+
+bool ioloop__sigio_per_thread(void) {
+  return true;
+}
 
 const char ioloop__sigio_wait_name[] = "sigtimedwait";
 

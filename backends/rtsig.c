@@ -56,7 +56,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -93,43 +92,6 @@ struct state {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
-/* Free for us? Not if the program has a handler for it, which would never run again as we block the
- * signal. An ignored signal will do: while blocked it is queued nevertheless. */
-static bool has_handler(int signo) {
-  struct sigaction action;
-  return sigaction(signo, NULL, &action) < 0 ||
-         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
-}
-
-/*
- * A blocked signal may be one that the program waits for. But a parent that blocks or ignores all
- * of them passes that on, so a blocked one is taken if there is no other. Never the highest:
- * valgrind stops threads with it, and swallows any that comes.
- */
-static int find_signal(void) {
-  sigset_t blocked;
-  pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-  int last_resort = -EBUSY;
-  for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
-    if (has_handler(signo))
-      continue;
-    if (sigismember(&blocked, signo) == 0)
-      return signo;
-    if (last_resort < 0)
-      last_resort = signo;
-  }
-  return last_resort;
-}
-
-/* Every queued signal counts against the soft limit, which we may raise up to the hard one. */
-static void raise_queue_limit(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_SIGPENDING, &limit); /* a longer queue is a convenience */
-}
-
 static int probe(const char *variant, char *reason, size_t reason_size) {
   if (variant) {
     snprintf(reason, reason_size, "rtsig has no variants");
@@ -138,7 +100,7 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   int r = ioloop__claim_probe(false, reason, reason_size);
   if (r)
     return r;
-  if (find_signal() < 0) {
+  if (ioloop__find_rt_signal() < 0) {
     snprintf(reason, reason_size, "every real-time signal has a handler in this process");
     return -EBUSY;
   }
@@ -182,7 +144,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   s->signals = s->clock = -1;
   s->thread = gettid();
   s->waits_since_overflow = OVERFLOW_NEAR;
-  s->signo = find_signal();
+  s->signo = ioloop__find_rt_signal();
   if (s->signo < 0)
     return s->signo;
 
@@ -193,7 +155,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   int r = ioloop__claim_take(&s->claim, &signals, false);
   if (r)
     return r;
-  raise_queue_limit();
+  ioloop__raise_signal_queue_limit();
   r = open_set(s, loop, &signals);
   if (r) {
     close_set(s);
@@ -438,10 +400,9 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
     return r;
   if (ticked)
     scan(s);
-  r = 0;
   if ((signalled || ticked) && s->set.left == 0)
-    r = ioloop__pollset_poll_hot(&s->set, 0); /* those that became hot */
-  return r;
+    return ioloop__pollset_poll_hot(&s->set, 0); /* those that became hot */
+  return 0;
 }
 
 const struct ioloop_backend ioloop__rtsig = {

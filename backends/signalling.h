@@ -54,4 +54,8 @@ int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, boo
  * forked child has made a loop of its own since. */
 bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore);
 
+/* rtsig_signal.c: a real-time signal that this process does not handle; -EBUSY: there is none. */
+int ioloop__find_rt_signal(void);
+void ioloop__raise_signal_queue_limit(void);
+
 #endif

@@ -14,7 +14,7 @@ from harness import case, check, equal, main
 SOURCE = os.environ["IOLOOP_SOURCE"]
 FOLDERS = ("src", "backends", "bench", "tests", "docs")
 LINUX_FILES = re.compile(
-    r"_linux\.[ch]$|^backends/(epoll|epoll_et|linux_aio|rtsig|io_uring\w*)\.[ch]$|^bench/peers/|"
+    r"_linux\.[ch]$|^backends/(epoll|epoll_et|linux_aio|rtsig\w*|io_uring\w*)\.[ch]$|^bench/peers/|"
     r"^bench/workloads/(epoll|poll|select|raw)\.[ch]$|^tests/(stacks|unit/stacks|unit/io_uring|unit/handler_memory|"
     r"e2e/(without_io_uring|failing_allocations))\.c$|^docs/lectures/(labs/(drain|ghost)|naive/(causes|decode|scenarios))\.[ch]$")
 

@@ -18,7 +18,6 @@
 #include "common/cli.h"
 #include "common/say.h"
 #include "report.h"
-#include "results/document_access.h"
 #include "results/judge.h"
 
 enum {
@@ -151,50 +150,38 @@ static void put_row(struct compare_table *table, const json_t *figure, const jso
 
 static void put_missing(struct compare_table *table, const json_t *figure, const char *where) {
   put_figure_texts(table, figure, member_text(figure, "metric"));
-  line_put(&table->line, "only in ");
-  line_put(&table->line, where);
+  line_format(&table->line, "only in %s", where);
   line_end(&table->line);
 }
 
 static void put_failing(struct compare_table *table, const json_t *figure, const json_t *failure) {
   put_figure_texts(table, figure, member_text(figure, "metric"));
-  line_put(&table->line, "regression: fails in NEW: ");
-  line_put(&table->line, member_text(failure, "reason"));
+  line_format(&table->line, "regression: fails in NEW: %s", member_text(failure, "reason"));
   line_end(&table->line);
 }
 
 /* ---- obstacles to comparing ---------------------------------------------------------------- */
 
-static void put_value(struct compare_table *table, const json_t *value) {
-  char *text = environment_value_text(value);
-  line_put(&table->line, text ? text : "?");
-  free(text);
-}
-
 static void put_difference(struct compare_table *table, const char *member, const json_t *before,
                            const json_t *now) {
-  line_put(&table->line, "  ");
-  line_put(&table->line, member);
-  line_put(&table->line, ": ");
-  put_value(table, before);
-  line_put(&table->line, ", now ");
-  put_value(table, now);
+  char *old_text = environment_value_text(before), *new_text = environment_value_text(now);
+  line_format(&table->line, "  %s: %s, now %s", member, old_text ? old_text : "?",
+              new_text ? new_text : "?");
   line_end(&table->line);
+  free(old_text);
+  free(new_text);
 }
 
 static void put_other_parameter(struct compare_table *table, const json_t *experiment,
                                 const char *parameter) {
   put_title(table, experiment);
-  line_put(&table->line, "not compared: measured with another ");
-  line_put(&table->line, parameter);
+  line_format(&table->line, "not compared: measured with another %s", parameter);
   line_end(&table->line);
 }
 
 static void put_only_in(struct compare_table *table, const json_t *experiment, const char *where) {
-  fputs("\nexperiment ", table->line.to);
-  line_put(&table->line, member_text(experiment, "name"));
-  line_put(&table->line, ": only in ");
-  line_put(&table->line, where);
+  fputc('\n', table->line.to);
+  line_format(&table->line, "experiment %s: only in %s", member_text(experiment, "name"), where);
   line_end(&table->line);
 }
 
@@ -295,8 +282,7 @@ static const char *other_parameter(const json_t *before, const json_t *now) {
     bool may_differ = false;
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
       may_differ = may_differ || strcmp(key, allowed[i]) == 0;
-    const json_t *other = json_object_get(json_object_get(now, "parameters"), key);
-    if (!may_differ && !(other && json_equal(value, other)))
+    if (!may_differ && !same_member(parameters, json_object_get(now, "parameters"), key))
       return key;
   }
   return NULL;

@@ -24,8 +24,8 @@
 
 /* Okabe and Ito's colours, suitable for the colour-blind, the bright ones darkened for a white
  * page. */
-const char *const svg_colours[SERIES_COLOURS] = {"#0072b2", "#d55e00", "#00875f", "#a8478f",
-                                                 "#a87400", "#2f9cc4", "#3d4450", "#6a51c7"};
+static const char *const svg_colours[SERIES_COLOURS] = {"#0072b2", "#d55e00", "#00875f", "#a8478f",
+                                                        "#a87400", "#2f9cc4", "#3d4450", "#6a51c7"};
 
 struct replacement {
   char from[32];

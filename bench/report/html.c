@@ -5,7 +5,6 @@
  * It is written from top to bottom in one pass: a summary, the heat map, a section for each
  * experiment, the machine, and how to run it again. There are no scripts.
  */
-#include "page.h"
 
 #include <errno.h>
 #include <math.h>
@@ -57,7 +56,7 @@ static void put_row(struct page *page, const char *label, const json_t *value) {
   fputs("</td></tr>\n", page->to);
 }
 
-void html_environment(struct page *page) {
+static void put_environment(struct page *page) {
   static const char *const rows[][2] = {
       {"cpu", "Processor"},
       {"cores", "Cores"},
@@ -222,19 +221,19 @@ static void put_contents(struct page *page) {
         page->to);
 }
 
-static int put_experiments(struct page *page) {
+int page_each_experiment(struct page *page,
+                         void (*put)(struct page *, const struct view *, size_t number)) {
   size_t i;
   json_t *experiment;
-  int r = 0;
   json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
     struct view view;
-    r = r ? r : view_open(&view, experiment);
+    int r = view_open(&view, experiment);
     if (r)
-      break;
-    html_experiment(page, &view, i);
+      return r;
+    put(page, &view, i);
     view_close(&view);
   }
-  return r;
+  return 0;
 }
 
 static void put_again(struct page *page) {
@@ -261,8 +260,8 @@ static int put_page(struct page *page) {
   put_contents(page);
   fputs("<main>\n", page->to);
   int r = html_heat(page);
-  r = r ? r : put_experiments(page);
-  html_environment(page);
+  r = r ? r : page_each_experiment(page, html_experiment);
+  put_environment(page);
   put_again(page);
   fputs("</main>\n</body>\n</html>\n", page->to);
   return r;

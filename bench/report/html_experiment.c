@@ -26,11 +26,9 @@ static void put_method(struct page *page, const json_t *experiment, const json_t
 }
 
 static void put_ratio(struct page *page, const json_t *ratio) {
-  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
-  html_print(page->to, "%s&nbsp;<span class=\"interval\">[%s,&nbsp;%s]</span>",
-             ratio_text(median, member_number(ratio, "median")),
-             ratio_text(low, member_number(ratio, "low")),
-             ratio_text(high, member_number(ratio, "high")));
+  struct ratio_texts texts = ratio_texts(ratio);
+  html_print(page->to, "%s&nbsp;<span class=\"interval\">[%s,&nbsp;%s]</span>", texts.median,
+             texts.low, texts.high);
 }
 
 static void put_judged(struct page *page, const json_t *experiment, const json_t *one) {
@@ -69,7 +67,8 @@ static void put_claim(struct page *page, const json_t *experiment, const json_t 
                json_is_array(judged) ? "none that it is about was measured" : "");
 }
 
-void html_claims(struct page *page, const struct view *view) {
+/* Nothing if the experiment has no claims. */
+static void put_claims(struct page *page, const struct view *view) {
   const json_t *claims = json_object_get(view->experiment, "claims"),
                *list = json_object_get(claims, "list");
   const char *unjudged = member_text(claims, "unjudged");
@@ -229,7 +228,7 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
              member_text(experiment, "redoes"), member_text(experiment, "method"));
   put_resolution(page, experiment);
   put_plots(page, view);
-  html_claims(page, view);
+  put_claims(page, view);
   put_curves(page, view);
   put_tables(page, view);
   put_absent(page, experiment);

@@ -189,10 +189,8 @@ static bool put_percentiles(struct page *page, const struct view *view, size_t p
   bool any = false;
   struct scale scale = {.factor = 1};
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
-    const char *why;
-    const json_t *json = view_histogram(view, contestant, point);
-    struct histogram *histogram = json ? histogram_from_json(json, &why) : NULL;
-    if (histogram && histogram_count(histogram) > 0) {
+    struct histogram *histogram = view_histogram(view, contestant, point);
+    if (histogram) {
       if (!any) {
         scale = scale_for("ns", (double)histogram_percentile(histogram, 50));
         put_percentiles_head(page, view, point, &scale);

@@ -45,16 +45,14 @@ static void put_ratio(struct page *page, const struct view *view, const json_t *
                       size_t metric) {
   const json_t *ratio = json_object_get(figure, "ratio");
   const char *verdict = html_verdict(ratio, view_metric(view, metric));
-  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
+  struct ratio_texts texts = ratio_texts(ratio);
   html_print(page->to, "<td class=\"%s\"", verdict);
   html_attribute(page->to, "data-contestant", json_object_get(figure, "contestant"));
   html_attribute(page->to, "data-heat", json_object_get(ratio, "median"));
   html_print(page->to, " title=\"%s: %s (%s to %s)%s\">%s%s</td>",
-             member_text(figure, "contestant"), ratio_text(median, member_number(ratio, "median")),
-             ratio_text(low, member_number(ratio, "low")),
-             ratio_text(high, member_number(ratio, "high")),
+             member_text(figure, "contestant"), texts.median, texts.low, texts.high,
              strcmp(verdict, "same") == 0 ? ": no difference resolved" : "",
-             strcmp(verdict, "same") == 0 ? "≈" : "", median);
+             strcmp(verdict, "same") == 0 ? "≈" : "", texts.median);
 }
 
 static void put_cell(struct page *page, const struct view *view, size_t contestant, size_t point,
@@ -67,13 +65,6 @@ static void put_cell(struct page *page, const struct view *view, size_t contesta
     put_ratio(page, view, figure, metric);
   else
     fputs("<td class=\"none\" title=\"not measured\">–</td>", page->to);
-}
-
-static size_t index_in(const struct view *view, const char *name) {
-  size_t i = 0;
-  while (i < view->contestants && strcmp(view_contestant(view, i), name) != 0)
-    i++;
-  return i;
 }
 
 static void put_experiment(struct page *page, const struct view *view, size_t number) {
@@ -94,7 +85,7 @@ static void put_experiment(struct page *page, const struct view *view, size_t nu
                view_label(view, point, label), another ? " " : "",
                another ? member_text(view_metric(view, here), "label") : "");
     for (size_t i = 0; i < columns; i++)
-      put_cell(page, view, index_in(view, json_string_value(json_array_get(page->contestants, i))),
+      put_cell(page, view, view_find(view, json_string_value(json_array_get(page->contestants, i))),
                point, here);
     fputs("</tr>\n", page->to);
   }
@@ -121,8 +112,7 @@ static void put_legend(struct page *page) {
 
 int html_heat(struct page *page) {
   size_t i;
-  json_t *name, *experiment;
-  int r = 0;
+  json_t *name;
   fputs("<section id=\"heat\"><h2>All at a glance</h2>\n"
         "<p>Ratios to the baseline of each experiment's first figure. Blue is better, orange is "
         "worse, in whichever direction the figure counts; grey is not resolved from the "
@@ -134,14 +124,7 @@ int html_heat(struct page *page) {
     html_print(page->to, "<th scope=\"col\"><span>%s</span></th>", json_string_value(name));
   }
   fputs("</tr></thead>\n", page->to);
-  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
-    struct view view;
-    r = r ? r : view_open(&view, experiment);
-    if (r)
-      break;
-    put_experiment(page, &view, i);
-    view_close(&view);
-  }
+  int r = page_each_experiment(page, put_experiment);
   fputs("</table></div></section>\n", page->to);
   return r;
 }

@@ -2,6 +2,7 @@
 /* line.c - a line of a table on the terminal; see report.h. */
 #include "report.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,19 @@ void line_put(struct text_line *line, const char *text) {
   pay_blanks(line);
   fputs(safe ? safe : "?", line->to);
   free(safe);
+}
+
+void line_format(struct text_line *line, const char *format, ...) {
+  va_list more;
+  va_start(more, format);
+  char *text = NULL;
+  size_t size;
+  FILE *to = open_memstream(&text, &size);
+  int printed = to ? vfprintf(to, format, more) : -1;
+  va_end(more);
+  bool complete = to && fclose(to) == 0 && printed >= 0;
+  line_put(line, complete ? text : "?");
+  free(text);
 }
 
 void line_left(struct text_line *line, const char *text, size_t columns) {

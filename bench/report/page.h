@@ -33,12 +33,13 @@ struct page {
 /* The number of a contestant among all of the page. */
 size_t page_series(const struct page *page, const char *contestant);
 
+/* Put something for each experiment, whose number is its place in the document. -ENOMEM. */
+int page_each_experiment(struct page *page,
+                         void (*put)(struct page *, const struct view *, size_t number));
+
 void html_style(struct page *page);
-void html_environment(struct page *page);
 /* Model x experiment: ratios of the first primary metric. -ENOMEM. */
 int html_heat(struct page *page);
-/* Published findings, and whether they hold here; nothing if the experiment has no claims. */
-void html_claims(struct page *page, const struct view *view);
 void html_experiment(struct page *page, const struct view *view, size_t number);
 /* Tables of one metric, as many as its points need. */
 void html_figures(struct page *page, const struct view *view, size_t metric);

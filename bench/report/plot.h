@@ -54,8 +54,7 @@ enum {
   SERIES_COLOURS = 8, /* --c0 to --c7 of the page's style; the next 8 are the same, dashed */
 };
 
-/* The colours of series in a script, "#0072b2"; on the page they are --c0, --c1 ... */
-extern const char *const svg_colours[SERIES_COLOURS];
+/* Colours in a script, which become the page's. Those of the series are in gnuplot.c. */
 #define SVG_GRID    "#a0a0a0" /* --grid of the page */
 #define SVG_NEUTRAL "#707070" /* --neutral */
 #define SVG_BETTER  "#1c6fb3" /* --better-4 */

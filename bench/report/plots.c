@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "page.h"
 #include "results/histogram.h"
 
 /* ---- percentile curves ---------------------------------------------------------------------- */
@@ -44,10 +43,8 @@ static void put_curve(struct plot *plot, const struct histogram *histogram, doub
 static struct scale curve_scale(const struct view *view, size_t point) {
   struct scale scale = {.factor = 0};
   for (size_t contestant = 0; contestant < view->contestants && scale.factor == 0; contestant++) {
-    const char *why;
-    const json_t *json = view_histogram(view, contestant, point);
-    struct histogram *histogram = json ? histogram_from_json(json, &why) : NULL;
-    if (histogram && histogram_count(histogram) > 0)
+    struct histogram *histogram = view_histogram(view, contestant, point);
+    if (histogram)
       scale = scale_for("ns", (double)histogram_percentile(histogram, 50));
     histogram_free(histogram);
   }
@@ -67,9 +64,7 @@ void plot_curves(struct page *page, const struct view *view, size_t point) {
   if (scale.factor == 0 || !plot_begin(&plot, page, view))
     return;
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
-    const char *why;
-    const json_t *json = view_histogram(view, contestant, point);
-    struct histogram *histogram = json ? histogram_from_json(json, &why) : NULL;
+    struct histogram *histogram = view_histogram(view, contestant, point);
     if (histogram && histogram_count(histogram) > 1)
       put_curve(&plot, histogram, scale.factor, contestant);
     histogram_free(histogram);

@@ -32,6 +32,7 @@
 #include <jansson.h>
 
 #include "results/document_access.h"
+#include "results/histogram.h"
 
 /* ---- figures as text (quantity.c) ----------------------------------------------------------- */
 
@@ -86,13 +87,14 @@ int view_open(struct view *view, const json_t *experiment);
 void view_close(struct view *view);
 
 const char *view_contestant(const struct view *view, size_t contestant);
+size_t view_find(const struct view *view, const char *contestant); /* `contestants`: none */
 const json_t *view_point(const struct view *view, size_t point);
 const json_t *view_metric(const struct view *view, size_t metric);
 const json_t *view_figure(const struct view *view, size_t contestant, size_t point, size_t metric);
 /* The baseline's second run against its first (A/A), or NULL. */
 const json_t *view_again(const struct view *view, size_t point, size_t metric);
-/* The histogram object of `histograms`, or NULL. */
-const json_t *view_histogram(const struct view *view, size_t contestant, size_t point);
+/* Belongs to the caller. NULL: there is none, or it is empty or invalid, or no memory. */
+struct histogram *view_histogram(const struct view *view, size_t contestant, size_t point);
 
 /* The point's label, preceded by its group unless the label contains it: "TCP, 90 %". */
 const char *view_label(const struct view *view, size_t point, char to[LABEL_SIZE]);
@@ -122,6 +124,12 @@ enum verdict {
   VERDICT_WORSE,
   VERDICT_OTHER, /* resolved, of a metric without a better direction */
 };
+/* The parts of "1.05 [1.02, 1.08]". */
+struct ratio_texts {
+  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
+};
+struct ratio_texts ratio_texts(const json_t *ratio);
+
 enum verdict verdict_of(const json_t *ratio, const json_t *metric);
 
 /*
@@ -155,6 +163,8 @@ struct text_line {
 char *harmless(const char *text);
 
 void line_put(struct text_line *line, const char *text);
+void line_format(struct text_line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Left-aligned in a column of `columns` characters, cut with "…" if it is longer. At the end of a
  * line there is no padding. */

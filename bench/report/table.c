@@ -84,15 +84,13 @@ static void put_spread(struct table *table, const json_t *figure, const json_t *
 
 static void ratio_words(struct table *table, const json_t *ratio, const json_t *metric,
                         char text[CELL_SIZE]) {
-  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE];
-  ratio_text(median, member_number(ratio, "median"));
+  struct ratio_texts texts = ratio_texts(ratio);
   if (verdict_of(ratio, metric) == VERDICT_UNRESOLVED)
     snprintf(text, CELL_SIZE, "%s", table->roomy ? UNRESOLVED : "=");
   else if (table->roomy && !metric_counted(metric))
-    snprintf(text, CELL_SIZE, "%s [%s, %s]", median, ratio_text(low, member_number(ratio, "low")),
-             ratio_text(high, member_number(ratio, "high")));
+    snprintf(text, CELL_SIZE, "%.32s [%.32s, %.32s]", texts.median, texts.low, texts.high);
   else
-    snprintf(text, CELL_SIZE, "%s", median);
+    snprintf(text, CELL_SIZE, "%s", texts.median);
 }
 
 static void put_ratio(struct table *table, const json_t *ratio, const json_t *metric) {
@@ -127,11 +125,8 @@ static void put_heading(struct table *table, const struct view *view, size_t met
   style(table, "1");
   line_put(&table->line, member_text(view_metric(view, metric), "label"));
   style(table, "0");
-  if (*reading) {
-    fputs(" (", table->line.to);
-    line_put(&table->line, reading);
-    fputc(')', table->line.to);
-  }
+  if (*reading)
+    line_format(&table->line, " (%s)", reading);
   fputc('\n', table->line.to);
 
   table->line.blanks = table->name;
@@ -157,12 +152,12 @@ static void put_again(struct table *table, const struct view *view, size_t metri
   line_left(&table->line, "  again (A/A)", table->name);
   for (size_t point = first; point < last; point++) {
     const json_t *ratio = json_object_get(view_again(view, point, metric), "ratio");
-    char low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[CELL_SIZE] = "-";
+    struct ratio_texts texts = ratio_texts(ratio);
+    char text[CELL_SIZE] = "-";
     if (metric_counted(view_metric(view, metric)) && isfinite(member_number(ratio, "median")))
-      ratio_text(text, member_number(ratio, "median"));
+      snprintf(text, sizeof text, "%s", texts.median);
     else if (isfinite(member_number(ratio, "low")))
-      snprintf(text, sizeof text, "[%s, %s]", ratio_text(low, member_number(ratio, "low")),
-               ratio_text(high, member_number(ratio, "high")));
+      snprintf(text, sizeof text, "[%s, %s]", texts.low, texts.high);
     line_right(&table->line, text, column_width(table));
   }
   line_end(&table->line);
@@ -210,10 +205,9 @@ static void put_absent(struct table *table, const json_t *experiment) {
   size_t i;
   json_t *one;
   json_array_foreach(json_object_get(experiment, "absent"), i, one) {
-    fputs(i == 0 ? "\nabsent\n  " : "  ", table->line.to);
-    line_put(&table->line, member_text(one, "contestant"));
-    fputs(": ", table->line.to);
-    line_put(&table->line, member_text(one, "reason"));
+    fputs(i == 0 ? "\nabsent\n" : "", table->line.to);
+    line_format(&table->line, "  %s: %s", member_text(one, "contestant"),
+                member_text(one, "reason"));
     fputc('\n', table->line.to);
   }
 }
@@ -269,9 +263,8 @@ static void put_experiment(struct table *table, const json_t *document, const js
   }
   fputc('\n', table->line.to);
   style(table, "1");
-  line_put(&table->line, member_text(experiment, "name"));
-  fputs(": ", table->line.to);
-  line_put(&table->line, member_text(experiment, "title"));
+  line_format(&table->line, "%s: %s", member_text(experiment, "name"),
+              member_text(experiment, "title"));
   style(table, "0");
   fputs("\nmedian, ± its 95 % interval, ratio to ", table->line.to);
   line_put(&table->line, member_text(experiment, "baseline"));

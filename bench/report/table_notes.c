@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "results/document_access.h"
-
 /* ---- claims --------------------------------------------------------------------------------- */
 
 enum {
@@ -62,12 +60,8 @@ static void put_names(struct text_line *line, const json_t *one) {
 
 /* "7.31 [7.10, 7.52]" */
 static void put_ratio(struct text_line *line, const json_t *one) {
-  const json_t *ratio = json_object_get(one, "ratio");
-  char median[QUANTITY_SIZE], low[QUANTITY_SIZE], high[QUANTITY_SIZE], text[4 * QUANTITY_SIZE];
-  ratio_text(median, member_number(ratio, "median"));
-  snprintf(text, sizeof text, "%s [%s, %s]", median, ratio_text(low, member_number(ratio, "low")),
-           ratio_text(high, member_number(ratio, "high")));
-  line_put(line, text);
+  struct ratio_texts texts = ratio_texts(json_object_get(one, "ratio"));
+  line_format(line, "%s [%s, %s]", texts.median, texts.low, texts.high);
 }
 
 static void put_judged(struct text_line *line, const json_t *experiment, const json_t *one) {
@@ -79,12 +73,8 @@ static void put_judged(struct text_line *line, const json_t *experiment, const j
   line_left(line, member_text(point, "label"), POINT_COLUMNS);
   line->blanks += 1;
   put_ratio(line, one);
-  line_put(line, "  ");
-  line_put(line, seen);
-  if (strcmp(seen, verdict) != 0) {
-    line_put(line, ": ");
-    line_put(line, verdict);
-  }
+  bool said = strcmp(seen, verdict) == 0;
+  line_format(line, "  %s%s%s", seen, said ? "" : ": ", said ? "" : verdict);
   line_end(line);
 }
 
@@ -190,11 +180,9 @@ static void put_one(const struct list *list, const json_t *failure) {
   FILE *to = list->line->to;
   fputs("  ", to);
   put_name(list, member_text(failure, "contestant"));
-  fputs(", ", to);
-  line_put(list->line, member_text(failure, "point"));
-  fprintf(to, ", round %" JSON_INTEGER_FORMAT ", %s: ", round_of(failure),
-          is_invalid(failure) ? "invalid" : "failed");
-  line_put(list->line, member_text(failure, "reason"));
+  line_format(list->line, ", %s, round %" JSON_INTEGER_FORMAT ", %s: %s",
+              member_text(failure, "point"), round_of(failure),
+              is_invalid(failure) ? "invalid" : "failed", member_text(failure, "reason"));
   fputc('\n', to);
   put_stderr(list->line, member_text(failure, "said"));
 }
@@ -216,16 +204,12 @@ static void put_counts(const struct list *list, const char *point) {
 
 static void put_many(const struct list *list, const json_t *first) {
   const char *point = member_text(first, "point");
-  FILE *to = list->line->to;
-  fputs("  ", to);
-  line_put(list->line, point);
-  fprintf(to, ", %zu runs invalid: ", invalid_at(list, point, NULL));
+  line_format(list->line, "  %s, %zu runs invalid: ", point, invalid_at(list, point, NULL));
   put_counts(list, point);
-  fprintf(to, " of %zu rounds\n    the first, ", list->rounds);
-  line_put(list->line, member_text(first, "contestant"));
-  fprintf(to, " in round %" JSON_INTEGER_FORMAT ": ", round_of(first));
-  line_put(list->line, member_text(first, "reason"));
-  fputc('\n', to);
+  fprintf(list->line->to, " of %zu rounds\n", list->rounds);
+  line_format(list->line, "    the first, %s in round %" JSON_INTEGER_FORMAT ": %s",
+              member_text(first, "contestant"), round_of(first), member_text(first, "reason"));
+  fputc('\n', list->line->to);
 }
 
 void failures_table(struct text_line *line, const json_t *experiment, const char *red,

@@ -42,7 +42,7 @@ const char *view_label(const struct view *view, size_t point, char to[LABEL_SIZE
   return to;
 }
 
-static size_t contestant_index(const struct view *view, const char *name) {
+size_t view_find(const struct view *view, const char *name) {
   size_t i = 0;
   while (i < view->contestants && strcmp(view_contestant(view, i), name) != 0)
     i++;
@@ -60,7 +60,7 @@ static void place_figures(struct view *view) {
   size_t i;
   json_t *figure;
   json_array_foreach(list(view, "figures"), i, figure) {
-    size_t contestant = contestant_index(view, member_text(figure, "contestant"));
+    size_t contestant = view_find(view, member_text(figure, "contestant"));
     size_t point = id_index(list(view, "points"), member_text(figure, "point"));
     size_t metric = id_index(list(view, "metrics"), member_text(figure, "metric"));
     if (contestant < view->contestants && point < view->points && metric < view->metrics)
@@ -86,7 +86,7 @@ int view_open(struct view *view, const json_t *experiment) {
   view->contestants = json_array_size(list(view, "contestants"));
   view->points = json_array_size(list(view, "points"));
   view->metrics = json_array_size(list(view, "metrics"));
-  view->baseline = contestant_index(view, member_text(experiment, "baseline"));
+  view->baseline = view_find(view, member_text(experiment, "baseline"));
   bool fits = has_room(view);
   size_t cells = view->points * view->metrics;
   view->figures = fits ? calloc(view->contestants * cells + 1, sizeof *view->figures) : NULL;
@@ -113,7 +113,16 @@ const json_t *view_again(const struct view *view, size_t point, size_t metric) {
   return view->again[point * view->metrics + metric];
 }
 
-const json_t *view_histogram(const struct view *view, size_t contestant, size_t point) {
+static struct histogram *nonempty(const json_t *json) {
+  const char *why;
+  struct histogram *histogram = json ? histogram_from_json(json, &why) : NULL;
+  if (!histogram || histogram_count(histogram) > 0)
+    return histogram;
+  histogram_free(histogram);
+  return NULL;
+}
+
+struct histogram *view_histogram(const struct view *view, size_t contestant, size_t point) {
   const char *name = view_contestant(view, contestant);
   const char *id = member_text(view_point(view, point), "id");
   size_t i;
@@ -121,7 +130,7 @@ const json_t *view_histogram(const struct view *view, size_t contestant, size_t 
   json_array_foreach(list(view, "histograms"), i, entry) {
     if (strcmp(member_text(entry, "contestant"), name) == 0 &&
         strcmp(member_text(entry, "point"), id) == 0)
-      return json_object_get(entry, "histogram");
+      return nonempty(json_object_get(entry, "histogram"));
   }
   return NULL;
 }
@@ -182,6 +191,14 @@ const char *metric_reading(char to[96], const json_t *metric, const struct scale
   snprintf(to, 96, "%s%s%.16s%s", scale->unit, *scale->unit && *better ? ", " : "", better,
            *better ? " is better" : "");
   return to;
+}
+
+struct ratio_texts ratio_texts(const json_t *ratio) {
+  struct ratio_texts texts;
+  ratio_text(texts.median, member_number(ratio, "median"));
+  ratio_text(texts.low, member_number(ratio, "low"));
+  ratio_text(texts.high, member_number(ratio, "high"));
+  return texts;
 }
 
 enum verdict verdict_of(const json_t *ratio, const json_t *metric) {

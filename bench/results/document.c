@@ -34,8 +34,6 @@ json_t *document_new(const struct bench *bench, int argc, char **argv) {
 }
 
 /* NULL: it is one of ours. */
-
-/* NULL: it is one of ours. */
 static const char *what_is_wrong(const json_t *document) {
   const char *format = json_string_value(json_object_get(document, "format"));
   if (!format || strcmp(format, DOCUMENT_FORMAT) != 0)

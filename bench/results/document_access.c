@@ -23,6 +23,14 @@ double member_number(const json_t *object, const char *key) {
   return json_is_number(number) ? json_number_value(number) : NAN;
 }
 
+static bool equal(const json_t *left, const json_t *right) {
+  return left == right || (left && right && json_equal(left, right));
+}
+
+bool same_member(const json_t *left, const json_t *right, const char *key) {
+  return equal(json_object_get(left, key), json_object_get(right, key));
+}
+
 static bool is_like(const json_t *entry, const json_t *like, const char *const *keys) {
   for (; *keys; keys++)
     if (strcmp(member_text(entry, *keys), member_text(like, *keys)) != 0)
@@ -125,10 +133,6 @@ struct estimate ratio_from_json(const json_t *ratio) {
 static const json_t *value_at(const json_t *environment, const char *outer, const char *inner) {
   const json_t *value = json_object_get(environment, outer);
   return inner ? json_object_get(value, inner) : value;
-}
-
-static bool equal(const json_t *left, const json_t *right) {
-  return left == right || (left && right && json_equal(left, right));
 }
 
 static bool is_listed(const json_t *differences, const json_t *member) {

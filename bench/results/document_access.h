@@ -21,6 +21,8 @@ extern const char *const figure_keys[], *const resolution_keys[], *const histogr
 
 const char *member_text(const json_t *object, const char *key);
 double member_number(const json_t *object, const char *key);
+/* Equal, or missing in both. */
+bool same_member(const json_t *left, const json_t *right, const char *key);
 
 /* The entry of `list` whose members `keys` have the same text as those of `like`, or NULL. */
 json_t *find_like(const json_t *list, const json_t *like, const char *const *keys);

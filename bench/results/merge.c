@@ -33,11 +33,6 @@ struct pair {
   const char *first_path, *second_path;
 };
 
-static bool same_member(const json_t *left, const json_t *right, const char *key) {
-  const json_t *a = json_object_get(left, key), *b = json_object_get(right, key);
-  return a == b || (a && b && json_equal(a, b));
-}
-
 static int check_programs(const struct pair *pair) {
   const json_t *first = json_object_get(pair->first, "environment");
   const json_t *second = json_object_get(pair->second, "environment");

@@ -10,8 +10,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "platform_posix.h"
-
 int ioloop__waker_open(int fds[2], bool signalling) {
   (void)signalling; /* a pipe serves both */
   return ioloop__pipe_waker_open(fds);

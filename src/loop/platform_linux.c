@@ -17,8 +17,6 @@
 #include <linux/errqueue.h> /* after struct timespec */
 #include <linux/udp.h>      /* UDP_GRO */
 
-#include "platform_posix.h"
-
 int ioloop__waker_open(int fds[2], bool signalling) {
   if (signalling)
     return ioloop__pipe_waker_open(fds);

@@ -12,7 +12,6 @@
 
 #include "backend.h"
 #include "platform.h"
-#include "platform_posix.h"
 
 uint64_t ioloop__now(void) {
   struct timespec now;

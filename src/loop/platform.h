@@ -2,8 +2,9 @@
 /*
  * platform.h - what systems do differently, one small function each.
  *
- * platform_linux.c and platform_bsd.c (macOS, FreeBSD) implement it, and platform_posix.c what is the
- * same on both; nothing else in src/ asks what system it is on. All return -errno on failure unless said otherwise.
+ * platform_linux.c and platform_bsd.c (macOS, FreeBSD) implement it, and platform_posix.c what is
+ * the same on both; nothing else in src/ asks what system it is on. All return -errno on failure
+ * unless said otherwise.
  */
 #ifndef IOLOOP_PLATFORM_H
 #define IOLOOP_PLATFORM_H

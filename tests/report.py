@@ -8,7 +8,8 @@ then the tests that belong to no backend, then the failures, and alone on the la
 
     N passed, N failed, N skipped
 
-which counts single results, not test programs. The exit code is 1 when anything failed, and when
+which counts single results, not test programs. The matrix is also written to
+BUILD_DIR/conformance-matrix.md, which `meson dist` packs. The exit code is 1 when anything failed, and when
 nothing ran. A program that ended without reporting all it had planned is a failure of its own.
 
 A skip because something was not installed or not built (its reason begins with "missing: ") is no
@@ -16,7 +17,8 @@ property of a model: these are listed once more before the last line, and where 
 environment they are failures.
 
 --matrix prints the matrix only, as Markdown and without the gates, whose figures depend on the
-machine; --matrix=docs/conformance.md puts it there, between the two comments that mark its place.
+machine; --matrix=docs/conformance.md puts its chapters there, between the two comments that mark their
+place: counts, exceptions, and the titles of all behaviours (report_page.py).
 """
 import collections
 import glob
@@ -24,6 +26,8 @@ import json
 import os
 import re
 import sys
+
+import report_page
 
 # Suites that are columns, the model without a loop last. A variant's suite comes after its backend's: epoll, libevent-poll.
 BACKENDS = ["epoll", "epoll-et", "kqueue", "poll", "select", "rtsig", "sigio", "io_uring", "linux-aio", "nonblocking",
@@ -126,8 +130,8 @@ class Matrix:
         self.rows = collections.OrderedDict()
         self.reasons = []
         for result in results:
-            if result.backend:
-                key = (result.test, result.name)
+            if result.backend:  # a numbered behaviour is one row, whichever program tests it
+                key = ("" if report_page.number_of(result.name) else result.test, result.name)
                 self.rows.setdefault(key, {}).setdefault(result.backend, []).append(result)
         found = {backend for row in self.rows.values() for backend in row}
         self.backends = [b for known in BACKENDS
@@ -137,23 +141,27 @@ class Matrix:
     def ordered(self):
         def place(item):
             index, (test, name) = item
-            number = re.match(r"(\d+)(?= )", name)
-            return (0, int(number.group(1)), "", index) if number else (1, 0, test, index)
+            number = report_page.number_of(name)
+            return (0, number, "", index) if number else (1, 0, test, index)
         keys = sorted(enumerate(self.rows), key=place)
         return [(name, self.rows[test, name]) for _, (test, name) in keys]
+
+    def verdict(self, results):
+        """The state of a cell, and the reason for a skip."""
+        states = {result.state for result in results}
+        if FAIL in states:
+            return FAIL, ""
+        return (SKIP, next(r.note for r in results if r.state == SKIP)) if SKIP in states else (PASS, "")
 
     def cell(self, results):
         if not results:
             return ""
-        states = {result.state for result in results}
-        if FAIL in states:
-            return "FAIL"
-        if SKIP in states:
-            reason = next(r.note for r in results if r.state == SKIP)
-            if reason not in self.reasons:
-                self.reasons.append(reason)
-            return "[%d]" % (self.reasons.index(reason) + 1)
-        return "pass"
+        state, reason = self.verdict(results)
+        if state != SKIP:
+            return "pass" if state == PASS else "FAIL"
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+        return "[%d]" % (self.reasons.index(reason) + 1)
 
     def cells(self):
         """(behaviour, [a cell for each backend])"""
@@ -190,8 +198,17 @@ def markdown(matrix):
     return "\n".join(lines) + "\n"
 
 
+def write_artefact(folder, matrix):
+    path = os.path.join(folder, "conformance-matrix.md")
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(markdown(matrix))
+    except OSError as error:
+        print("report.py: %s: %s" % (path, error.strerror), file=sys.stderr)
+
+
 def publish(path, text):
-    """Put the matrix between its two marks, as it was generated."""
+    """Put the chapters between the two marks, as they were generated."""
     with open(path, encoding="utf-8") as file:
         before, begin, rest = file.read().partition("<!-- matrix -->\n")
     _, end, after = rest.partition("<!-- end of matrix -->")
@@ -265,14 +282,19 @@ def main(arguments):
         return 2
     results = read_log(folders[0])
     if option:
-        text = markdown(Matrix([result for result in results if not result.gate]))
-        publish(target, text) if target else print(text, end="")
+        matrix = published_matrix(results)
+        publish(target, report_page.page(matrix)) if target else print(markdown(matrix), end="")
     else:
         print_all(results, painter())
+        write_artefact(folders[0], published_matrix(results))
     count = collections.Counter(result.state for result in results)
     if not option:
         print("%d passed, %d failed, %d skipped" % (count[PASS], count[FAIL], count[SKIP]))
     return 1 if count[FAIL] or not count[PASS] else 0
+
+
+def published_matrix(results):
+    return Matrix([result for result in results if not result.gate])
 
 
 def print_all(results, paint):

@@ -14,10 +14,6 @@
 #include "backend.h"
 #include "datagram_internal.h"
 
-enum {
-  REST_NS = 10 * 1000 * 1000
-};
-
 /* ---- interest and deferred work ----------------------------------------------------------- */
 
 static void on_timeout(struct ioloop *loop, void *arg);
@@ -51,11 +47,11 @@ void datagram__update_interest(struct datagram *it) {
   if (ioloop_update_handler(it->loop, it->fd, mask) == 0)
     it->mask = (uint8_t)mask;
   else
-    (void)wake_later(it, REST_NS); /* no memory: try again then */
+    (void)wake_later(it, DATAGRAM_REST_NS); /* no memory: try again then */
 }
 
 bool datagram__rest(struct datagram *it, unsigned flag) {
-  if (wake_later(it, REST_NS) < 0) {
+  if (wake_later(it, DATAGRAM_REST_NS) < 0) {
     ioloop__pause();
     return false;
   }
@@ -93,11 +89,6 @@ static void report_error(struct datagram *it) {
   /* A program that answers each error by a send that fails must not keep us here. */
   if (it->error && !(it->flags & DATAGRAM_CLOSED))
     (void)wake_later(it, 0);
-}
-
-/* After the outermost call, do what could not be done inside. */
-void datagram__enter(struct datagram *it) {
-  it->depth++;
 }
 
 void datagram__leave(struct datagram *it) {

@@ -22,7 +22,9 @@ enum {
 };
 
 enum {
-  DATAGRAM_BATCH = 64 /* of ioloop__receive_messages and ioloop__send_messages */
+  DATAGRAM_BATCH = 64, /* of ioloop__receive_messages and ioloop__send_messages */
+  DATAGRAM_REST_NS = 10 * 1000 * 1000,
+  DATAGRAM_QUEUE_MAX = 256 * 1024 /* bytes that may wait for the kernel to take them */
 };
 
 struct datagram {
@@ -73,8 +75,10 @@ bool datagram__rest(struct datagram *it, unsigned flag);
 /* Count an error and report it to the program. */
 void datagram__note_error(struct datagram *it, int error);
 
-/* Around all that calls the program. */
-void datagram__enter(struct datagram *it);
+/* Around all that calls the program. After the outermost, what could not be done inside is done. */
+static inline void datagram__enter(struct datagram *it) {
+  it->depth++;
+}
 void datagram__leave(struct datagram *it);
 
 /* A call has failed with an error that is the network's, or what woke us is not there to be
@@ -117,10 +121,6 @@ int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages
 
 /* Drop and count what is queued. */
 void datagram__drop_queue(struct datagram *it);
-
-enum {
-  DATAGRAM_QUEUE_MAX = 256 * 1024 /* bytes that may wait for the kernel to take them */
-};
 
 /* ---- datagram_completion.c ------------------------------------------------------------- */
 

@@ -70,6 +70,13 @@ void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size) {
     fifo->head = fifo->tail = 0;
 }
 
+void ioloop__fifo_free_if_empty(struct ioloop__fifo **fifo) {
+  if (ioloop__fifo_size(*fifo))
+    return;
+  free(*fifo);
+  *fifo = NULL;
+}
+
 struct ioloop__fifo *ioloop__fifo_reuse(struct ioloop__fifo_spares *spares) {
   struct ioloop__fifo *fifo = spares->first;
   if (fifo) {

@@ -46,5 +46,6 @@ void ioloop__fifo_spares_free(struct ioloop__fifo_spares *spares);
 
 /* Remove `size` bytes from the front. An emptied queue is not freed; that is up to the caller. */
 void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size);
+void ioloop__fifo_free_if_empty(struct ioloop__fifo **fifo);
 
 #endif

@@ -36,10 +36,6 @@ static unsigned wanted(const struct iostream *stream) {
   return (input ? IOLOOP_READ : 0u) | (stream->queue ? IOLOOP_WRITE : 0u);
 }
 
-static unsigned interest(const struct iostream *stream) {
-  return stream->pause ? 0 : wanted(stream);
-}
-
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg);
 
 static int set_mask(struct iostream *stream, unsigned mask) {
@@ -59,7 +55,9 @@ static unsigned start_operations(struct iostream *stream) {
 void iostream__update_interest(struct iostream *stream) {
   if (ioloop__inherited(stream->loop))
     return;
-  unsigned mask = stream->completing ? start_operations(stream) : interest(stream);
+  unsigned mask = stream->completing ? start_operations(stream)
+                  : stream->pause    ? 0
+                                     : wanted(stream);
   if (mask == stream->mask)
     return;
   int r = set_mask(stream, mask);
@@ -272,12 +270,8 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
 
 /* ---- making ------------------------------------------------------------------------------ */
 
-static struct iostream *from_gate_member(struct ioloop__gate_member *member) {
-  return IOLOOP__LIST_ENTRY(member, struct iostream, gate);
-}
-
 static void gate_opened(struct ioloop__gate_member *member) {
-  struct iostream *stream = from_gate_member(member);
+  struct iostream *stream = IOLOOP__LIST_ENTRY(member, struct iostream, gate);
   if (!stream->held)
     return;
   stream->held = false;

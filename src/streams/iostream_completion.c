@@ -35,14 +35,6 @@ enum {
   WAITING = 1 << 4   /* for room in the socket, to send the rest of it */
 };
 
-static struct iostream *from_receiving(struct ioloop__op *op) {
-  return IOLOOP__LIST_ENTRY(op, struct iostream, receiving);
-}
-
-static struct iostream *from_sending(struct ioloop__op *op) {
-  return IOLOOP__LIST_ENTRY(op, struct iostream, sending);
-}
-
 /* ---- receiving ---------------------------------------------------------------------------- */
 
 static void receiving_failed(struct iostream *stream, int error) {
@@ -90,7 +82,7 @@ static bool goes_on(int result) {
 
 static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
                         bool more) {
-  struct iostream *stream = from_receiving(op);
+  struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, receiving);
   (void)loop;
   if (!more)
     stream->operations &= (uint8_t) ~(RECEIVING | STOPPING);
@@ -208,7 +200,7 @@ static void sent(struct iostream *stream, size_t size, bool quietly) {
 }
 
 static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
-  struct iostream *stream = from_sending(op);
+  struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, sending);
   (void)loop, (void)data, (void)more;
   bool quietly = stream->operations & QUIETLY;
   stream->operations &= (uint8_t) ~(SENDING | QUIETLY);
@@ -226,13 +218,6 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   iostream__leave(stream);
 }
 
-static void drop_if_empty(struct ioloop__fifo **queue) {
-  if (ioloop__fifo_size(*queue))
-    return;
-  free(*queue);
-  *queue = NULL;
-}
-
 int iostream__queue_write(struct iostream *stream, const void *data, size_t size) {
   struct ioloop__fifo *first = stream->queue;
   bool busy = first && (stream->operations & (SENDING | WAITING) || first->next);
@@ -240,7 +225,7 @@ int iostream__queue_write(struct iostream *stream, const void *data, size_t size
   if (!*queue)
     *queue = ioloop__fifo_reuse(ioloop__spares(stream->loop));
   if (ioloop__fifo_append(queue, data, size) < 0) {
-    drop_if_empty(queue);
+    ioloop__fifo_free_if_empty(queue);
     return -ENOMEM;
   }
   if (!busy && stream->life != STREAM_CONNECTING)

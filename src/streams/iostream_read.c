@@ -120,10 +120,7 @@ static void take(struct iostream *stream, size_t size) {
   struct ioloop__framing *framing = stream->framing;
   ioloop__fifo_consume(framing->bytes, size);
   framing->scanned = 0;
-  if (ioloop__fifo_size(framing->bytes))
-    return;
-  free(framing->bytes);
-  framing->bytes = NULL;
+  ioloop__fifo_free_if_empty(&framing->bytes);
 }
 
 /* size 0 is the end of input in order. All reads but iostream_read are over with this. */

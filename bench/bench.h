@@ -12,8 +12,9 @@
 
 #include <jansson.h>
 
-#include "comparison.h"
 #include "contestants/contestant.h"
+#include "machine/machine.h"
+#include "method/comparison.h"
 
 enum bench_size {
   SIZE_QUICK,
@@ -53,6 +54,29 @@ extern const struct experiment experiment_latency, experiment_load, experiment_i
     experiment_ring, experiment_cascade, experiment_churn, experiment_handlers, experiment_timers,
     experiment_overflow, experiment_wake, experiment_count, experiment_witness;
 
+/* ---- the list of experiments (experiments.c) --------------------------------------- */
+
+/* In the order in which `all` runs them; ends with NULL. The same for `quick`. */
+extern const struct experiment *const experiments_all[];
+extern const struct experiment *const experiments_quick[];
+
+/* NULL: there is none of that name. */
+const struct experiment *experiment_find(const char *name);
+
+/* Print "  latency    Round trips" for each on stdout. */
+void experiments_print(void);
+
+extern const char help_before_experiments[], help_after_experiments[];
+
+struct lab_options; /* options.h */
+
+/* Does at least one of the experiments (they end with NULL) use each option that was given? 0, or
+ * EXIT_USAGE after printing a line that names those that do. */
+int takes_check(const struct lab_options *options, const struct experiment *const *experiments);
+
+/* The same for a command, which uses `takes`. */
+int takes_check_command(const struct lab_options *options, const char *command, unsigned takes);
+
 /* ---- progress: on stderr, one line that is rewritten on a terminal ----------------- */
 
 /* --quiet: print no progress. */
@@ -70,7 +94,6 @@ void progress_end(void);
 
 /* Format, version, date, command line, seed, environment, and an empty "experiments". */
 json_t *document_new(const struct bench *bench, int argc, char **argv);
-json_t *environment_describe(const struct bench *bench);
 
 /* Read and check one. NULL after printing an error: no such file, not JSON, not ours, another
  * version. */

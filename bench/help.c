@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/cli.h"
-#include "experiments.h"
 #include "options.h"
 
 const char help_before_experiments[] =

@@ -11,15 +11,12 @@
 #include "common/program.h"
 #include "common/say.h"
 #include "common/signals.h"
-#include "contestants/programs.h"
-#include "experiments.h"
-#include "hiccups.h"
-#include "interrupt.h"
+#include "contestants/child.h"
 #include "ioloop.h"
 #include "load/against.h"
+#include "method/interrupt.h"
 #include "options.h"
 #include "setup.h"
-#include "takes.h"
 
 /* ---- reports ----------------------------------------------------------------------- */
 

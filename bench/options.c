@@ -12,9 +12,7 @@
 #include "common/clock.h"
 #include "common/cpus.h"
 #include "common/say.h"
-#include "experiments.h"
 #include "load/generator.h"
-#include "takes.h"
 
 enum {
   MAX_ROUNDS = 1000,
@@ -141,7 +139,7 @@ static uint64_t seed_from_clock(void) {
   return clock_ns(CLOCK_REALTIME) % NS_PER_SECOND;
 }
 
-/* The options that takes.h knows; the others (--quiet, --help) are accepted everywhere. */
+/* The options of enum takes; the others (--quiet, --help) are accepted everywhere. */
 static const struct {
   const char *option;
   unsigned takes;

@@ -15,8 +15,6 @@
 #include "common/descriptors.h"
 #include "common/outfile.h"
 #include "common/say.h"
-#include "environment.h"
-#include "experiments.h"
 
 enum {
   DEFAULT_SIZE = 64,     /* bytes of a message */

@@ -15,8 +15,9 @@
 
 #include "common/clock.h"
 #include "common/cpus.h"
-#include "interrupt.h"
-#include "parent.h"
+#include "load/generator.h"
+#include "machine/machine.h"
+#include "method/interrupt.h"
 
 enum {
   CHUNK = 4096,
@@ -46,7 +47,7 @@ static int prepare(int cpu, const struct server_limits *limits, int output, pid_
   signal(SIGPIPE, SIG_DFL);
   int error = cpu < 0 ? 0 : cpus_pin(&number, 1);
   if (!error && limits && limits->sigpending_set)
-    error = child_limit_signals(limits->sigpending);
+    error = system_limit_signals(limits->sigpending);
   return error;
 }
 

@@ -49,9 +49,32 @@ int child_end(struct child *child, int signo, struct text *text, uint64_t patien
 /* "exit code 1", "killed by signal 11 (Segmentation fault)". */
 void child_describe_end(int status, char *to, size_t room);
 
-/* ---- system-dependent: child_linux.c, child_none.c --------------------------------- */
+/* ---- programs.c: paths; next to the lab in the build folder, or as installed (ioloop-server
+ * next to ioloop-bench, peers in libexec) -------------------------------------------- */
 
-/* RLIMIT_SIGPENDING of this process. 0, -errno; -ENOSYS: this system has no such limit. */
-int child_limit_signals(uint64_t count);
+/* To be called first: remember where this program was started from. */
+void programs_begin(const char *argv0);
+
+/* The path of "server" or "bench-peer-epoll" in `to`. False: it does not exist or cannot be run. */
+bool programs_find(const char *name, char *to, size_t room);
+
+/* A tool of the system, such as "strace", in $PATH. */
+bool programs_find_tool(const char *name, char *to, size_t room);
+
+/* ---- stderr_text.c: the part of a program's output that shows how it ended --------- */
+
+/* A program's last non-empty line: if a program fails, its error message. `ret_size` bytes of `text`,
+ * without the newline; 0 if there is none. */
+const char *stderr_last_line(const char *text, size_t *ret_size);
+
+/* As much of the end as fits, beginning with a whole line if possible: the end is more informative
+ * than the beginning. `text` may be NULL: no output. */
+void stderr_keep_end(const char *text, char *to, size_t room);
+
+/* Append a line, dropping text from the beginning to make room. */
+void stderr_add_line(char *stderr_tail, size_t room, const char *line);
+
+/* A counter of our server's summary: "overflows". False: not found. */
+bool stderr_counter(const char *stderr_tail, const char *name, uint64_t *ret);
 
 #endif

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "child.h"
 #include "ioloop.h"
-#include "programs.h"
 
 #define PEER_PREFIX "peer:"
 

@@ -13,8 +13,7 @@
 #include "child.h"
 #include "common/clock.h"
 #include "contestant.h"
-#include "interrupt.h"
-#include "stderr_text.h"
+#include "method/interrupt.h"
 
 static const uint64_t start_patience_ns = 20 * NS_PER_SECOND; /* valgrind is slow to start */
 static const uint64_t stop_patience_ns = 5 * NS_PER_SECOND;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* programs.c - finds our own path, and from it the other programs; see programs.h. */
-#include "programs.h"
+/* programs.c - finds our own path, and from it the other programs. */
+#include "child.h"
 
 #include <limits.h>
 #include <stdio.h>

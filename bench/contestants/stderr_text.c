@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stderr_text.c - see stderr_text.h. */
-#include "stderr_text.h"
+/* stderr_text.c - the end of a program's output; see child.h. */
+#include "child.h"
 
 #include <inttypes.h>
 #include <stdio.h>

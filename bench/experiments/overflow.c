@@ -3,9 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "contestants/stderr_text.h"
+#include "contestants/child.h"
 #include "echo.h"
-#include "environment.h"
 
 enum {
   CONNECTIONS = 100,

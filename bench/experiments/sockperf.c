@@ -18,8 +18,6 @@
 
 #include "common/clock.h"
 #include "contestants/child.h"
-#include "contestants/programs.h"
-#include "contestants/stderr_text.h"
 
 static const uint64_t patience_ns = 10 * NS_PER_SECOND; /* in addition to the run itself */
 

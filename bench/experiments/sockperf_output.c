@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "contestants/stderr_text.h"
+#include "contestants/child.h"
 #include "sockperf.h"
 
 static bool find_count(const char *text, const char *before, uint64_t *ret) {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "contestants/programs.h"
+#include "contestants/child.h"
 
 const char *tool_name(enum tool tool) {
   return tool == TOOL_STRACE ? "strace" : "valgrind";

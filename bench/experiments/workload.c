@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contestants/programs.h"
-#include "contestants/stderr_text.h"
+#include "contestants/child.h"
 
 static const uint64_t patience_ns = UINT64_C(120000000000);
 

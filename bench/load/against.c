@@ -6,7 +6,7 @@
 
 #include "common/cli.h"
 #include "common/say.h"
-#include "interrupt.h"
+#include "method/interrupt.h"
 
 enum {
   EXIT_INTERRUPTED = 128 + 2, /* as a shell reports SIGINT */

@@ -39,6 +39,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "results/histogram.h"
 
@@ -116,5 +117,12 @@ int generator_run(const struct generator_options *options, struct histogram *lat
 int generator_spawn(const struct generator_options *options, int server, struct histogram *latency,
                     struct histogram *lateness, struct generator_result *ret,
                     uint64_t *server_cpu_ns);
+
+/*
+ * No process that the lab starts outlives it, even if the lab is killed: in a child of `parent`, get
+ * killed when the parent ends, also across exec. On a system without such a call (not Linux) a child
+ * notices only when it writes to its parent.
+ */
+void end_with_parent(pid_t parent);
 
 #endif

@@ -19,7 +19,6 @@
 #include "common/clock.h"
 #include "common/signals.h"
 #include "generator_internal.h"
-#include "parent.h"
 
 enum {
   PATIENCE_MS = 15000, /* for a sign of life */

@@ -3,7 +3,8 @@
 
 The tests do not run there, so a name that slips in would only be noticed by the first person who builds
 there. Code for Linux only is in files of its own: *_linux.c and those that meson.build has for Linux
-only. A name may be used where the preprocessor has found it (#ifdef NAME).
+only; or between #ifdef __linux__ and its #else. A name may be used where the preprocessor has found it
+(#ifdef NAME).
 """
 import glob
 import os
@@ -57,6 +58,7 @@ ALLOWED = {
     "backends/pollset.c": {"ppoll"},  # by IOLOOP__POLL_FEATURES, poll elsewhere
     "src/loop/platform_bsd.c": {"IP_RECVDSTADDR", "IP_PKTINFO"},  # FreeBSD's and macOS's
 }
+LINUX = {"__linux__"}  # the condition of a part for Linux only
 BESIDE_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 CONDITION = re.compile(r"\s*#\s*(ifdef|ifndef|if|elif|else|endif|define)\b\s*(.*)")
 
@@ -68,8 +70,8 @@ def code(path):
     return BESIDE_CODE.sub(lambda found: "\n" * found.group().count("\n"), text)
 
 
-def strangers(path):
-    """Each that is outside a part that is compiled only if it is defined."""
+def strangers(path, linux_too=False):
+    """Each that is outside a part that is compiled only if it is defined, or only on Linux."""
     found, known = [], [set()]
     defined = set(ALLOWED.get(path, ()))
     for number, line in enumerate(code(path).split("\n"), 1):
@@ -78,7 +80,9 @@ def strangers(path):
             word, rest = condition.groups()
             if word in ("elif", "else", "endif"):
                 known.pop()
-            if word in ("ifdef", "if", "elif"):
+            if word == "ifdef" and rest.strip() == "__linux__":
+                known.append(LINUX)
+            elif word in ("ifdef", "if", "elif"):
                 known.append(set(re.findall(r"\w+", rest)))
             elif word in ("ifndef", "else"):
                 known.append(set())
@@ -86,6 +90,8 @@ def strangers(path):
                 defined.update(re.findall(r"^\w+", rest))
             if word in ("ifdef", "ifndef", "if", "elif"):
                 continue
+        if not linux_too and any(part is LINUX for part in known):
+            continue
         for name in NAMES.findall(line):
             if name not in defined.union(*known):
                 found.append("%s:%d: %s" % (path, number, name))
@@ -110,7 +116,7 @@ def _():
 
 @case("this test would find some")
 def _():
-    found = [line for path in sources() if LINUX_FILES.search(path) for line in strangers(path)]
+    found = [line for path in sources() for line in strangers(path, linux_too=True)]
     for name in ("accept4", "epoll_wait", "SOCK_CLOEXEC", "linux/sock_diag", "eventfd", "ETIME", "sys/prctl.h",
                  "clock_getcpuclockid", "F_SETSIG", "sigtimedwait", "SIGRTMIN"):
         check(any(line.endswith(": " + name) for line in found), "no %s in %d lines" % (name, len(found)))

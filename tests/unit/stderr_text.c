@@ -2,7 +2,7 @@
 /*
  * stderr_text.c - the part of a program's output that shows how it ended.
  */
-#include "contestants/stderr_text.h"
+#include "contestants/child.h"
 
 #include <string.h>
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* environment.c - describes the machine that was measured: without it, figures cannot be judged. */
-#include "environment.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -10,6 +8,7 @@
 
 #include "bench.h"
 #include "ioloop.h"
+#include "machine/machine.h"
 
 /* BENCH_COMPILER, BENCH_FLAGS, BENCH_LIBRARIES ("libevent 2.1.12,liburing 2.3") come from the
  * build. */

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* environment_linux.c - /proc/cpuinfo and /sys/devices/system/cpu. */
-#include "environment.h"
+/* platform.c - the machine on Linux: /proc/cpuinfo and /sys/devices/system/cpu. On other
+ * systems nothing is known, nothing is pinned, and signals have no limit of their own. */
+#include <errno.h>
+
+#include "machine/machine.h"
+
+#ifdef __linux__
 
 #include <dirent.h>
 #include <sched.h>
@@ -98,3 +103,41 @@ void system_two_processors(int *first, int *second) {
   *first = count == 2 ? found[0] : -1;
   *second = count == 2 ? found[1] : -1;
 }
+
+int system_limit_signals(uint64_t count) {
+  const struct rlimit limit = {.rlim_cur = count, .rlim_max = count};
+  return setrlimit(RLIMIT_SIGPENDING, &limit) < 0 ? -errno : 0;
+}
+
+#else
+
+json_t *system_cpu(void) {
+  return json_null();
+}
+
+json_t *system_mitigations(void) {
+  return json_object();
+}
+
+json_t *system_governor(void) {
+  return json_null();
+}
+
+bool system_hypervisor(void) {
+  return false;
+}
+
+json_t *system_sigpending(void) {
+  return json_null();
+}
+
+void system_two_processors(int *first, int *second) {
+  *first = *second = -1;
+}
+
+int system_limit_signals(uint64_t count) {
+  (void)count;
+  return -ENOSYS;
+}
+
+#endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * result_grid.h - the results of a comparison: a cell for each contestant and point, with a value
- * for each metric and round. Filled in by comparison.c, converted to JSON by result_grid_json.c.
+ * for each metric and round. Filled in by comparison.c, converted to JSON at the end.
  */
 #ifndef BENCH_RESULT_GRID_H
 #define BENCH_RESULT_GRID_H

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* generator_linux.c - source addresses and timer slack on Linux. */
+/* platform.c - on Linux: source addresses, timer slack, another process's CPU time (macOS lacks
+ * clock_getcpuclockid), and the end of a child with its parent. Elsewhere only 127.0.0.1 is this
+ * host, sleeps have no slack to set, and a lab ended by SIGKILL leaves its children behind. */
 #include <errno.h>
+
+#include "generator_internal.h"
+
+#ifdef __linux__
+
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
-
-#include "generator_internal.h"
+#include <unistd.h>
 
 /*
  * All of 127.0.0.0/8 is this host. IP_BIND_ADDRESS_NO_PORT (Linux 4.2) leaves the port to
@@ -38,3 +45,31 @@ unsigned long generator__exact_sleep(unsigned long slack_ns) {
 int generator__cpu_clock(pid_t process, clockid_t *ret) {
   return -clock_getcpuclockid(process, ret);
 }
+
+void end_with_parent(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) /* it died before the call */
+    _exit(127);
+}
+
+#else
+
+int generator__spread_source(int fd, unsigned counter) {
+  (void)fd, (void)counter;
+  return 0;
+}
+
+unsigned long generator__exact_sleep(unsigned long slack_ns) {
+  return slack_ns;
+}
+
+int generator__cpu_clock(pid_t process, clockid_t *ret) {
+  (void)process, (void)ret;
+  return -ENOSYS;
+}
+
+void end_with_parent(pid_t parent) {
+  (void)parent;
+}
+
+#endif

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hiccups.c - see hiccups.h.
+ * hiccups.c - pauses of the machine itself: of a processor that does nothing but read the clock (the
+ * hiccups of Tene's jHiccup). They are caused by a host that runs another guest, a timer interrupt
+ * or slow firmware. No contestant can avoid them, and they are in all tails.
  *
  * The length of a pause alone is not informative. The useful figure is how many messages at a
  * steady rate it would have delayed: those that arrive in its first (length - limit) wait longer
  * than the limit. So pauses add up to a share of time, which equals the share of delayed arrivals.
  * An open loop sees that share before any server has done anything.
  */
-#include "hiccups.h"
-
 #include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
+#include "bench.h"
 #include "common/clock.h"
 #include "common/cpus.h"
+#include "machine/machine.h"
 
 enum {
   WATCHED_MS = 1000,

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machine.h - the machine that was measured: its description, and its own pauses. Without them
+ * figures cannot be judged.
+ */
+#ifndef BENCH_MACHINE_H
+#define BENCH_MACHINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bench;
+
+/* The "environment" of docs/bench-schema.md. */
+json_t *environment_describe(const struct bench *bench);
+
+/*
+ * Watch the processors of the server and the generator, both at once, for a second, or less if
+ * measurements are short. An array of objects as in docs/bench-schema.md; empty if no thread could
+ * be started or after Ctrl-C; NULL: no memory.
+ */
+json_t *hiccups_watch(const struct bench *bench);
+
+/* ---- system-dependent (platform.c); unknown facts are omitted or null --------------------- */
+
+json_t *system_cpu(void);         /* "AMD EPYC 7B13", or null */
+json_t *system_mitigations(void); /* {"spectre_v2": "Mitigation: ..."} */
+json_t *system_governor(void);    /* "performance", or null */
+bool system_hypervisor(void);     /* is this a virtual machine? */
+json_t *system_sigpending(void);  /* RLIMIT_SIGPENDING, or null: none, unlimited */
+
+/* Set RLIMIT_SIGPENDING of this process. 0, -errno; -ENOSYS: this system has no such limit. */
+int system_limit_signals(uint64_t count);
+
+/* The first two processors that we may use; -1 for each if there are not two. */
+void system_two_processors(int *first, int *second);
+
+#endif

@@ -14,7 +14,6 @@
 
 #include "common/clock.h"
 #include "common/utf8.h"
-#include "errors.h"
 #include "recorder.h"
 
 enum {
@@ -83,21 +82,25 @@ static void put_where(const struct writer *w, const struct record *record) {
     fprintf(w->file, "%s\"connection\":%" PRIu32, record->fd >= 0 ? "," : "", record->connection);
 }
 
+static const struct {
+  int number;
+  const char *name;
+} error_names[] = {
+    {EAGAIN, "EAGAIN"}, {EINTR, "EINTR"},         {ECONNRESET, "ECONNRESET"},
+    {EPIPE, "EPIPE"},   {ETIMEDOUT, "ETIMEDOUT"}, {ECONNABORTED, "ECONNABORTED"},
+    {EMFILE, "EMFILE"}, {ENFILE, "ENFILE"},       {ENOBUFS, "ENOBUFS"},
+    {ENOMEM, "ENOMEM"}, {ECANCELED, "ECANCELED"}, {ECONNREFUSED, "ECONNREFUSED"},
+    {EBADF, "EBADF"},   {EINVAL, "EINVAL"},
+#ifdef ETIME /* Linux: no completion before io_uring_enter's timeout */
+    {ETIME, "ETIME"},
+#endif
+};
+
 static const char *error_name(int64_t error) {
-  static const struct {
-    int number;
-    const char *name;
-  } names[] = {
-      {EAGAIN, "EAGAIN"}, {EINTR, "EINTR"},         {ECONNRESET, "ECONNRESET"},
-      {EPIPE, "EPIPE"},   {ETIMEDOUT, "ETIMEDOUT"}, {ECONNABORTED, "ECONNABORTED"},
-      {EMFILE, "EMFILE"}, {ENFILE, "ENFILE"},       {ENOBUFS, "ENOBUFS"},
-      {ENOMEM, "ENOMEM"}, {ECANCELED, "ECANCELED"}, {ECONNREFUSED, "ECONNREFUSED"},
-      {EBADF, "EBADF"},   {EINVAL, "EINVAL"},
-  };
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (names[i].number == error)
-      return names[i].name;
-  return system_error_name(error);
+  for (size_t i = 0; i < sizeof error_names / sizeof error_names[0]; i++)
+    if (error_names[i].number == error)
+      return error_names[i].name;
+  return NULL;
 }
 
 static void put_result(const struct writer *w, int64_t result) {

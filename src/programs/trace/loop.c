@@ -8,7 +8,6 @@
  * gives their number, begin and end. The iteration that found something is kept whole.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "common/clock.h"
 #include "recorder.h"
@@ -86,8 +85,6 @@ static void on_wait_end(void *arg, int ready_count) {
 static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
                            uint64_t duration_ns) {
   struct trace_track *track = arg;
-  struct trace *trace = track->trace;
-  bool accepted = result >= 0 && strcmp(name, "accept") == 0;
   struct record record = {
       .kind = RECORD_CALL,
       .at_ns = begun_ns,
@@ -95,8 +92,7 @@ static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result
       .name = name,
       .fd = fd,
       .value = result,
-      .connection =
-          accepted ? trace_new_connection(trace, (int)result) : trace_connection(trace, fd),
+      .connection = trace_connection_of_call(track->trace, name, fd, result),
   };
   if (result == -EAGAIN || result == -EWOULDBLOCK)
     track->idle.tried = true;
@@ -118,15 +114,13 @@ static void on_submitted(void *arg, const char *operation, int fd, size_t size) 
 
 static void on_completed(void *arg, const char *operation, int fd, int result, bool more) {
   struct trace_track *track = arg;
-  bool accepted = result >= 0 && strcmp(operation, "accept") == 0;
   note(arg,
        (struct record){.kind = RECORD_COMPLETED,
                        .name = operation,
                        .fd = fd,
                        .value = result,
                        .extra = more,
-                       .connection = accepted ? trace_new_connection(track->trace, result)
-                                              : trace_connection(track->trace, fd)},
+                       .connection = trace_connection_of_call(track->trace, operation, fd, result)},
        1);
 }
 

@@ -129,23 +129,21 @@ void trace_call_begin(struct trace_track *track, const char *name, int fd) {
 void trace_call_end(struct trace_track *track, const char *name, int fd, ptrdiff_t result) {
   if (!track)
     return;
-  struct trace *trace = track->trace;
-  bool accepted = result >= 0 && strcmp(name, "accept") == 0;
   struct record record = {
       .kind = RECORD_CALL_END,
       .at_ns = clock_ns(CLOCK_MONOTONIC),
       .name = name,
       .fd = fd,
       .value = result,
-      .connection =
-          accepted ? trace_new_connection(trace, (int)result) : trace_connection(trace, fd),
+      .connection = trace_connection_of_call(track->trace, name, fd, result),
   };
   trace_add(track, &record, 1);
 }
 
 /* ---- connections -------------------------------------------------------------------------- */
 
-uint32_t trace_new_connection(struct trace *trace, int fd) {
+/* An accept has returned this descriptor. */
+static uint32_t number_connection(struct trace *trace, int fd) {
   uint32_t number = atomic_fetch_add_explicit(&trace->connections, 1, memory_order_relaxed) + 1;
   if (fd >= 0 && (size_t)fd < trace->options.descriptors)
     atomic_store_explicit(&trace->connection_of[fd], number, memory_order_relaxed);
@@ -156,6 +154,11 @@ uint32_t trace_connection(const struct trace *trace, int fd) {
   if (fd < 0 || (size_t)fd >= trace->options.descriptors)
     return 0;
   return atomic_load_explicit(&trace->connection_of[fd], memory_order_relaxed);
+}
+
+uint32_t trace_connection_of_call(struct trace *trace, const char *name, int fd, ptrdiff_t result) {
+  bool accepted = result >= 0 && strcmp(name, "accept") == 0;
+  return accepted ? number_connection(trace, (int)result) : trace_connection(trace, fd);
 }
 
 /* ---- tracks ------------------------------------------------------------------------------- */

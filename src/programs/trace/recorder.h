@@ -98,8 +98,8 @@ struct trace {
  * the file. */
 void trace_add(struct trace_track *track, const struct record *record, unsigned events);
 
-/* An accept has returned this descriptor: number the new connection. */
-uint32_t trace_new_connection(struct trace *trace, int fd);
+/* The connection of a call on `fd`. An accept that succeeded gives the new one its number. */
+uint32_t trace_connection_of_call(struct trace *trace, const char *name, int fd, ptrdiff_t result);
 
 /* Discard the records of the current iteration. */
 void trace_rewind(struct trace_track *track);

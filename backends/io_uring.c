@@ -45,7 +45,8 @@
  *     parent was notified of the exit. An accept waits exclusively, and the one of the exited
  *     process is first in the queue: it takes the wake-up of a connection, and the next process at
  *     that listener sleeps on (seen on Linux 6.18). A parent that replaces a killed worker
- *     therefore waits until the old ring has released a descriptor: src/programs/server/worker.c.
+ *     therefore waits until the old ring has released a descriptor:
+ *     src/programs/server/supervision/worker.c.
  *   - No kernel thread polls the submission ring here (SQPOLL): it would burn a core that the
  *     other models do not get.
  */

@@ -2,7 +2,7 @@
 /*
  * backoff.c - when a worker that died is started again.
  */
-#include "server/backoff.h"
+#include "server/supervision/workers.h"
 
 #include "tap.h"
 

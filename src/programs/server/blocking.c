@@ -12,14 +12,17 @@
  * only the connections have threads, and a loop accepts.
  *
  * No socket is in any loop here. The main thread does run a loop, for everything but the network:
- * signals, the timers of --stats and --heartbeat, and stdout (lines.c). threads.c describes how a
+ * signals, the timers of --stats and --heartbeat, and stdout (records.c). threads.c describes how a
  * sleeping thread is woken at shutdown.
  *
  * A timeout is a property of the socket here (SO_RCVTIMEO); when it expires, the call fails with
  * EAGAIN.
+ *
+ * On a UDP socket that is bound to all addresses the kernel takes the source of an answer from the
+ * route, and a connected peer that sent to another address drops it. On such a socket recvmsg,
+ * which reports where a datagram was sent, and sendmsg, which sets the source, replace recvfrom and
+ * sendto.
  */
-#include "blocking.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,18 +31,21 @@
 #include <unistd.h>
 
 #include "common/say.h"
-#include "lines.h"
+#include "loop/platform.h"
 #include "reply.h"
 #include "threads.h"
 #include "trace/trace.h"
 
 enum {
   READ_SIZE = 16 * 1024,
+  DATAGRAM_SIZE = 64 * 1024,
   PAUSE_MS = 100,     /* before a call that failed for lack of resources is retried */
   MOST_FAILURES = 64, /* consecutive failures of accept() that are blamed on single connections */
 };
 
-bool blocking_would_sleep(int error) {
+/* Did the call return instead of sleeping? (EAGAIN: the idle timeout expired, or shutdown has
+ * begun.) */
+static bool would_sleep(int error) {
   return error == EAGAIN || error == EWOULDBLOCK;
 }
 
@@ -48,30 +54,33 @@ static bool lacks_something(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-bool blocking_pause(struct thread *thread) {
+/* A short wait before a call that failed for lack of resources is retried. False: shutdown has
+ * begun. */
+static bool wait_a_moment(struct thread *thread) {
   return threads_wait_for_room(thread->server->threads, PAUSE_MS);
 }
 
 /* A call failed for lack of resources: pause, then return true if it may be retried. */
 static bool may_retry(struct thread *thread, int error) {
-  return lacks_something(error) && blocking_pause(thread);
+  return lacks_something(error) && wait_a_moment(thread);
 }
 
-int blocking_put_record(struct thread *thread, struct record_clock *clock, const char *protocol,
-                        const struct address *peer, const char *data, size_t size) {
-  struct lines *lines = threads_lines(thread->server->threads);
+/* thread_print, retried until there is memory. -ECANCELED: shutdown has begun and stdout takes no
+ * more; -ENOMEM: shutdown has begun. */
+static int print(struct thread *thread, const char *protocol, const struct address *peer,
+                 const char *data, size_t size) {
   int error;
   do
-    error = lines_put(lines, clock, protocol, peer, data, size);
+    error = thread_print(thread, protocol, peer, data, size);
   while (error && may_retry(thread, -error));
   return error;
 }
 
-/* ---- a connection --------------------------------------------------------------------- */
-
 static ssize_t result_of(ssize_t n) {
   return n < 0 ? -errno : n;
 }
+
+/* ---- a connection --------------------------------------------------------------------- */
 
 static int send_all(struct thread *thread, const char *data, size_t size) {
   while (size > 0) {
@@ -102,7 +111,6 @@ static int reply(struct thread *thread, struct framing *framing, const char *dat
 }
 
 static int serve_connection(struct thread *thread) {
-  struct record_clock clock = {.second = 0};
   struct framing framing = {.have = 0};
   char data[READ_SIZE];
   for (;;) {
@@ -112,8 +120,8 @@ static int serve_connection(struct thread *thread) {
     if (n == -EINTR || (n < 0 && may_retry(thread, (int)-n)))
       continue;
     if (n <= 0)
-      return blocking_would_sleep((int)-n) ? 0 : (int)n;
-    int error = blocking_put_record(thread, &clock, "tcp", &thread->peer, data, (size_t)n);
+      return would_sleep((int)-n) ? 0 : (int)n;
+    int error = print(thread, "tcp", &thread->peer, data, (size_t)n);
     if (!error)
       error = reply(thread, &framing, data, (size_t)n);
     if (error)
@@ -179,12 +187,12 @@ void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *
  * shortage concern one connection that failed before it was accepted (accept(2)), unless they
  * persist. */
 static bool accept_failed(struct thread *thread, int error, unsigned times) {
-  if (blocking_would_sleep(error) || error == EINVAL || error == EBADF)
+  if (would_sleep(error) || error == EINVAL || error == EBADF)
     return false;
   if (!lacks_something(error) && times % MOST_FAILURES != 0)
     return true;
   server_complain_of_accept(thread->server, -error);
-  return blocking_pause(thread);
+  return wait_a_moment(thread);
 }
 
 static int serve_listener(struct thread *thread) {
@@ -207,6 +215,133 @@ static int serve_listener(struct thread *thread) {
   return 0;
 }
 
+/* ---- a UDP socket --------------------------------------------------------------------- */
+
+/* Together half of a thread's stack, so they are allocated. */
+struct buffers {
+  char data[DATAGRAM_SIZE];
+  char reply[REPLY_DATAGRAM_SIZE];
+};
+
+union control {
+  struct cmsghdr aligned;
+  char bytes[IOLOOP__CONTROL_SIZE];
+};
+
+struct udp {
+  struct thread *thread;
+  struct address bound;
+  bool any; /* bound to all addresses: each datagram reports which one it was sent to */
+  struct sockaddr_storage peer; /* of the latest datagram */
+  socklen_t peer_size;
+  union ioloop__local local;
+};
+
+static ssize_t receive_with_local(struct udp *udp, char *data, size_t size) {
+  union control control;
+  struct iovec part = {.iov_base = data, .iov_len = size};
+  struct msghdr header = {.msg_name = &udp->peer,
+                          .msg_namelen = sizeof udp->peer,
+                          .msg_iov = &part,
+                          .msg_iovlen = 1,
+                          .msg_control = control.bytes,
+                          .msg_controllen = sizeof control};
+  ssize_t n = result_of(recvmsg(udp->thread->fd, &header, 0));
+  if (n < 0)
+    return n;
+  udp->peer_size = header.msg_namelen;
+  ioloop__read_local(header.msg_control, header.msg_controllen, &udp->local);
+  return n;
+}
+
+static ssize_t receive(struct udp *udp, char *data, size_t size) {
+  if (udp->any)
+    return receive_with_local(udp, data, size);
+  udp->peer_size = sizeof udp->peer;
+  return result_of(
+      recvfrom(udp->thread->fd, data, size, 0, (struct sockaddr *)&udp->peer, &udp->peer_size));
+}
+
+static ssize_t send_from_local(struct udp *udp, const char *data, size_t size) {
+  union control control;
+  struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+  struct msghdr header = {
+      .msg_name = &udp->peer, .msg_namelen = udp->peer_size, .msg_iov = &part, .msg_iovlen = 1};
+  if (udp->local.any.sa_family != AF_UNSPEC)
+    ioloop__put_local(&header, control.bytes, &udp->local);
+  return result_of(sendmsg(udp->thread->fd, &header, 0));
+}
+
+static ssize_t send_back(struct udp *udp, const char *data, size_t size) {
+  if (udp->any)
+    return send_from_local(udp, data, size);
+  return result_of(
+      sendto(udp->thread->fd, data, size, 0, (const struct sockaddr *)&udp->peer, udp->peer_size));
+}
+
+static void answer(struct udp *udp, struct buffers *buffers, size_t size) {
+  struct thread *thread = udp->thread;
+  struct counts *counts = thread->server->counts;
+  const char *call = udp->any ? "sendmsg" : "sendto";
+  const char *data = reply_to_datagram((enum reply_kind)thread->server->options.reply,
+                                       buffers->data, size, buffers->reply);
+  if (!data)
+    return;
+  trace_call_begin(thread->track, call, thread->fd);
+  ssize_t n = send_back(udp, data, size);
+  trace_call_end(thread->track, call, thread->fd, n);
+  if (n >= 0)
+    counts_add_shared(counts, COUNT_ECHOED, size);
+  else
+    counts_add_shared(counts, COUNT_REPLY_DROPS, 1);
+}
+
+/* Returns true to go on. A network error caused by an earlier answer (ECONNREFUSED) is not a
+ * failure of this socket; an error that persists must not make the thread spin. */
+static bool receive_failed(struct thread *thread, int error) {
+  if (would_sleep(error) || error == EBADF)
+    return false;
+  return error == EINTR || error == ECONNREFUSED || wait_a_moment(thread);
+}
+
+static int receive_all(struct udp *udp, struct buffers *buffers) {
+  struct thread *thread = udp->thread;
+  const char *call = udp->any ? "recvmsg" : "recvfrom";
+  int error = 0;
+  while (!error && !threads_abandoned(thread->server->threads)) {
+    trace_call_begin(thread->track, call, thread->fd);
+    ssize_t n = receive(udp, buffers->data, DATAGRAM_SIZE);
+    trace_call_end(thread->track, call, thread->fd, n);
+    if (n < 0 && !receive_failed(thread, (int)-n))
+      break;
+    if (n < 0)
+      continue;
+    struct address from = address_from((struct sockaddr *)&udp->peer, udp->peer_size);
+    error = print(thread, "udp", &from, buffers->data, (size_t)n);
+    if (error || thread->server->options.no_echo)
+      continue;
+    if (address_leads_back(&from, &udp->bound))
+      counts_add_shared(thread->server->counts, COUNT_REPLY_DROPS, 1);
+    else
+      answer(udp, buffers, (size_t)n);
+  }
+  return 0;
+}
+
+static int serve_datagrams(struct thread *thread) {
+  struct udp udp = {.thread = thread, .any = ioloop__ask_local(thread->fd)};
+  socklen_t size = sizeof udp.peer;
+  struct buffers *buffers;
+  while (!(buffers = malloc(sizeof *buffers)))
+    if (!wait_a_moment(thread))
+      return -ENOMEM;
+  if (getsockname(thread->fd, (struct sockaddr *)&udp.peer, &size) == 0)
+    udp.bound = address_from((struct sockaddr *)&udp.peer, size);
+  int error = receive_all(&udp, buffers);
+  free(buffers);
+  return error;
+}
+
 /* ---- starting ------------------------------------------------------------------------- */
 
 static int start_one(struct server *server, struct bound_socket *bound) {
@@ -214,8 +349,7 @@ static int start_one(struct server *server, struct bound_socket *bound) {
   if (!error && bound->tcp)
     error = threads_start(server->threads, THREAD_LISTENER, bound->fd, NULL, serve_listener);
   else if (!error)
-    error =
-        threads_start(server->threads, THREAD_DATAGRAMS, bound->fd, NULL, blocking_serve_datagrams);
+    error = threads_start(server->threads, THREAD_DATAGRAMS, bound->fd, NULL, serve_datagrams);
   if (!error)
     bound->fd = -1;
   return error;

@@ -85,8 +85,3 @@ void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
   if (iostream_read(stream, on_read, connection) < 0)
     iostream_close(stream);
 }
-
-void server_on_trouble(struct tcpserver *tcp, int error, void *arg) {
-  (void)tcp;
-  server_complain_of_accept(arg, error);
-}

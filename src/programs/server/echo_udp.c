@@ -50,7 +50,7 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
   struct server *server = arg;
   count(server, COUNT_UDP_RECORDS, 1);
   count(server, COUNT_BYTES, size);
-  if (server->format.print != PRINT_NONE) {
+  if (server->options.print != PRINT_NONE) {
     struct address from = address_from(peer, peer_size);
     server_print(server, "udp", &from, data, size);
   }

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "blocking.h"
 #include "common/backends.h"
 #include "common/cli.h"
 #include "common/program.h"
@@ -14,8 +13,7 @@
 #include "ioloop.h"
 #include "options.h"
 #include "server.h"
-#include "tracing.h"
-#include "workers.h"
+#include "supervision/workers.h"
 
 static int check(const struct server_options *options) {
   struct backend_choice choice = backends_choose(options->backend);

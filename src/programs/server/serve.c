@@ -12,15 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "blocking.h"
 #include "common/backends.h"
 #include "common/descriptors.h"
 #include "common/say.h"
 #include "common/signals.h"
-#include "lines.h"
 #include "server.h"
 #include "threads.h"
-#include "tracing.h"
 
 /* ---- how stdout affects the rest ------------------------------------------------------ */
 
@@ -28,14 +25,14 @@ static void on_stalled(void *arg) {
   struct server *server = arg;
   iostream_gate_close(server->gate);
   if (server->threads)
-    lines_stall(threads_lines(server->threads), true);
+    threads_stall(server->threads, true);
 }
 
 static void on_resumed(void *arg) {
   struct server *server = arg;
   iostream_gate_open(server->gate);
   if (server->threads)
-    lines_stall(threads_lines(server->threads), false);
+    threads_stall(server->threads, false);
 }
 
 static void on_emptied(void *arg) {
@@ -45,15 +42,9 @@ static void on_emptied(void *arg) {
 /* A worker's reader is its parent: if it is gone, an error message has no reader. */
 static void on_failed(void *arg, int error) {
   struct server *server = arg;
-  if (server->control < 0)
-    complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
-             output_remedy(error));
-  server->status = EXIT_TROUBLE;
+  server->status = server->control < 0 ? complain_of_stdout(error) : EXIT_TROUBLE;
   ioloop_stop(server->loop);
 }
-
-/* Nothing is ever sent on it; when it closes, the parent has ended. Readiness may be spurious, and
- * under the nonblocking model it is reported on every iteration. */
 
 /* Nothing is ever sent on it; when it closes, the parent has ended. Readiness may be spurious, and
  * under the nonblocking model it is reported on every iteration. */
@@ -92,7 +83,7 @@ static int watch_parent(struct server *server) {
   return ioloop_add_handler(server->loop, server->control, IOLOOP_READ, on_control, server);
 }
 
-static void tell_parent(const struct server *server) {
+static void report_serving(const struct server *server) {
   while (write(server->control, "", 1) < 0 && errno == EINTR)
     ;
 }
@@ -122,7 +113,7 @@ static int make_parts(struct server *server) {
   if (!error && server->control >= 0)
     error = watch_parent(server);
   if (!error)
-    error = server_start_reports(server);
+    error = reports_start(server->loop, &server->options, server_on_stats, server);
   if (!error)
     return 0;
   bool limit = error == -EMFILE || error == -ENFILE;
@@ -143,7 +134,7 @@ static int make_loop(struct server *server, struct backend_choice choice) {
 
 /* Closing it shows the parent that serving is over; writing the trace may still take a while
  * (tracing_finish). */
-static void leave_parent(struct server *server) {
+static void close_control(struct server *server) {
   if (server->control < 0)
     return;
   ioloop_remove_handler(server->loop, server->control);
@@ -154,8 +145,8 @@ static void leave_parent(struct server *server) {
  * freeing anything. */
 static void free_parts(struct server *server) {
   hold_signals(true);
-  leave_parent(server);
-  if (server->threads && threads_running(server->threads) > 0) {
+  close_control(server);
+  if (threads_running(server->threads) > 0) {
     output_restore(server->output);
     tracing_write_now(server);
     _exit(server->status);
@@ -171,6 +162,42 @@ static void free_parts(struct server *server) {
   tracing_finish(server);
 }
 
+/* ---- serving the sockets --------------------------------------------------------------- */
+
+/* Accepting pauses and is retried. */
+static void on_trouble(struct tcpserver *tcp, int error, void *arg) {
+  (void)tcp;
+  server_complain_of_accept(arg, error);
+}
+
+static int make_tcpserver(struct server *server) {
+  bool threaded = server->options.handler == HANDLER_THREAD;
+  const struct tcpserver_options options = {
+      .backlog = (int)server->options.backlog,
+      .max_connections = (size_t)server->options.max_connections,
+      .idle_timeout_ns = threaded ? 0 : server->options.idle_timeout_ns,
+      .on_connection = threaded ? NULL : server_on_connection,
+      .on_accepted = threaded ? blocking_on_accepted : NULL,
+      .on_trouble = on_trouble,
+      .arg = server,
+  };
+  return server->options.tcp ? tcpserver_new(server->loop, &options, &server->tcp) : 0;
+}
+
+/* Give the sockets to the loop. */
+static int serve_on_loop(struct server *server, struct sockets *set) {
+  server->udp = calloc(set->count, sizeof *server->udp);
+  int error = server->udp ? make_tcpserver(server) : -ENOMEM;
+  for (size_t i = 0; i < set->count && !error; i++) {
+    struct bound_socket *bound = &set->at[i];
+    error = bound->tcp ? tcpserver_add_socket(server->tcp, bound->fd)
+                       : server_add_udp(server, bound->fd);
+    if (!error)
+      bound->fd = -1;
+  }
+  return error;
+}
+
 /* ---- running -------------------------------------------------------------------------- */
 
 static void finish(struct server *server) {
@@ -179,11 +206,9 @@ static void finish(struct server *server) {
   slow_summarize(server);
   if (server->status != EXIT_OK || server->control >= 0)
     return;
-  server_print_summary(server);
-  if (lost == 0)
-    return;
-  complain("%zu records were not printed: the reader of stdout took nothing for 3 s", lost);
-  server->status = EXIT_TROUBLE;
+  reports_print_summary(server->backend, ioloop_time(server->loop) - server->began_ns,
+                        server->counts, lost, "");
+  server->status = complain_of_lost(lost);
 }
 
 static void run(struct server *server, const struct sockets *set) {
@@ -191,7 +216,7 @@ static void run(struct server *server, const struct sockets *set) {
   if (server->control < 0)
     sockets_announce(set, server->backend);
   else
-    tell_parent(server);
+    report_serving(server);
   int error = ioloop_start(server->loop);
   if (error < 0) {
     complain("the %s backend failed: %s", server->backend, strerror(-error));
@@ -201,12 +226,14 @@ static void run(struct server *server, const struct sockets *set) {
 }
 
 static int start(struct server *server, const struct worker *worker, struct sockets *own) {
+  struct sockets *set = worker ? worker->sockets : own;
   int status = make_parts(server);
   if (!status && !worker)
     status = sockets_open(&server->options, own, 1);
-  if (!status)
-    status = server_listen(server, worker ? worker->sockets : own);
-  return status;
+  if (status)
+    return status;
+  int error = server->blocking ? blocking_start(server, set) : serve_on_loop(server, set);
+  return error ? complain_of_start(error) : 0;
 }
 
 int server_run(const struct server_options *options, const struct worker *worker) {
@@ -216,17 +243,17 @@ int server_run(const struct server_options *options, const struct worker *worker
       .options = *options,
       .backend = choice.name,
       .blocking = strcmp(choice.name, BLOCKING_MODEL) == 0,
-      .format = {.print = options->print, .prefix = options->prefix},
       .counts = worker ? worker->counts : &server.own_counts,
       .control = worker ? worker->control : -1,
       .worker_index = worker ? worker->index : 0,
       .descriptor_limit = descriptors_raise_limit(),
   };
   signals_survive_writes();
+  if (worker)
+    server.options.heartbeat_ns = 0; /* its parent prints it */
   server.status = make_loop(&server, choice);
-  if (server.status)
-    return server.status;
-  server.status = tracing_start(&server, worker);
+  if (!server.status)
+    server.status = tracing_start(&server, worker);
   if (server.status) {
     ioloop_free(server.loop);
     return server.status;

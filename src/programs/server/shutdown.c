@@ -27,20 +27,18 @@
 #include "common/signals.h"
 #include "server.h"
 #include "threads.h"
-#include "tracing.h"
 
 enum {
-  LOOK_MS = 25,
-  PATIENCE_MS = 3000,
+  CHECK_MS = 25,
   FORCED_MS = 200, /* for threads that were cut off to end */
   DRAIN_BATCH = 1024,
 };
 
 /* A peer whose send queue was full sends the rest shortly after we have read. */
 static bool nothing_came(struct server *server) {
-  uint64_t before = server->records_at_look;
-  server->records_at_look = counts_get(server->counts, COUNT_TCP_RECORDS);
-  return server->records_at_look == before;
+  uint64_t before = server->records_at_check;
+  server->records_at_check = counts_get(server->counts, COUNT_TCP_RECORDS);
+  return server->records_at_check == before;
 }
 
 /* If the echo is still being sent, reading may be paused for that reason only. */
@@ -72,7 +70,7 @@ static bool drain_udp(struct server *server) {
 static void on_check(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   server->check_queued = false;
-  if (server_connections(server) > 0 || (server->threads && threads_running(server->threads) > 0))
+  if (server_connections(server) > 0 || threads_running(server->threads) > 0)
     return;
   bool empty = server->forced || drain_udp(server);
   if (server->forced || (empty && output_pending(server->output) == 0))
@@ -88,7 +86,7 @@ void server_check_shutdown(struct server *server) {
   server->check_queued = ioloop_add_callback(server->loop, on_check, server) == 0;
 }
 
-static void on_look(struct ioloop *loop, void *arg) {
+static void on_check_time(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   (void)loop;
   bool reading = iostream_gate_is_open(server->gate); /* and not only since the flush */
@@ -117,21 +115,25 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   server_check_shutdown(server);
 }
 
+void shutdown_announce(void) {
+  say("stopping: finishing what has arrived, %d s at most (a second signal ends it at once)",
+      SHUTDOWN_MS / 1000);
+}
+
 void server_begin_shutdown(struct server *server, int signo) {
   struct ioloop *loop = server->loop;
   server->ending_signal = signo;
   server->ending_ns = ioloop_time(loop);
   (void)nothing_came(server); /* start a new interval */
   if (server->control < 0)
-    say("stopping: finishing what has arrived, %d s at most (a second signal ends it at once)",
-        PATIENCE_MS / 1000);
+    shutdown_announce();
   if (server->tcp)
     tcpserver_stop(server->tcp);
   if (server->blocking)
     threads_finish(server->threads);
-  int error = ioloop_call_every(loop, LOOK_MS * NS_PER_MS, on_look, server, NULL);
+  int error = ioloop_call_every(loop, CHECK_MS * NS_PER_MS, on_check_time, server, NULL);
   if (!error)
-    error = ioloop_call_later(loop, PATIENCE_MS * NS_PER_MS, on_time_over, server, NULL);
+    error = ioloop_call_later(loop, SHUTDOWN_MS * NS_PER_MS, on_time_over, server, NULL);
   if (error)
     ioloop_stop(loop);
   server_check_shutdown(server);

@@ -11,8 +11,6 @@
  * by a hash of the peer's address). The option would also let a second server of the same user take
  * part of the traffic unnoticed. So a probe first binds the port without it.
  */
-#include "sockets.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/say.h"
+#include "server.h"
 
 /* FreeBSD's SO_REUSEPORT gives everything to the last socket; this one distributes. */
 #ifdef SO_REUSEPORT_LB

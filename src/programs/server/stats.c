@@ -7,8 +7,6 @@
  *
  * A worker prints none of it. It updates its counters, and its parent adds them up.
  */
-#include "stats.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,24 +17,30 @@
 
 /* ---- the line ------------------------------------------------------------------------- */
 
-const char *stats_line(const struct counts *counts, uint64_t unprinted, char to[STATS_LINE_SIZE]) {
+void reports_print(const char *title, const struct counts *counts, uint64_t unprinted,
+                   const char *more) {
   uint64_t at[COUNTERS];
   for (int i = 0; i < COUNTERS; i++)
     at[i] = counts_get(counts, (enum counter)i);
-  snprintf(to, STATS_LINE_SIZE,
-           "connections=%" PRIu64 " accepted=%" PRIu64 " failed=%" PRIu64 " records=%" PRIu64
-           " tcp=%" PRIu64 " udp=%" PRIu64 " bytes=%" PRIu64 " echoed=%" PRIu64
-           " kernel_drops=%" PRIu64 " reply_drops=%" PRIu64 " unprinted=%" PRIu64
-           " iterations=%" PRIu64 " wakeups=%" PRIu64 " events=%" PRIu64 " spurious=%" PRIu64
-           " signals=%" PRIu64 " overflows=%" PRIu64 " starved=%" PRIu64 " rescues=%" PRIu64
-           " spins=%" PRIu64 " spin_hits=%" PRIu64,
-           at[COUNT_ACCEPTED] - at[COUNT_CLOSED], at[COUNT_ACCEPTED], at[COUNT_FAILED],
-           at[COUNT_TCP_RECORDS] + at[COUNT_UDP_RECORDS], at[COUNT_TCP_RECORDS],
-           at[COUNT_UDP_RECORDS], at[COUNT_BYTES], at[COUNT_ECHOED], at[COUNT_KERNEL_DROPS],
-           at[COUNT_REPLY_DROPS], unprinted, at[COUNT_ITERATIONS], at[COUNT_WAKEUPS],
-           at[COUNT_EVENTS], at[COUNT_SPURIOUS], at[COUNT_SIGNALS], at[COUNT_OVERFLOWS],
-           at[COUNT_STARVED], at[COUNT_RESCUES], at[COUNT_SPINS], at[COUNT_SPIN_HITS]);
-  return to;
+  say("%s connections=%" PRIu64 " accepted=%" PRIu64 " failed=%" PRIu64 " records=%" PRIu64
+      " tcp=%" PRIu64 " udp=%" PRIu64 " bytes=%" PRIu64 " echoed=%" PRIu64 " kernel_drops=%" PRIu64
+      " reply_drops=%" PRIu64 " unprinted=%" PRIu64 " iterations=%" PRIu64 " wakeups=%" PRIu64
+      " events=%" PRIu64 " spurious=%" PRIu64 " signals=%" PRIu64 " overflows=%" PRIu64
+      " starved=%" PRIu64 " rescues=%" PRIu64 " spins=%" PRIu64 " spin_hits=%" PRIu64 "%s",
+      title, at[COUNT_ACCEPTED] - at[COUNT_CLOSED], at[COUNT_ACCEPTED], at[COUNT_FAILED],
+      at[COUNT_TCP_RECORDS] + at[COUNT_UDP_RECORDS], at[COUNT_TCP_RECORDS], at[COUNT_UDP_RECORDS],
+      at[COUNT_BYTES], at[COUNT_ECHOED], at[COUNT_KERNEL_DROPS], at[COUNT_REPLY_DROPS], unprinted,
+      at[COUNT_ITERATIONS], at[COUNT_WAKEUPS], at[COUNT_EVENTS], at[COUNT_SPURIOUS],
+      at[COUNT_SIGNALS], at[COUNT_OVERFLOWS], at[COUNT_STARVED], at[COUNT_RESCUES], at[COUNT_SPINS],
+      at[COUNT_SPIN_HITS], more);
+}
+
+void reports_print_summary(const char *backend, uint64_t served_ns, const struct counts *counts,
+                           uint64_t unprinted, const char *more) {
+  char title[96];
+  snprintf(title, sizeof title, "summary: backend=%s seconds=%.3f", backend,
+           (double)served_ns / 1e9);
+  reports_print(title, counts, unprinted, more);
 }
 
 /* ---- collecting the figures ----------------------------------------------------------- */
@@ -90,39 +94,49 @@ size_t server_connections(const struct server *server) {
 
 /* ---- reporting ------------------------------------------------------------------------ */
 
-static void on_stats(struct ioloop *loop, void *arg) {
+void server_on_stats(struct ioloop *loop, void *arg) {
   struct server *server = arg;
-  char line[STATS_LINE_SIZE];
   (void)loop;
   server_publish(server);
   if (server->control < 0)
-    say("stats: %s", stats_line(server->counts, output_pending_lines(server->output), line));
+    reports_print("stats:", server->counts, output_pending_lines(server->output), "");
 }
 
 static void on_heartbeat(struct ioloop *loop, void *arg) {
-  (void)loop;
-  (void)arg;
+  (void)loop, (void)arg;
   say("Waiting...");
 }
 
-int server_start_reports(struct server *server) {
-  const struct server_options *options = &server->options;
+int reports_start(struct ioloop *loop, const struct server_options *options, ioloop_callback *on_stats,
+                  void *arg) {
   int error = 0;
   if (options->stats_ns)
-    error = ioloop_call_every(server->loop, options->stats_ns, on_stats, server, NULL);
-  if (!error && options->heartbeat_ns && server->control < 0)
-    error = ioloop_call_every(server->loop, options->heartbeat_ns, on_heartbeat, server, NULL);
+    error = ioloop_call_every(loop, options->stats_ns, on_stats, arg, NULL);
+  if (!error && options->heartbeat_ns)
+    error = ioloop_call_every(loop, options->heartbeat_ns, on_heartbeat, NULL, NULL);
   return error;
 }
 
-void server_print_summary(struct server *server) {
-  char line[STATS_LINE_SIZE];
-  uint64_t seconds_ns = ioloop_time(server->loop) - server->began_ns;
-  say("summary: backend=%s seconds=%.3f %s", server->backend, (double)seconds_ns / 1e9,
-      stats_line(server->counts, output_pending_lines(server->output), line));
+/* ---- errors --------------------------------------------------------------------------- */
+
+int complain_of_lost(uint64_t records) {
+  if (records == 0)
+    return EXIT_OK;
+  complain("%" PRIu64 " records were not printed: the reader of stdout took nothing for %d s",
+           records, SHUTDOWN_MS / 1000);
+  return EXIT_TROUBLE;
 }
 
-/* ---- errors --------------------------------------------------------------------------- */
+int complain_of_start(int error) {
+  complain("cannot start: %s (see the limits of this shell: ulimit -a)", strerror(-error));
+  return EXIT_TROUBLE;
+}
+
+int complain_of_stdout(int error) {
+  complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
+           output_remedy(error));
+  return EXIT_TROUBLE;
+}
 
 bool server_may_complain(struct server *server) {
   uint64_t now = ioloop_time(server->loop), last = atomic_load(&server->complained_ns);

@@ -23,25 +23,11 @@
 #include <unistd.h>
 
 #include "common/say.h"
-#include "lines.h"
 #include "loop/platform.h"
-#include "tracing.h"
 
 enum {
   STACK_SIZE = 256 * 1024, /* address space; only touched pages cost memory */
   WAKE_SIGNAL = SIGURG,    /* ignored unless a program handles it, so it does no harm */
-};
-
-struct threads {
-  struct server *server;
-  struct lines *lines;
-
-  pthread_mutex_t mutex; /* guards the rest */
-  pthread_cond_t room;   /* a connection has ended, or no more are wanted */
-  struct thread *all, *finished;
-  size_t running, connections;
-  uint64_t kernel_drops; /* of sockets that are closed */
-  bool ending, abandoned;
 };
 
 /* ---- in the thread -------------------------------------------------------------------- */
@@ -52,6 +38,14 @@ static struct trace_track *begin_track(struct thread *thread) {
   return tracing_thread(thread->server, kinds[thread->kind], connection ? thread->fd : -1);
 }
 
+static void on_notified(struct ioloop *loop, void *arg);
+
+void threads_notify(struct threads *threads) {
+  if (!threads->notified)
+    threads->notified =
+        ioloop_add_callback_threadsafe(threads->server->loop, on_notified, threads) == 0;
+}
+
 static void *run(void *arg) {
   struct thread *thread = arg;
   struct threads *threads = thread->server->threads;
@@ -60,13 +54,9 @@ static void *run(void *arg) {
   pthread_mutex_lock(&threads->mutex);
   thread->next_finished = threads->finished;
   threads->finished = thread;
-  lines_notify(threads->lines); /* with the mutex: the loop cannot free us before it is released */
+  threads_notify(threads); /* with the mutex: the loop cannot free us before it is released */
   pthread_mutex_unlock(&threads->mutex);
   return NULL;
-}
-
-struct lines *threads_lines(struct threads *threads) {
-  return threads->lines;
 }
 
 static struct timespec in_ms(int ms) {
@@ -204,22 +194,33 @@ static void join(struct threads *threads, struct thread *thread) {
 }
 
 /* Collect finished threads first, then lines: no thread is joined before its last line is taken. */
-static void on_news(struct server *server) {
-  struct threads *threads = server->threads;
+static void on_notified(struct ioloop *loop, void *arg) {
+  struct threads *threads = arg;
+  (void)loop;
   pthread_mutex_lock(&threads->mutex);
+  threads->notified = false;
   struct thread *finished = threads->finished;
   threads->finished = NULL;
   pthread_mutex_unlock(&threads->mutex);
-  lines_take(threads->lines);
+  threads_take_lines(threads);
   while (finished) {
     struct thread *next = finished->next_finished;
     join(threads, finished);
     finished = next;
   }
-  server_check_shutdown(server);
+  server_check_shutdown(threads->server);
+}
+
+void threads_stall(struct threads *threads, bool stalled) {
+  pthread_mutex_lock(&threads->mutex);
+  threads->stalled = stalled;
+  pthread_cond_broadcast(&threads->may_queue);
+  pthread_mutex_unlock(&threads->mutex);
 }
 
 size_t threads_running(struct threads *threads) {
+  if (!threads)
+    return 0;
   pthread_mutex_lock(&threads->mutex);
   size_t running = threads->running;
   pthread_mutex_unlock(&threads->mutex);
@@ -252,10 +253,11 @@ static void end_input(struct thread *thread, int how) {
 static void end_all(struct threads *threads, int how) {
   pthread_mutex_lock(&threads->mutex);
   threads->ending = true;
-  threads->abandoned = how == SHUT_RDWR;
+  threads->abandoned = threads->abandoned || how == SHUT_RDWR;
   for (struct thread *thread = threads->all; thread; thread = thread->next)
     end_input(thread, how);
   pthread_cond_broadcast(&threads->room);
+  pthread_cond_broadcast(&threads->may_queue);
   pthread_mutex_unlock(&threads->mutex);
 }
 
@@ -264,7 +266,6 @@ void threads_finish(struct threads *threads) {
 }
 
 void threads_abandon(struct threads *threads) {
-  lines_abandon(threads->lines);
   end_all(threads, SHUT_RDWR);
 }
 
@@ -282,28 +283,26 @@ static int install_wake_signal(void) {
 
 int threads_new(struct server *server, struct threads **ret) {
   struct threads *threads = calloc(1, sizeof *threads);
-  if (!threads)
-    return -ENOMEM;
-  int error = lines_new(server, on_news, &threads->lines);
-  if (!error)
-    error = install_wake_signal();
+  int error = threads ? install_wake_signal() : -ENOMEM;
   if (error) {
-    lines_free(threads->lines);
     free(threads);
     return error;
   }
   threads->server = server;
+  threads->last = &threads->first;
   pthread_mutex_init(&threads->mutex, NULL);
   pthread_cond_init(&threads->room, NULL);
+  pthread_cond_init(&threads->may_queue, NULL);
   *ret = threads;
   return 0;
 }
 
+/* No line is left either: they were taken before the last thread was joined. */
 void threads_free(struct threads *threads) {
   if (!threads || threads->all)
     return;
-  lines_free(threads->lines);
   pthread_mutex_destroy(&threads->mutex);
   pthread_cond_destroy(&threads->room);
+  pthread_cond_destroy(&threads->may_queue);
   free(threads);
 }

@@ -9,8 +9,7 @@
 
 #include "server.h"
 
-struct lines;
-struct trace_track;
+struct line;
 
 enum thread_kind {
   THREAD_CONNECTION,
@@ -30,11 +29,30 @@ struct thread {
   int fd;
   struct address peer; /* of a connection */
   int error;           /* -errno that ended it, or 0 */
+  struct record_clock clock;
 
   thread_serve *serve; /* private to threads.c from here on */
   struct thread *previous, *next;
   struct thread *next_finished;
   pthread_t thread;
+};
+
+/* Private to threads.c and records.c. */
+struct threads {
+  struct server *server;
+
+  pthread_mutex_t mutex; /* guards the rest */
+  pthread_cond_t room;   /* a connection has ended, or no more are wanted */
+  struct thread *all, *finished;
+  size_t running, connections;
+  uint64_t kernel_drops; /* of sockets that are closed */
+  bool notified;         /* a callback is on its way to the loop */
+  bool ending, abandoned;
+
+  pthread_cond_t may_queue; /* records.c: lines were taken, or `stalled` or `abandoned` changed */
+  struct line *first, **last;
+  size_t queued;
+  bool stalled;
 };
 
 /* -ENOMEM; -errno of installing the signal that wakes threads. */
@@ -47,8 +65,6 @@ int threads_start(struct threads *threads, enum thread_kind kind, int fd,
 
 /* ---- in a thread ---------------------------------------------------------------------- */
 
-struct lines *threads_lines(struct threads *threads);
-
 /* Wait for a connection to end, at most `ms`. False: no more connections are wanted. */
 bool threads_wait_for_room(struct threads *threads, int ms);
 
@@ -58,8 +74,25 @@ bool threads_wait_for_limit(struct threads *threads);
 /* The time for shutdown is over. */
 bool threads_abandoned(struct threads *threads);
 
+/* With the mutex held: make the loop take lines and finished threads. If there is no memory for the
+ * callback, the next call tries again; no line is lost. */
+void threads_notify(struct threads *threads);
+
+/* records.c: count a record and queue its line for the loop, which owns stdout. Blocks while stdout
+ * takes no more. -ENOMEM; -ECANCELED: the time for shutdown is over, and the line would never be
+ * taken. */
+int thread_print(struct thread *thread, const char *protocol, const struct address *peer,
+                 const char *data, size_t size);
+
 /* ---- in the loop ---------------------------------------------------------------------- */
 
+/* records.c: move the queued lines into the output. */
+void threads_take_lines(struct threads *threads);
+
+/* stdout is full, or has room again. */
+void threads_stall(struct threads *threads, bool stalled);
+
+/* NULL: 0. */
 size_t threads_running(struct threads *threads);
 
 /* Datagrams that the kernel dropped, on sockets that threads serve or have served. */
@@ -68,7 +101,7 @@ uint64_t threads_kernel_drops(struct threads *threads);
 /* No more input: each thread serves what has arrived and ends. May be repeated. */
 void threads_finish(struct threads *threads);
 
-/* Neither input nor output: threads that block in send() end as well. */
+/* Neither input nor output: threads that block in send() or wait for stdout end as well. */
 void threads_abandon(struct threads *threads);
 
 /* Free, unless threads still run: then the memory they use is leaked. NULL is fine. */

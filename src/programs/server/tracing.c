@@ -6,19 +6,18 @@
  * started again overwrites it. The loop of a blocking server serves no descriptor, and is not
  * recorded.
  */
-#include "tracing.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/say.h"
+#include "server.h"
 #include "trace/trace.h"
 
 enum {
   PATH_SIZE = 4096,
-  DESCRIPTORS_TOLD_APART = 1 << 20,
+  DESCRIPTORS_MAX = 1 << 20,
 };
 
 static int refuse(const char *path, int error) {
@@ -81,9 +80,8 @@ int tracing_start(struct server *server, const struct worker *worker) {
       .program = say_program(),
       .backend = server->backend,
       .model = model_of(server),
-      .descriptors = server->descriptor_limit < DESCRIPTORS_TOLD_APART
-                         ? (size_t)server->descriptor_limit
-                         : DESCRIPTORS_TOLD_APART,
+      .descriptors = server->descriptor_limit < DESCRIPTORS_MAX ? (size_t)server->descriptor_limit
+                                                                : DESCRIPTORS_MAX,
   };
   int error = path_of(&server->options, worker, path)
                   ? trace_new(&options, on_full, server, &server->trace)

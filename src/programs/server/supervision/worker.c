@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * worker.c - one worker process, as its parent sees it.
+ * worker.c - one worker process, as its parent sees it, and the sums of all workers' counters.
  *
  *              +- pipe: its stdout (relay.c)
  *   parent ----+- control line: a byte when it serves; end of file when it has finished serving
- *              +- memory: its counters (counts.h)
+ *              +- memory: its counters (server.h)
  *              +- its sockets, which the parent opened
  *
  * The control line may outlive the process. The kernel takes the ring of a killed process apart
@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server.h"
 #include "workers.h"
 
 /* ---- in the child --------------------------------------------------------------------- */
@@ -53,6 +52,53 @@ static _Noreturn void run_as_worker(struct slot *slot, int control, int out) {
   exit(status);
 }
 
+/* ---- the sums of their counters --------------------------------------------------------- */
+
+/* A record is a line, so a record that a worker counted and that did not come out of its relay is
+ * either on its way or was lost with the worker. The counts add up whichever worker dies. */
+static uint64_t missing(const struct slot *slot) {
+  uint64_t lines = slot->relay ? relay_lines(slot->relay) : 0;
+  uint64_t records =
+      counts_get(slot->counts, COUNT_TCP_RECORDS) + counts_get(slot->counts, COUNT_UDP_RECORDS);
+  bool printed = slot->workers->options->print != PRINT_NONE;
+  return printed && records > lines ? records - lines : 0;
+}
+
+uint64_t workers_unprinted(const struct workers *workers) {
+  uint64_t sum = workers->lost + output_pending_lines(workers->output);
+  for (size_t i = 0; i < workers->count; i++)
+    sum += missing(&workers->slots[i]);
+  return sum;
+}
+
+static void add_counts(struct counts *sum, const struct counts *more) {
+  for (int i = 0; i < COUNTERS; i++)
+    counts_add(sum, (enum counter)i, counts_get(more, (enum counter)i));
+}
+
+struct counts workers_sum(const struct workers *workers) {
+  struct counts sum = {.at = {0}};
+  add_counts(&sum, &workers->exited);
+  for (size_t i = 0; i < workers->count; i++)
+    add_counts(&sum, workers->slots[i].counts);
+  return sum;
+}
+
+/* Add the counters of an exited worker to those of its predecessors, before its relay is freed. Its
+ * connections ended with it. The kernel's drops belong to the socket, which remains open: the next
+ * worker will report them. */
+static void add_exited(struct slot *slot) {
+  struct counts *counts = slot->counts;
+  uint64_t drops = counts_get(counts, COUNT_KERNEL_DROPS);
+  slot->workers->lost += missing(slot);
+  counts_set(counts, COUNT_CLOSED, counts_get(counts, COUNT_ACCEPTED));
+  counts_set(counts, COUNT_KERNEL_DROPS, 0);
+  add_counts(&slot->workers->exited, counts);
+  for (int i = 0; i < COUNTERS; i++)
+    counts_set(counts, (enum counter)i, 0);
+  counts_set(counts, COUNT_KERNEL_DROPS, drops);
+}
+
 /* ---- in the parent -------------------------------------------------------------------- */
 
 void worker_close_control(struct slot *slot) {
@@ -63,7 +109,7 @@ void worker_close_control(struct slot *slot) {
   slot->control = -1;
 }
 
-static void listen_to(struct slot *slot) {
+static void read_control(struct slot *slot) {
   char byte;
   ssize_t n = 1;
   while (slot->control >= 0 && n > 0) {
@@ -78,7 +124,7 @@ static void listen_to(struct slot *slot) {
 static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct slot *slot = arg;
   (void)loop, (void)fd, (void)events;
-  listen_to(slot);
+  read_control(slot);
   workers_on_serving(slot->workers);
 }
 
@@ -148,10 +194,10 @@ int worker_start(struct slot *slot) {
 
 void worker_reap(struct slot *slot) {
   slot->pid = 0;
-  listen_to(slot); /* it may have reported that it serves, and died before that was read */
+  read_control(slot); /* it may have reported that it serves, and died before that was read */
   if (slot->relay)
     relay_finish(slot->relay);
-  tally_add_exited(slot);
+  add_exited(slot);
   relay_free(slot->relay);
   slot->relay = NULL;
 }

@@ -13,8 +13,6 @@
  * Workers start one after another, each when the previous one serves, so that a reason why they
  * cannot is reported once. Forks happen between two iterations of the parent's loop.
  */
-#include "workers.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -28,15 +26,13 @@
 #include "common/backends.h"
 #include "common/clock.h"
 #include "common/descriptors.h"
-#include "common/output.h"
 #include "common/say.h"
 #include "common/signals.h"
-#include "server.h"
+#include "workers.h"
 
 enum {
-  PATIENCE_MS = 3000, /* as shutdown.c has it for each worker */
-  KILL_MS = 3400,     /* for a worker that has not ended by itself */
-  LAST_MS = 200,      /* for the kernel to report that they are dead */
+  KILL_MS = SHUTDOWN_MS + 400, /* for a worker that has not ended by itself */
+  LAST_MS = 200,               /* for the kernel to report that they are dead */
 };
 
 /* ---- shutdown ------------------------------------------------------------------------- */
@@ -54,7 +50,7 @@ static bool any_alive(const struct workers *workers) {
   return false;
 }
 
-static void check_end(struct workers *workers) {
+static void check_shutdown(struct workers *workers) {
   bool printed = workers->forced || output_pending(workers->output) == 0;
   if (workers->ending_signal && printed && !any_alive(workers))
     workers->done = true;
@@ -83,30 +79,29 @@ static void on_time_over(struct ioloop *loop, void *arg) {
       kill(workers->slots[i].pid, SIGKILL);
   if (ioloop_call_later(loop, LAST_MS * NS_PER_MS, on_last, workers, NULL) < 0)
     workers->done = true;
-  check_end(workers);
+  check_shutdown(workers);
 }
 
 /* Close our copies of the sockets first: new connections must be refused once the workers close
  * theirs. */
-static void begin_end(struct workers *workers, int signo) {
+static void begin_shutdown(struct workers *workers, int signo) {
   workers->ending_signal = signo;
   workers->ending_ns = ioloop_time(workers->loop);
-  workers->lost_before_end = workers->lost;
+  workers->lost_before_shutdown = workers->lost;
   if (workers->began_ns)
-    say("stopping: finishing what has arrived, %d s at most (a second signal ends it at once)",
-        PATIENCE_MS / 1000);
+    shutdown_announce();
   for (size_t i = 0; i < workers->count; i++)
     sockets_close(&workers->sockets[i]);
   signal_all(workers, signo);
   if (ioloop_call_later(workers->loop, KILL_MS * NS_PER_MS, on_time_over, workers, NULL) < 0)
     on_time_over(workers->loop, workers);
-  check_end(workers);
+  check_shutdown(workers);
 }
 
-static void on_end_signal(struct ioloop *loop, int signo, void *arg) {
+static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct workers *workers = arg;
   if (!workers->ending_signal) {
-    begin_end(workers, signo);
+    begin_shutdown(workers, signo);
   } else if (!signals_same_request(workers->ending_ns, ioloop_time(loop))) {
     signal_all(workers, SIGKILL);
     output_restore(workers->output);
@@ -121,7 +116,7 @@ static void on_flush_signal(struct ioloop *loop, int signo, void *arg) {
 
 /* ---- a worker has exited -------------------------------------------------------------- */
 
-static void describe_death(int how, char *to, size_t room) {
+static void describe_exit(int how, char *to, size_t room) {
   if (WIFSIGNALED(how))
     snprintf(to, room, "was ended by signal %d", WTERMSIG(how));
   else
@@ -155,13 +150,13 @@ static void give_up(struct slot *slot, int how, const char *why) {
   if (WIFSIGNALED(how))
     complain("worker %zu cannot start: it %s", slot->index + 1, why);
   workers->status = EXIT_TROUBLE;
-  begin_end(workers, SIGTERM);
+  begin_shutdown(workers, SIGTERM);
 }
 
-static void on_death(struct slot *slot, int how) {
+static void on_worker_exit(struct slot *slot, int how) {
   struct workers *workers = slot->workers;
   char why[64];
-  describe_death(how, why, sizeof why);
+  describe_exit(how, why, sizeof why);
   worker_reap(slot);
   bool ended_well = WIFEXITED(how) && WEXITSTATUS(how) == EXIT_OK;
   if (workers->ending_signal) {
@@ -169,7 +164,7 @@ static void on_death(struct slot *slot, int how) {
       complain("worker %zu %s while it ended", slot->index + 1, why);
     if (!ended_well)
       workers->status = EXIT_TROUBLE;
-    check_end(workers);
+    check_shutdown(workers);
   } else if (!workers->began_ns || (WIFEXITED(how) && !slot->serving)) {
     give_up(slot, how, why);
   } else {
@@ -183,7 +178,7 @@ static void on_child(struct ioloop *loop, int signo, void *arg) {
   (void)loop, (void)signo;
   for (size_t i = 0; i < workers->count; i++)
     if (workers->slots[i].pid > 0 && waitpid(workers->slots[i].pid, &how, WNOHANG) > 0)
-      on_death(&workers->slots[i], how);
+      on_worker_exit(&workers->slots[i], how);
 }
 
 /* ---- starting workers ----------------------------------------------------------------- */
@@ -208,7 +203,7 @@ static void cannot_start(struct slot *slot, int error) {
     return;
   }
   workers->status = EXIT_TROUBLE;
-  begin_end(workers, SIGTERM);
+  begin_shutdown(workers, SIGTERM);
 }
 
 /* No process has the slot, nor has one left anything in the kernel: worker.c. */
@@ -248,43 +243,34 @@ static void on_resumed(void *arg) {
 }
 
 static void on_emptied(void *arg) {
-  check_end(arg);
+  check_shutdown(arg);
 }
 
 static void on_failed(void *arg, int error) {
   struct workers *workers = arg;
-  complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
-           output_remedy(error));
-  workers->status = EXIT_TROUBLE;
+  workers->status = complain_of_stdout(error);
   workers->done = true;
 }
 
 /* ---- reports -------------------------------------------------------------------------- */
 
+static const char *own_figures(const struct workers *workers, char to[64]) {
+  snprintf(to, 64, " workers=%zu restarts=%" PRIu64, workers->count, workers->restarts);
+  return to;
+}
+
 static void on_stats(struct ioloop *loop, void *arg) {
+  const struct workers *workers = arg;
+  const struct counts sum = workers_sum(workers);
+  char figures[64];
   (void)loop;
-  tally_say(arg, "stats:");
-}
-
-static void on_heartbeat(struct ioloop *loop, void *arg) {
-  (void)loop, (void)arg;
-  say("Waiting...");
-}
-
-static int start_reports(struct workers *workers) {
-  const struct server_options *options = workers->options;
-  int error = 0;
-  if (options->stats_ns)
-    error = ioloop_call_every(workers->loop, options->stats_ns, on_stats, workers, NULL);
-  if (!error && options->heartbeat_ns)
-    error = ioloop_call_every(workers->loop, options->heartbeat_ns, on_heartbeat, workers, NULL);
-  return error;
+  reports_print("stats:", &sum, workers_unprinted(workers), own_figures(workers, figures));
 }
 
 /* ---- creating and running ------------------------------------------------------------- */
 
 static int watch_signals(struct workers *workers) {
-  int error = signals_watch_end(workers->loop, on_end_signal, workers);
+  int error = signals_watch_end(workers->loop, on_signal, workers);
   if (!error && workers->options->trace)
     error = ioloop_add_signal(workers->loop, SIGUSR1, on_flush_signal, workers);
   return error ? error : ioloop_add_signal(workers->loop, SIGCHLD, on_child, workers);
@@ -326,11 +312,9 @@ static int make_parts(struct workers *workers) {
   if (!error)
     error = watch_signals(workers);
   if (!error)
-    error = start_reports(workers);
-  if (!error)
-    return sockets_open(workers->options, workers->sockets, workers->count);
-  complain("cannot start: %s (see the limits of this shell: ulimit -a)", strerror(-error));
-  return EXIT_TROUBLE;
+    error = reports_start(workers->loop, workers->options, on_stats, workers);
+  return error ? complain_of_start(error)
+               : sockets_open(workers->options, workers->sockets, workers->count);
 }
 
 static void free_parts(struct workers *workers) {
@@ -355,17 +339,15 @@ static void free_parts(struct workers *workers) {
 }
 
 static void finish(struct workers *workers) {
-  char title[96];
-  double seconds = (double)(ioloop_time(workers->loop) - workers->began_ns) / 1e9;
+  const struct counts sum = workers_sum(workers);
+  uint64_t unprinted = workers_unprinted(workers);
+  char figures[64];
   if (!workers->began_ns || !workers->ending_signal)
     return;
-  snprintf(title, sizeof title, "summary: backend=%s seconds=%.3f", workers->backend, seconds);
-  tally_say(workers, title);
-  uint64_t lost = tally_unprinted(workers) - workers->lost_before_end;
-  if (lost == 0)
-    return;
-  complain("%" PRIu64 " records were not printed: the reader of stdout took nothing for 3 s", lost);
-  workers->status = EXIT_TROUBLE;
+  reports_print_summary(workers->backend, ioloop_time(workers->loop) - workers->began_ns, &sum,
+                        unprinted, own_figures(workers, figures));
+  int status = complain_of_lost(unprinted - workers->lost_before_shutdown);
+  workers->status = status ? status : workers->status;
 }
 
 static void run(struct workers *workers) {

@@ -15,12 +15,12 @@
  *
  * The price is one copy and one extra pair of system calls for up to 64 KiB of records.
  */
-#include "relay.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "workers.h"
 
 enum {
   READ_SIZE = 64 * 1024, /* the capacity of a pipe */

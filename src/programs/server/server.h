@@ -208,8 +208,8 @@ void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *
 /* ---- stats.c: the same for a parent of workers ------------------------------------------ */
 
 /* Call `on_stats` for --stats, and print --heartbeat. 0 or -errno. */
-int reports_start(struct ioloop *loop, const struct server_options *options, ioloop_callback *on_stats,
-                  void *arg);
+int reports_start(struct ioloop *loop, const struct server_options *options,
+                  ioloop_callback *on_stats, void *arg);
 /* Print "TITLE connections=1 accepted=3 ...", then `more`. `unprinted`: records that stdout has not
  * taken yet. */
 void reports_print(const char *title, const struct counts *counts, uint64_t unprinted,

@@ -107,8 +107,8 @@ static void on_heartbeat(struct ioloop *loop, void *arg) {
   say("Waiting...");
 }
 
-int reports_start(struct ioloop *loop, const struct server_options *options, ioloop_callback *on_stats,
-                  void *arg) {
+int reports_start(struct ioloop *loop, const struct server_options *options,
+                  ioloop_callback *on_stats, void *arg) {
   int error = 0;
   if (options->stats_ns)
     error = ioloop_call_every(loop, options->stats_ns, on_stats, arg, NULL);

@@ -56,36 +56,41 @@ static void end_turn(struct trace_track *track, uint64_t now) {
   idle->until_ns = now;
 }
 
-static void note(void *arg, struct record record, unsigned events) {
+/* Now, and on the descriptor's connection, unless the record has them. */
+static void add(void *arg, struct record record, unsigned events) {
+  struct trace_track *track = arg;
+  if (!record.at_ns)
+    record.at_ns = clock_ns(CLOCK_MONOTONIC);
+  if (!record.connection)
+    record.connection = trace_connection(track->trace, record.fd);
+  trace_add(track, &record, events);
+}
+
+/* The iteration is not idle. */
+static void note(void *arg, struct record record) {
   struct trace_track *track = arg;
   track->idle.eventful = true;
-  record.at_ns = clock_ns(CLOCK_MONOTONIC);
-  trace_add(track, &record, events);
+  add(arg, record, 1);
 }
 
 /* ---- hooks ------------------------------------------------------------------------------ */
 
 static void on_wait_begin(void *arg, uint64_t timeout_ns) {
-  struct trace_track *track = arg;
-  struct record record = {.kind = RECORD_WAIT_BEGIN,
-                          .at_ns = clock_ns(CLOCK_MONOTONIC),
-                          .value = timeout_ns == IOLOOP_FOREVER ? -1 : (int64_t)timeout_ns,
-                          .fd = -1};
-  end_turn(track, record.at_ns);
-  begin_turn(track, record.at_ns);
-  trace_add(track, &record, 1);
+  int64_t timeout = timeout_ns == IOLOOP_FOREVER ? -1 : (int64_t)timeout_ns;
+  uint64_t now = clock_ns(CLOCK_MONOTONIC);
+  end_turn(arg, now);
+  begin_turn(arg, now);
+  add(arg, (struct record){.kind = RECORD_WAIT_BEGIN, .at_ns = now, .value = timeout, .fd = -1}, 1);
 }
 
 static void on_wait_end(void *arg, int ready_count) {
-  struct record record = {
-      .kind = RECORD_WAIT_END, .at_ns = clock_ns(CLOCK_MONOTONIC), .value = ready_count, .fd = -1};
-  trace_add(arg, &record, 1);
+  add(arg, (struct record){.kind = RECORD_WAIT_END, .value = ready_count, .fd = -1}, 1);
 }
 
 static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
                            uint64_t duration_ns) {
   struct trace_track *track = arg;
-  struct record record = {
+  const struct record record = {
       .kind = RECORD_CALL,
       .at_ns = begun_ns,
       .duration_ns = duration_ns,
@@ -102,79 +107,52 @@ static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result
 }
 
 static void on_submitted(void *arg, const char *operation, int fd, size_t size) {
-  struct trace_track *track = arg;
-  note(arg,
-       (struct record){.kind = RECORD_SUBMITTED,
-                       .name = operation,
-                       .fd = fd,
-                       .value = (int64_t)size,
-                       .connection = trace_connection(track->trace, fd)},
-       1);
+  const int64_t bytes = (int64_t)size;
+  note(arg, (struct record){.kind = RECORD_SUBMITTED, .name = operation, .fd = fd, .value = bytes});
 }
 
 static void on_completed(void *arg, const char *operation, int fd, int result, bool more) {
-  struct trace_track *track = arg;
-  note(arg,
-       (struct record){.kind = RECORD_COMPLETED,
-                       .name = operation,
-                       .fd = fd,
-                       .value = result,
-                       .extra = more,
-                       .connection = trace_connection_of_call(track->trace, operation, fd, result)},
-       1);
+  const struct trace_track *track = arg;
+  const struct record record = {
+      .kind = RECORD_COMPLETED,
+      .name = operation,
+      .fd = fd,
+      .value = result,
+      .extra = more,
+      .connection = trace_connection_of_call(track->trace, operation, fd, result),
+  };
+  note(arg, record);
 }
 
 static void on_signal(void *arg, int signo, int fd, int band, unsigned queued) {
-  struct trace_track *track = arg;
-  note(arg,
-       (struct record){.kind = RECORD_SIGNAL,
-                       .value = signo,
-                       .fd = fd,
-                       .extra = band,
-                       .duration_ns = queued,
-                       .connection = trace_connection(track->trace, fd)},
-       1);
+  const struct record record = {
+      .kind = RECORD_SIGNAL, .value = signo, .fd = fd, .extra = band, .duration_ns = queued};
+  note(arg, record);
 }
 
 static void on_overflow(void *arg) {
-  note(arg, (struct record){.kind = RECORD_OVERFLOW, .fd = -1}, 1);
+  note(arg, (struct record){.kind = RECORD_OVERFLOW, .fd = -1});
 }
 
 static void on_rescue(void *arg, uint64_t count) {
-  note(arg, (struct record){.kind = RECORD_RESCUE, .value = (int64_t)count, .fd = -1}, 1);
+  note(arg, (struct record){.kind = RECORD_RESCUE, .value = (int64_t)count, .fd = -1});
 }
 
 static void on_ready(void *arg, int fd, unsigned events) {
-  struct trace_track *track = arg;
-  struct record record = {.kind = RECORD_READY,
-                          .at_ns = clock_ns(CLOCK_MONOTONIC),
-                          .value = (int64_t)events,
-                          .fd = fd,
-                          .connection = trace_connection(track->trace, fd)};
-  trace_add(track, &record, 1);
+  add(arg, (struct record){.kind = RECORD_READY, .value = events, .fd = fd}, 1);
 }
 
 /* A handler that only tried is not recorded. */
 static void on_call_begin(void *arg, char what, int fd, unsigned events) {
   struct trace_track *track = arg;
-  struct record record = {
-      .kind = RECORD_USER_BEGIN,
-      .at_ns = clock_ns(CLOCK_MONOTONIC),
-      .value = (int64_t)events,
-      .fd = fd,
-      .connection = what == 'h' ? trace_connection(track->trace, fd) : 0,
-      .what = what,
-  };
   if (what != 'h')
     track->idle.eventful = true;
-  trace_add(track, &record, 1);
+  add(arg, (struct record){.kind = RECORD_USER_BEGIN, .value = events, .fd = fd, .what = what}, 1);
 }
 
 static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
   (void)duration_ns;
-  struct record record = {
-      .kind = RECORD_USER_END, .at_ns = clock_ns(CLOCK_MONOTONIC), .fd = fd, .what = what};
-  trace_add(arg, &record, 1);
+  add(arg, (struct record){.kind = RECORD_USER_END, .fd = fd, .what = what}, 1);
 }
 
 void trace_observe(struct trace_track *track, struct ioloop *loop) {

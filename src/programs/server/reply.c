@@ -54,9 +54,6 @@ const char *reply_to_datagram(enum reply_kind how, const char *data, size_t size
 
 /* Replies to data that arrived together leave together: one send for each would double the system
  * calls that are measured. */
-
-/* Replies to data that arrived together leave together: one send for each would double the system
- * calls that are measured. */
 struct batch {
   reply_send *send;
   void *to;

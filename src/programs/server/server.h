@@ -9,8 +9,8 @@
  *   serve.c      the server of one process: puts the parts together, runs, tears down
  *   shutdown.c   SIGINT, SIGTERM and SIGHUP: the orderly shutdown
  *   sockets.c    addresses and ports: one port for TCP and UDP, on each address
- *   stats.c      counters, the summary, the heartbeat
- *   tracing.c    --trace                           slow.c    --slow
+ *   stats.c      counters, the summary, the heartbeat, --slow
+ *   tracing.c    --trace
  *   main.c       the program: one process, or several; options.c has the command line
  *
  *   blocking.c   another model: a thread for each descriptor, with blocking calls
@@ -230,9 +230,7 @@ size_t server_connections(const struct server *server);
 /* Any thread: may another line about a failed connection be printed? True once a second. */
 bool server_may_complain(struct server *server);
 void server_complain_of_accept(struct server *server, int error);
-
-/* ---- slow.c: both do nothing without --slow ---------------------------------------------- */
-
+/* Both do nothing without --slow. */
 void slow_watch(struct server *server);
 void slow_summarize(const struct server *server); /* when the loop has ended */
 

@@ -62,26 +62,6 @@ static int prepare(int fd, bool tcp, bool share, int family) {
   return error;
 }
 
-/* Returns the descriptor, or -errno. Fills in the port of `address` if it was 0. */
-static int open_bound(struct address *address, bool tcp, bool share) {
-  int family = address->any.sa_family;
-  int fd = socket(family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
-  if (fd < 0)
-    return -errno;
-  struct sockaddr_storage bound;
-  socklen_t size = sizeof bound;
-  int error = prepare(fd, tcp, share, family);
-  if (!error && (bind(fd, &address->any, address_size(address)) < 0 ||
-                 getsockname(fd, (struct sockaddr *)&bound, &size) < 0))
-    error = -errno;
-  if (error) {
-    close(fd);
-    return error;
-  }
-  *address = address_from((struct sockaddr *)&bound, size);
-  return fd;
-}
-
 /* Without --backlog the kernel's own limit applies: SOMAXCONN is a constant of the C library, in
  * some of them only 128, which a burst of a thousand connections fills. The receive queue is made
  * long because it is all that UDP has against a burst or a stalled stdout. */
@@ -92,6 +72,28 @@ static int make_ready(int fd, bool tcp, uint64_t backlog) {
   return 0;
 }
 
+/* Returns the descriptor, or -errno. Fills in the port of `address` if it was 0. */
+static int open_socket(struct address *address, bool tcp, bool share, uint64_t backlog) {
+  int family = address->any.sa_family;
+  int fd = socket(family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+  if (fd < 0)
+    return -errno;
+  struct sockaddr_storage bound;
+  socklen_t size = sizeof bound;
+  int error = prepare(fd, tcp, share, family);
+  if (!error && (bind(fd, &address->any, address_size(address)) < 0 ||
+                 getsockname(fd, (struct sockaddr *)&bound, &size) < 0))
+    error = -errno;
+  if (!error)
+    error = make_ready(fd, tcp, backlog);
+  if (error) {
+    close(fd);
+    return error;
+  }
+  *address = address_from((struct sockaddr *)&bound, size);
+  return fd;
+}
+
 /* ---- all sockets ---------------------------------------------------------------------- */
 
 struct plan {
@@ -100,27 +102,15 @@ struct plan {
   size_t count;
 };
 
-static int make_room(struct sockets *set) {
+static int open_one(const struct plan *plan, struct sockets *set, struct address *address,
+                    bool tcp) {
   struct bound_socket *larger = realloc(set->at, (set->count + 1) * sizeof *set->at);
   if (!larger)
     return -ENOMEM;
   set->at = larger;
-  return 0;
-}
-
-static int open_one(const struct plan *plan, struct sockets *set, struct address *address,
-                    bool tcp) {
-  int error = make_room(set);
-  if (error)
-    return error;
-  int fd = open_bound(address, tcp, plan->options->workers > 0);
+  int fd = open_socket(address, tcp, plan->options->workers > 0, plan->options->backlog);
   if (fd < 0)
     return fd;
-  error = make_ready(fd, tcp, plan->options->backlog);
-  if (error) {
-    close(fd);
-    return error;
-  }
   set->at[set->count++] = (struct bound_socket){.fd = fd, .tcp = tcp, .address = *address};
   return 0;
 }
@@ -128,12 +118,11 @@ static int open_one(const struct plan *plan, struct sockets *set, struct address
 /* Can the port be shared, and only with ourselves? Gives port 0 its number. The probe must listen:
  * a socket that is only bound does not exclude another that has SO_REUSEADDR. */
 static int probe(const struct plan *plan, struct address *address, bool tcp) {
-  int fd = open_bound(address, tcp, false);
+  int fd = open_socket(address, tcp, false, plan->options->backlog);
   if (fd < 0)
     return fd;
-  int error = make_ready(fd, tcp, plan->options->backlog);
   close(fd);
-  return error;
+  return 0;
 }
 
 /* One protocol on one address, once for each set. */

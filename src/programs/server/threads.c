@@ -139,29 +139,20 @@ static int create(struct thread *thread) {
   return -error;
 }
 
-/* With the mutex held. The new thread needs it to end, so it is in the list before it can leave
- * it. */
-static int start_listed(struct threads *threads, struct thread *thread) {
-  pthread_mutex_lock(&threads->mutex);
-  int error = create(thread);
-  if (!error)
-    enter(threads, thread);
-  pthread_mutex_unlock(&threads->mutex);
-  return error;
-}
-
+/* The new thread needs the mutex to end, so it is in the list before it can leave it. */
 int threads_start(struct threads *threads, enum thread_kind kind, int fd,
                   const struct address *peer, thread_serve *serve) {
   struct thread *thread = calloc(1, sizeof *thread);
   if (!thread)
     return -ENOMEM;
-  thread->server = threads->server;
-  thread->kind = kind;
-  thread->fd = fd;
-  thread->serve = serve;
+  *thread = (struct thread){.server = threads->server, .kind = kind, .fd = fd, .serve = serve};
   if (peer)
     thread->peer = *peer;
-  int error = start_listed(threads, thread);
+  pthread_mutex_lock(&threads->mutex);
+  int error = create(thread);
+  if (!error)
+    enter(threads, thread);
+  pthread_mutex_unlock(&threads->mutex);
   if (error)
     free(thread);
   return error;

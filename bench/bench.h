@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.h - the context of every part of the lab: the chosen options, and the processors to run on.
+ * bench.h - the map of the lab, and the context of all its parts: options, processors, progress.
+ *
+ *   .            the command line: main.c, options.c, help.c; the list in experiments.c
+ *   method/      how a comparison is run: rounds, order, A/A, the grid of results
+ *   experiments/ one file per experiment: its points, its metrics, one measurement
+ *   contestants/ what is measured: starting it, its processors, its stderr
+ *   load/        the load generator, in a process of its own; `bench against`
+ *   peers/       servers on other libraries and by hand       workloads/  loops without a server
+ *   machine/     what the machine is, and the pauses that it adds
+ *   results/     histograms, statistics, claims, the JSON document, merging documents
+ *   report/      table, page, plots, CSV, comparison of two documents
+ *
+ * The path of one figure, the median round trip under epoll with 50 connections:
+ *   1. experiments/latency.c names the point tcp-50 and the metric p50.
+ *   2. method/comparison.c calls its `measure` for each round, in an order from the seed.
+ *   3. experiments/echo.c starts the server (contestants/child.c) and the generator
+ *      (load/generator_child.c), which records each round trip in a histogram.
+ *   4. `measure` takes the median from it; method/result_grid.c keeps one per round, and computes
+ *      their median, its interval and its ratio to the baseline (results/statistics.c).
+ *   5. results/document.c writes all that as JSON (docs/bench-schema.md), with the machine.
+ *   6. report/view.c reads it back; report/table.c and report/html.c print it.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H

@@ -191,7 +191,7 @@ void claims_table(struct text_line *line, const json_t *experiment);
 void failures_table(struct text_line *line, const json_t *experiment, const char *red,
                     const char *plain);
 
-/* The pauses that the machine itself adds to all tails (hiccups.h); nothing if they were not
+/* The pauses that the machine itself adds to all tails (machine/hiccups.c); nothing if they were not
  * measured, as in older documents and in merged ones. */
 void hiccups_table(struct text_line *line, const json_t *document);
 

@@ -18,6 +18,7 @@
 #include "common/cpus.h"
 #include "common/signals.h"
 #include "generator_internal.h"
+#include "method/interrupt.h"
 
 /* The longest time without an echo while one is awaited. */
 static const uint64_t patience_ns = 5 * NS_PER_SECOND;
@@ -92,6 +93,8 @@ static int make_loop(struct generator *generator) {
     generator__fail(generator, error, "the generator cannot have a loop on %s: %s",
                     name ? name : "the default backend",
                     *info.reason ? info.reason : strerror(-error));
+  else if (interrupt_seen()) /* before the loop could watch for it */
+    generator__fail(generator, error = -EINTR, "interrupted");
   else if (generator->hooks->watching)
     generator->hooks->watching(generator->hooks->arg);
   return error;

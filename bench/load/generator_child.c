@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "common/signals.h"
 #include "generator_internal.h"
+#include "method/interrupt.h"
 
 enum {
   PATIENCE_MS = 15000, /* for a sign of life */
@@ -249,7 +250,8 @@ static pid_t start(int pipe_ends[2], const struct generator_options *options, in
   return child;
 }
 
-/* No signal can arrive between the fork and the installation of the handlers. */
+/* No signal can arrive between the fork and the installation of the handlers. One that came before
+ * is in interrupt.h's hands, and the generator would not receive it: -1 with EINTR then. */
 static pid_t start_guarded(int pipe_ends[2], const struct generator_options *options, int server,
                            struct dispositions *before) {
   sigset_t ending, mask;
@@ -258,7 +260,13 @@ static pid_t start_guarded(int pipe_ends[2], const struct generator_options *opt
   sigaddset(&ending, SIGHUP);
   sigaddset(&ending, SIGTERM);
   sigprocmask(SIG_BLOCK, &ending, &mask);
-  pid_t child = start(pipe_ends, options, server);
+  pid_t child = -1;
+  if (interrupt_seen()) {
+    close(pipe_ends[1]);
+    errno = EINTR;
+  } else {
+    child = start(pipe_ends, options, server);
+  }
   if (child > 0) {
     running = child;
     ended_by = 0;

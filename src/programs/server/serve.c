@@ -55,7 +55,7 @@ static void on_control(struct ioloop *loop, int fd, unsigned events, void *arg) 
   if (recv(fd, &byte, 1, MSG_DONTWAIT) != 0)
     return;
   ioloop_update_handler(loop, fd, 0);
-  if (!server->ending_signal)
+  if (!server->shutdown_signal)
     server_begin_shutdown(server, SIGTERM);
 }
 

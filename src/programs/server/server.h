@@ -161,8 +161,8 @@ struct server {
   unsigned long long descriptor_limit;
   uint64_t began_ns;
   _Atomic uint64_t complained_ns; /* time of the last message about a connection that failed */
-  int ending_signal;              /* 0: serving */
-  uint64_t ending_ns;             /* when it arrived */
+  int shutdown_signal;            /* 0: serving */
+  uint64_t shutdown_ns;           /* when it arrived */
   uint64_t records_at_check;      /* over TCP, at the last check for idle connections */
   bool check_queued;              /* server_check_shutdown has scheduled a check */
   bool forced;                    /* the time for shutdown is over */

@@ -81,7 +81,7 @@ static void on_check(struct ioloop *loop, void *arg) {
 
 /* Deferred: the caller may be in the middle of a record. */
 void server_check_shutdown(struct server *server) {
-  if (!server->ending_signal || server->check_queued)
+  if (!server->shutdown_signal || server->check_queued)
     return;
   server->check_queued = ioloop_add_callback(server->loop, on_check, server) == 0;
 }
@@ -122,8 +122,8 @@ void shutdown_announce(void) {
 
 void server_begin_shutdown(struct server *server, int signo) {
   struct ioloop *loop = server->loop;
-  server->ending_signal = signo;
-  server->ending_ns = ioloop_time(loop);
+  server->shutdown_signal = signo;
+  server->shutdown_ns = ioloop_time(loop);
   (void)nothing_came(server); /* start a new interval */
   if (server->control < 0)
     shutdown_announce();
@@ -143,9 +143,9 @@ void server_begin_shutdown(struct server *server, int signo) {
  * counts as one request; only its parent knows when there is a second. */
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct server *server = arg;
-  if (!server->ending_signal) {
+  if (!server->shutdown_signal) {
     server_begin_shutdown(server, signo);
-  } else if (server->control < 0 && !signals_same_request(server->ending_ns, ioloop_time(loop))) {
+  } else if (server->control < 0 && !signals_same_request(server->shutdown_ns, ioloop_time(loop))) {
     output_restore(server->output);
     tracing_write_now(server);
     _exit(128 + signo);

@@ -52,7 +52,7 @@ static bool any_alive(const struct workers *workers) {
 
 static void check_shutdown(struct workers *workers) {
   bool printed = workers->forced || output_pending(workers->output) == 0;
-  if (workers->ending_signal && printed && !any_alive(workers))
+  if (workers->shutdown_signal && printed && !any_alive(workers))
     workers->done = true;
 }
 
@@ -85,8 +85,8 @@ static void on_time_over(struct ioloop *loop, void *arg) {
 /* Close our copies of the sockets first: new connections must be refused once the workers close
  * theirs. */
 static void begin_shutdown(struct workers *workers, int signo) {
-  workers->ending_signal = signo;
-  workers->ending_ns = ioloop_time(workers->loop);
+  workers->shutdown_signal = signo;
+  workers->shutdown_ns = ioloop_time(workers->loop);
   workers->lost_before_shutdown = workers->lost;
   if (workers->began_ns)
     shutdown_announce();
@@ -100,9 +100,9 @@ static void begin_shutdown(struct workers *workers, int signo) {
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct workers *workers = arg;
-  if (!workers->ending_signal) {
+  if (!workers->shutdown_signal) {
     begin_shutdown(workers, signo);
-  } else if (!signals_same_request(workers->ending_ns, ioloop_time(loop))) {
+  } else if (!signals_same_request(workers->shutdown_ns, ioloop_time(loop))) {
     signal_all(workers, SIGKILL);
     output_restore(workers->output);
     _exit(128 + signo);
@@ -159,7 +159,7 @@ static void on_worker_exit(struct slot *slot, int how) {
   describe_exit(how, why, sizeof why);
   worker_reap(slot);
   bool ended_well = WIFEXITED(how) && WEXITSTATUS(how) == EXIT_OK;
-  if (workers->ending_signal) {
+  if (workers->shutdown_signal) {
     if (!ended_well && !workers->forced && !workers->status)
       complain("worker %zu %s while it ended", slot->index + 1, why);
     if (!ended_well)
@@ -184,7 +184,7 @@ static void on_child(struct ioloop *loop, int signo, void *arg) {
 /* ---- starting workers ----------------------------------------------------------------- */
 
 void workers_on_serving(struct workers *workers) {
-  bool all = !workers->began_ns && !workers->ending_signal;
+  bool all = !workers->began_ns && !workers->shutdown_signal;
   for (size_t i = 0; i < workers->count; i++)
     all = all && workers->slots[i].serving;
   if (!all)
@@ -213,7 +213,7 @@ static bool is_free(const struct slot *slot) {
 
 /* Initially one at a time. */
 static void start_due(struct workers *workers) {
-  for (size_t i = 0; i < workers->count && !workers->ending_signal; i++) {
+  for (size_t i = 0; i < workers->count && !workers->shutdown_signal; i++) {
     struct slot *slot = &workers->slots[i];
     if (is_free(slot) && ioloop_time(workers->loop) >= slot->due_ns) {
       int error = worker_start(slot);
@@ -342,7 +342,7 @@ static void finish(struct workers *workers) {
   const struct counts sum = workers_sum(workers);
   uint64_t unprinted = workers_unprinted(workers);
   char figures[64];
-  if (!workers->began_ns || !workers->ending_signal)
+  if (!workers->began_ns || !workers->shutdown_signal)
     return;
   reports_print_summary(workers->backend, ioloop_time(workers->loop) - workers->began_ns, &sum,
                         unprinted, own_figures(workers, figures));

@@ -85,10 +85,10 @@ struct workers {
   uint64_t lost;        /* records lost with them */
   uint64_t lost_before_shutdown;
   uint64_t restarts;
-  uint64_t began_ns;  /* 0: not all workers serve yet */
-  int ending_signal;  /* 0: serving */
-  uint64_t ending_ns; /* when it arrived */
-  bool stalled;       /* stdout is full */
+  uint64_t began_ns;    /* 0: not all workers serve yet */
+  int shutdown_signal;  /* 0: serving */
+  uint64_t shutdown_ns; /* when it arrived */
+  bool stalled;         /* stdout is full */
   bool forced, done;
   int status; /* exit status */
 };

@@ -251,7 +251,7 @@ static pid_t start(int pipe_ends[2], const struct generator_options *options, in
 }
 
 /* No signal can arrive between the fork and the installation of the handlers. One that came before
- * is in interrupt.h's hands, and the generator would not receive it: -1 with EINTR then. */
+ * has set the flag of interrupt.h, and the generator would not receive it: -1 with EINTR then. */
 static pid_t start_guarded(int pipe_ends[2], const struct generator_options *options, int server,
                            struct dispositions *before) {
   sigset_t ending, mask;

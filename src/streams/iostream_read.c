@@ -4,7 +4,7 @@
  *
  * Input goes into one buffer that all streams of a loop share, and from there straight to the
  * callback of iostream_read: an idle stream owns no buffer, and a busy one copies nothing. One
- * recv a wake-up, no more: readiness is level-triggered, so what a short or a full read left
+ * recv per wake-up, no more: readiness is level-triggered, so what a short or a full read left
  * behind is reported again, and a stream with much to read cannot starve the others.
  *
  * read_bytes and read_until wait for a frame that may come in pieces, so theirs is copied into the

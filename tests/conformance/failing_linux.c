@@ -75,7 +75,7 @@ int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
   return fails(FAILING_HINTS) ? -1 : real(set, info, timeout);
 }
 
-#ifndef __GLIBC__ /* there sigio_wait_linux.c makes the system call itself */
+#ifndef __GLIBC__ /* there sigio_linux.c makes the system call itself */
 #ifndef SYS_rt_sigtimedwait_time64
 #define SYS_rt_sigtimedwait_time64 SYS_rt_sigtimedwait
 #endif

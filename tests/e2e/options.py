@@ -374,11 +374,12 @@ def _():
                 server.echo(b"at once\n", sock)
         text = server.stderr.bytes()
         found = re.findall(rb"(?m)^slow: (?:handler of descriptor \d+|callback) ran for ([\d.]+) ms$", text)
-        equal((len(found), text.count(b" ran for ")), (1, 1), "slow callbacks (%r)" % text)
-        check(float(found[0]) > 200, "it ran for %s ms" % found[0])
+        # More than one only where the machine stalls for as long; a shorter one is never reported.
+        equal((bool(found), len(found)), (True, text.count(b" ran for ")), "slow callbacks (%r)" % text)
+        check(min(map(float, found)) >= 200, "they ran for %s ms" % found)
         longest = re.search(rb"(?m)^slow: longest ([\d.]+) ms; the loop worked for ([\d.]+) s and waited for "
                             rb"[\d.]+ s$", text)
-        equal(longest.group(1), found[0], "the longest")
+        equal(float(longest.group(1)), max(map(float, found)), "the longest")
         check(float(longest.group(2)) > 0.2, "worked for %s s" % longest.group(2))
         os.close(full)
 

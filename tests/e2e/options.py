@@ -493,6 +493,7 @@ WRONG = [
     ("--heartbeat=99999999999999999999", "--heartbeat"),
     ("--stats=x", "--stats"),
     ("--slow=0", "--slow"),
+    ("--slow=0.0009", "from 0.001"),
     ("--slow=soon", "soon"),
     ("--slow=1000001", "1000000"),
     ("--tcp=yes", "--tcp"),

@@ -54,25 +54,23 @@ static bool parse_seconds(const char *text, uint64_t *ret_ns) {
   return true;
 }
 
-static void describe_seconds(char *to, size_t room, uint64_t ns) {
-  if (ns % NS_PER_SECOND == 0)
-    snprintf(to, room, "%" PRIu64, ns / NS_PER_SECOND);
-  else
-    snprintf(to, room, "%g", (double)ns / (double)NS_PER_SECOND);
+static void describe_time(const struct cli_option *option, char *to, size_t room) {
+  uint64_t unit = option->kind == CLI_IS_MS ? NS_PER_MS : NS_PER_SECOND;
+  double low = (double)option->min / (double)unit, high = (double)option->max / (double)unit;
+  snprintf(to, room, "%s from %.10g to %.10g, as 3 or 0.25",
+           option->kind == CLI_IS_MS ? "milliseconds" : "seconds", low, high);
 }
 
 /* "0 to 65535", "text, hex or none" */
 static void describe_allowed(const struct cli_option *option, char *to, size_t room) {
-  char low[32], high[32];
   *to = '\0';
   switch (option->kind) {
   case CLI_IS_NUMBER:
     snprintf(to, room, "a number from %" PRIu64 " to %" PRIu64, option->min, option->max);
     break;
   case CLI_IS_SECONDS:
-    describe_seconds(low, sizeof low, option->min);
-    describe_seconds(high, sizeof high, option->max);
-    snprintf(to, room, "seconds from %s to %s, as 3 or 0.25", low, high);
+  case CLI_IS_MS:
+    describe_time(option, to, room);
     break;
   case CLI_IS_CHOICE:
     for (size_t i = 0; option->choices[i]; i++) {
@@ -106,9 +104,11 @@ static bool take_choice(const struct cli_option *option, const char *value, int 
 }
 
 static bool take_number(const struct cli_option *option, const char *value, uint64_t *ret) {
-  uint64_t number;
+  uint64_t number = 0;
   bool good =
       option->kind == CLI_IS_NUMBER ? parse_digits(value, &number) : parse_seconds(value, &number);
+  if (option->kind == CLI_IS_MS)
+    number /= NS_PER_SECOND / NS_PER_MS;
   if (!good || number < option->min || number > option->max)
     return false;
   *ret = number;
@@ -132,6 +132,7 @@ static int take(const struct cli *cli, const struct cli_option *option, const ch
     break;
   case CLI_IS_NUMBER:
   case CLI_IS_SECONDS:
+  case CLI_IS_MS:
     good = take_number(option, value, field);
     break;
   case CLI_IS_CHOICE:

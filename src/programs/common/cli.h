@@ -21,6 +21,7 @@ enum cli_kind {
   CLI_IS_TEXT,    /* field: const char *, into argv; with min 1 it must not be empty */
   CLI_IS_NUMBER,  /* field: uint64_t, min to max */
   CLI_IS_SECONDS, /* field: uint64_t of nanoseconds, min to max; written as 3 or 0.25 */
+  CLI_IS_MS,      /* the same in milliseconds, for what is written as 20 or 0.5 */
   CLI_IS_CHOICE,  /* field: int, an index into choices */
 };
 
@@ -48,6 +49,8 @@ struct cli_option {
   CLI_VALUE(CLI_IS_NUMBER, name, value, offset, help, .min = low, .max = high)
 #define CLI_SECONDS(name, value, offset, low, high, help)                                          \
   CLI_VALUE(CLI_IS_SECONDS, name, value, offset, help, .min = low, .max = high)
+#define CLI_MS(name, value, offset, low, high, help)                                               \
+  CLI_VALUE(CLI_IS_MS, name, value, offset, help, .min = low, .max = high)
 #define CLI_OPTIONAL_SECONDS(name, value, offset, low, high, absent_, help)                        \
   CLI_VALUE(CLI_IS_SECONDS, name, value, offset, help, .min = low, .max = high, .optional = true,  \
             .absent = absent_)

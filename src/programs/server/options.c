@@ -65,9 +65,9 @@ static const struct cli_option table[] = {
                 "print \"Waiting...\" on stderr every SEC seconds"),
     CLI_OPTIONAL_SECONDS("stats", "SEC", AT(stats_ns), SHORTEST_NS, LONGEST_NS, NS_PER_SECOND,
                          "print counters on stderr every SEC seconds (--stats alone: 1)"),
-    CLI_NUMBER("slow", "MS", AT(slow_ms), 1, 1000000,
-               "report each callback of the loop that runs for more than MS milliseconds,\n"
-               "in which all others wait, on stderr, and its times at the end"),
+    CLI_MS("slow", "MS", AT(slow_ns), NS_PER_US, 1000000 * NS_PER_MS,
+           "report each callback of the loop that runs for more than MS milliseconds (20, 0.5),\n"
+           "in which all others wait, on stderr, and its times at the end"),
     CLI_TEXT("trace", "FILE", AT(trace),
              "record calls and handlers in Chrome's trace format; see TRACES below"),
     CLI_NUMBER("trace-limit", "N", AT(trace_limit), 1, UINT64_C(1000000000),
@@ -101,7 +101,7 @@ static int check_combination(const struct server_options *options) {
                   "the two");
   if (options->trace_limit && !options->trace)
     return refuse("--trace-limit: limits --trace=FILE, which is not there; give both, or neither");
-  if (options->slow_ms && options->trace)
+  if (options->slow_ns && options->trace)
     return refuse("--slow: is not for use with --trace, which records how long each callback runs; "
                   "leave out one of the two");
   return 0;
@@ -115,7 +115,7 @@ int options_check_blocking(const struct server_options *options) {
     return refuse(
         "--spin: the blocking model has no loop that could look for more; leave it out, or "
         "choose another --backend");
-  if (options->slow_ms)
+  if (options->slow_ns)
     return refuse("--slow: the blocking model has no loop whose callbacks could be slow; leave it "
                   "out, or choose another --backend");
   return 0;

@@ -44,7 +44,7 @@ struct server_options {
   uint64_t heartbeat_ns; /* 0: none */
   uint64_t stats_ns;     /* 0: none */
   uint64_t workers;      /* processes; 0: this one */
-  uint64_t slow_ms;      /* 0: off */
+  uint64_t slow_ns;      /* 0: off */
   const char *trace;     /* NULL: none */
   uint64_t trace_limit;  /* events */
   const char *cpu_list;  /* as given, or NULL */

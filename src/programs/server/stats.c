@@ -146,14 +146,13 @@ static const char *name_call(char what, int fd, char name[NAME_SIZE]) {
 
 static void on_slow(void *arg, char what, int fd, uint64_t duration_ns) {
   char who[NAME_SIZE], call[NAME_SIZE];
-  say("slow: %s%s ran for %.1f ms", name_worker(arg, who), name_call(what, fd, call),
+  say("slow: %s%s ran for %.3f ms", name_worker(arg, who), name_call(what, fd, call),
       (double)duration_ns / 1e6);
 }
 
 void slow_watch(struct server *server) {
-  const struct ioloop_observer hooks = {.slow = on_slow,
-                                        .slow_ns = server->options.slow_ms * NS_PER_MS};
-  if (!server->options.slow_ms)
+  const struct ioloop_observer hooks = {.slow = on_slow, .slow_ns = server->options.slow_ns};
+  if (!server->options.slow_ns)
     return;
   ioloop_set_observer(server->loop, &hooks, server);
   ioloop_set_timing(server->loop, true);
@@ -162,10 +161,10 @@ void slow_watch(struct server *server) {
 void slow_summarize(const struct server *server) {
   struct ioloop_metrics metrics;
   char who[NAME_SIZE];
-  if (!server->options.slow_ms)
+  if (!server->options.slow_ns)
     return;
   ioloop_get_metrics(server->loop, &metrics);
-  say("slow: %slongest %.1f ms; the loop worked for %.3f s and waited for %.3f s",
+  say("slow: %slongest %.3f ms; the loop worked for %.3f s and waited for %.3f s",
       name_worker(server, who), (double)metrics.longest_handler_ns / 1e6,
       (double)metrics.busy_ns / 1e9, (double)metrics.idle_ns / 1e9);
 }

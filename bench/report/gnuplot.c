@@ -6,7 +6,7 @@
  * we wait on the other, and nothing is left behind. It is run with -d, so that no user's ~/.gnuplot
  * changes a plot.
  */
-#include "plot.h"
+#include "page.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -8,52 +8,88 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "common/markup.h"
 #include "common/outfile.h"
 #include "common/say.h"
-#include "plot.h"
+#include "page.h"
+
+/* ---- HTML in which no text can be mistaken for markup ----------------------------------------- */
+
+void html_print(FILE *to, const char *format, ...) {
+  va_list more;
+  va_start(more, format);
+  for (; *format; format++) {
+    if (*format != '%') {
+      fputc(*format, to);
+      continue;
+    }
+    format++;
+    if (*format == 's')
+      markup_put(to, va_arg(more, const char *));
+    else if (*format == 'd')
+      fprintf(to, "%d", va_arg(more, int));
+    else if (*format == 'z' && *++format == 'u')
+      fprintf(to, "%zu", va_arg(more, size_t));
+    else if (*format == '%')
+      fputc('%', to);
+    else
+      abort(); /* a conversion that page.h does not list */
+  }
+  va_end(more);
+}
+
+void html_json(FILE *to, const json_t *value) {
+  char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+  markup_put(to, text ? text : "null");
+  free(text);
+}
+
+void html_attribute(FILE *to, const char *name, const json_t *value) {
+  fprintf(to, " %s=\"", name);
+  html_json(to, value);
+  fputc('"', to);
+}
+
+void html_ratio_attributes(FILE *to, const json_t *ratio) {
+  html_attribute(to, "data-ratio", json_object_get(ratio, "median"));
+  html_attribute(to, "data-ratio-low", json_object_get(ratio, "low"));
+  html_attribute(to, "data-ratio-high", json_object_get(ratio, "high"));
+}
 
 /* ---- the machine that was measured ---------------------------------------------------------- */
 
-static void put_value(struct page *page, const json_t *value);
-
-static void put_members(struct page *page, json_t *object) {
-  const char *name;
-  json_t *value;
-  const char *between = "";
-  json_object_foreach(object, name, value) {
-    html_print(page->to, "%s<span class=\"member\">%s</span> ", between, name);
-    put_value(page, value);
-    between = ", ";
-  }
-}
-
-static void put_value(struct page *page, const json_t *value) {
+static void put_value(FILE *to, const json_t *value) {
   if (json_is_string(value)) {
-    html_print(page->to, "%s", json_string_value(value));
+    html_print(to, "%s", json_string_value(value));
   } else if (json_is_object(value) && json_object_size(value) > 0) {
-    put_members(page, (json_t *)value);
+    const char *name, *between = "";
+    json_t *member;
+    json_object_foreach((json_t *)value, name, member) {
+      html_print(to, "%s<span class=\"member\">%s</span> ", between, name);
+      put_value(to, member);
+      between = ", ";
+    }
   } else if (json_is_boolean(value)) {
-    html_print(page->to, "%s", json_is_true(value) ? "yes" : "no");
+    fputs(json_is_true(value) ? "yes" : "no", to);
   } else if (json_is_number(value)) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY);
-    html_print(page->to, "%s", text ? text : "");
-    free(text);
+    html_json(to, value);
   } else {
-    html_print(page->to, "–");
+    fputs("–", to);
   }
 }
 
-static void put_row(struct page *page, const char *label, const json_t *value) {
-  html_print(page->to, "<tr><th scope=\"row\">%s</th><td", label);
-  html_attribute(page->to, "data-environment", value);
-  fputc('>', page->to);
-  put_value(page, value);
-  fputs("</td></tr>\n", page->to);
+static void put_row(FILE *to, const char *label, const json_t *value) {
+  html_print(to, "<tr><th scope=\"row\">%s</th><td", label);
+  html_attribute(to, "data-environment", value);
+  fputc('>', to);
+  put_value(to, value);
+  fputs("</td></tr>\n", to);
 }
 
 static void put_environment(struct page *page) {
@@ -78,33 +114,57 @@ static void put_environment(struct page *page) {
         "<div class=\"wide\"><table class=\"plain\"><tbody>\n",
         page->to);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    put_row(page, rows[i][1], json_object_get(environment, rows[i][0]));
+    put_row(page->to, rows[i][1], json_object_get(environment, rows[i][0]));
   fputs("</tbody></table></div></section>\n", page->to);
 }
 
 /* ---- the page ------------------------------------------------------------------------------- */
 
 size_t page_series(const struct page *page, const char *contestant) {
-  size_t i, count = json_array_size(page->contestants);
-  for (i = 0; i < count; i++) {
-    if (strcmp(json_string_value(json_array_get(page->contestants, i)), contestant) == 0)
-      break;
-  }
+  size_t i = 0, count = json_array_size(page->contestants);
+  while (i < count && strcmp(page_contestant(page, i), contestant) != 0)
+    i++;
   return i;
 }
 
-static json_t *all_contestants(struct page *page) {
-  page->contestants = json_array();
-  size_t i, k;
-  json_t *experiment, *name;
-  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
-    json_array_foreach(json_object_get(experiment, "contestants"), k, name) {
-      const char *text = json_string_value(name);
-      if (text && page_series(page, text) == json_array_size(page->contestants))
-        json_array_append(page->contestants, name);
-    }
+const char *page_contestant(const struct page *page, size_t series) {
+  return json_string_value(json_array_get(page->contestants, series));
+}
+
+static int add_experiment(struct page *page, const json_t *experiment) {
+  size_t i;
+  json_t *name;
+  int error = view_open(&page->views[page->experiments], experiment);
+  if (error)
+    return error;
+  page->experiments++;
+  json_array_foreach(json_object_get(experiment, "contestants"), i, name) {
+    const char *text = json_string_value(name);
+    if (text && page_series(page, text) == json_array_size(page->contestants))
+      json_array_append(page->contestants, name);
   }
-  return page->contestants;
+  return 0;
+}
+
+static int open_page(struct page *page) {
+  const json_t *experiments = json_object_get(page->document, "experiments");
+  size_t count = json_array_size(experiments);
+  page->plots = gnuplot_present();
+  page->command = command_of(page->document);
+  page->contestants = json_array();
+  page->views = calloc(count + 1, sizeof *page->views);
+  int error = page->command && page->contestants && page->views ? 0 : -ENOMEM;
+  for (size_t i = 0; !error && i < count; i++)
+    error = add_experiment(page, json_array_get(experiments, i));
+  return error;
+}
+
+static void close_page(struct page *page) {
+  for (size_t i = 0; i < page->experiments; i++)
+    view_close(&page->views[i]);
+  free(page->views);
+  json_decref(page->contestants);
+  free(page->command);
 }
 
 static size_t rounds_of_document(const json_t *document) {
@@ -169,12 +229,11 @@ static void put_hiccups(struct page *page) {
 
 static void put_summary(struct page *page) {
   const json_t *document = page->document, *machine = json_object_get(document, "environment");
-  size_t experiments = json_array_size(json_object_get(document, "experiments"));
   size_t contestants = json_array_size(page->contestants), rounds = rounds_of_document(document);
   const char *created = member_text(document, "created");
   html_print(page->to, "<p class=\"lead\">%zu&nbsp;%s compared in %zu&nbsp;%s on %s", contestants,
-             contestants == 1 ? "contestant" : "contestants", experiments,
-             experiments == 1 ? "experiment" : "experiments", member_text(machine, "cpu"));
+             contestants == 1 ? "contestant" : "contestants", page->experiments,
+             page->experiments == 1 ? "experiment" : "experiments", member_text(machine, "cpu"));
   fprintf(page->to, " (%" JSON_INTEGER_FORMAT "&nbsp;cores",
           json_integer_value(json_object_get(machine, "cores")));
   html_print(page->to, "%s, %s), begun <time datetime=\"%s\">%s</time>.</p>\n",
@@ -208,32 +267,14 @@ static void put_summary(struct page *page) {
 }
 
 static void put_contents(struct page *page) {
-  size_t i;
-  json_t *experiment;
   fputs("<nav aria-label=\"Contents\"><ul>\n<li><a href=\"#heat\">All at a glance</a></li>\n",
         page->to);
-  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
+  for (size_t i = 0; i < page->experiments; i++)
     html_print(page->to, "<li><a href=\"#experiment-%zu\">%s</a></li>\n", i,
-               member_text(experiment, "title"));
-  }
+               member_text(page->views[i].experiment, "title"));
   fputs("<li><a href=\"#machine\">The machine</a></li>\n<li><a href=\"#again\">Run it again</a>"
         "</li>\n</ul></nav>\n",
         page->to);
-}
-
-int page_each_experiment(struct page *page,
-                         void (*put)(struct page *, const struct view *, size_t number)) {
-  size_t i;
-  json_t *experiment;
-  json_array_foreach(json_object_get(page->document, "experiments"), i, experiment) {
-    struct view view;
-    int r = view_open(&view, experiment);
-    if (r)
-      return r;
-    put(page, &view, i);
-    view_close(&view);
-  }
-  return 0;
 }
 
 static void put_again(struct page *page) {
@@ -244,14 +285,14 @@ static void put_again(struct page *page) {
   html_print(page->to, ">%s</pre>\n</section>\n", page->command);
 }
 
-static int put_page(struct page *page) {
+static void put_page(struct page *page) {
   html_print(page->to,
              "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
              "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
              "<meta name=\"color-scheme\" content=\"light dark\">\n"
              "<title>I/O models compared, %s</title>\n",
              member_text(page->document, "created"));
-  html_style(page);
+  html_style(page->to);
   fputs("</head>\n<body>\n<header>\n<p class=\"kicker\">ioloop bench</p>\n"
         "<h1>I/O models compared</h1>\n",
         page->to);
@@ -259,33 +300,30 @@ static int put_page(struct page *page) {
   fputs("</header>\n", page->to);
   put_contents(page);
   fputs("<main>\n", page->to);
-  int r = html_heat(page);
-  r = r ? r : page_each_experiment(page, html_experiment);
+  html_heat(page);
+  for (size_t i = 0; i < page->experiments; i++)
+    html_experiment(page, &page->views[i], i);
   put_environment(page);
   put_again(page);
   fputs("</main>\n</body>\n</html>\n", page->to);
-  return r;
-}
-
-static int trouble(const char *path, int error) {
-  complain("%s: the page could not be written: %s; is there room, and may you write there?", path,
-           strerror(error));
-  return EXIT_TROUBLE;
 }
 
 int report_html(const json_t *document, const char *path) {
   bool to_stdout = strcmp(path, "-") == 0;
   struct outfile out = {.file = stdout};
   int error = to_stdout ? 0 : outfile_open(path, &out);
-  if (error)
-    return trouble(path, -error);
-  struct page page = {.to = out.file, .document = document, .plots = gnuplot_present()};
-  page.command = command_of(document);
-  error = all_contestants(&page) && page.command ? put_page(&page) : -ENOMEM;
-  json_decref(page.contestants);
-  free(page.command);
-
-  int failed = to_stdout ? outfile_flush(stdout) : outfile_close(&out, !error);
-  error = error ? error : failed;
-  return error ? trouble(path, -error) : EXIT_OK;
+  if (!error) {
+    struct page page = {.to = out.file, .document = document};
+    error = open_page(&page);
+    if (!error)
+      put_page(&page);
+    close_page(&page);
+    int failed = to_stdout ? outfile_flush(stdout) : outfile_close(&out, !error);
+    error = error ? error : failed;
+  }
+  if (!error)
+    return EXIT_OK;
+  complain("%s: the page could not be written: %s; is there room, and may you write there?", path,
+           strerror(-error));
+  return EXIT_TROUBLE;
 }

@@ -40,9 +40,7 @@ static void put_judged(struct page *page, const json_t *experiment, const json_t
              *beside ? " / " : "", *beside ? contestant : "", member_text(point, "label"));
   html_attribute(page->to, "data-claimed", json_object_get(one, "contestant"));
   html_attribute(page->to, "data-beside", json_object_get(one, "beside"));
-  html_attribute(page->to, "data-ratio", json_object_get(ratio, "median"));
-  html_attribute(page->to, "data-ratio-low", json_object_get(ratio, "low"));
-  html_attribute(page->to, "data-ratio-high", json_object_get(ratio, "high"));
+  html_ratio_attributes(page->to, ratio);
   html_attribute(page->to, "data-verdict", json_object_get(one, "verdict"));
   fputs(">", page->to);
   put_ratio(page, ratio);
@@ -110,11 +108,9 @@ static void put_parameters(struct page *page, const json_t *experiment) {
   const char *name, *between = "";
   fputs("<p class=\"parameters\">", page->to);
   json_object_foreach(parameters, name, value) {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    html_print(page->to, "%s<span class=\"member\">%s</span>&nbsp;%s", between, name,
-               text ? text : "");
+    html_print(page->to, "%s<span class=\"member\">%s</span>&nbsp;", between, name);
+    html_json(page->to, value);
     between = " · ";
-    free(text);
   }
   fputs("</p>\n", page->to);
 }

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html_figures.c - the page's tables: every figure with its interval and ratio, and percentiles.
+ * html_figures.c - the page's tables: the heat map, every figure with its interval and ratio, and
+ * percentiles.
+ *
+ * The heat map is an overview of the ratios of every experiment's first primary metric; for a point
+ * without that metric, of the next one. Contestants are columns and settings are rows, so that the
+ * map grows downwards, where there is room, and settings have their full names. A colour means
+ * better or worse, not less or more: it has the same meaning in every row.
  */
 #include "page.h"
 
@@ -8,11 +14,123 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "results/histogram.h"
-
 enum {
   POINTS_BESIDE = 5 /* columns that fit next to each other on 1280 px */
 };
+
+static size_t strength(double ratio) {
+  static const double steps[] = {1.1, 1.5, 3};
+  double factor = ratio < 1 ? 1 / ratio : ratio;
+  size_t step = 0;
+  while (step < 3 && factor >= steps[step])
+    step++;
+  return step;
+}
+
+/* The class of a ratio: "better-3", "worse-1", by its distance from 1, if it is resolved. */
+static const char *class_of(const json_t *ratio, const json_t *metric) {
+  static const char *const better[] = {"better-1", "better-2", "better-3", "better-4"};
+  static const char *const worse[] = {"worse-1", "worse-2", "worse-3", "worse-4"};
+  size_t step = strength(member_number(ratio, "median"));
+  switch (verdict_of(ratio, metric)) {
+  case VERDICT_BETTER:
+    return better[step];
+  case VERDICT_WORSE:
+    return worse[step];
+  case VERDICT_UNRESOLVED:
+    return "same";
+  case VERDICT_OTHER:
+    return "other";
+  default:
+    return "none";
+  }
+}
+
+/* ---- the heat map --------------------------------------------------------------------------- */
+
+static void put_heat(struct page *page, const struct view *view, const json_t *figure,
+                     size_t metric) {
+  const json_t *ratio = json_object_get(figure, "ratio");
+  const char *verdict = class_of(ratio, view_metric(view, metric));
+  struct ratio_texts texts = ratio_texts(ratio);
+  html_print(page->to, "<td class=\"%s\"", verdict);
+  html_attribute(page->to, "data-contestant", json_object_get(figure, "contestant"));
+  html_attribute(page->to, "data-heat", json_object_get(ratio, "median"));
+  html_print(page->to, " title=\"%s: %s (%s to %s)%s\">%s%s</td>",
+             member_text(figure, "contestant"), texts.median, texts.low, texts.high,
+             strcmp(verdict, "same") == 0 ? ": no difference resolved" : "",
+             strcmp(verdict, "same") == 0 ? "≈" : "", texts.median);
+}
+
+static void put_heat_cell(struct page *page, const struct view *view, size_t contestant,
+                          size_t point, size_t metric) {
+  const json_t *figure =
+      contestant < view->contestants ? view_figure(view, contestant, point, metric) : NULL;
+  if (contestant == view->baseline && figure)
+    fputs("<td class=\"base\" title=\"the baseline\">1</td>", page->to);
+  else if (isfinite(member_number(json_object_get(figure, "ratio"), "median")))
+    put_heat(page, view, figure, metric);
+  else
+    fputs("<td class=\"none\" title=\"not measured\">–</td>", page->to);
+}
+
+static void put_heat_rows(struct page *page, const struct view *view, size_t number) {
+  size_t metric = view_first_primary(view), columns = json_array_size(page->contestants);
+  if (metric == view->metrics)
+    return;
+  html_print(page->to,
+             "<tbody><tr class=\"group\"><th scope=\"rowgroup\" colspan=\"%zu\">"
+             "<a href=\"#experiment-%zu\">%s</a> <small>%s, against %s</small></th></tr>\n",
+             columns + 1, number, member_text(view->experiment, "title"),
+             member_text(view_metric(view, metric), "label"),
+             member_text(view->experiment, "baseline"));
+  for (size_t point = 0; point < view->points; point++) {
+    char label[LABEL_SIZE];
+    size_t here = view_primary_at(view, point);
+    bool another = here != metric && here < view->metrics;
+    html_print(page->to, "<tr><th scope=\"row\">%s%s<small>%s</small></th>",
+               view_label(view, point, label), another ? " " : "",
+               another ? member_text(view_metric(view, here), "label") : "");
+    for (size_t i = 0; i < columns; i++)
+      put_heat_cell(page, view, view_find(view, page_contestant(page, i)), point, here);
+    fputs("</tr>\n", page->to);
+  }
+  fputs("</tbody>\n", page->to);
+}
+
+static void put_legend(struct page *page) {
+  static const char *const steps[][2] = {
+      {"better-4", "better: 3 times or more"},
+      {"better-3", "1.5 to 3"},
+      {"better-2", "1.1 to 1.5"},
+      {"better-1", "up to 1.1"},
+      {"same", "≈ no difference resolved"},
+      {"worse-1", "up to 1.1"},
+      {"worse-2", "1.1 to 1.5"},
+      {"worse-3", "1.5 to 3"},
+      {"worse-4", "worse: 3 times or more"},
+  };
+  fputs("<p class=\"scale\">", page->to);
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+    html_print(page->to, "<span class=\"%s\">%s</span>", steps[i][0], steps[i][1]);
+  fputs("</p>\n", page->to);
+}
+
+void html_heat(struct page *page) {
+  fputs("<section id=\"heat\"><h2>All at a glance</h2>\n"
+        "<p>Ratios to the baseline of each experiment's first figure. Blue is better, orange is "
+        "worse, in whichever direction the figure counts; grey is not resolved from the "
+        "baseline.</p>\n",
+        page->to);
+  put_legend(page);
+  fputs("<div class=\"wide\"><table class=\"heat\">\n<thead><tr><td></td>", page->to);
+  for (size_t i = 0; i < json_array_size(page->contestants); i++)
+    html_print(page->to, "<th scope=\"col\"><span>%s</span></th>", page_contestant(page, i));
+  fputs("</tr></thead>\n", page->to);
+  for (size_t i = 0; i < page->experiments; i++)
+    put_heat_rows(page, &page->views[i], i);
+  fputs("</table></div></section>\n", page->to);
+}
 
 /* ---- figures ---------------------------------------------------------------------------- */
 
@@ -33,7 +151,7 @@ static void put_ratio(struct page *page, const json_t *ratio, const json_t *metr
     fputs("<span></span>", page->to);
     return;
   }
-  const char *verdict = html_verdict(ratio, metric);
+  const char *verdict = class_of(ratio, metric);
   html_print(page->to, "<span><span class=\"ratio %s\">%s%s</span></span>", verdict,
              strcmp(verdict, "same") == 0 ? "≈ " : "× ",
              ratio_text(median, member_number(ratio, "median")));
@@ -56,13 +174,6 @@ static void put_square(struct page *page, const json_t *figure, const json_t *ra
   fputs("</div>", page->to);
 }
 
-static void put_ratio_attributes(struct page *page, const json_t *ratio) {
-  html_attribute(page->to, "data-ratio", json_object_get(ratio, "median"));
-  html_attribute(page->to, "data-ratio-low", json_object_get(ratio, "low"));
-  html_attribute(page->to, "data-ratio-high", json_object_get(ratio, "high"));
-  html_attribute(page->to, "data-resolved", json_object_get(ratio, "resolved"));
-}
-
 static void put_keys(struct page *page, const struct view *view, size_t point, size_t metric) {
   html_print(page->to, " data-experiment=\"%s\" data-point=\"%s\" data-metric=\"%s\"",
              member_text(view->experiment, "name"), member_text(view_point(view, point), "id"),
@@ -82,7 +193,8 @@ static void put_figure(struct page *page, const struct view *view, const json_t 
   html_attribute(page->to, "data-low", json_object_get(figure, "low"));
   html_attribute(page->to, "data-high", json_object_get(figure, "high"));
   html_attribute(page->to, "data-rounds", json_object_get(figure, "values"));
-  put_ratio_attributes(page, ratio);
+  html_ratio_attributes(page->to, ratio);
+  html_attribute(page->to, "data-resolved", json_object_get(ratio, "resolved"));
   fputc('>', page->to);
   put_square(page, figure, ratio, view_metric(view, metric), factor);
   fputs("</td>", page->to);
@@ -98,7 +210,8 @@ static void put_again(struct page *page, const struct view *view, size_t metric,
     fputs("<td data-again", page->to);
     put_keys(page, view, point, metric);
     html_attribute(page->to, "data-rounds", json_object_get(again, "values"));
-    put_ratio_attributes(page, ratio);
+    html_ratio_attributes(page->to, ratio);
+    html_attribute(page->to, "data-resolved", json_object_get(ratio, "resolved"));
     fputc('>', page->to);
     put_square(page, NULL, ratio, view_metric(view, metric), 1);
     fputs("</td>", page->to);
@@ -185,29 +298,23 @@ static void put_percentiles_head(struct page *page, const struct view *view, siz
   fputs("<th scope=\"col\">values</th></tr></thead>\n<tbody>\n", page->to);
 }
 
-static bool put_percentiles(struct page *page, const struct view *view, size_t point) {
-  bool any = false;
-  struct scale scale = {.factor = 1};
+static void put_percentiles(struct page *page, const struct view *view, size_t point) {
+  struct scale scale = {.factor = 0};
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
     struct histogram *histogram = view_histogram(view, contestant, point);
-    if (histogram) {
-      if (!any) {
-        scale = scale_for("ns", (double)histogram_percentile(histogram, 50));
-        put_percentiles_head(page, view, point, &scale);
-      }
-      any = true;
-      put_percentiles_of(page, view_contestant(view, contestant), histogram, scale.factor);
+    if (histogram && scale.factor == 0) {
+      scale = scale_for("ns", (double)histogram_percentile(histogram, 50));
+      put_percentiles_head(page, view, point, &scale);
     }
+    if (histogram)
+      put_percentiles_of(page, view_contestant(view, contestant), histogram, scale.factor);
     histogram_free(histogram);
   }
-  if (any)
+  if (scale.factor != 0)
     fputs("</tbody></table></div>\n", page->to);
-  return any;
 }
 
-bool html_percentiles(struct page *page, const struct view *view) {
-  bool any = false;
+void html_percentiles(struct page *page, const struct view *view) {
   for (size_t point = 0; point < view->points; point++)
-    any |= put_percentiles(page, view, point);
-  return any;
+    put_percentiles(page, view, point);
 }

@@ -10,44 +10,44 @@
 
 #include "report.h"
 
-/* ---- HTML in which no text can be mistaken for markup (html_write.c) ------------------------ */
+/* ---- HTML in which no text can be mistaken for markup (html.c) ------------------------------ */
 
 /* printf with %s, %zu, %d and %%. Every %s is escaped, in text and in attributes alike: markup
  * comes only from the format. Control characters and bidi overrides become U+FFFD. */
 void html_print(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* ` NAME="VALUE"`: a JSON value as an attribute, numbers with all their digits. */
+/* A JSON value, numbers with all their digits; and as an attribute: ` NAME="VALUE"`. */
+void html_json(FILE *to, const json_t *value);
 void html_attribute(FILE *to, const char *name, const json_t *value);
+/* data-ratio, data-ratio-low and data-ratio-high. */
+void html_ratio_attributes(FILE *to, const json_t *ratio);
 
 /* ---- parts of the page (html*.c) ------------------------------------------------------------ */
 
 struct page {
   FILE *to;
   const json_t *document;
+  struct view *views; /* one per experiment */
+  size_t experiments;
   json_t *contestants; /* the names of all experiments: each has one style in all plots */
   char *command;       /* the command that repeats the run */
   bool plots;          /* gnuplot is available */
   unsigned plot_count; /* so far; used to number them */
 };
 
-/* The number of a contestant among all of the page. */
+/* The number of a contestant among all of the page, and its name. */
 size_t page_series(const struct page *page, const char *contestant);
+const char *page_contestant(const struct page *page, size_t series);
 
-/* Put something for each experiment, whose number is its place in the document. -ENOMEM. */
-int page_each_experiment(struct page *page,
-                         void (*put)(struct page *, const struct view *, size_t number));
-
-void html_style(struct page *page);
-/* Model x experiment: ratios of the first primary metric. -ENOMEM. */
-int html_heat(struct page *page);
+void html_style(FILE *to);
+/* Model x experiment: ratios of the first primary metric. */
+void html_heat(struct page *page);
+/* The section of an experiment, whose number is its place in the document. */
 void html_experiment(struct page *page, const struct view *view, size_t number);
 /* Tables of one metric, as many as its points need. */
 void html_figures(struct page *page, const struct view *view, size_t metric);
-/* Percentiles from the histograms, one table per point. False: there are none. */
-bool html_percentiles(struct page *page, const struct view *view);
-/* The class of a ratio: "better-3", "worse-1", by its distance from 1, if it is resolved; "same" if
- * it is not; "other". */
-const char *html_verdict(const json_t *ratio, const json_t *metric);
+/* Percentiles from the histograms, one table per point that has any. */
+void html_percentiles(struct page *page, const struct view *view);
 
 /* ---- plots (plots.c) ------------------------------------------------------------------------ */
 
@@ -63,5 +63,78 @@ void plot_lines(struct page *page, const struct view *view, size_t metric, size_
 
 /* Ratios to the baseline and their intervals, one dot per contestant. */
 void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point);
+
+/* ---- what all kinds of plots share (plot.c) ------------------------------------------------- */
+
+enum {
+  PLOT_WIDTH = 1100, /* CSS pixels */
+  PLOT_HEIGHT = 460,
+};
+
+struct line {
+  size_t contestant;
+  double last; /* its last value: the key is sorted by it */
+};
+
+struct plot {
+  FILE *script; /* data blocks come first: $d0 is contestant 0's */
+  const struct view *view;
+  struct line *lines; /* room for one per contestant */
+  size_t count;
+  double least, most; /* of all values drawn */
+};
+
+/* False: there is no gnuplot, or no memory; nothing is drawn. Otherwise call plot_finish. */
+bool plot_begin(struct plot *plot, const struct page *page, const struct view *view);
+void plot_end(struct plot *plot);
+
+/* Extend the axes to include this value. */
+void plot_see(struct plot *plot, double value);
+
+/* Border, grid and key. */
+void plot_frame(struct plot *plot);
+/* The y axis, of values that are figures in `unit`, scaled. */
+void plot_value_axis(struct plot *plot, const char *unit, const struct scale *scale);
+/* The plot command: each line's data block `with` this style, and its name. */
+void plot_lines_with(struct plot *plot, const struct page *page, const char *with);
+
+/* A number for a tick: it was chosen, not measured, so it has no trailing zeros: 1, not 1.00. */
+const char *plot_tick_text(char to[QUANTITY_SIZE], double value);
+
+/* Run gnuplot and put its drawing into the page. */
+void plot_finish(struct page *page, struct plot *plot, const char *title, const char *reading,
+                 int width, int height);
+
+/* ---- gnuplot, a child process that turns a script into an SVG (gnuplot.c) ------------------- */
+
+enum {
+  SERIES_COLOURS = 8, /* --c0 to --c7 of the page's style; the next 8 are the same, dashed */
+};
+
+/* Colours in a script, which become the page's. Those of the series are in gnuplot.c. */
+#define SVG_GRID    "#a0a0a0" /* --grid of the page */
+#define SVG_NEUTRAL "#707070" /* --neutral */
+#define SVG_BETTER  "#1c6fb3" /* --better-4 */
+#define SVG_WORSE   "#b84e00" /* --worse-4 */
+
+/* Is there a working gnuplot in PATH? */
+bool gnuplot_present(void);
+
+/* Write text as a quoted gnuplot string; no text can end the string. */
+void gnuplot_string(FILE *script, const char *text);
+
+/* The same for the label of a tick, which gnuplot interprets as a format. */
+void gnuplot_tick(FILE *script, const char *text);
+
+/* "lc rgb '#0072b2' dt 1 pt 5 …": the style of a series, the same in every plot. */
+void gnuplot_series(FILE *script, size_t series);
+
+/*
+ * Run a script (without its `set terminal`) and write the SVG, cleaned for use in a page: colours
+ * are the page's, identifiers begin with `prefix`, and there are no external references. The size
+ * is in CSS pixels. 0, or -errno with gnuplot's error in `stderr_tail`; then nothing is written.
+ */
+int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to,
+                 char *stderr_tail, size_t tail_size);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.c - the common parts of all kinds of plots; see plot.h.
+ * plot.c - the common parts of all kinds of plots; see page.h.
  *
  * A contestant has one colour, dash and shape in all of them. The key has the order of the lines at
  * their right ends, so that a line's name is found directly to its right.
  */
-#include "plot.h"
+#include "page.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * stretched: Gil Tene's axis), a metric over the axis of its experiment with the figures'
  * intervals, and ratios to the baseline with theirs, one dot per contestant.
  */
-#include "plot.h"
+#include "page.h"
 
 #include <math.h>
 #include <stdlib.h>

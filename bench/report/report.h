@@ -6,16 +6,16 @@
  * documents_compare. Reports take all figures from the document (docs/bench-schema.md) and measure
  * nothing. A map of the files:
  *
- *   quantity.c         a figure as text, in the unit that keeps it short
+ *   text.c             a figure as text, in the unit that keeps it short; a line of a table on the
+ *                      terminal
  *   view.c             an experiment's figures by contestant, point and metric; the A/A
  *                      resolution; the command that repeats the run
- *   line.c             a line of a table on the terminal
  *   table.c            the report on the terminal: the tables of figures
  *   table_notes.c      what it says around them: claims, failed runs, the machine's pauses
  *   compare.c          `bench compare`
  *   export.c           the figures as CSV, the histograms as .hgrm files
  *   html.c             the page, from top to bottom (page.h); its parts are html_*.c
- *   plots.c            the page's plots; plot.c is what all of them share (plot.h)
+ *   plots.c            the page's plots; plot.c is what all of them share
  *   gnuplot.c          runs gnuplot, and makes its SVG suitable for a page
  *
  * Documents may come from anywhere, and so may every text in them: each output escapes in its own
@@ -34,7 +34,7 @@
 #include "results/document_access.h"
 #include "results/histogram.h"
 
-/* ---- figures as text (quantity.c) ----------------------------------------------------------- */
+/* ---- figures as text (text.c) --------------------------------------------------------------- */
 
 /* 3 significant digits. A table has one unit, not one per cell: figures are compared by reading down
  * a column. */
@@ -149,7 +149,7 @@ int resolution_of(const json_t *document, const json_t *experiment, struct resol
  * A new string, NULL: no memory. */
 char *command_of(const json_t *document);
 
-/* ---- a line on the terminal (line.c) -------------------------------------------------------- */
+/* ---- a line on the terminal (text.c) -------------------------------------------------------- */
 
 /* Harmless text in columns of given widths, which are counted in characters. Output is escaped as
  * records are (escape.h). */

@@ -10,7 +10,6 @@
 #include "common/outfile.h"
 #include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 #include "contestants/child.h"
 #include "ioloop.h"
 #include "load/against.h"

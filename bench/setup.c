@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/descriptors.h"
 #include "common/outfile.h"
+#include "common/program.h"
 #include "common/say.h"
 
 enum {

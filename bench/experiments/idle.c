@@ -2,7 +2,7 @@
 /* idle.c - the cost of silent connections to active ones. */
 #include <stdio.h>
 
-#include "common/descriptors.h"
+#include "common/program.h"
 #include "common/say.h"
 #include "echo.h"
 #include "results/claims.h"

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/descriptors.h"
+#include "common/program.h"
 #include "common/say.h"
 #include "workload.h"
 

@@ -16,7 +16,7 @@
 
 #include "common/clock.h"
 #include "common/cpus.h"
-#include "common/signals.h"
+#include "common/program.h"
 #include "generator_internal.h"
 #include "method/interrupt.h"
 

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/signals.h"
+#include "common/program.h"
 #include "generator_internal.h"
 #include "method/interrupt.h"
 

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
+#include "common/program.h"
 #include "generator_internal.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "common/clock.h"
-#include "common/signals.h"
+#include "common/program.h"
 
 static volatile sig_atomic_t seen;
 static volatile sig_atomic_t *wanted;

@@ -17,10 +17,8 @@
 #include <unistd.h>
 
 #include "common/cli.h"
-#include "common/descriptors.h"
 #include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 
 static const char help_text[] = "Usage: @ tcp|udp PORT\n"
                                 "\n"

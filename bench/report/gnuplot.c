@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/utf8.h"
+#include "common/text.h"
 
 /* ---- its SVG -------------------------------------------------------------------------------- */
 

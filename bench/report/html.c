@@ -14,9 +14,9 @@
 #include <string.h>
 
 #include "bench.h"
-#include "common/markup.h"
 #include "common/outfile.h"
 #include "common/say.h"
+#include "common/text.h"
 #include "page.h"
 
 /* ---- HTML in which no text can be mistaken for markup ----------------------------------------- */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/escape.h"
+#include "common/text.h"
 
 /* ---- figures -------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/descriptors.h"
+#include "common/program.h"
 #include "common/say.h"
 #include "workload.h"
 

@@ -2,11 +2,10 @@
 /*
  * escape.c - how the server prints received data: one harmless line, and nothing lost.
  */
-#include "common/escape.h"
+#include "common/text.h"
 
 #include <string.h>
 
-#include "common/utf8.h"
 #include "tap.h"
 
 enum {

@@ -2,12 +2,11 @@
 /*
  * markup.c - text in SVG and HTML: no markup, nothing malformed.
  */
-#include "common/markup.h"
+#include "common/text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/utf8.h"
 #include "tap.h"
 
 #define BAD "\xef\xbf\xbd"

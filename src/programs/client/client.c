@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/escape.h"
 #include "common/say.h"
+#include "common/text.h"
 
 enum {
   EXCERPT_SIZE = 24,  /* bytes of a message that an error line quotes */

@@ -14,10 +14,8 @@
 #include "client.h"
 #include "common/backends.h"
 #include "common/cli.h"
-#include "common/descriptors.h"
 #include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 
 /* ---- how stdin and stdout affect the rest --------------------------------------------- */
 

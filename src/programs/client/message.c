@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/utf8.h"
+#include "common/text.h"
 
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 

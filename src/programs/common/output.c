@@ -23,7 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "descriptors.h"
+#include "program.h"
 
 enum {
   KEEP_SIZE = 512 * 1024,      /* a buffer that a burst enlarged beyond this is freed when empty */

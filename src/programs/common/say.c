@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "escape.h"
+#include "text.h"
 
 enum {
   LINE_MAX_BYTES = 2048,

@@ -3,7 +3,7 @@
  * say.h - a program's messages on stderr, one line each.
  *
  * Lines may quote data from the network or the command line, so they are escaped like records
- * (escape.h): one call prints one line, whatever it contains. A stderr whose reader has stalled
+ * (text.h): one call prints one line, whatever it contains. A stderr whose reader has stalled
  * must not stall the loop: a line that does not fit within a tenth of a second is dropped.
  */
 #ifndef PROGRAMS_SAY_H

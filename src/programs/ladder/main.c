@@ -8,7 +8,6 @@
 #include "common/outfile.h"
 #include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 #include "ioloop.h"
 #include "ladder.h"
 

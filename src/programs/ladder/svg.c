@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "common/markup.h"
+#include "common/text.h"
 #include "ladder.h"
 
 enum {

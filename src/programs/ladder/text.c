@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "common/escape.h"
+#include "common/text.h"
 #include "ladder.h"
 
 enum {

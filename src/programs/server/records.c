@@ -2,7 +2,7 @@
 /*
  * records.c - the result of one read as one line of stdout:
  * "2025-01-31 12:00:00.123456 tcp 127.0.0.1:4711 hello": an optional prefix, then the bytes, made
- * harmless by escape.h. The time is that of printing, and the clock is read only for a prefix.
+ * harmless by text.h. The time is that of printing, and the clock is read only for a prefix.
  *
  * Threads that serve with blocking calls queue their lines for the loop:
  *
@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/escape.h"
+#include "common/text.h"
 #include "server.h"
 #include "threads.h"
 

@@ -13,9 +13,8 @@
 #include <unistd.h>
 
 #include "common/backends.h"
-#include "common/descriptors.h"
+#include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 #include "server.h"
 #include "threads.h"
 

@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 #include "server.h"
 #include "threads.h"
 

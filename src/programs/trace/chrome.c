@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/utf8.h"
+#include "common/text.h"
 #include "recorder.h"
 
 enum {

@@ -25,9 +25,8 @@
 
 #include "common/backends.h"
 #include "common/clock.h"
-#include "common/descriptors.h"
+#include "common/program.h"
 #include "common/say.h"
-#include "common/signals.h"
 #include "workers.h"
 
 enum {

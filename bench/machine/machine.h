@@ -22,13 +22,8 @@ json_t *environment_describe(const struct bench *bench);
  */
 json_t *hiccups_watch(const struct bench *bench);
 
-/* ---- system-dependent (platform.c); unknown facts are omitted or null --------------------- */
-
-json_t *system_cpu(void);         /* "AMD EPYC 7B13", or null */
-json_t *system_mitigations(void); /* {"spectre_v2": "Mitigation: ..."} */
-json_t *system_governor(void);    /* "performance", or null */
-bool system_hypervisor(void);     /* is this a virtual machine? */
-json_t *system_sigpending(void);  /* RLIMIT_SIGPENDING, or null: none, unlimited */
+/* RLIMIT_SIGPENDING, or null: none, unlimited. */
+json_t *system_sigpending(void);
 
 /* Set RLIMIT_SIGPENDING of this process. 0, -errno; -ENOSYS: this system has no such limit. */
 int system_limit_signals(uint64_t count);

@@ -154,8 +154,10 @@ int command_add(struct command *command, const char *format, ...) {
   va_start(arguments, format);
   int size = vsnprintf(at, room, format, arguments);
   va_end(arguments);
-  if (size < 0 || (size_t)size >= room || command->count >= COMMAND_WORDS)
-    return -ENAMETOOLONG;
+  if (!command->error && (size < 0 || (size_t)size >= room || command->count >= COMMAND_WORDS))
+    command->error = -ENAMETOOLONG;
+  if (command->error)
+    return command->error;
   command->used += (size_t)size + 1;
   command->argv[command->count++] = at;
   command->argv[command->count] = NULL;
@@ -164,43 +166,39 @@ int command_add(struct command *command, const char *format, ...) {
 
 int command_add_program(struct command *command, const char *name) {
   char path[PATH_MAX];
-  return programs_find(name, path, sizeof path) ? command_add(command, "%s", path) : -ENOENT;
+  if (!programs_find(name, path, sizeof path))
+    command->error = -ENOENT;
+  return command_add(command, "%s", path);
 }
 
 static int call_peer(const char *name, bool udp, uint16_t port, struct command *to) {
   char program[CONTESTANT_NAME_SIZE + 16];
   snprintf(program, sizeof program, "bench-peer-%s", name);
-  int error = command_add_program(to, program);
-  if (!error)
-    error = command_add(to, "%s", udp ? "udp" : "tcp");
-  return error ? error : command_add(to, "%" PRIu16, port);
+  command_add_program(to, program);
+  command_add(to, "%s", udp ? "udp" : "tcp");
+  return command_add(to, "%" PRIu16, port);
 }
 
 /* "epoll+spin=50" is --backend=epoll --spin=50. */
 static int call_backend(const char *name, bool udp, uint16_t port, struct command *to) {
   size_t size = strcspn(name, "+");
-  int error = command_add_program(to, "server");
-  if (!error)
-    error = command_add(to, "--backend=%.*s", (int)size, name);
-  if (!error)
-    error = command_add(to, "--host=127.0.0.1");
-  if (!error)
-    error = command_add(to, "--port=%" PRIu16, port);
-  if (!error)
-    error = command_add(to, udp ? "--udp" : "--tcp");
-  if (!error)
-    error = command_add(to, "--print=none");
-  for (const char *at = name + size; !error && *at; at += size) {
+  command_add_program(to, "server");
+  command_add(to, "--backend=%.*s", (int)size, name);
+  command_add(to, "--host=127.0.0.1");
+  command_add(to, "--port=%" PRIu16, port);
+  command_add(to, udp ? "--udp" : "--tcp");
+  command_add(to, "--print=none");
+  for (const char *at = name + size; *at; at += size) {
     at++;
     size = strcspn(at, "+");
-    error = command_add(to, "--%.*s", (int)size, at);
+    command_add(to, "--%.*s", (int)size, at);
   }
-  return error;
+  return to->error;
 }
 
 int contestant_command(const struct contestant *contestant, bool udp, uint16_t port,
                        struct command *ret) {
-  ret->count = ret->used = 0;
+  *ret = (struct command){.count = 0};
   if (contestant->kind == CONTESTANT_PEER)
     return call_peer(contestant->name + strlen(PEER_PREFIX), udp, port, ret);
   return call_backend(contestant->name, udp, port, ret);

@@ -77,11 +77,13 @@ struct command {
   size_t count;
   char text[COMMAND_TEXT_SIZE];
   size_t used;
+  int error; /* the first one: nothing is appended after it */
 };
 int contestant_command(const struct contestant *contestant, bool udp, uint16_t port,
                        struct command *ret);
 
-/* Append an argument; the path of one of our programs. 0, -ENAMETOOLONG, -ENOENT. */
+/* Append an argument; the path of one of our programs. Returns command->error: 0, -ENAMETOOLONG,
+ * -ENOENT. */
 int command_add(struct command *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 int command_add_program(struct command *command, const char *name);

@@ -11,23 +11,14 @@ static const struct metric metrics[] = {
 
 static size_t points(struct bench *bench, struct point *ret) {
   static const size_t pipes[] = {100, 1000, 4000};
-  size_t count = bench->size == SIZE_QUICK ? 1 : bench->size == SIZE_NORMAL ? 2 : 3;
+  size_t count = workload_sizes(bench);
   for (size_t i = 0; i < count; i++) {
-    ret[i] = (struct point){.group = "pipes", .x = (double)pipes[i], .connections = pipes[i]};
+    ret[i] = (struct point){.group = "pipes", .x = (double)pipes[i]};
+    snprintf(ret[i].workload, sizeof ret[i].workload, "cascade %zu", pipes[i]);
     snprintf(ret[i].id, sizeof ret[i].id, "pipes-%zu", pipes[i]);
     snprintf(ret[i].label, sizeof ret[i].label, "%zu pipes", pipes[i]);
   }
   return count;
-}
-
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct command command;
-  (void)round;
-  int error = workload_command(contestant, "cascade", &command);
-  if (!error)
-    error = command_add(&command, "%zu", point->connections);
-  return error ? error : workload_measure(bench, &command, sample);
 }
 
 const struct experiment experiment_cascade = {
@@ -44,7 +35,7 @@ const struct experiment experiment_cascade = {
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,
-    .measure = measure,
+    .measure = workload_measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,
 };

@@ -20,20 +20,11 @@ static size_t points(struct bench *bench, struct point *ret) {
   struct bench tcp = *bench;
   tcp.tcp = true; /* only TCP has connections */
   size_t count = echo_points(&tcp, false, whole ? full : normal, whole ? 3 : 1, ret);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
+    ret[i].churn = true;
     snprintf(ret[i].label, sizeof ret[i].label, "%zu at once", ret[i].connections);
+  }
   return count;
-}
-
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct echo_load load;
-  echo_load_at(bench, point, round, &load);
-  load.options.churn = true;
-  int error = echo_measure(bench, contestant, &load, sample);
-  if (!error)
-    echo_fill(&load, sample);
-  return error;
 }
 
 const struct experiment experiment_churn = {
@@ -52,5 +43,5 @@ const struct experiment experiment_churn = {
     .metric_count = ECHO_METRICS,
     .points = points,
     .refuses = echo_refuses,
-    .measure = measure,
+    .measure = echo_measure_point,
 };

@@ -4,12 +4,15 @@
  * instructions, per request and per event.
  */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "contestants/child.h"
 #include "echo.h"
-#include "tools.h"
 #include "workload.h"
 
 enum {
@@ -17,8 +20,7 @@ enum {
   INSTRUCTIONS,
   METRICS,
   SHORT_RUN = 500, /* requests; the long run has twice as many */
-  RING_PIPES = 100,
-  RING_WRITES = 1000
+  RING_PIPES = 100
 };
 
 static const struct metric metrics[METRICS] = {
@@ -26,43 +28,143 @@ static const struct metric metrics[METRICS] = {
     [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true},
 };
 
-/* ---- points: the quantity counted, and the tool ------------------------------------ */
+/* ---- the tools: strace for system calls, valgrind's callgrind for instructions ------ */
 
-enum subject {
-  REQUESTS,
-  EVENTS
+enum tool {
+  TOOL_STRACE,
+  TOOL_CALLGRIND
 };
 
+struct tool_run {
+  enum tool tool;
+  char path[64]; /* of a file for strace's counts; "": none */
+};
+
+static const char *tool_name(enum tool tool) {
+  return tool == TOOL_STRACE ? "strace" : "valgrind";
+}
+
+/* Tools that cannot be combined with these: valgrind cannot run sanitized programs, and
+ * LeakSanitizer, which is part of the first, makes a program fail at its end if it is traced.
+ * BENCH_SANITIZERS comes from the build: "none", "address,undefined". */
+static const struct {
+  const char *option, *trouble;
+} sanitizers[] = {
+    {"address", "built with AddressSanitizer"},
+    {"leak", "built with LeakSanitizer"},
+    {"memory", "built with MemorySanitizer"},
+    {"thread", "built with ThreadSanitizer"},
+};
+
+/* Why the tool cannot be used here: "not installed"; NULL: it can. */
+static const char *tool_trouble(enum tool tool) {
+  char path[PATH_MAX];
+  for (size_t i = 0; i < sizeof sanitizers / sizeof *sanitizers; i++)
+    if (strstr(BENCH_SANITIZERS, sanitizers[i].option))
+      return sanitizers[i].trouble;
+  return programs_find_tool(tool_name(tool), path, sizeof path) ? NULL : "not installed";
+}
+
+/* A file for strace's counts; callgrind prints its count on stderr. 0 or -errno. */
+static int tool_begin(enum tool tool, struct tool_run *ret) {
+  *ret = (struct tool_run){.tool = tool};
+  if (tool != TOOL_STRACE)
+    return 0;
+  snprintf(ret->path, sizeof ret->path, "/tmp/ioloop-bench-XXXXXX");
+  int fd = mkstemp(ret->path);
+  if (fd < 0) {
+    *ret->path = '\0';
+    return -errno;
+  }
+  close(fd);
+  return 0;
+}
+
+/* Put the tool's arguments before those of `program`. strace -D: the tracer becomes the grandchild,
+ * so that the child's pid is the program's. 0 or -errno as command_add. */
+static int tool_command(const struct tool_run *run, const struct command *program,
+                        struct command *ret) {
+  const char *const callgrind[] = {"--tool=callgrind", "--callgrind-out-file=/dev/null", NULL};
+  const char *const strace[] = {"-D", "-f", "-c", "-o", run->path, NULL};
+  const char *const *words = run->tool == TOOL_STRACE ? strace : callgrind;
+  char path[PATH_MAX];
+  *ret = (struct command){.error = program->error};
+  if (!programs_find_tool(tool_name(run->tool), path, sizeof path))
+    return -ENOENT;
+  command_add(ret, "%s", path);
+  for (size_t i = 0; words[i]; i++)
+    command_add(ret, "%s", words[i]);
+  for (size_t i = 0; i < program->count; i++)
+    command_add(ret, "%s", program->argv[i]);
+  return ret->error;
+}
+
+/* "100.00    0.002779          95        29         1 total": the fourth number. */
+static double strace_total(const char *path) {
+  char line[256];
+  double calls = NAN, number;
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof line, file))
+    if (strstr(line, " total") && sscanf(line, "%*s %*s %*s %lf", &number) == 1)
+      calls = number;
+  if (file)
+    fclose(file);
+  return calls;
+}
+
+static double callgrind_total(const char *stderr_tail) {
+  double total = NAN;
+  for (const char *at = stderr_tail; (at = strstr(at, "Collected : ")) != NULL;) {
+    at += strlen("Collected : ");
+    total = strtod(at, NULL);
+  }
+  return total;
+}
+
+/* The count at the program's end; `stderr_tail` is the stderr of program and tool. NaN: the tool did
+ * not print it. Removes the file. */
+static double tool_end(struct tool_run *run, const char *stderr_tail) {
+  double counted =
+      run->tool == TOOL_STRACE ? strace_total(run->path) : callgrind_total(stderr_tail);
+  if (*run->path)
+    unlink(run->path);
+  *run->path = '\0';
+  return counted;
+}
+
+/* ---- points: the quantity counted, and the tool ------------------------------------ */
+
 static enum tool tool_of(const struct point *point) {
-  return (enum tool)point->setting[0];
+  return (enum tool)point->setting;
 }
 
-static enum subject subject_of(const struct point *point) {
-  return (enum subject)point->setting[1];
+/* Events of a loop alone, or the requests of a server. */
+static bool of_events(const struct point *point) {
+  return *point->workload != '\0';
 }
 
-static void add(enum tool tool, enum subject subject, size_t connections, struct point *ret) {
-  const char *trouble = tool_trouble(tool), *colon = trouble ? ": " : "";
-  *ret = (struct point){.connections = connections, .depth = 1, .x = (double)connections};
-  ret->setting[0] = tool;
-  ret->setting[1] = subject;
+static void add(enum tool tool, bool events, size_t connections, struct point *ret) {
+  const char *trouble = tool_trouble(tool);
+  char what[32] = "request";
+  *ret = (struct point){
+      .connections = connections, .depth = 1, .x = (double)connections, .setting = tool};
+  if (events) {
+    snprintf(ret->workload, sizeof ret->workload, "ring %d %zu 1000", (int)RING_PIPES, connections);
+    snprintf(what, sizeof what, "ring %zu/%d", connections, (int)RING_PIPES);
+  }
   snprintf(ret->id, sizeof ret->id, "%s-%s-%zu", tool == TOOL_STRACE ? "calls" : "instructions",
-           subject == REQUESTS ? "request" : "event", connections);
-  if (subject == REQUESTS)
-    snprintf(ret->label, sizeof ret->label, "request, %s%s%s", tool_name(tool), colon,
-             trouble ? trouble : "");
-  else
-    snprintf(ret->label, sizeof ret->label, "ring %zu/%d, %s%s%s", connections, (int)RING_PIPES,
-             tool_name(tool), colon, trouble ? trouble : "");
+           events ? "event" : "request", connections);
+  snprintf(ret->label, sizeof ret->label, "%s, %s%s%s", what, tool_name(tool), trouble ? ": " : "",
+           trouble ? trouble : "");
 }
 
 static size_t points(struct bench *bench, struct point *ret) {
   size_t count = 0;
   (void)bench;
   for (int tool = TOOL_STRACE; tool <= TOOL_CALLGRIND; tool++) {
-    add((enum tool)tool, REQUESTS, 1, &ret[count++]);
-    add((enum tool)tool, EVENTS, 1, &ret[count++]);
-    add((enum tool)tool, EVENTS, RING_PIPES, &ret[count++]);
+    add((enum tool)tool, false, 1, &ret[count++]);
+    add((enum tool)tool, true, 1, &ret[count++]);
+    add((enum tool)tool, true, RING_PIPES, &ret[count++]);
   }
   return count;
 }
@@ -91,13 +193,14 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
     snprintf(reason, sizeof reason, "not counted with %s: %s", tool_name(tool_of(point)), trouble);
     return reason;
   }
-  if (subject_of(point) == REQUESTS)
+  if (!of_events(point))
     return contestant->kind == CONTESTANT_WORKLOAD ? "is no server" : NULL;
   if (strchr(contestant->name, '+') || strcmp(contestant->name, "blocking") == 0)
     return "has no loop of its own";
   if (contestant->kind == CONTESTANT_PEER && !workload_of_peer(contestant->name))
     return "is a server, and its library's loop goes by another name";
-  return workload_command(contestant, "ring", &command) ? "its workload is not built" : NULL;
+  return workload_command(contestant, point->workload, &command) ? "its workload is not built"
+                                                                 : NULL;
 }
 
 /* ---- one run ----------------------------------------------------------------------- */
@@ -115,8 +218,7 @@ static int count_requests(struct bench *bench, const struct contestant *contesta
   load.options.warmup_ns = 0;
   load.options.duration_ns = 0;
   int error = tool_begin(tool_of(point), &tool);
-  if (!error)
-    error = contestant_command(contestant, false, bench->port, &plain);
+  contestant_command(contestant, false, bench->port, &plain);
   if (!error)
     error = tool_command(&tool, &plain, &whole);
   if (!error)
@@ -140,16 +242,8 @@ static int count_events(struct bench *bench, const struct contestant *contestant
   struct command plain, whole;
   struct workload_result result = {.operations = 0};
   int error = tool_begin(tool_of(point), &tool);
-  if (!error)
-    error = workload_command(contestant, "ring", &plain);
-  if (!error)
-    error = command_add(&plain, "%d", RING_PIPES);
-  if (!error)
-    error = command_add(&plain, "%zu", point->connections);
-  if (!error)
-    error = command_add(&plain, "%d", RING_WRITES);
-  if (!error)
-    error = command_add(&plain, "%u", rounds);
+  workload_command(contestant, point->workload, &plain);
+  command_add(&plain, "%u", rounds);
   if (!error)
     error = tool_command(&tool, &plain, &whole);
   if (!error)
@@ -169,9 +263,9 @@ static int measure(struct bench *bench, const struct contestant *contestant,
   (void)round;
   for (unsigned i = 0; !error && i < 2 && !(i == 1 && isnan(counted[0])); i++)
     error =
-        subject_of(point) == REQUESTS
-            ? count_requests(bench, contestant, point, events[i], &counted[i], sample)
-            : count_events(bench, contestant, point, 2 * (i + 1), &counted[i], &events[i], sample);
+        of_events(point)
+            ? count_events(bench, contestant, point, 2 * (i + 1), &counted[i], &events[i], sample)
+            : count_requests(bench, contestant, point, events[i], &counted[i], sample);
   histogram_clear(sample->latency); /* under a tool they are meaningless */
   if (error)
     return error;

@@ -31,6 +31,7 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
               .idle = point->idle,
               .size = point->size ? point->size : bench->message_size,
               .depth = depth,
+              .churn = point->churn,
               .rate = point->rate,
               .arrivals = bench->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT,
               /* The same schedule for all contestants of a round. */
@@ -40,6 +41,7 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
               .cpu = bench->generator_cpu,
               .spin = few && own_processor(bench),
           },
+      .limits = point->limits,
   };
 }
 
@@ -99,6 +101,16 @@ void echo_fill(const struct echo_load *load, struct sample *sample) {
   /* A generator that never sleeps is always busy. */
   if (result->elapsed_ns && !load->options.spin)
     values[ECHO_BUSY] = (double)result->generator_cpu_ns / (double)result->elapsed_ns;
+}
+
+int echo_measure_point(struct bench *bench, const struct contestant *contestant,
+                       const struct point *point, unsigned round, struct sample *sample) {
+  struct echo_load load;
+  echo_load_at(bench, point, round, &load);
+  int error = echo_measure(bench, contestant, &load, sample);
+  if (!error)
+    echo_fill(&load, sample);
+  return error;
 }
 
 const char *echo_refuses(struct bench *bench, const struct contestant *contestant,

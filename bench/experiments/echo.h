@@ -45,7 +45,7 @@ struct echo_load {
   uint64_t server_cpu_ns; /* during the measured part */
 };
 
-/* A closed loop with the point's settings. */
+/* A load with the point's settings. */
 void echo_load_at(const struct bench *bench, const struct point *point, unsigned round,
                   struct echo_load *ret);
 
@@ -59,6 +59,10 @@ int echo_measure(struct bench *bench, const struct contestant *contestant, struc
 int echo_begin(struct bench *bench, const struct contestant *contestant,
                const struct echo_load *load, struct server_process *server, struct sample *sample);
 int echo_run(struct server_process *server, struct echo_load *load, struct sample *sample);
+
+/* An experiment->measure: the point's load on one server, and its figures. */
+int echo_measure_point(struct bench *bench, const struct contestant *contestant,
+                       const struct point *point, unsigned round, struct sample *sample);
 
 /* Put percentiles, rate, CPU per request, busy share, and for UDP the loss, into the sample. */
 void echo_fill(const struct echo_load *load, struct sample *sample);

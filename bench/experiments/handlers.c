@@ -15,26 +15,15 @@ static const struct metric metrics[] = {
 
 static size_t points(struct bench *bench, struct point *ret) {
   static const size_t descriptors[] = {100, 1000, 8000};
-  size_t count = bench->size == SIZE_QUICK ? 1 : bench->size == SIZE_NORMAL ? 2 : 3;
+  size_t count = workload_sizes(bench);
   for (size_t i = 0; i < count; i++) {
-    ret[i] = (struct point){
-        .group = "descriptors", .x = (double)descriptors[i], .connections = descriptors[i]};
+    ret[i] = (struct point){.group = "descriptors", .x = (double)descriptors[i]};
+    snprintf(ret[i].workload, sizeof ret[i].workload, "handlers %zu %zu", descriptors[i],
+             1 + CHANGES / descriptors[i]);
     snprintf(ret[i].id, sizeof ret[i].id, "fds-%zu", descriptors[i]);
     snprintf(ret[i].label, sizeof ret[i].label, "%zu descriptors", descriptors[i]);
   }
   return count;
-}
-
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct command command;
-  (void)round;
-  int error = workload_command(contestant, "handlers", &command);
-  if (!error)
-    error = command_add(&command, "%zu", point->connections);
-  if (!error)
-    error = command_add(&command, "%zu", 1 + CHANGES / point->connections);
-  return error ? error : workload_measure(bench, &command, sample);
 }
 
 const struct experiment experiment_handlers = {
@@ -52,7 +41,7 @@ const struct experiment experiment_handlers = {
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,
-    .measure = measure,
+    .measure = workload_measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,
 };

@@ -52,16 +52,6 @@ static size_t points(struct bench *bench, struct point *ret) {
   return count;
 }
 
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct echo_load load;
-  echo_load_at(bench, point, round, &load);
-  int error = echo_measure(bench, contestant, &load, sample);
-  if (!error)
-    echo_fill(&load, sample);
-  return error;
-}
-
 /* ---- what the papers found ---------------------------------------------------------- */
 
 /*
@@ -162,6 +152,6 @@ const struct experiment experiment_idle = {
     .metric_count = ECHO_METRICS,
     .points = points,
     .refuses = echo_refuses,
-    .measure = measure,
+    .measure = echo_measure_point,
     .claims = &claims,
 };

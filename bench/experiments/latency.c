@@ -54,16 +54,6 @@ static size_t points(struct bench *bench, struct point *ret) {
   return count + echo_points(bench, true, udp, room, ret + count);
 }
 
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct echo_load load;
-  echo_load_at(bench, point, round, &load);
-  int error = echo_measure(bench, contestant, &load, sample);
-  if (!error)
-    echo_fill(&load, sample);
-  return error;
-}
-
 const struct experiment experiment_latency = {
     .name = "latency",
     .title = "Round trips",
@@ -85,5 +75,5 @@ const struct experiment experiment_latency = {
     .metric_count = ECHO_METRICS,
     .points = points,
     .refuses = echo_refuses,
-    .measure = measure,
+    .measure = echo_measure_point,
 };

@@ -101,11 +101,11 @@ static void add_share(struct bench *bench, bool udp, double share, double most, 
              point->rate);
 }
 
-/* setting[0]: the starting point of the bisection. */
+/* setting: the starting point of the bisection. */
 static void add_slo(struct bench *bench, bool udp, double most, struct point *ret) {
   struct point *point = add_point(bench, udp, ret);
   point->x = NAN;
-  point->setting[0] = most;
+  point->setting = most;
   snprintf(point->id, sizeof point->id, "%s-slo", udp ? "udp" : "tcp");
   snprintf(point->label, sizeof point->label, "%s, p99 <= %g us", udp ? "UDP" : "TCP",
            (double)bench->slo_ns / 1e3);
@@ -150,7 +150,7 @@ static int keeps(struct server_process *server, struct echo_load *load, double r
 
 static int bisect(struct bench *bench, struct server_process *server, struct echo_load *load,
                   const struct point *point, struct sample *sample) {
-  double low = 0, high = point->setting[0] * 1.25;
+  double low = 0, high = point->setting * 1.25;
   for (unsigned i = 0; i < STEPS && server->pid > 0; i++) {
     double middle = (low + high) / 2;
     int kept = keeps(server, load, middle, bench, sample);
@@ -177,7 +177,7 @@ static int measure_slo(struct bench *bench, const struct contestant *contestant,
   struct echo_load load;
   struct server_process server = {.pid = -1};
   struct point open = *point;
-  open.rate = point->setting[0];
+  open.rate = point->setting;
   echo_load_at(bench, &open, round, &load);
   int error = echo_begin(bench, contestant, &load, &server, sample);
   if (error)
@@ -190,14 +190,8 @@ static int measure_slo(struct bench *bench, const struct contestant *contestant,
 
 static int measure(struct bench *bench, const struct contestant *contestant,
                    const struct point *point, unsigned round, struct sample *sample) {
-  struct echo_load load;
-  if (point->setting[0] > 0)
-    return measure_slo(bench, contestant, point, round, sample);
-  echo_load_at(bench, point, round, &load);
-  int error = echo_measure(bench, contestant, &load, sample);
-  if (!error)
-    echo_fill(&load, sample);
-  return error;
+  return point->setting > 0 ? measure_slo(bench, contestant, point, round, sample)
+                            : echo_measure_point(bench, contestant, point, round, sample);
 }
 
 const struct experiment experiment_load = {

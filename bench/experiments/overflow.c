@@ -39,8 +39,10 @@ static int contestants(struct bench *bench, struct contestants *ret) {
 
 static void fill(const struct bench *bench, uint64_t limit, bool is_most, struct point *ret) {
   size_t connections = bench->connections.count ? (size_t)bench->connections.at[0] : CONNECTIONS;
-  *ret = (struct point){.x = (double)limit, .connections = connections, .depth = 1};
-  ret->setting[0] = (double)limit;
+  *ret = (struct point){.x = (double)limit,
+                        .connections = connections,
+                        .depth = 1,
+                        .limits = {.sigpending_set = true, .sigpending = limit}};
   snprintf(ret->id, sizeof ret->id, is_most ? "queue-most" : "queue-%" PRIu64, limit);
   snprintf(ret->label, sizeof ret->label, "queue of %" PRIu64, limit);
 }
@@ -69,14 +71,9 @@ static void fill_counter(const char *stderr_tail, const char *name, double *valu
 
 static int measure(struct bench *bench, const struct contestant *contestant,
                    const struct point *point, unsigned round, struct sample *sample) {
-  struct echo_load load;
-  echo_load_at(bench, point, round, &load);
-  load.limits =
-      (struct server_limits){.sigpending_set = true, .sigpending = (uint64_t)point->setting[0]};
-  int error = echo_measure(bench, contestant, &load, sample);
+  int error = echo_measure_point(bench, contestant, point, round, sample);
   if (error)
     return error;
-  echo_fill(&load, sample);
   fill_counter(sample->stderr_tail, "overflows", &sample->values[OVERFLOWS]);
   fill_counter(sample->stderr_tail, "rescues", &sample->values[RESCUES]);
   return 0;

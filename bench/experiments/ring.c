@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* ring.c - bytes that go around a ring of pipes. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/program.h"
@@ -8,7 +7,6 @@
 #include "workload.h"
 
 enum {
-  WRITES = 1000, /* per round */
   SPARE_DESCRIPTORS = 64,
   PER_PIPE = 2
 };
@@ -18,7 +16,6 @@ static const struct metric metrics[] = {
     [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
 };
 
-/* setting: pipes, rounds; connections: the active ones; udp is unused, depth 2: socketpairs. */
 static bool add(size_t pipes, size_t active, bool sockets, struct point *ret) {
   double room = (double)descriptors_raise_limit() - SPARE_DESCRIPTORS;
   const char *what = sockets ? "socket pairs" : "pipes";
@@ -27,10 +24,11 @@ static bool add(size_t pipes, size_t active, bool sockets, struct point *ret) {
         room / PER_PIPE);
     return false;
   }
-  *ret = (struct point){.x = (double)pipes, .connections = active, .depth = sockets ? 2 : 1};
   /* Polling 9,000 descriptors takes a while if each is examined. */
-  ret->setting[0] = (double)pipes;
-  ret->setting[1] = pipes <= 100 ? 20 : pipes <= 1000 ? 10 : 2;
+  int rounds = pipes <= 100 ? 20 : pipes <= 1000 ? 10 : 2;
+  *ret = (struct point){.x = (double)pipes};
+  snprintf(ret->workload, sizeof ret->workload, "ring %zu %zu 1000 %d%s", pipes, active, rounds,
+           sockets ? " socketpair" : "");
   snprintf(ret->id, sizeof ret->id, "%s-%zu-%zu", sockets ? "sockets" : "pipes", pipes, active);
   snprintf(ret->label, sizeof ret->label, "%zu %s, %zu active", pipes, what, active);
   snprintf(ret->group, sizeof ret->group, "%s, %zu active", what, active);
@@ -48,24 +46,6 @@ static size_t points(struct bench *bench, struct point *ret) {
   if (bench->size == SIZE_FULL)
     count += add(1000, 100, true, &ret[count]);
   return count;
-}
-
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct command command;
-  (void)round;
-  int error = workload_command(contestant, "ring", &command);
-  if (!error)
-    error = command_add(&command, "%.0f", point->setting[0]);
-  if (!error)
-    error = command_add(&command, "%zu", point->connections);
-  if (!error)
-    error = command_add(&command, "%d", WRITES);
-  if (!error)
-    error = command_add(&command, "%.0f", point->setting[1]);
-  if (!error && point->depth == 2)
-    error = command_add(&command, "socketpair");
-  return error ? error : workload_measure(bench, &command, sample);
 }
 
 const struct experiment experiment_ring = {
@@ -86,7 +66,7 @@ const struct experiment experiment_ring = {
     .metrics = metrics,
     .metric_count = WORKLOAD_METRICS,
     .points = points,
-    .measure = measure,
+    .measure = workload_measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,
 };

@@ -10,26 +10,21 @@ static const struct metric metrics[] = {
     [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an operation"),
 };
 
-static const char *const operations[] = {"add", "rearm", "cancel", "fire"};
-
-enum {
-  OPERATIONS = 4
-};
-
-static void fill(size_t timers, size_t operation, struct point *ret) {
-  *ret = (struct point){.x = (double)timers, .connections = timers};
-  ret->setting[0] = (double)operation;
-  snprintf(ret->id, sizeof ret->id, "%s-%zu", operations[operation], timers);
-  snprintf(ret->label, sizeof ret->label, "%s, %zu timers", operations[operation], timers);
-  snprintf(ret->group, sizeof ret->group, "%s", operations[operation]);
+static void fill(size_t timers, const char *operation, struct point *ret) {
+  *ret = (struct point){.x = (double)timers};
+  snprintf(ret->workload, sizeof ret->workload, "timers %zu %s", timers, operation);
+  snprintf(ret->id, sizeof ret->id, "%s-%zu", operation, timers);
+  snprintf(ret->label, sizeof ret->label, "%s, %zu timers", operation, timers);
+  snprintf(ret->group, sizeof ret->group, "%s", operation);
 }
 
 static size_t points(struct bench *bench, struct point *ret) {
+  static const char *const operations[] = {"add", "rearm", "cancel", "fire"};
   static const size_t timers[] = {1000, 10000, 100000, 1000000};
   size_t sizes = bench->size == SIZE_QUICK ? 2 : 4, count = 0;
-  for (size_t i = 0; i < OPERATIONS; i++)
+  for (size_t i = 0; i < 4; i++)
     for (size_t j = 0; j < sizes; j++)
-      fill(timers[j], i, &ret[count++]);
+      fill(timers[j], operations[i], &ret[count++]);
   return count;
 }
 
@@ -41,18 +36,6 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
   return strcmp(contestant->name, WORKLOAD_BASELINE) == 0
              ? "has no timers: epoll by hand has no loop around it"
              : NULL;
-}
-
-static int measure(struct bench *bench, const struct contestant *contestant,
-                   const struct point *point, unsigned round, struct sample *sample) {
-  struct command command;
-  (void)round;
-  int error = workload_command(contestant, "timers", &command);
-  if (!error)
-    error = command_add(&command, "%zu", point->connections);
-  if (!error)
-    error = command_add(&command, "%s", operations[(size_t)point->setting[0]]);
-  return error ? error : workload_measure(bench, &command, sample);
 }
 
 const struct experiment experiment_timers = {
@@ -71,6 +54,6 @@ const struct experiment experiment_timers = {
     .metric_count = WORKLOAD_METRICS,
     .points = points,
     .refuses = refuses,
-    .measure = measure,
+    .measure = workload_measure,
     .contestants = workload_libraries,
 };

@@ -21,8 +21,9 @@ static const struct metric metrics[WAKE_METRICS] = {
 };
 
 static size_t points(struct bench *bench, struct point *ret) {
-  (void)bench;
   ret[0] = (struct point){.id = "sleeping", .label = "a sleeping loop"};
+  snprintf(ret[0].workload, sizeof ret[0].workload, "wake %d",
+           bench->size == SIZE_QUICK ? TIMES / 5 : TIMES);
   return 1;
 }
 
@@ -30,13 +31,9 @@ static int measure(struct bench *bench, const struct contestant *contestant,
                    const struct point *point, unsigned round, struct sample *sample) {
   struct command command;
   struct workload_result result;
-  (void)point;
   (void)round;
-  int error = workload_command(contestant, "wake", &command);
-  if (!error)
-    error = command_add(&command, "%d", bench->size == SIZE_QUICK ? TIMES / 5 : TIMES);
-  if (!error)
-    error = workload_run(bench, &command, sample, &result);
+  workload_command(contestant, point->workload, &command);
+  int error = workload_run(bench, &command, sample, &result);
   if (error)
     return error;
   sample->values[WAKE_P50] = (double)histogram_percentile(sample->latency, 50);

@@ -123,15 +123,21 @@ bool workload_of_peer(const char *name) {
   return find_peer(name) != NULL;
 }
 
-int workload_command(const struct contestant *contestant, const char *kind, struct command *ret) {
+int workload_command(const struct contestant *contestant, const char *workload,
+                     struct command *ret) {
   const struct peer *peer = find_peer(contestant->name);
   char program[64];
-  ret->count = ret->used = 0;
+  *ret = (struct command){.count = 0};
   snprintf(program, sizeof program, "bench-workload-%s", peer ? peer->library : "ioloop");
-  int error = command_add_program(ret, program);
-  if (!error)
-    error = command_add(ret, "%s", kind);
-  return error ? error : command_add(ret, "%s", peer ? peer->method : contestant->name);
+  command_add_program(ret, program);
+  for (const char *at = workload; *at; at += strspn(at, " ")) {
+    int size = (int)strcspn(at, " ");
+    command_add(ret, "%.*s", size, at);
+    if (at == workload)
+      command_add(ret, "%s", peer ? peer->method : contestant->name);
+    at += size;
+  }
+  return ret->error;
 }
 
 /* ---- a run ------------------------------------------------------------------------- */
@@ -184,6 +190,8 @@ int workload_run(struct bench *bench, const struct command *command, struct samp
                  struct workload_result *ret) {
   struct child child;
   struct text text = {.at = NULL};
+  if (command->error)
+    return command->error;
   int error = child_start(command->argv, bench->server_cpu, NULL, &child);
   if (error) {
     snprintf(sample->reason, sizeof sample->reason, "cannot start %s: %s", command->argv[0],
@@ -199,9 +207,13 @@ int workload_run(struct bench *bench, const struct command *command, struct samp
   return error;
 }
 
-int workload_measure(struct bench *bench, const struct command *command, struct sample *sample) {
+int workload_measure(struct bench *bench, const struct contestant *contestant,
+                     const struct point *point, unsigned round, struct sample *sample) {
+  struct command command;
   struct workload_result result;
-  int error = workload_run(bench, command, sample, &result);
+  (void)round;
+  workload_command(contestant, point->workload, &command);
+  int error = workload_run(bench, &command, sample, &result);
   if (error)
     return error;
   sample->values[WORKLOAD_TIME] = (double)result.ns / (double)result.operations;

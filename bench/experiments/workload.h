@@ -38,9 +38,10 @@ int workload_libraries(struct bench *bench, struct contestants *ret);
  * loop? */
 bool workload_of_peer(const char *name);
 
-/* The path of its program and the first arguments: "bench-workload-ioloop ring epoll". 0 or -errno
- * as contestant_command. */
-int workload_command(const struct contestant *contestant, const char *kind, struct command *ret);
+/* The command line of its program: for "ring 100 1" it is "bench-workload-ioloop ring epoll 100 1".
+ * 0 or -errno as contestant_command. */
+int workload_command(const struct contestant *contestant, const char *workload,
+                     struct command *ret);
 
 struct workload_result {
   uint64_t operations, ns, cpu_ns;
@@ -53,7 +54,14 @@ struct workload_result {
 int workload_run(struct bench *bench, const struct command *command, struct sample *sample,
                  struct workload_result *ret);
 
-/* workload_run, then time and CPU time per operation into the sample. */
-int workload_measure(struct bench *bench, const struct command *command, struct sample *sample);
+/* An experiment->measure: run the point's workload, then time and CPU time per operation into the
+ * sample. */
+int workload_measure(struct bench *bench, const struct contestant *contestant,
+                     const struct point *point, unsigned round, struct sample *sample);
+
+/* How many of three sizes are measured: one if quick, all if full. */
+static inline size_t workload_sizes(const struct bench *bench) {
+  return bench->size == SIZE_QUICK ? 1 : bench->size == SIZE_NORMAL ? 2 : 3;
+}
 
 #endif

@@ -46,7 +46,10 @@ struct point {
   bool udp;
   size_t connections, idle, size, depth;
   double rate;
-  double setting[2]; /* further parameters, defined by the experiment */
+  bool churn;                  /* each request on a new connection */
+  struct server_limits limits; /* of the server */
+  char workload[48];           /* of a loop alone: "ring 100 1", its name and arguments */
+  double setting;              /* a further parameter, defined by the experiment */
 };
 
 /* One measurement. Metrics that were not measured are NaN on entry and may stay so. */

@@ -15,12 +15,23 @@
  * difference is a header of 14 bytes parsed and 64 bytes copied.
  */
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "contestants/child.h"
 #include "echo.h"
 #include "sockperf.h"
+
+enum {
+  /* sockperf omits this much at the beginning and at the end of a run. */
+  WARM_UP_MS = 400,
+  COOL_DOWN_MS = 50,
+  PATIENCE_S = 10, /* in addition to its run */
+};
 
 enum {
   OURS_P50,
@@ -41,7 +52,7 @@ static const struct metric metrics[METRICS] = {
     [RATIO_P99] = {"ratio_p99", "p99, ours / sockperf", "", "", true},
 };
 
-static const uint64_t left_out_ns = (SOCKPERF_WARM_UP_MS + SOCKPERF_COOL_DOWN_MS) * NS_PER_MS;
+static const uint64_t left_out_ns = (WARM_UP_MS + COOL_DOWN_MS) * NS_PER_MS;
 
 static size_t points(struct bench *bench, struct point *ret) {
   struct bench one = *bench; /* whatever --connections is: sockperf uses one */
@@ -53,9 +64,10 @@ static size_t points(struct bench *bench, struct point *ret) {
 
 static const char *refuses(struct bench *bench, const struct contestant *contestant,
                            const struct point *point) {
+  char path[PATH_MAX];
   if (contestant->kind != CONTESTANT_BACKEND)
     return "cannot answer sockperf: only our server has --reply=sockperf";
-  if (!sockperf_found())
+  if (!programs_find_tool("sockperf", path, sizeof path))
     return "sockperf is not installed here (Debian: apt-get install sockperf)";
   return echo_refuses(bench, contestant, point);
 }
@@ -77,21 +89,77 @@ static int measure_ours(struct bench *bench, const struct contestant *contestant
   return 0;
 }
 
-static int run_sockperf(const struct bench *bench, const struct echo_load *load, uint16_t port,
-                        struct sample *sample) {
-  const struct sockperf_options options = {.port = port,
-                                           .udp = load->options.protocol == PROTOCOL_UDP,
-                                           .size = load->options.size,
-                                           .seconds = run_seconds(bench),
-                                           .spin = load->options.spin,
-                                           .cpu = load->options.cpu};
+/* One round trip after another on one socket. There sockperf sleeps in recvfrom by default, and each
+ * round trip then includes waking it. With --nonblocked it calls recvfrom until there is data. */
+static int compose(const struct bench *bench, const struct generator_options *load, uint16_t port,
+                   struct command *ret) {
+  char path[PATH_MAX];
+  if (!programs_find_tool("sockperf", path, sizeof path))
+    return -ENOENT;
+  *ret = (struct command){.count = 0};
+  command_add(ret, "%s", path);
+  command_add(ret, "ping-pong");
+  command_add(ret, "--ip=127.0.0.1");
+  command_add(ret, "--port=%u", (unsigned)port);
+  command_add(ret, "--time=%u", run_seconds(bench));
+  command_add(ret, "--msg-size=%zu", load->size);
+  if (load->protocol == PROTOCOL_TCP)
+    command_add(ret, "--tcp");
+  if (load->spin)
+    command_add(ret, "--nonblocked");
+  return ret->error;
+}
+
+static void explain(const struct text *text, int status, struct sample *sample) {
+  char how[96];
+  size_t size;
+  const char *line = stderr_last_line(text->at ? text->at : "", &size);
+  child_describe_end(status, how, sizeof how);
+  snprintf(sample->reason, sizeof sample->reason, "sockperf failed (%s): %.*s", how, (int)size,
+           line);
+}
+
+/* Wait for its end and parse its output. */
+static int finish(const struct bench *bench, struct child *child, struct text *text,
+                  struct sample *sample) {
+  unsigned patience_s = run_seconds(bench) + PATIENCE_S;
   struct sockperf_result result;
-  int error = sockperf_run(&options, &result, sample->reason, sizeof sample->reason);
+  int error = child_read(child, text, patience_s * NS_PER_SECOND);
+  int status = child_end(child, error ? SIGKILL : 0, text, NS_PER_SECOND);
+  if (error == -ETIMEDOUT)
+    snprintf(sample->reason, sizeof sample->reason, "sockperf did not end within %u s", patience_s);
+  else if (error)
+    snprintf(sample->reason, sizeof sample->reason, "reading sockperf's output failed: %s",
+             strerror(-error));
+  if (error)
+    return error;
+  if (status != 0) {
+    explain(text, status, sample);
+    return -ECHILD;
+  }
+  error = sockperf_parse(text->at ? text->at : "", &result, sample->reason, sizeof sample->reason);
   if (error)
     return error;
   sample->values[THEIRS_P50] = result.p50_ns;
   sample->values[THEIRS_P99] = result.p99_ns;
   return 0;
+}
+
+static int run_sockperf(const struct bench *bench, const struct generator_options *load,
+                        uint16_t port, struct sample *sample) {
+  struct command command;
+  struct child child;
+  struct text text = {.at = NULL};
+  int error = compose(bench, load, port, &command);
+  if (!error)
+    error = child_start(command.argv, load->cpu, NULL, &child);
+  if (error) {
+    snprintf(sample->reason, sizeof sample->reason, "cannot start sockperf: %s", strerror(-error));
+    return error;
+  }
+  error = finish(bench, &child, &text, sample);
+  free(text.at);
+  return error;
 }
 
 static int measure_theirs(struct bench *bench, const struct contestant *contestant,
@@ -106,7 +174,7 @@ static int measure_theirs(struct bench *bench, const struct contestant *contesta
   int error = echo_begin(bench, &answering, load, &server, sample);
   if (error)
     return error;
-  error = run_sockperf(bench, load, server.port, sample);
+  error = run_sockperf(bench, &load->options, server.port, sample);
   if (server_alive(&server, sample->stderr_tail, sizeof sample->stderr_tail)) {
     server_stop(&server, sample->stderr_tail, sizeof sample->stderr_tail);
     return error;
@@ -122,7 +190,7 @@ static int measure(struct bench *bench, const struct contestant *contestant,
   struct echo_load load;
   int error = 0;
   echo_load_at(bench, point, round, &load);
-  load.options.warmup_ns = SOCKPERF_WARM_UP_MS * NS_PER_MS;
+  load.options.warmup_ns = WARM_UP_MS * NS_PER_MS;
   load.options.duration_ns = run_seconds(bench) * NS_PER_SECOND - left_out_ns;
   for (unsigned turn = 0; turn < 2 && !error; turn++)
     error = (round + turn) % 2 == 0 ? measure_ours(bench, contestant, &load, sample)

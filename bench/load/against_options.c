@@ -13,17 +13,17 @@
 #include "common/outfile.h"
 #include "common/say.h"
 
-/* As given on the command line. */
+/* The command line. What the generator has in another form is converted afterwards. */
 struct words {
-  bool tcp, udp, poisson, churn, spin, json, help;
-  const char *backend, *hgrm;
-  uint64_t connections, idle, size, depth, rate, seed, cpu, requests, server;
-  uint64_t warmup_ns, duration_ns, drain_ns, late_ns, late_percent;
+  struct against against;
+  bool tcp, udp, poisson;
+  uint64_t connections, idle, size, depth, rate, cpu, late_percent;
 };
 
 #define ANYWHERE UINT64_MAX
 
-#define AT(field) offsetof(struct words, field)
+#define AT(field)   offsetof(struct words, field)
+#define LOAD(field) AT(against.load.field)
 
 static const struct cli_option table[] = {
     CLI_FLAG("tcp", AT(tcp), "over TCP (default)"),
@@ -35,44 +35,44 @@ static const struct cli_option table[] = {
                "of a message, over UDP at most 65507 (default: 64)"),
     CLI_NUMBER("depth", "N", AT(depth), 1, 65536,
                "closed loop: requests under way on a connection (default: 1)"),
-    CLI_FLAG("churn", AT(churn),
+    CLI_FLAG("churn", LOAD(churn),
              "closed loop: each request on a new connection, and latency from\n"
              "connect() on"),
-    CLI_NUMBER("requests", "N", AT(requests), 1, UINT64_MAX,
+    CLI_NUMBER("requests", "N", LOAD(requests), 1, UINT64_MAX,
                "closed loop: end after N requests instead of by time"),
     CLI_NUMBER("rate", "N", AT(rate), 1, 100000000,
                "open loop: N requests per second over all connections"),
     CLI_FLAG("poisson", AT(poisson),
              "with --rate: at random, as independent clients would (default: one\n"
              "each 1/rate seconds)"),
-    CLI_SECONDS("warmup", "SEC", AT(warmup_ns), 0, 86400 * NS_PER_SECOND,
+    CLI_SECONDS("warmup", "SEC", LOAD(warmup_ns), 0, 86400 * NS_PER_SECOND,
                 "before the measured part, not recorded (default: 0.5)"),
-    CLI_SECONDS("duration", "SEC", AT(duration_ns), NS_PER_MS, 86400 * NS_PER_SECOND,
+    CLI_SECONDS("duration", "SEC", LOAD(duration_ns), NS_PER_MS, 86400 * NS_PER_SECOND,
                 "of the measured part (default: 5)"),
-    CLI_SECONDS("drain", "SEC", AT(drain_ns), NS_PER_MS, 3600 * NS_PER_SECOND,
+    CLI_SECONDS("drain", "SEC", LOAD(drain_ns), NS_PER_MS, 3600 * NS_PER_SECOND,
                 "an echo that has not arrived SEC seconds after the end is lost; over\n"
                 "UDP without --rate also during the run (default: 1)"),
-    CLI_SECONDS("late", "SEC", AT(late_ns), 1, 3600 * NS_PER_SECOND,
+    CLI_SECONDS("late", "SEC", LOAD(late_ns), 1, 3600 * NS_PER_SECOND,
                 "with --rate: a request sent SEC seconds after its time is late\n"
                 "(default: 0.0001)"),
     CLI_NUMBER("late-percent", "N", AT(late_percent), 1, 100,
                "if more than N % are late, the run is invalid (default: 1)"),
-    CLI_NUMBER("seed", "N", AT(seed), 0, UINT64_MAX,
+    CLI_NUMBER("seed", "N", LOAD(seed), 0, UINT64_MAX,
                "of the arrivals and of the bytes that are sent (default: 1)"),
     CLI_NUMBER("cpu", "N", AT(cpu), 0, CPUS_MAX - 1, "stay on this processor (default: anywhere)"),
-    CLI_FLAG("spin", AT(spin),
+    CLI_FLAG("spin", LOAD(spin),
              "never sleep: no wake-up of ours is in the figures, and --rate sends\n"
              "to the microsecond. Wants a processor of its own"),
-    CLI_TEXT("backend", "NAME", AT(backend),
+    CLI_TEXT("backend", "NAME", LOAD(backend),
              "the I/O model of the generator itself (default: $IOLOOP_BACKEND,\n"
              "else the best one here)"),
-    CLI_NUMBER("server", "PID", AT(server), 1, 4194304,
+    CLI_NUMBER("server", "PID", AT(against.server), 1, 4194304,
                "measure the CPU time of that process, too"),
-    CLI_FLAG("json", AT(json), "one object on stdout instead of the table"),
-    CLI_TEXT("hgrm", "FILE", AT(hgrm),
+    CLI_FLAG("json", AT(against.json), "one object on stdout instead of the table"),
+    CLI_TEXT("hgrm", "FILE", AT(against.hgrm),
              "write the latencies (us) in the form that HdrHistogram's plotters\n"
              "read"),
-    CLI_FLAG("help", AT(help), "print this"),
+    CLI_FLAG("help", AT(against.help), "print this"),
     CLI_END,
 };
 
@@ -105,16 +105,17 @@ static int parse_target(const char *text, struct against *ret) {
 }
 
 static int refuse_contradictions(const struct words *words) {
+  const struct generator_options *load = &words->against.load;
   const char *fault = NULL;
   if (words->tcp && words->udp)
     fault = "--tcp --udp: must be one of the two";
-  else if (words->rate && (words->requests || words->churn || words->depth > 1))
+  else if (words->rate && (load->requests || load->churn || words->depth > 1))
     fault = "--rate is an open loop: --requests, --churn and --depth are for a closed one";
   else if (words->poisson && !words->rate)
     fault = "--poisson needs --rate=N";
-  else if ((words->late_ns || words->late_percent) && !words->rate)
+  else if ((load->late_ns || words->late_percent) && !words->rate)
     fault = "--late and --late-percent need --rate=N: only a planned request can be late";
-  else if (words->churn && (words->udp || words->depth > 1))
+  else if (load->churn && (words->udp || words->depth > 1))
     fault = "--churn is a TCP connection for each request: neither --udp nor --depth go with it";
   else if (words->udp && words->size > GENERATOR_MAX_DATAGRAM)
     fault = "--size: a datagram has at most 65507 bytes";
@@ -123,36 +124,20 @@ static int refuse_contradictions(const struct words *words) {
   return fault ? EXIT_USAGE : 0;
 }
 
-static void take_words(const struct words *words, struct against *ret) {
-  ret->load = (struct generator_options){
-      .backend = words->backend,
-      .protocol = words->udp ? PROTOCOL_UDP : PROTOCOL_TCP,
-      .connections = (unsigned)words->connections,
-      .idle = (unsigned)words->idle,
-      .size = (unsigned)words->size,
-      .depth = (unsigned)words->depth,
-      .churn = words->churn,
-      .rate = (double)words->rate,
-      .arrivals = words->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT,
-      .seed = words->seed,
-      .warmup_ns = words->warmup_ns,
-      .duration_ns = words->duration_ns,
-      .drain_ns = words->drain_ns,
-      .requests = words->requests,
-      .late_ns = words->late_ns,
-      .late_share = (words->late_percent ? (double)words->late_percent : 1) / 100,
-      .cpu = words->cpu == ANYWHERE ? -1 : (int)words->cpu,
-      .spin = words->spin,
-  };
-  ret->server = words->server;
-  ret->json = words->json;
-  ret->help = words->help;
-  ret->hgrm = words->hgrm;
+static void convert(struct words *words) {
+  struct generator_options *load = &words->against.load;
+  load->protocol = words->udp ? PROTOCOL_UDP : PROTOCOL_TCP;
+  load->connections = (size_t)words->connections;
+  load->idle = (size_t)words->idle;
+  load->size = (size_t)words->size;
+  load->depth = (size_t)words->depth;
+  load->rate = (double)words->rate;
+  load->arrivals = words->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT;
+  load->late_share = (words->late_percent ? (double)words->late_percent : 1) / 100;
+  load->cpu = words->cpu == ANYWHERE ? -1 : (int)words->cpu;
 }
 
-static int take_arguments(const struct cli *cli, struct against *ret) {
-  if (ret->help)
-    return 0;
+static int take_argument(const struct cli *cli, struct against *ret) {
   if (cli->argument_count != 1) {
     complain("give one server to measure, HOST:PORT (see --help)");
     return EXIT_USAGE;
@@ -172,23 +157,23 @@ int against_parse(int argc, char **argv, struct against *ret) {
   struct words words = {.connections = 1,
                         .size = 64,
                         .depth = 1,
-                        .seed = 1,
                         .cpu = ANYWHERE,
-                        .backend = ioloop_backend_from_env(),
-                        .warmup_ns = NS_PER_SECOND / 2,
-                        .duration_ns = 5 * NS_PER_SECOND};
+                        .against.load = {.backend = ioloop_backend_from_env(),
+                                         .seed = 1,
+                                         .warmup_ns = NS_PER_SECOND / 2,
+                                         .duration_ns = 5 * NS_PER_SECOND}};
   const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
   struct cli cli = {
       .options = table, .into = &words, .argument = "HOST:PORT", .arguments = arguments};
   int error = arguments ? cli_parse(&cli, argc, argv) : EXIT_TROUBLE;
   if (!error)
     error = refuse_contradictions(&words);
-  if (!error) {
-    take_words(&words, ret);
-    error = take_arguments(&cli, ret);
-    if (!error && !ret->help)
-      error = check_hgrm(ret->hgrm);
-  }
+  convert(&words);
+  *ret = words.against;
+  if (!error && !ret->help)
+    error = take_argument(&cli, ret);
+  if (!error && !ret->help)
+    error = check_hgrm(ret->hgrm);
   free(arguments);
   return error;
 }

@@ -43,7 +43,7 @@ void generator__fail_socket(struct client *client, const char *what, int error) 
   if (error == ECONNREFUSED)
     generator__fail(generator, -ECONNREFUSED,
                     "no server listens at %s (%s): start the server first", server,
-                    generator->options.protocol == PROTOCOL_UDP ? "UDP" : "TCP");
+                    generator__is_udp(generator) ? "UDP" : "TCP");
   else if (error == 0 || error == ECONNRESET || error == EPIPE)
     generator__fail(generator, -ECONNRESET,
                     "the server at %s closed %s (%s) after %" PRIu64 " echoes: did it end?", server,
@@ -66,8 +66,68 @@ void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
   generator__fail(generator, -EBADMSG,
                   "an echo differs from its request: %s %u, message %" PRIu64
                   ", byte %zu of %zu is 0x%02x, not 0x%02x",
-                  generator->options.protocol == PROTOCOL_UDP ? "socket" : "connection",
-                  client->index, number, at, generator->options.size, bytes[at - offset], expected);
+                  generator__is_udp(generator) ? "socket" : "connection", client->index, number, at,
+                  generator->options.size, bytes[at - offset], expected);
+}
+
+/* ---- options: defaults, and which are compatible ------------------------------------------- */
+
+static void fill_defaults(struct generator_options *options) {
+  if (!options->host)
+    options->host = "127.0.0.1";
+  if (options->drain_ns == 0)
+    options->drain_ns = NS_PER_SECOND;
+  if (options->late_ns == 0)
+    options->late_ns = NS_PER_SECOND / 10000;
+  if (options->late_share == 0)
+    options->late_share = 0.01;
+  if (options->depth == 0)
+    options->depth = 1;
+}
+
+/* NULL: nothing is wrong. */
+static const char *find_fault(const struct generator_options *o) {
+  if (o->port == 0)
+    return "port 0: give the one that the server listens on";
+  if (o->connections == 0)
+    return "no connections: at least 1 must send";
+  if (o->size < GENERATOR_MIN_SIZE || o->size > GENERATOR_MAX_SIZE)
+    return "a message has 16 to 1048576 bytes";
+  if (o->size > GENERATOR_MAX_DATAGRAM && o->protocol == PROTOCOL_UDP)
+    return "a datagram has at most 65507 bytes";
+  if (!isfinite(o->rate) || o->rate < 0)
+    return "a rate is a number of requests a second, or 0 for a closed loop";
+  if (o->rate > 0 && o->requests)
+    return "a number of requests ends a closed loop only; an open one ends by its duration";
+  if (o->churn && o->protocol == PROTOCOL_UDP)
+    return "a connection for each request is TCP's; UDP has none";
+  if (o->churn && (o->rate > 0 || o->depth > 1))
+    return "a connection for each request is a closed loop of depth 1";
+  if (o->duration_ns == 0 && o->requests == 0)
+    return "it would not end: give a duration or a number of requests";
+  if (!(o->late_share > 0 && o->late_share <= 1))
+    return "the share of requests that may be late is above 0 and at most 1";
+  return NULL;
+}
+
+static int check_options(struct generator *generator) {
+  struct generator_options *options = &generator->options;
+  struct address_list found;
+  fill_defaults(options);
+  const char *fault = find_fault(options);
+  if (fault) {
+    generator__fail(generator, -EINVAL, "%s", fault);
+    return -EINVAL;
+  }
+  fault = address_resolve(options->host, options->port, &found);
+  if (fault) {
+    generator__fail(generator, -EINVAL, "cannot find the address of '%s': %s", options->host,
+                    fault);
+    return -EINVAL;
+  }
+  generator->server = found.at[0];
+  address_list_free(&found);
+  return 0;
 }
 
 /* ---- resources of a run -------------------------------------------------------------------- */
@@ -174,7 +234,6 @@ static bool is_too_late(const struct generator *generator) {
 /* Of a run that was not interrupted. */
 static void judge(struct generator *generator) {
   struct generator_result *result = generator->result;
-  const struct generator_options *options = &generator->options;
   if (result->sent + generator->missed == 0)
     snprintf(result->reason, GENERATOR_REASON_SIZE,
              "no request was due: measure longer, or at a higher rate");
@@ -184,11 +243,11 @@ static void judge(struct generator *generator) {
     generator->error = -ETIMEDOUT;
     snprintf(result->reason, GENERATOR_REASON_SIZE,
              "not one of %" PRIu64 " requests had an echo: does the server hang?", result->sent);
-  } else if (result->lost > 0 && options->protocol == PROTOCOL_TCP)
+  } else if (result->lost > 0 && !generator__is_udp(generator))
     snprintf(result->reason, GENERATOR_REASON_SIZE,
              "%" PRIu64 " of %" PRIu64
              " requests had no echo %.3g s after the end: the server is too slow for this",
-             result->lost, result->sent, (double)options->drain_ns / 1e9);
+             result->lost, result->sent, (double)generator->options.drain_ns / 1e9);
   else
     result->valid = true;
 }
@@ -203,12 +262,6 @@ static void sum_up(struct generator *generator) {
 }
 
 /* ---- the whole run -------------------------------------------------------------------------- */
-
-static const struct generator_kind *choose_kind(const struct generator_options *options) {
-  if (options->protocol == PROTOCOL_UDP)
-    return &generator__udp;
-  return options->churn ? &generator__churn : &generator__tcp;
-}
 
 static void run_prepared(struct generator *generator) {
   struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
@@ -226,13 +279,15 @@ int generator__run(const struct generator_options *options, const struct generat
                    struct histogram *latency, struct histogram *lateness,
                    struct generator_result *ret) {
   static const struct generator_hooks none;
-  struct generator generator = {
-      .hooks = hooks ? hooks : &none, .latency = latency, .lateness = lateness, .result = ret};
+  struct generator generator = {.options = *options,
+                                .hooks = hooks ? hooks : &none,
+                                .latency = latency,
+                                .lateness = lateness,
+                                .result = ret};
   *ret = (struct generator_result){.valid = false};
-  int error = generator__check_options(options, &generator.options, &generator.server, ret->reason);
+  int error = check_options(&generator);
   if (error)
     return error;
-  generator.kind = choose_kind(&generator.options);
   generator.patience_ns = patience_ns;
   if (generator__is_open_loop(&generator))
     generator.patience_ns += (uint64_t)(fmin(10 / generator.options.rate, 1e6) * 1e9);

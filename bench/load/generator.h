@@ -1,13 +1,3 @@
-/* (check ret->valid then), or -errno with the reason as text in ret->reason:
- *   -EINVAL        options that contradict each other, or no such backend or processor
- *   -EMFILE        more connections than descriptors; the reason has the possible number
- *   -ECONNREFUSED  no server listens there
- *   -ECONNRESET    the server went away
- *   -EBADMSG       an echo was wrong
- *   -ETIMEDOUT     no echo for 5 s (and ten intervals of a slow schedule), or none at all
- *   -ENOBUFS       open loop: four million requests wait for their echo, the rate is far too high
- *   -EINTR         SIGINT or SIGTERM
- *   others of the system, -ENOMEM */
 /*
  * generator.h - the load generator: clients of an echo server, on one ioloop, in one process.
  *
@@ -101,7 +91,17 @@ struct generator_result {
 /*
  * Run it here, in this process and thread. Latencies (ns) of the measured part are added to
  * `latency`, and the lateness of sends to `lateness` (may be NULL; open loop only). Raises the soft
- * limit of descriptors; during the run SIGINT and SIGTERM are watched and SIGPIPE is ignored.
+ * limit of descriptors; during the run SIGINT and SIGTERM are watched and SIGPIPE is ignored. 0
+ * (check ret->valid then), or -errno with the reason as text in ret->reason:
+ *   -EINVAL        options that contradict each other, or no such backend or processor
+ *   -EMFILE        more connections than descriptors; the reason has the possible number
+ *   -ECONNREFUSED  no server listens there
+ *   -ECONNRESET    the server went away
+ *   -EBADMSG       an echo was wrong
+ *   -ETIMEDOUT     no echo for 5 s (and ten intervals of a slow schedule), or none at all
+ *   -ENOBUFS       open loop: four million requests wait for their echo, the rate is far too high
+ *   -EINTR         SIGINT or SIGTERM
+ *   others of the system, -ENOMEM
  */
 int generator_run(const struct generator_options *options, struct histogram *latency,
                   struct histogram *lateness, struct generator_result *ret);

@@ -65,14 +65,17 @@ static void on_nothing(int signo) {
   (void)signo;
 }
 
+static void mask_requests(int how, sigset_t *before) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (size_t i = 0; i < REQUESTS; i++)
+    sigaddset(&set, requests[i]);
+  sigprocmask(how, &set, before);
+}
+
 static void on_watching(void *arg) {
-  sigset_t ending;
   (void)arg;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGINT);
-  sigaddset(&ending, SIGHUP);
-  sigaddset(&ending, SIGTERM);
-  sigprocmask(SIG_UNBLOCK, &ending, NULL);
+  mask_requests(SIG_UNBLOCK, NULL);
 }
 
 static int on_begin(void *arg) {
@@ -96,17 +99,6 @@ static void on_alive(void *arg) {
     _exit(EXIT_FAILURE);
 }
 
-static bool write_all(int fd, const void *data, size_t size) {
-  for (const char *at = data; size > 0;) {
-    ssize_t n = write(fd, at, size);
-    if (n < 0 && errno != EINTR)
-      return false;
-    at += n > 0 ? n : 0;
-    size -= n > 0 ? (size_t)n : 0;
-  }
-  return true;
-}
-
 static _Noreturn void be_child(int pipe_end, const struct generator_options *options, int server) {
   struct child child = {.pipe = pipe_end, .measures = server > 0};
   struct report report = {.error = 0};
@@ -128,9 +120,9 @@ static _Noreturn void be_child(int pipe_end, const struct generator_options *opt
   else
     report.error = generator__run(options, &hooks, latency, lateness, &report.result);
   report.server_cpu_ns = child.used_ns;
-  bool written = write_all(pipe_end, &sign, 1) && write_all(pipe_end, &report, sizeof report) &&
-                 histogram_write(latency, pipe_end) == 0 &&
-                 histogram_write(lateness, pipe_end) == 0;
+  bool written =
+      pipe_write(pipe_end, &sign, 1) == 0 && pipe_write(pipe_end, &report, sizeof report) == 0 &&
+      histogram_write(latency, pipe_end) == 0 && histogram_write(lateness, pipe_end) == 0;
   _exit(written ? EXIT_SUCCESS : EXIT_FAILURE); /* stdio's buffers belong to the parent */
 }
 
@@ -178,19 +170,10 @@ static int wait_readable(int fd) {
   return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
 }
 
-/* 0, -ETIMEDOUT, -EPIPE: the other end is closed. */
-static int read_all(int fd, void *to, size_t size) {
-  for (char *at = to; size > 0;) {
-    int error = wait_readable(fd);
-    ssize_t n = error ? 0 : read(fd, at, size);
-    if (error || (n < 0 && errno != EINTR))
-      return error ? error : -errno;
-    if (n == 0)
-      return -EPIPE;
-    at += n > 0 ? n : 0;
-    size -= n > 0 ? (size_t)n : 0;
-  }
-  return 0;
+/* A report is small enough for the pipe to hold all of it. */
+static int read_patiently(int fd, void *to, size_t size) {
+  int error = wait_readable(fd);
+  return error ? error : pipe_read(fd, to, size);
 }
 
 static int read_into(int fd, struct histogram *to) {
@@ -207,9 +190,9 @@ static int collect(int fd, struct histogram *latency, struct histogram *lateness
   char sign = SIGN_ALIVE;
   int error = 0;
   while (!error && sign == SIGN_ALIVE)
-    error = read_all(fd, &sign, 1);
+    error = read_patiently(fd, &sign, 1);
   if (!error)
-    error = read_all(fd, report, sizeof *report);
+    error = read_patiently(fd, report, sizeof *report);
   if (!error)
     error = read_into(fd, latency);
   if (!error)
@@ -254,13 +237,9 @@ static pid_t start(int pipe_ends[2], const struct generator_options *options, in
  * has set the flag of interrupt.h, and the generator would not receive it: -1 with EINTR then. */
 static pid_t start_guarded(int pipe_ends[2], const struct generator_options *options, int server,
                            struct dispositions *before) {
-  sigset_t ending, mask;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGINT);
-  sigaddset(&ending, SIGHUP);
-  sigaddset(&ending, SIGTERM);
-  sigprocmask(SIG_BLOCK, &ending, &mask);
+  sigset_t mask;
   pid_t child = -1;
+  mask_requests(SIG_BLOCK, &mask);
   if (interrupt_seen()) {
     close(pipe_ends[1]);
     errno = EINTR;

@@ -2,15 +2,12 @@
 /*
  * generator_internal.h - the interfaces between the generator's files.
  *
- *   generator.c          a run: its resources, its failures, the verdict
- *   generator_phases.c   what is sent when: warm-up, schedule, end
- *   generator_options.c  which options are compatible
- *   generator_open.c     connecting, a bounded number at a time
- *   generator_tcp.c      requests and echoes on a TCP connection
- *   generator_udp.c      the same in datagrams
- *   generator_churn.c    the same on a connection for each
- *   generator_child.c    all of it in a separate process
- *   generator_linux.c, generator_posix.c    system-dependent code
+ *   generator.c            a run: its options, its resources, its failures, the verdict
+ *   generator_phases.c     what is sent when: warm-up, schedule, end
+ *   generator_open.c       connecting, a bounded number at a time
+ *   generator_requests.c   requests and echoes: over TCP, with a connection for each, over UDP
+ *   generator_child.c      all of it in a separate process
+ *   platform.c             system-dependent code
  */
 #ifndef BENCH_GENERATOR_INTERNAL_H
 #define BENCH_GENERATOR_INTERNAL_H
@@ -19,11 +16,9 @@
 #include <time.h>
 
 #include "common/address.h"
-#include "flight.h"
 #include "generator.h"
 #include "ioloop.h"
-#include "message.h"
-#include "schedule.h"
+#include "request.h"
 
 enum {
   GENERATOR_IN_SIZE = 256 * 1024,          /* the size of one recv */
@@ -43,13 +38,6 @@ struct client {
   uint64_t unsent;       /* the first message that has not been sent completely */
   struct flight flight;
 };
-
-/* How requests are sent: over TCP, over UDP, or with a connection for each. */
-struct generator_kind {
-  void (*pump)(struct client *client); /* send all planned requests, as far as possible */
-  ioloop_handler *on_event;            /* of a client's descriptor; arg: the client */
-};
-extern const struct generator_kind generator__tcp, generator__udp, generator__churn;
 
 /* Called at the start and end of the measured part, and about once a second. Any may be NULL. */
 struct generator_hooks {
@@ -71,7 +59,6 @@ enum generator_phase {
 struct generator {
   struct generator_options options; /* with all defaults filled in */
   const struct generator_hooks *hooks;
-  const struct generator_kind *kind;
   struct histogram *latency, *lateness;
   struct generator_result *result;
   struct ioloop *loop;
@@ -102,10 +89,6 @@ int generator__run(const struct generator_options *options, const struct generat
                    struct histogram *latency, struct histogram *lateness,
                    struct generator_result *ret);
 
-/* Fill in defaults; 0, or -EINVAL with a line in `reason`. */
-int generator__check_options(const struct generator_options *options, struct generator_options *ret,
-                             struct address *server, char reason[GENERATOR_REASON_SIZE]);
-
 /* ---- the run: generator.c ---------------------------------------------------------------- */
 
 /* End the run with an error (-errno) and a line of text. Only the first call counts. */
@@ -119,6 +102,10 @@ void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
 
 static inline bool generator__is_open_loop(const struct generator *generator) {
   return generator->options.rate > 0;
+}
+
+static inline bool generator__is_udp(const struct generator *generator) {
+  return generator->options.protocol == PROTOCOL_UDP;
 }
 
 static inline bool generator__is_over(const struct generator *generator) {
@@ -151,8 +138,14 @@ static inline uint64_t generator__number(const struct client *client, uint64_t n
   return (uint64_t)client->index << GENERATOR_NUMBER_BITS | number;
 }
 
-/* Start or stop watching for WRITE. */
-void generator__watch_writing(struct client *client, bool on);
+/* ---- requests and echoes: generator_requests.c --------------------------------------------- */
+
+/* Send all planned requests, as far as possible. */
+void generator__pump(struct client *client);
+/* The handler of an active client's descriptor; arg: the client. */
+ioloop_handler generator__on_event;
+/* UDP, closed loop: give up requests older than drain_ns, and send new ones. */
+void generator__sweep(struct generator *generator);
 
 /* ---- connecting: generator_open.c ---------------------------------------------------------- */
 
@@ -166,8 +159,11 @@ size_t generator__client_count(const struct generator *generator);
 /* Do the processes' limits allow all descriptors? 0, or -EMFILE, and the run is over. */
 int generator__check_descriptors(struct generator *generator);
 
-/* UDP, closed loop: give up requests older than drain_ns, and send new ones. */
-void generator__sweep(struct generator *generator);
+/* Read up to `size` bytes from a stream into `in`. 0: there is nothing now, or the run is over, with
+ * `what` in the reason. */
+size_t generator__receive(struct client *client, size_t size, const char *what);
+/* Watch its descriptor with this handler from now on; if that fails, the run is over. */
+void generator__watch(struct client *client, unsigned events, ioloop_handler *handler);
 
 /* ---- system-dependent ------------------------------------------------------------------------ */
 

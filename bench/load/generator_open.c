@@ -56,7 +56,7 @@ static int prepare(struct generator *generator, int fd) {
   const int on = 1, large = LARGE_BUFFER;
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  if (generator->options.protocol == PROTOCOL_UDP) /* as much as the system allows */
+  if (generator__is_udp(generator)) /* as much as the system allows */
     return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large) < 0 ? -errno : 0;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
     return -errno;
@@ -68,7 +68,7 @@ static int prepare(struct generator *generator, int fd) {
 }
 
 int generator__connect(struct generator *generator) {
-  int type = generator->options.protocol == PROTOCOL_UDP ? SOCK_DGRAM : SOCK_STREAM;
+  int type = generator__is_udp(generator) ? SOCK_DGRAM : SOCK_STREAM;
   int fd = socket(generator->server.any.sa_family, type, 0);
   if (fd < 0) {
     generator__fail(generator, -errno, "cannot create a socket: %s", strerror(errno));
@@ -93,17 +93,31 @@ static size_t opened_beforehand(const struct generator *generator) {
   return generator->options.churn ? generator->options.idle : generator__client_count(generator);
 }
 
+void generator__watch(struct client *client, unsigned events, ioloop_handler *handler) {
+  struct ioloop *loop = client->generator->loop;
+  int error = ioloop_replace_handler(loop, client->fd, events, handler, client);
+  if (error == -ENOENT) /* this is its first */
+    error = ioloop_add_handler(loop, client->fd, events, handler, client);
+  if (error)
+    generator__fail(client->generator, error, "cannot watch a connection: %s", strerror(-error));
+}
+
+size_t generator__receive(struct client *client, size_t size, const char *what) {
+  ssize_t got = recv(client->fd, client->generator->in, size, 0);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    generator__fail_socket(client, what, got == 0 ? 0 : errno);
+  return got > 0 ? (size_t)got : 0;
+}
+
 /* ---- one connection -------------------------------------------------------------------- */
 
 static void on_idle(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct client *client = arg;
-  (void)loop, (void)events;
-  ssize_t size = recv(fd, client->generator->in, GENERATOR_IN_SIZE, 0);
+  (void)loop, (void)fd, (void)events;
+  size_t size = generator__receive(client, GENERATOR_IN_SIZE, "an idle connection");
   if (size > 0)
-    generator__fail(client->generator, -EBADMSG, "the server sent %zd bytes on an idle connection",
+    generator__fail(client->generator, -EBADMSG, "the server sent %zu bytes on an idle connection",
                     size);
-  else if (size == 0 || (errno != EAGAIN && errno != EINTR))
-    generator__fail_socket(client, "an idle connection", size == 0 ? 0 : errno);
 }
 
 /* From here on the connection serves its purpose. */
@@ -113,10 +127,7 @@ static void opened(struct client *client) {
   client->received = 0;
   generator->opening--;
   generator->progress_ns = generator->now_ns;
-  int error = ioloop_replace_handler(generator->loop, client->fd, IOLOOP_READ,
-                                     idle ? on_idle : generator->kind->on_event, client);
-  if (error)
-    generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
+  generator__watch(client, IOLOOP_READ, idle ? on_idle : generator__on_event);
 }
 
 /* The last one of a batch, or of all, if there are several. */
@@ -129,20 +140,14 @@ static bool greets(const struct client *client) {
 static void on_greeting(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct client *client = arg;
   struct generator *generator = client->generator;
-  (void)loop, (void)events;
-  ssize_t size = recv(fd, generator->in, GREETING_SIZE - client->received, 0);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR))
-    return;
-  if (size <= 0) {
-    generator__fail_socket(client, "a new connection", size == 0 ? 0 : errno);
-    return;
-  }
+  (void)loop, (void)fd, (void)events;
+  size_t size = generator__receive(client, GREETING_SIZE - client->received, "a new connection");
   if (!message_matches(generator->pattern, greeting_number, client->received, generator->in,
-                       (size_t)size)) {
+                       size)) {
     generator__fail(generator, -EBADMSG, "the server does not echo: its first bytes were others");
     return;
   }
-  client->received += (size_t)size;
+  client->received += size;
   if (client->received == GREETING_SIZE)
     opened(client);
 }
@@ -155,9 +160,7 @@ static void greet(struct client *client) {
     generator__fail_socket(client, "a new connection", errno);
     return;
   }
-  int error = ioloop_replace_handler(generator->loop, client->fd, IOLOOP_READ, on_greeting, client);
-  if (error)
-    generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
+  generator__watch(client, IOLOOP_READ, on_greeting);
 }
 
 static void on_connected(struct ioloop *loop, int fd, unsigned events, void *arg) {
@@ -177,17 +180,14 @@ static void on_connected(struct ioloop *loop, int fd, unsigned events, void *arg
 
 static void open_one(struct generator *generator) {
   struct client *client = &generator->clients[generator->opened++];
-  bool udp = generator->options.protocol == PROTOCOL_UDP;
   client->fd = generator__connect(generator);
   if (client->fd < 0)
     return;
   generator->opening++;
-  int error = ioloop_add_handler(generator->loop, client->fd, udp ? IOLOOP_READ : IOLOOP_WRITE,
-                                 on_connected, client);
-  if (error)
-    generator__fail(generator, error, "cannot watch a connection: %s", strerror(-error));
-  else if (udp)
+  if (generator__is_udp(generator))
     opened(client);
+  else
+    generator__watch(client, IOLOOP_WRITE, on_connected);
 }
 
 bool generator__all_open(const struct generator *generator) {

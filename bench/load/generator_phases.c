@@ -62,15 +62,6 @@ void generator__lost(struct generator *generator) {
   generator->silent = true;
 }
 
-void generator__watch_writing(struct client *client, bool on) {
-  struct ioloop *loop = client->generator->loop;
-  client->writing = on;
-  int error =
-      ioloop_update_handler(loop, client->fd, on ? IOLOOP_READ | IOLOOP_WRITE : IOLOOP_READ);
-  if (error)
-    generator__fail(client->generator, error, "cannot watch a connection: %s", strerror(-error));
-}
-
 /* ---- the open loop's schedule ------------------------------------------------------------ */
 
 static void note_lateness(struct generator *generator, uint64_t due_ns) {
@@ -91,7 +82,7 @@ static void issue(struct generator *generator, uint64_t due_ns) {
     generator->turn = 0;
   note_lateness(generator, due_ns);
   if (generator__plan(client, due_ns))
-    generator->kind->pump(client);
+    generator__pump(client);
   if (generator->under_way > MOST_UNDER_WAY)
     generator__fail(generator, -ENOBUFS,
                     "%d requests wait for their echo: the rate is far too high for the server",
@@ -169,7 +160,7 @@ static void ask_first(struct generator *generator) {
       if (!generator__plan(client, generator->now_ns))
         return;
     if (!flight_is_empty(&client->flight))
-      generator->kind->pump(client);
+      generator__pump(client);
   }
 }
 
@@ -220,8 +211,7 @@ static void step_phase(struct generator *generator) {
 /* ---- iterating ---------------------------------------------------------------------------- */
 
 static bool sweeps(const struct generator *generator) {
-  return generator->kind == &generator__udp && !generator__is_open_loop(generator) &&
-         generator->issuing;
+  return generator__is_udp(generator) && !generator__is_open_loop(generator) && generator->issuing;
 }
 
 static bool waits_for_server(const struct generator *generator) {

@@ -83,4 +83,8 @@ struct histogram *histogram_from_json(const json_t *json, const char **why);
 int histogram_write(const struct histogram *histogram, int fd);
 int histogram_read(struct histogram *histogram, int fd);
 
+/* The same for other data. */
+int pipe_write(int fd, const void *data, size_t size);
+int pipe_read(int fd, void *data, size_t size);
+
 #endif

@@ -23,7 +23,7 @@ struct header {
   uint64_t magic, count, min, max;
 };
 
-static int write_all(int fd, const void *data, size_t size) {
+int pipe_write(int fd, const void *data, size_t size) {
   const char *at = data;
   while (size > 0) {
     ssize_t written = write(fd, at, size);
@@ -37,7 +37,7 @@ static int write_all(int fd, const void *data, size_t size) {
   return 0;
 }
 
-static int read_all(int fd, void *data, size_t size) {
+int pipe_read(int fd, void *data, size_t size) {
   char *at = data;
   while (size > 0) {
     ssize_t got = read(fd, at, size);
@@ -59,15 +59,15 @@ static size_t range_size(const struct header *header) {
 
 int histogram_write(const struct histogram *histogram, int fd) {
   struct header header = {MAGIC, histogram->count, histogram->min, histogram->max};
-  int error = write_all(fd, &header, sizeof header);
+  int error = pipe_write(fd, &header, sizeof header);
   if (error || header.count == 0)
     return error;
-  return write_all(fd, histogram->counts + bucket_of(header.min), range_size(&header));
+  return pipe_write(fd, histogram->counts + bucket_of(header.min), range_size(&header));
 }
 
 static int receive(struct histogram *histogram, int fd) {
   struct header header;
-  int error = read_all(fd, &header, sizeof header);
+  int error = pipe_read(fd, &header, sizeof header);
   if (error)
     return error;
   if (header.magic != MAGIC)
@@ -75,7 +75,7 @@ static int receive(struct histogram *histogram, int fd) {
   if (header.count > 0) {
     if (header.min > header.max || header.max > HISTOGRAM_HIGHEST)
       return -EBADMSG;
-    error = read_all(fd, histogram->counts + bucket_of(header.min), range_size(&header));
+    error = pipe_read(fd, histogram->counts + bucket_of(header.min), range_size(&header));
   }
   histogram->count = header.count;
   histogram->min = header.min;

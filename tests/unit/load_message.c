@@ -2,7 +2,7 @@
 /*
  * load_message.c - the generator's messages: any wrong byte is noticed.
  */
-#include "load/message.h"
+#include "load/request.h"
 
 #include <string.h>
 

@@ -201,34 +201,26 @@ bool gnuplot_present(void) {
  * end its string. Unprintable characters (controls, bidi overrides) would appear unchanged in the
  * page, so they become blanks.
  */
-static void put_character(FILE *script, const char *text, size_t size, uint32_t code, bool format) {
-  if (size == 0 || !utf8_shows(code))
-    fputc(' ', script);
-  else if (code == '\'')
-    fputs("’", script);
-  else if (code == '%' && format)
-    fputs("%%", script);
-  else
-    fwrite(text, 1, size, script);
+static const char *quoted(uint32_t code) {
+  return code == '\'' ? "’" : NULL;
 }
 
-static void put_quoted(FILE *script, const char *text, bool format) {
+static const char *quoted_format(uint32_t code) {
+  return code == '%' ? "%%" : quoted(code);
+}
+
+static void put_quoted(FILE *script, const char *text, const char *(*special)(uint32_t code)) {
   fputc('\'', script);
-  for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
-    uint32_t code = 0;
-    size = utf8_decode(text, left, &code);
-    put_character(script, text, size, code, format);
-    size = size > 0 ? size : 1;
-  }
+  text_put(script, text, special, " ");
   fputc('\'', script);
 }
 
 void gnuplot_string(FILE *script, const char *text) {
-  put_quoted(script, text, false);
+  put_quoted(script, text, quoted);
 }
 
 void gnuplot_tick(FILE *script, const char *text) {
-  put_quoted(script, text, true);
+  put_quoted(script, text, quoted_format);
 }
 
 void gnuplot_series(FILE *script, size_t series) {

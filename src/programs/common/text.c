@@ -124,7 +124,23 @@ size_t escape_hex(char *to, const char *data, size_t size) {
   return (size_t)(to - begin);
 }
 
-/* ---- inside SVG and HTML ---------------------------------------------------------------- */
+/* ---- inside another format -------------------------------------------------------------- */
+
+void text_put(FILE *to, const char *text, const char *(*special)(uint32_t code),
+              const char *blank) {
+  for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
+    uint32_t code;
+    size = utf8_decode(text, left, &code);
+    const char *instead = size > 0 ? special(code) : blank;
+    if (!instead && !utf8_shows(code))
+      instead = blank;
+    size = size > 0 ? size : 1;
+    if (instead)
+      fputs(instead, to);
+    else
+      fwrite(text, 1, size, to);
+  }
+}
 
 static const char *entity(uint32_t code) {
   switch (code) {
@@ -138,22 +154,15 @@ static const char *entity(uint32_t code) {
     return "&quot;";
   case '\'':
     return "&#39;";
+  case '\n':
+    return "\n";
+  case '\t':
+    return "\t";
   default:
     return NULL;
   }
 }
 
 void markup_put(FILE *to, const char *text) {
-  for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
-    uint32_t code;
-    size = utf8_decode(text, left, &code);
-    bool shows = size > 0 && (code == '\n' || code == '\t' || utf8_shows(code));
-    size = size > 0 ? size : 1;
-    if (!shows)
-      fputs("\xef\xbf\xbd", to);
-    else if (entity(code))
-      fputs(entity(code), to);
-    else
-      fwrite(text, 1, size, to);
-  }
+  text_put(to, text, entity, "\xef\xbf\xbd");
 }

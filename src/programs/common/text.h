@@ -48,11 +48,15 @@ size_t escape_text(char *to, const char *data, size_t size);
 /* As hex: two lower-case digits per byte, nothing between them (`xxd -r -p` converts them back). */
 size_t escape_hex(char *to, const char *data, size_t size);
 
-/* ---- inside SVG and HTML ---------------------------------------------------------------- */
+/* ---- inside another format -------------------------------------------------------------- */
 
-/* `text` between tags or in an attribute, where it can neither look like markup nor make the
- * document malformed: & < > " ' as entities, newlines and tabs as they are, and U+FFFD for each
- * byte that is not UTF-8 and each character that is not printable (utf8_shows). */
+/* `text` with special(code) in place of each character for which that is not NULL, and `blank` in
+ * place of each byte that is not UTF-8 and each other character that is not printable
+ * (utf8_shows). */
+void text_put(FILE *to, const char *text, const char *(*special)(uint32_t code), const char *blank);
+
+/* Between tags of SVG or HTML, or in an attribute, where it can neither look like markup nor make
+ * the document malformed: & < > " ' as entities, newlines and tabs as they are, U+FFFD as blank. */
 void markup_put(FILE *to, const char *text);
 
 #endif

@@ -30,49 +30,19 @@ struct writer {
   int depth;
 };
 
+typedef void put_arguments(const struct writer *w, const struct record *record);
+
 /* ---- the parts of an event ---------------------------------------------------------------- */
 
-/* Names of programs and threads are ours, but may contain an address or a path. Bytes that are not
- * UTF-8 and unprintable characters become U+FFFD. */
+static const char *escaped(uint32_t code) {
+  return code == '"' ? "\\\"" : code == '\\' ? "\\\\" : NULL;
+}
+
+/* Names of programs and threads are ours, but may contain an address or a path. */
 static void put_text(FILE *file, const char *text) {
   fputc('"', file);
-  for (size_t left = strlen(text), size; left > 0; text += size, left -= size) {
-    uint32_t code;
-    size = utf8_decode(text, left, &code);
-    bool shows = size > 0 && utf8_shows(code);
-    size = size > 0 ? size : 1;
-    if (!shows)
-      fputs("\\ufffd", file);
-    else if (code == '"' || code == '\\')
-      fprintf(file, "\\%c", *text);
-    else
-      fwrite(text, 1, size, file);
-  }
+  text_put(file, text, escaped, "\\ufffd");
   fputc('"', file);
-}
-
-/* An event that is recorded late (an idle stretch, before its iteration) must not go back in
- * time. */
-static void begin_event(struct writer *w, char phase, uint64_t at_ns, const char *name,
-                        const char *category) {
-  uint64_t ns = at_ns > w->trace->epoch_ns ? at_ns - w->trace->epoch_ns : 0;
-  ns = ns < w->last_ns ? w->last_ns : ns;
-  w->last_ns = ns;
-  fprintf(w->file,
-          "%s{\"ph\":\"%c\",\"ts\":%" PRIu64 ".%03u,\"pid\":%d,\"tid\":%d,\"name\":\"%s\","
-          "\"cat\":\"%s\"",
-          w->any ? ",\n" : "\n", phase, ns / 1000, (unsigned)(ns % 1000), w->pid, w->tid, name,
-          category);
-  w->any = true;
-  if (phase == 'B' && w->depth < DEEPEST)
-    w->open[w->depth++] = name;
-  else if (phase == 'E' && w->depth > 0)
-    w->depth--;
-  fputs(phase == 'i' ? ",\"s\":\"t\",\"args\":{" : ",\"args\":{", w->file);
-}
-
-static void end_event(const struct writer *w) {
-  fputs("}}", w->file);
 }
 
 static void put_where(const struct writer *w, const struct record *record) {
@@ -117,147 +87,158 @@ static void put_events(const struct writer *w, int64_t events) {
     fputs(",\"error\":true", w->file);
 }
 
-/* ---- kinds ------------------------------------------------------------------------------ */
+/* ---- the arguments of each kind ---------------------------------------------------------- */
 
-static const char *user_name(char what) {
-  return what == 'h'   ? "handler"
-         : what == 'c' ? "callback"
-         : what == 't' ? "timer"
-                       : "signal watcher";
+static void put_timeout(const struct writer *w, const struct record *record) {
+  if (record->value < 0)
+    fputs("\"timeout_us\":\"none\"", w->file);
+  else
+    fprintf(w->file, "\"timeout_us\":%.3f", (double)record->value / 1e3);
 }
 
-static void put_call(struct writer *w, const struct record *record) {
-  if (record->kind != RECORD_CALL_END) {
-    begin_event(w, 'B', record->at_ns, record->name, "system call");
-    put_where(w, record);
-    if (record->kind == RECORD_CALL_BEGIN)
-      fputs(",\"blocking\":true", w->file);
-    end_event(w);
-  }
-  if (record->kind == RECORD_CALL_BEGIN)
-    return;
-  begin_event(w, 'E', record->at_ns + record->duration_ns, record->name, "system call");
+static void put_ready_count(const struct writer *w, const struct record *record) {
+  fprintf(w->file, "\"ready\":%" PRId64, record->value);
+}
+
+static void put_blocking(const struct writer *w, const struct record *record) {
+  put_where(w, record);
+  fputs(",\"blocking\":true", w->file);
+}
+
+static void put_return(const struct writer *w, const struct record *record) {
   put_result(w, record->value);
   if (record->connection)
     fprintf(w->file, ",\"connection\":%" PRIu32, record->connection);
-  end_event(w);
 }
 
-static void put_wait(struct writer *w, const struct record *record) {
-  bool begin = record->kind == RECORD_WAIT_BEGIN;
-  begin_event(w, begin ? 'B' : 'E', record->at_ns, "wait", "loop");
-  if (begin && record->value < 0)
-    fputs("\"timeout_us\":\"none\"", w->file);
-  else if (begin)
-    fprintf(w->file, "\"timeout_us\":%.3f", (double)record->value / 1e3);
-  else
-    fprintf(w->file, "\"ready\":%" PRId64, record->value);
-  end_event(w);
-}
-
-static void put_user(struct writer *w, const struct record *record) {
-  bool begin = record->kind == RECORD_USER_BEGIN;
-  begin_event(w, begin ? 'B' : 'E', record->at_ns, user_name(record->what), "program");
-  if (begin && record->what == 's')
-    fprintf(w->file, "\"signal\":%d", record->fd);
-  else if (begin)
-    put_where(w, record);
-  if (begin && record->what == 'h')
-    put_events(w, record->value);
-  end_event(w);
-}
-
-static void put_operation(struct writer *w, const struct record *record) {
-  bool submitted = record->kind == RECORD_SUBMITTED;
-  begin_event(w, 'i', record->at_ns, submitted ? "submit" : "complete", "operation");
+static void put_operation(const struct writer *w, const struct record *record) {
   fprintf(w->file, "\"operation\":\"%s\",", record->name);
   put_where(w, record);
   fputc(',', w->file);
-  if (submitted && record->value)
-    fprintf(w->file, "\"size\":%" PRId64, record->value);
-  else if (submitted)
-    fputs("\"size\":\"any\"", w->file);
-  else
-    put_result(w, record->value);
-  if (!submitted)
-    fprintf(w->file, ",\"more\":%s", record->extra ? "true" : "false");
-  end_event(w);
 }
 
-static void put_signal(struct writer *w, const struct record *record) {
-  begin_event(w, 'i', record->at_ns, "signal", "signal");
+static void put_submitted(const struct writer *w, const struct record *record) {
+  put_operation(w, record);
+  if (record->value)
+    fprintf(w->file, "\"size\":%" PRId64, record->value);
+  else
+    fputs("\"size\":\"any\"", w->file);
+}
+
+static void put_completed(const struct writer *w, const struct record *record) {
+  put_operation(w, record);
+  put_result(w, record->value);
+  fprintf(w->file, ",\"more\":%s", record->extra ? "true" : "false");
+}
+
+static void put_signal(const struct writer *w, const struct record *record) {
   put_where(w, record);
   if (record->fd >= 0)
     fprintf(w->file, ",\"band\":%d,", record->extra);
   fprintf(w->file, "\"signal\":%" PRId64 ",\"queued\":%" PRIu64, record->value,
           record->duration_ns);
-  end_event(w);
 }
 
-static void put_idle(struct writer *w, const struct record *record) {
-  begin_event(w, 'B', record->at_ns, "left out", "trace");
-  fprintf(w->file, "\"turns\":%" PRId64 ",\"why\":\"every call in them returned EAGAIN\"",
-          record->value);
-  end_event(w);
-  begin_event(w, 'E', record->at_ns + record->duration_ns, "left out", "trace");
-  end_event(w);
+static void put_rescue(const struct writer *w, const struct record *record) {
+  fprintf(w->file, "\"descriptors\":%" PRId64, record->value);
 }
 
-static void put_moment(struct writer *w, const struct record *record) {
-  static const char overflow[] = "overflow", rescue[] = "rescue", full[] = "limit reached";
-  const char *name = record->kind == RECORD_OVERFLOW ? overflow
-                     : record->kind == RECORD_RESCUE ? rescue
-                                                     : full;
-  begin_event(w, 'i', record->at_ns, name, name == full ? "trace" : "signal");
-  if (name == rescue)
-    fprintf(w->file, "\"descriptors\":%" PRId64, record->value);
-  else if (name == full)
-    fprintf(w->file, "\"limit\":%" PRIu64 ",\"later events\":\"are not recorded\"",
-            w->trace->options.limit);
-  end_event(w);
-}
-
-static void put_ready(struct writer *w, const struct record *record) {
-  begin_event(w, 'i', record->at_ns, "ready", "loop");
+static void put_ready(const struct writer *w, const struct record *record) {
   put_where(w, record);
   put_events(w, record->value);
-  end_event(w);
+}
+
+static void put_user(const struct writer *w, const struct record *record) {
+  if (record->what == 's')
+    fprintf(w->file, "\"signal\":%d", record->fd);
+  else
+    put_where(w, record);
+  if (record->what == 'h')
+    put_events(w, record->value);
+}
+
+static void put_idle(const struct writer *w, const struct record *record) {
+  fprintf(w->file, "\"turns\":%" PRId64 ",\"why\":\"every call in them returned EAGAIN\"",
+          record->value);
+}
+
+static void put_limit(const struct writer *w, const struct record *record) {
+  (void)record;
+  fprintf(w->file, "\"limit\":%" PRIu64 ",\"later events\":\"are not recorded\"",
+          w->trace->options.limit);
+}
+
+static void put_under_way(const struct writer *w, const struct record *record) {
+  (void)record;
+  fputs("\"under way\":true", w->file);
+}
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+/* An event that is recorded late (an idle stretch, before its iteration) must not go back in
+ * time. */
+static void put_event(struct writer *w, char phase, uint64_t at_ns, const char *name,
+                      const char *category, put_arguments *put, const struct record *record) {
+  uint64_t ns = at_ns > w->trace->epoch_ns ? at_ns - w->trace->epoch_ns : 0;
+  ns = ns < w->last_ns ? w->last_ns : ns;
+  w->last_ns = ns;
+  fprintf(w->file,
+          "%s{\"ph\":\"%c\",\"ts\":%" PRIu64 ".%03u,\"pid\":%d,\"tid\":%d,\"name\":\"%s\","
+          "\"cat\":\"%s\"%s,\"args\":{",
+          w->any ? ",\n" : "\n", phase, ns / NS_PER_US, (unsigned)(ns % NS_PER_US), w->pid, w->tid,
+          name, category, phase == 'i' ? ",\"s\":\"t\"" : "");
+  w->any = true;
+  if (phase == 'B' && w->depth < DEEPEST)
+    w->open[w->depth++] = name;
+  else if (phase == 'E' && w->depth > 0)
+    w->depth--;
+  if (put)
+    put(w, record);
+  fputs("}}", w->file);
+}
+
+static const struct shape {
+  char phase;       /* 'X': a whole span */
+  const char *name; /* NULL: the record's */
+  const char *category;
+  put_arguments *put, *put_at_end; /* NULL: there are none */
+} shapes[] = {
+    [RECORD_WAIT_BEGIN] = {'B', "wait", "loop", put_timeout},
+    [RECORD_WAIT_END] = {'E', "wait", "loop", put_ready_count},
+    [RECORD_CALL] = {'X', NULL, "system call", put_where, put_return},
+    [RECORD_CALL_BEGIN] = {'B', NULL, "system call", put_blocking},
+    [RECORD_CALL_END] = {'E', NULL, "system call", put_return},
+    [RECORD_SUBMITTED] = {'i', "submit", "operation", put_submitted},
+    [RECORD_COMPLETED] = {'i', "complete", "operation", put_completed},
+    [RECORD_SIGNAL] = {'i', "signal", "signal", put_signal},
+    [RECORD_OVERFLOW] = {'i', "overflow", "signal"},
+    [RECORD_RESCUE] = {'i', "rescue", "signal", put_rescue},
+    [RECORD_READY] = {'i', "ready", "loop", put_ready},
+    [RECORD_USER_BEGIN] = {'B', NULL, "program", put_user},
+    [RECORD_USER_END] = {'E', NULL, "program"},
+    [RECORD_IDLE] = {'X', "left out", "trace", put_idle},
+    [RECORD_FULL] = {'i', "limit reached", "trace", put_limit},
+};
+
+static const char *name_of(const struct record *record) {
+  if (shapes[record->kind].name)
+    return shapes[record->kind].name;
+  return record->what == 0     ? record->name
+         : record->what == 'h' ? "handler"
+         : record->what == 'c' ? "callback"
+         : record->what == 't' ? "timer"
+                               : "signal watcher";
 }
 
 static void put_record(struct writer *w, const struct record *record) {
-  switch ((enum record_kind)record->kind) {
-  case RECORD_WAIT_BEGIN:
-  case RECORD_WAIT_END:
-    put_wait(w, record);
-    break;
-  case RECORD_CALL:
-  case RECORD_CALL_BEGIN:
-  case RECORD_CALL_END:
-    put_call(w, record);
-    break;
-  case RECORD_SUBMITTED:
-  case RECORD_COMPLETED:
-    put_operation(w, record);
-    break;
-  case RECORD_SIGNAL:
-    put_signal(w, record);
-    break;
-  case RECORD_READY:
-    put_ready(w, record);
-    break;
-  case RECORD_USER_BEGIN:
-  case RECORD_USER_END:
-    put_user(w, record);
-    break;
-  case RECORD_IDLE:
-    put_idle(w, record);
-    break;
-  case RECORD_OVERFLOW:
-  case RECORD_RESCUE:
-  case RECORD_FULL:
-    put_moment(w, record);
-    break;
-  }
+  const struct shape *shape = &shapes[record->kind];
+  const char *name = name_of(record);
+  bool whole = shape->phase == 'X';
+  put_event(w, whole ? 'B' : shape->phase, record->at_ns, name, shape->category, shape->put,
+            record);
+  if (whole)
+    put_event(w, 'E', record->at_ns + record->duration_ns, name, shape->category, shape->put_at_end,
+              record);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -272,11 +253,8 @@ static void put_name(struct writer *w, const char *what, const char *name) {
 }
 
 static void close_open(struct writer *w, uint64_t now) {
-  while (w->depth > 0) {
-    begin_event(w, 'E', now, w->open[w->depth - 1], "trace");
-    fputs("\"under way\":true", w->file);
-    end_event(w);
-  }
+  while (w->depth > 0)
+    put_event(w, 'E', now, w->open[w->depth - 1], "trace", put_under_way, NULL);
 }
 
 static void put_track(struct writer *w, const struct trace_track *track, size_t count) {

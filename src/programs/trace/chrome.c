@@ -284,7 +284,7 @@ static struct trace_track *next_track(struct trace *trace, const struct trace_tr
   return track;
 }
 
-bool trace_write_chrome(struct trace *trace, FILE *file) {
+void trace_write_chrome(struct trace *trace, FILE *file) {
   struct writer w = {.trace = trace, .file = file, .pid = (int)getpid()};
   char name[128];
   fputs("{\"displayTimeUnit\":\"ns\",\"otherData\":{\"program\":", file);
@@ -302,5 +302,4 @@ bool trace_write_chrome(struct trace *trace, FILE *file) {
        track = next_track(trace, track, &settled))
     put_track(&w, track, settled);
   fputs("\n]}\n", file);
-  return !ferror(file);
 }

@@ -4,65 +4,19 @@
  * then renamed, so that the file is complete at any time, whatever happens.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "common/outfile.h"
 #include "recorder.h"
 
-static int close_file(FILE *file, bool good) {
-  int error = good ? 0 : errno ? -errno : -EIO;
-  if (fclose(file) != 0 && !error)
-    error = -errno;
-  return error;
-}
-
-static int write_beside(struct trace *trace, const char *beside) {
-  int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0)
-    return -errno;
-  FILE *file = fdopen(fd, "w");
-  if (!file) {
-    close(fd);
-    return -ENOMEM;
-  }
-  errno = 0;
-  return close_file(file, trace_write_chrome(trace, file));
-}
-
-/* A folder, /dev/stdout, a pipe: nothing that a rename should replace. */
-static bool is_special(const char *path) {
-  struct stat status;
-  return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-}
-
-static int write_and_rename(struct trace *trace, const char *beside) {
-  int r = write_beside(trace, beside);
-  if (!r && rename(beside, trace->path) < 0)
-    r = -errno;
-  if (r)
-    unlink(beside);
-  return r;
-}
-
-static char *name_beside(const char *path) {
-  size_t size = strlen(path) + 32;
-  char *beside = malloc(size);
-  if (beside)
-    snprintf(beside, size, "%s.%d.part", path, (int)getpid());
-  return beside;
-}
-
 int trace_write_file(struct trace *trace) {
-  char *beside = name_beside(trace->path);
-  if (!beside)
-    return -ENOMEM;
-  int r = write_and_rename(trace, beside);
-  free(beside);
-  int none = 0;
+  struct outfile out;
+  int none = 0, r = outfile_open(trace->path, &out);
+  if (!r) {
+    trace_write_chrome(trace, out.file);
+    r = outfile_close(&out, true);
+  }
   if (r)
     atomic_compare_exchange_strong(&trace->error, &none, r);
   return r;
@@ -130,16 +84,10 @@ int trace_write_now(struct trace *trace) {
   return atomic_load(&trace->error);
 }
 
+/* A folder, /dev/stdout, a pipe: nothing that a rename should replace. */
 int trace_check(const char *path) {
-  if (is_special(path))
+  struct stat status;
+  if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
     return -EINVAL;
-  char *beside = name_beside(path);
-  int fd = beside ? open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
-  int r = fd < 0 ? -errno : 0;
-  if (fd >= 0) {
-    close(fd);
-    unlink(beside);
-  }
-  free(beside);
-  return r;
+  return outfile_check(path);
 }

@@ -30,12 +30,11 @@ static void begin_turn(struct trace_track *track, uint64_t now) {
   if (!idle->left_out)
     return;
   /* Removed again if this iteration is omitted too. */
-  struct record record = {.kind = RECORD_IDLE,
-                          .at_ns = idle->since_ns,
-                          .duration_ns = idle->until_ns - idle->since_ns,
-                          .value = (int64_t)idle->left_out,
-                          .fd = -1};
-  trace_add(track, &record, 2);
+  trace_add(track, (struct record){.kind = RECORD_IDLE,
+                                   .at_ns = idle->since_ns,
+                                   .duration_ns = idle->until_ns - idle->since_ns,
+                                   .value = (int64_t)idle->left_out,
+                                   .fd = -1});
 }
 
 static void end_turn(struct trace_track *track, uint64_t now) {
@@ -56,21 +55,10 @@ static void end_turn(struct trace_track *track, uint64_t now) {
   idle->until_ns = now;
 }
 
-/* Now, and on the descriptor's connection, unless the record has them. */
-static void add(void *arg, struct record record, unsigned events) {
-  struct trace_track *track = arg;
-  if (!record.at_ns)
-    record.at_ns = clock_ns(CLOCK_MONOTONIC);
-  if (!record.connection)
-    record.connection = trace_connection(track->trace, record.fd);
-  trace_add(track, &record, events);
-}
-
 /* The iteration is not idle. */
-static void note(void *arg, struct record record) {
-  struct trace_track *track = arg;
+static void note(struct trace_track *track, struct record record) {
   track->idle.eventful = true;
-  add(arg, record, 1);
+  trace_add(track, record);
 }
 
 /* ---- hooks ------------------------------------------------------------------------------ */
@@ -80,30 +68,27 @@ static void on_wait_begin(void *arg, uint64_t timeout_ns) {
   uint64_t now = clock_ns(CLOCK_MONOTONIC);
   end_turn(arg, now);
   begin_turn(arg, now);
-  add(arg, (struct record){.kind = RECORD_WAIT_BEGIN, .at_ns = now, .value = timeout, .fd = -1}, 1);
+  trace_add(arg,
+            (struct record){.kind = RECORD_WAIT_BEGIN, .at_ns = now, .value = timeout, .fd = -1});
 }
 
 static void on_wait_end(void *arg, int ready_count) {
-  add(arg, (struct record){.kind = RECORD_WAIT_END, .value = ready_count, .fd = -1}, 1);
+  trace_add(arg, (struct record){.kind = RECORD_WAIT_END, .value = ready_count, .fd = -1});
 }
 
 static void on_system_call(void *arg, const char *name, int fd, ptrdiff_t result, uint64_t begun_ns,
                            uint64_t duration_ns) {
   struct trace_track *track = arg;
-  const struct record record = {
-      .kind = RECORD_CALL,
-      .at_ns = begun_ns,
-      .duration_ns = duration_ns,
-      .name = name,
-      .fd = fd,
-      .value = result,
-      .connection = trace_connection_of_call(track->trace, name, fd, result),
-  };
   if (result == -EAGAIN || result == -EWOULDBLOCK)
     track->idle.tried = true;
   else
     track->idle.eventful = true;
-  trace_add(track, &record, 2);
+  trace_add(track, (struct record){.kind = RECORD_CALL,
+                                   .at_ns = begun_ns,
+                                   .duration_ns = duration_ns,
+                                   .name = name,
+                                   .fd = fd,
+                                   .value = result});
 }
 
 static void on_submitted(void *arg, const char *operation, int fd, size_t size) {
@@ -112,22 +97,15 @@ static void on_submitted(void *arg, const char *operation, int fd, size_t size) 
 }
 
 static void on_completed(void *arg, const char *operation, int fd, int result, bool more) {
-  const struct trace_track *track = arg;
-  const struct record record = {
-      .kind = RECORD_COMPLETED,
-      .name = operation,
-      .fd = fd,
-      .value = result,
-      .extra = more,
-      .connection = trace_connection_of_call(track->trace, operation, fd, result),
-  };
-  note(arg, record);
+  note(arg,
+       (struct record){
+           .kind = RECORD_COMPLETED, .name = operation, .fd = fd, .value = result, .extra = more});
 }
 
 static void on_signal(void *arg, int signo, int fd, int band, unsigned queued) {
-  const struct record record = {
-      .kind = RECORD_SIGNAL, .value = signo, .fd = fd, .extra = band, .duration_ns = queued};
-  note(arg, record);
+  note(arg,
+       (struct record){
+           .kind = RECORD_SIGNAL, .value = signo, .fd = fd, .extra = band, .duration_ns = queued});
 }
 
 static void on_overflow(void *arg) {
@@ -139,7 +117,7 @@ static void on_rescue(void *arg, uint64_t count) {
 }
 
 static void on_ready(void *arg, int fd, unsigned events) {
-  add(arg, (struct record){.kind = RECORD_READY, .value = events, .fd = fd}, 1);
+  trace_add(arg, (struct record){.kind = RECORD_READY, .value = events, .fd = fd});
 }
 
 /* A handler that only tried is not recorded. */
@@ -147,12 +125,13 @@ static void on_call_begin(void *arg, char what, int fd, unsigned events) {
   struct trace_track *track = arg;
   if (what != 'h')
     track->idle.eventful = true;
-  add(arg, (struct record){.kind = RECORD_USER_BEGIN, .value = events, .fd = fd, .what = what}, 1);
+  trace_add(track,
+            (struct record){.kind = RECORD_USER_BEGIN, .value = events, .fd = fd, .what = what});
 }
 
 static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
   (void)duration_ns;
-  add(arg, (struct record){.kind = RECORD_USER_END, .fd = fd, .what = what}, 1);
+  trace_add(arg, (struct record){.kind = RECORD_USER_END, .fd = fd, .what = what});
 }
 
 void trace_observe(struct trace_track *track, struct ioloop *loop) {

@@ -87,8 +87,28 @@ static void become_full(struct trace_track *track) {
     trace->on_full(trace->arg);
 }
 
-void trace_add(struct trace_track *track, const struct record *record, unsigned events) {
+/* An accept has returned this descriptor. */
+static uint32_t number_connection(struct trace *trace, int64_t fd) {
+  uint32_t number = atomic_fetch_add_explicit(&trace->connections, 1, memory_order_relaxed) + 1;
+  if ((size_t)fd < trace->options.descriptors)
+    atomic_store_explicit(&trace->connection_of[fd], number, memory_order_relaxed);
+  return number;
+}
+
+static uint32_t connection_of(struct trace *trace, const struct record *record) {
+  bool returned = record->kind == RECORD_CALL || record->kind == RECORD_CALL_END ||
+                  record->kind == RECORD_COMPLETED;
+  bool accepted = returned && record->value >= 0 && strcmp(record->name, "accept") == 0;
+  return accepted ? number_connection(trace, record->value) : trace_connection(trace, record->fd);
+}
+
+void trace_add(struct trace_track *track, struct record record) {
   struct trace *trace = track->trace;
+  /* in the file */
+  unsigned events = record.kind == RECORD_CALL || record.kind == RECORD_IDLE ? 2 : 1;
+  if (!record.at_ns)
+    record.at_ns = clock_ns(CLOCK_MONOTONIC);
+  record.connection = connection_of(trace, &record);
   if (atomic_load_explicit(&trace->full, memory_order_relaxed))
     return;
   if (atomic_fetch_add_explicit(&trace->used, events, memory_order_relaxed) + events >
@@ -97,7 +117,7 @@ void trace_add(struct trace_track *track, const struct record *record, unsigned 
     return;
   }
   track->idle.used += events;
-  put(track, record);
+  put(track, &record);
 }
 
 void trace_rewind(struct trace_track *track) {
@@ -113,52 +133,23 @@ void trace_rewind(struct trace_track *track) {
   atomic_store_explicit(&track->count, idle->count, memory_order_release);
 }
 
-/* ---- calls that sleep --------------------------------------------------------------------- */
+/* ---- for threads without a loop ----------------------------------------------------------- */
 
 void trace_call_begin(struct trace_track *track, const char *name, int fd) {
-  if (!track)
-    return;
-  struct record record = {.kind = RECORD_CALL_BEGIN,
-                          .at_ns = clock_ns(CLOCK_MONOTONIC),
-                          .name = name,
-                          .fd = fd,
-                          .connection = trace_connection(track->trace, fd)};
-  trace_add(track, &record, 1);
+  if (track)
+    trace_add(track, (struct record){.kind = RECORD_CALL_BEGIN, .name = name, .fd = fd});
 }
 
 void trace_call_end(struct trace_track *track, const char *name, int fd, ptrdiff_t result) {
-  if (!track)
-    return;
-  struct record record = {
-      .kind = RECORD_CALL_END,
-      .at_ns = clock_ns(CLOCK_MONOTONIC),
-      .name = name,
-      .fd = fd,
-      .value = result,
-      .connection = trace_connection_of_call(track->trace, name, fd, result),
-  };
-  trace_add(track, &record, 1);
-}
-
-/* ---- connections -------------------------------------------------------------------------- */
-
-/* An accept has returned this descriptor. */
-static uint32_t number_connection(struct trace *trace, int fd) {
-  uint32_t number = atomic_fetch_add_explicit(&trace->connections, 1, memory_order_relaxed) + 1;
-  if (fd >= 0 && (size_t)fd < trace->options.descriptors)
-    atomic_store_explicit(&trace->connection_of[fd], number, memory_order_relaxed);
-  return number;
+  if (track)
+    trace_add(track,
+              (struct record){.kind = RECORD_CALL_END, .name = name, .fd = fd, .value = result});
 }
 
 uint32_t trace_connection(const struct trace *trace, int fd) {
   if (fd < 0 || (size_t)fd >= trace->options.descriptors)
     return 0;
   return atomic_load_explicit(&trace->connection_of[fd], memory_order_relaxed);
-}
-
-uint32_t trace_connection_of_call(struct trace *trace, const char *name, int fd, ptrdiff_t result) {
-  bool accepted = result >= 0 && strcmp(name, "accept") == 0;
-  return accepted ? number_connection(trace, (int)result) : trace_connection(trace, fd);
 }
 
 /* ---- tracks ------------------------------------------------------------------------------- */

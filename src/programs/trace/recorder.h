@@ -94,18 +94,15 @@ struct trace {
   _Atomic int error;   /* the first one */
 };
 
-/* Append, unless the limit is reached. `events`: the number of events that the record becomes in
- * the file. */
-void trace_add(struct trace_track *track, const struct record *record, unsigned events);
-
-/* The connection of a call on `fd`. An accept that succeeded gives the new one its number. */
-uint32_t trace_connection_of_call(struct trace *trace, const char *name, int fd, ptrdiff_t result);
+/* Append, unless the limit is reached, with the connection of its descriptor, and the time if it
+ * has none. The result of an accept gives the new connection its number. */
+void trace_add(struct trace_track *track, struct record record);
 
 /* Discard the records of the current iteration. */
 void trace_rewind(struct trace_track *track);
 
-/* chrome.c: write the file's text. false: stdio failed, errno has the reason. */
-bool trace_write_chrome(struct trace *trace, FILE *file);
+/* chrome.c: write the file's text. */
+void trace_write_chrome(struct trace *trace, FILE *file);
 
 /* Everything recorded until now may be written. To be called in the loop's thread. */
 void trace_settle(struct trace *trace);

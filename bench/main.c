@@ -230,8 +230,7 @@ static int print_version(void) {
 }
 
 static int print_help_of_command(const struct command_line *command) {
-  cli_print_help(NULL, command->help);
-  return cli_finish_stdout();
+  return cli_print_help(NULL, command->help);
 }
 
 /* Of a command, of each named experiment, or of the lab. */

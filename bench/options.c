@@ -252,8 +252,9 @@ int options_parse(int argc, char **argv, const char **arguments, struct lab_opti
 }
 
 int options_print_help(void) {
-  cli_print_help(table, help_before_experiments);
+  int error = cli_print_help(table, help_before_experiments);
+  if (error)
+    return error;
   experiments_print();
-  cli_print_help(table, help_after_experiments);
-  return cli_finish_stdout();
+  return cli_print_help(table, help_after_experiments);
 }

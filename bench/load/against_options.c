@@ -213,6 +213,5 @@ static const char help[] =
     "  2 wrong command line; 130 interrupted, after printing the figures so far\n";
 
 int against_print_help(void) {
-  cli_print_help(table, help);
-  return cli_finish_stdout();
+  return cli_print_help(table, help);
 }

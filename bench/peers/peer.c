@@ -59,10 +59,8 @@ static struct peer parse(int argc, char **argv) {
       .options = options, .into = &help, .argument = "tcp|udp PORT", .arguments = arguments};
   if (argc > 8 || cli_parse(&cli, argc, argv))
     exit(EXIT_USAGE);
-  if (help) {
-    cli_print_help(options, help_text);
-    exit(cli_finish_stdout());
-  }
+  if (help)
+    exit(cli_print_help(options, help_text));
   bool udp = cli.argument_count == 2 && strcmp(arguments[0], "udp") == 0;
   if (cli.argument_count != 2 || (!udp && strcmp(arguments[0], "tcp") != 0)) {
     complain("expected a protocol and a port: %s tcp|udp PORT", say_program());

@@ -137,8 +137,7 @@ static int run(struct arguments arguments) {
 static int print_help(const struct cli_option *options) {
   char text[sizeof help_text + 128];
   snprintf(text, sizeof text, help_text, loop_methods);
-  cli_print_help(options, text);
-  return cli_finish_stdout();
+  return cli_print_help(options, text);
 }
 
 int main(int argc, char **argv) {

@@ -24,30 +24,25 @@ enum {
 
 /* ---- failures ------------------------------------------------------------------------- */
 
-static void fail(struct client *client, const char *format, va_list arguments) {
+void client_trouble(struct client *client, const char *format, ...) {
   char text[512];
+  va_list arguments;
+  if (!client->halted) {
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    complain("%s", text);
+  }
   client->halted = true;
   client->status = EXIT_TROUBLE;
-  if (client->failure_said)
-    return;
-  client->failure_said = true;
-  vsnprintf(text, sizeof text, format, arguments);
-  complain("%s", text);
 }
 
-void client_trouble(struct client *client, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fail(client, format, arguments);
-  va_end(arguments);
-}
-
-/* " of 10" if the total is known. */
-static void describe_total(const struct client *client, char *to, size_t room) {
+const char *client_total(const struct client *client, char to[32]) {
   uint64_t total = input_total(client->input);
   *to = '\0';
   if (total > 0)
-    snprintf(to, room, " of %" PRIu64, total);
+    snprintf(to, 32, " of %" PRIu64, total);
+  return to;
 }
 
 /* ---- a worker finishes ---------------------------------------------------------------- */
@@ -59,6 +54,7 @@ static void on_timeout(struct ioloop *loop, void *arg) {
   worker->client->transport->time_out(worker);
 }
 
+/* Its message is over: it may take the next one. */
 static void release(struct worker *worker) {
   struct client *client = worker->client;
   if (worker->timeout)
@@ -69,6 +65,7 @@ static void release(struct worker *worker) {
   message_free(&worker->message);
   worker->next_idle = client->idle;
   client->idle = worker;
+  client_pump(client);
 }
 
 void client_done(struct worker *worker) {
@@ -81,7 +78,6 @@ void client_done(struct worker *worker) {
       output_commit(client->output, escape_text(to, message->data, message->size));
   }
   release(worker);
-  client_pump(client);
 }
 
 void client_failed(struct worker *worker, const char *format, ...) {
@@ -91,10 +87,9 @@ void client_failed(struct worker *worker, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(what, sizeof what, format, arguments);
   va_end(arguments);
-  describe_total(client, total, sizeof total);
-  client_trouble(client, "echo %" PRIu64 "%s is %s", worker->message.number, total, what);
+  client_trouble(client, "echo %" PRIu64 "%s is %s", worker->message.number,
+                 client_total(client, total), what);
   release(worker);
-  client_pump(client);
 }
 
 static const char *remedy(int error) {
@@ -145,7 +140,6 @@ void client_unreachable(struct worker *worker) {
   client_trouble(client, "cannot reach %s %s (%s)", client->transport->name, tried,
                  remedy(error ? error : -ETIMEDOUT));
   release(worker);
-  client_pump(client);
 }
 
 /* ---- comparing ------------------------------------------------------------------------ */

@@ -78,7 +78,6 @@ struct client {
   bool input_ended; /* no more messages */
   bool halted;      /* something failed: start no new ones */
   bool pumping;
-  bool failure_said;
   int status;
 };
 
@@ -106,6 +105,9 @@ void race_won(struct attempt *attempt);
 void race_lost(struct attempt *attempt, int error);
 /* Close all of them. */
 void race_end(struct worker *worker);
+
+/* " of 10", or "" if the total is not known; returns `to`. */
+const char *client_total(const struct client *client, char to[32]);
 
 /* An error that does not concern a single echo. */
 void client_trouble(struct client *client, const char *format, ...)

@@ -102,8 +102,7 @@ static void on_turn(struct ioloop *loop, void *arg) {
 
 static void on_readable(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct input *input = arg;
-  (void)fd;
-  (void)events;
+  (void)fd, (void)events;
   if (input->wanted && !would_block())
     on_turn(loop, input);
 }

@@ -19,7 +19,8 @@
 
 /* ---- how stdin and stdout affect the rest --------------------------------------------- */
 
-static void on_more(void *arg) {
+/* There may be input, or room for output. */
+static void pump(void *arg) {
   client_pump(arg);
 }
 
@@ -39,10 +40,6 @@ static void on_resumed(void *arg) {
   client_pump(client);
 }
 
-static void on_emptied(void *arg) {
-  client_pump(arg);
-}
-
 static void on_output_failed(void *arg, int error) {
   struct client *client = arg;
   client_trouble(client, "cannot write to stdout: %s (%s)", strerror(-error), output_remedy(error));
@@ -51,13 +48,11 @@ static void on_output_failed(void *arg, int error) {
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   struct client *client = arg;
-  char total[32] = "";
+  char total[32];
   if (client->status > 128)
     return; /* the loop stops */
-  if (input_total(client->input) > 0)
-    snprintf(total, sizeof total, " of %" PRIu64, input_total(client->input));
   output_flush(client->output);
-  complain("interrupted: %" PRIu64 "%s %s", client->done, total,
+  complain("interrupted: %" PRIu64 "%s %s", client->done, client_total(client, total),
            client->options.no_wait ? "messages were sent" : "echoes came back");
   client->status = 128 + signo;
   ioloop_stop(loop);
@@ -99,7 +94,7 @@ static int make_input(struct client *client) {
                                         .argument_count = client->options.message_count,
                                         .keep_newline = client->options.raw,
                                         .repeat = client->options.count,
-                                        .on_more = on_more,
+                                        .on_more = pump,
                                         .on_error = on_input_error,
                                         .arg = client};
   return input_new(client->loop, &options, &client->input);
@@ -108,7 +103,7 @@ static int make_input(struct client *client) {
 static int make_output(struct client *client) {
   const struct output_events events = {.stalled = on_stalled,
                                        .resumed = on_resumed,
-                                       .emptied = on_emptied,
+                                       .emptied = pump,
                                        .failed = on_output_failed,
                                        .arg = client};
   return output_new(client->loop, STDOUT_FILENO, &events, &client->output);
@@ -190,10 +185,8 @@ static int start(int argc, char **argv, const char **messages) {
     return error;
   if (options.help)
     return options_print_help();
-  if (options.version) {
-    printf("%s (ioloop) %s\n", say_program(), IOLOOP_VERSION);
-    return cli_finish_stdout();
-  }
+  if (options.version)
+    return cli_print_version();
   return talk(&options);
 }
 

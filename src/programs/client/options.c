@@ -99,6 +99,5 @@ static const char help[] =
     "  after that; 2 wrong command line; 130 interrupted, after printing how far it came\n";
 
 int options_print_help(void) {
-  cli_print_help(table, help);
-  return cli_finish_stdout();
+  return cli_print_help(table, help);
 }

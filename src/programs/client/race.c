@@ -13,8 +13,9 @@
 #include <errno.h>
 
 #include "client.h"
+#include "common/clock.h"
 
-#define ATTEMPT_DELAY_NS UINT64_C(250000000) /* RFC 8305, section 5 */
+#define ATTEMPT_DELAY_NS (250 * NS_PER_MS) /* RFC 8305, section 5 */
 
 static void try_next(struct worker *worker);
 

@@ -15,18 +15,15 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "common/clock.h"
 
-enum {
-  RETRY_NS = 1000 * 1000, /* when the send queue is full */
-};
+#define RETRY_NS NS_PER_MS /* when the send queue is full */
 
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct attempt *attempt = arg;
   struct worker *worker = attempt->worker;
-  (void)socket;
-  (void)peer;
-  (void)peer_size;
+  (void)socket, (void)peer, (void)peer_size;
   if (!worker->busy || worker->client->options.no_wait)
     return;
   if (!worker->answered)

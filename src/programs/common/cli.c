@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "ioloop.h"
 #include "outfile.h"
 #include "say.h"
 
@@ -340,19 +341,25 @@ static void print_line(const char *line, size_t size) {
   putchar('\n');
 }
 
-void cli_print_help(const struct cli_option *options, const char *text) {
-  for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
-    size_t size = (size_t)(end - text);
-    print_line(text, size);
-    if (size == 7 && memcmp(text, "OPTIONS", 7) == 0)
-      print_options(options);
-  }
-}
-
 int cli_finish_stdout(void) {
   int error = outfile_flush(stdout);
   if (!error)
     return EXIT_OK;
   complain("cannot write to stdout: %s", strerror(-error));
   return EXIT_TROUBLE;
+}
+
+int cli_print_help(const struct cli_option *options, const char *text) {
+  for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+    size_t size = (size_t)(end - text);
+    print_line(text, size);
+    if (size == 7 && memcmp(text, "OPTIONS", 7) == 0)
+      print_options(options);
+  }
+  return cli_finish_stdout();
+}
+
+int cli_print_version(void) {
+  printf("%s (ioloop) %s\n", say_program(), IOLOOP_VERSION);
+  return cli_finish_stdout();
 }

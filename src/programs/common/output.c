@@ -93,21 +93,9 @@ static void fail(struct output *output, int error) {
 static void on_retry(struct ioloop *loop, void *arg);
 
 static void on_writable(struct ioloop *loop, int fd, unsigned events, void *arg) {
-  (void)fd;
-  (void)events;
+  (void)fd, (void)events;
   on_retry(loop, arg);
 }
-
-/* After EAGAIN: continue when the loop reports it writable. A kind of file that returns EAGAIN and
- * cannot be watched is retried by a timer. */
-static void wait_writable(struct output *output) {
-  output->blocked = true;
-  int error = output->watchable ? ioloop_update_handler(output->loop, output->fd, IOLOOP_WRITE)
-                                : ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
-  if (error)
-    fail(output, error);
-}
-
 static void let_go_of_large_buffer(struct output *output) {
   if (output->room <= KEEP_SIZE)
     return;
@@ -137,21 +125,20 @@ static ssize_t write_once(struct output *output) {
                            : write(output->fd, data, size);
 }
 
-/* The kernel has no memory at the moment, for a page of a pipe for example. */
-static void try_later(struct output *output) {
-  output->blocked = true;
-  int error = ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
+/* After EAGAIN: continue when the loop reports it writable. A timer retries a kind of file that
+ * returns EAGAIN and cannot be watched, and a write for which the kernel had no memory, for a page
+ * of a pipe for example. */
+static void write_failed(struct output *output, int error) {
+  bool full = error == EAGAIN || error == EWOULDBLOCK;
+  if (full && output->watchable)
+    error = ioloop_update_handler(output->loop, output->fd, IOLOOP_WRITE);
+  else if (full || error == ENOMEM || error == ENOBUFS)
+    error = ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
+  else
+    error = -error;
+  output->blocked = !error;
   if (error)
     fail(output, error);
-}
-
-static void write_failed(struct output *output, int error) {
-  if (error == EAGAIN || error == EWOULDBLOCK)
-    wait_writable(output);
-  else if (error == ENOMEM || error == ENOBUFS)
-    try_later(output);
-  else
-    fail(output, -error);
 }
 
 /* A short write is tried once more, to find out whether the file is full. */
@@ -187,8 +174,6 @@ static void on_turn_end(struct ioloop *loop, void *arg) {
   output->flush_queued = false;
   output_flush(output);
 }
-
-/* With spare room if possible, else exactly that. */
 
 /* With spare room if possible, else exactly that. */
 static char *grow(struct output *output, size_t room) {

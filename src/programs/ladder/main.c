@@ -178,14 +178,10 @@ static int run(struct ladder_options *options, const char *const *paths, size_t 
 }
 
 static int act(struct ladder_options *options, const struct cli *cli) {
-  if (options->help) {
-    cli_print_help(table, help);
-    return cli_finish_stdout();
-  }
-  if (options->version) {
-    printf("%s (ioloop) %s\n", say_program(), IOLOOP_VERSION);
-    return cli_finish_stdout();
-  }
+  if (options->help)
+    return cli_print_help(table, help);
+  if (options->version)
+    return cli_print_version();
   return run(options, cli->arguments, cli->argument_count);
 }
 

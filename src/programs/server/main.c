@@ -3,7 +3,6 @@
  * main.c - the echo-print server, in one process or several.
  */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/backends.h"
@@ -51,9 +50,7 @@ int main(int argc, char **argv) {
     return options_print_help();
   if (options.list_backends)
     return backends_print(BLOCKING_MODEL);
-  if (options.version) {
-    printf("%s (ioloop) %s\n", say_program(), IOLOOP_VERSION);
-    return cli_finish_stdout();
-  }
+  if (options.version)
+    return cli_print_version();
   return serve(&options);
 }

@@ -212,6 +212,5 @@ static const char help[] =
     "  Exit status: 0 orderly end, 1 error (one line says why), 2 wrong command line.\n";
 
 int options_print_help(void) {
-  cli_print_help(table, help);
-  return cli_finish_stdout();
+  return cli_print_help(table, help);
 }

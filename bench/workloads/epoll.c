@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "raw.h"
+#include "workload.h"
 
 enum {
   EVENTS = 256,
@@ -13,13 +13,12 @@ enum {
 
 static int set = -1;
 
-int loop_open(const char *method, size_t room, loop_callback *readable) {
+const char raw_name[] = "epoll";
+
+int raw_open(size_t room) {
   (void)room;
-  int error = raw_begin("epoll", method, readable);
-  if (error)
-    return error;
   set = epoll_create1(EPOLL_CLOEXEC);
-  return set < 0 ? raw_trouble("epoll_create1") : 0;
+  return set < 0 ? loop_trouble("epoll_create1") : 0;
 }
 
 void loop_close(void) {
@@ -29,27 +28,18 @@ void loop_close(void) {
 
 int loop_watch(int fd, void *arg) {
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = arg};
-  return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? raw_trouble("epoll_ctl") : 0;
+  return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event) < 0 ? loop_trouble("epoll_ctl") : 0;
 }
 
 void loop_unwatch(int fd) {
   epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL);
 }
 
-static void turn(int timeout_ms) {
+void raw_turn(int timeout_ms) {
   struct epoll_event events[EVENTS];
   int count = epoll_wait(set, events, EVENTS, timeout_ms);
   if (count < 0 && errno != EINTR)
-    exit(raw_trouble("epoll_wait"));
+    exit(loop_trouble("epoll_wait"));
   for (int i = 0; i < count; i++)
-    raw_readable(events[i].data.ptr);
-}
-
-void loop_turn(void) {
-  turn(0);
-}
-
-void loop_run(void) {
-  for (raw_stopped = false; !raw_stopped;)
-    turn(-1);
+    loop_readable(events[i].data.ptr);
 }

@@ -8,22 +8,20 @@
 
 #include "common/backends.h"
 #include "common/say.h"
-#include "loop.h"
+#include "workload.h"
 
 const char loop_methods[] = "a backend of ioloop (epoll, poll, select, rtsig, io_uring, ...)";
 
 static struct ioloop *loop;
-static loop_callback *on_readable, *on_due, *on_wake;
 static ioloop_timeout *timeouts;
 
-static int trouble(const char *what, int error) {
+static int failed(const char *what, int error) {
   complain("%s: %s", what, strerror(-error));
   return EXIT_TROUBLE;
 }
 
-int loop_open(const char *method, size_t room, loop_callback *readable) {
+int loop_open(const char *method, size_t room) {
   (void)room;
-  on_readable = readable;
   return backends_new_loop((struct backend_choice){"METHOD", method}, NULL, &loop);
 }
 
@@ -34,12 +32,12 @@ void loop_close(void) {
 
 static void call_readable(struct ioloop *self, int fd, unsigned events, void *arg) {
   (void)self, (void)fd, (void)events;
-  on_readable(arg);
+  loop_readable(arg);
 }
 
 int loop_watch(int fd, void *arg) {
   int r = ioloop_add_handler(loop, fd, IOLOOP_READ, call_readable, arg);
-  return r ? trouble("ioloop_add_handler", r) : 0;
+  return r ? failed("ioloop_add_handler", r) : 0;
 }
 
 void loop_unwatch(int fd) {
@@ -49,7 +47,7 @@ void loop_unwatch(int fd) {
 void loop_run(void) {
   int r = ioloop_start(loop);
   if (r)
-    exit(trouble("ioloop_start", r));
+    exit(failed("ioloop_start", r));
 }
 
 void loop_stop(void) {
@@ -60,21 +58,20 @@ void loop_turn(void) {
   ioloop_run_once(loop, 0);
 }
 
-int loop_timers_open(size_t count, loop_callback *due) {
-  on_due = due;
+int loop_timers_open(size_t count) {
   timeouts = calloc(count, sizeof *timeouts);
-  return timeouts ? 0 : trouble("timers", -ENOMEM);
+  return timeouts ? 0 : failed("timers", -ENOMEM);
 }
 
 static void call_due(struct ioloop *self, void *arg) {
-  (void)self;
-  on_due(arg);
+  (void)self, (void)arg;
+  loop_due();
 }
 
 void loop_timer_add(size_t timer, uint64_t delay_ns) {
   int r = ioloop_call_later(loop, delay_ns, call_due, NULL, &timeouts[timer]);
   if (r)
-    exit(trouble("ioloop_call_later", r));
+    exit(failed("ioloop_call_later", r));
 }
 
 void loop_timer_rearm(size_t timer, uint64_t delay_ns) {
@@ -85,18 +82,17 @@ void loop_timer_cancel(size_t timer) {
   ioloop_remove_timeout(loop, timeouts[timer]);
 }
 
-int loop_wake_open(loop_callback *called) {
-  on_wake = called;
+int loop_wake_open(void) {
   return 0;
 }
 
 static void call_wake(struct ioloop *self, void *arg) {
-  (void)self;
-  on_wake(arg);
+  (void)self, (void)arg;
+  loop_woken();
 }
 
 void loop_wake(void) {
   int r = ioloop_add_callback_threadsafe(loop, call_wake, NULL);
   if (r)
-    exit(trouble("ioloop_add_callback_threadsafe", r));
+    exit(failed("ioloop_add_callback_threadsafe", r));
 }

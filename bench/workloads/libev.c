@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* libev.c - libev, with watchers that the program keeps itself. */
-#include <errno.h>
 #include <ev.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/say.h"
-#include "loop.h"
+#include "workload.h"
 
 const char loop_methods[] = "epoll, poll or select";
 
@@ -14,7 +13,6 @@ static struct ev_loop *loop;
 static ev_io *watchers;
 static ev_timer *timers;
 static ev_async waking;
-static loop_callback *on_readable, *on_due, *on_wake;
 
 static unsigned backend_of(const char *method) {
   if (strcmp(method, "epoll") == 0)
@@ -24,21 +22,15 @@ static unsigned backend_of(const char *method) {
   return strcmp(method, "select") == 0 ? EVBACKEND_SELECT : 0;
 }
 
-static int trouble(const char *what) {
-  complain("%s: %s", what, strerror(errno));
-  return EXIT_TROUBLE;
-}
-
-int loop_open(const char *method, size_t room, loop_callback *readable) {
+int loop_open(const char *method, size_t room) {
   unsigned backend = backend_of(method);
-  on_readable = readable;
   loop = backend ? ev_loop_new(backend | EVFLAG_NOENV) : NULL;
   if (!loop || ev_backend(loop) != backend) {
     complain("libev has no method %s here: it has %s", method, loop_methods);
     return EXIT_TROUBLE;
   }
   watchers = calloc(room, sizeof *watchers);
-  return watchers ? 0 : trouble("memory");
+  return watchers ? 0 : loop_trouble("memory");
 }
 
 void loop_close(void) {
@@ -50,7 +42,7 @@ void loop_close(void) {
 
 static void call_readable(struct ev_loop *self, ev_io *watcher, int events) {
   (void)self, (void)events;
-  on_readable(watcher->data);
+  loop_readable(watcher->data);
 }
 
 int loop_watch(int fd, void *arg) {
@@ -78,15 +70,14 @@ void loop_turn(void) {
 }
 
 static void call_due(struct ev_loop *self, ev_timer *watcher, int events) {
-  (void)self, (void)events;
-  on_due(watcher->data);
+  (void)self, (void)events, (void)watcher;
+  loop_due();
 }
 
-int loop_timers_open(size_t count, loop_callback *due) {
-  on_due = due;
+int loop_timers_open(size_t count) {
   timers = calloc(count, sizeof *timers);
   if (!timers)
-    return trouble("timers");
+    return loop_trouble("timers");
   for (size_t i = 0; i < count; i++)
     ev_timer_init(&timers[i], call_due, 0, 0);
   return 0;
@@ -108,12 +99,11 @@ void loop_timer_cancel(size_t timer) {
 }
 
 static void call_wake(struct ev_loop *self, ev_async *watcher, int events) {
-  (void)self, (void)events;
-  on_wake(watcher->data);
+  (void)self, (void)events, (void)watcher;
+  loop_woken();
 }
 
-int loop_wake_open(loop_callback *called) {
-  on_wake = called;
+int loop_wake_open(void) {
   ev_async_init(&waking, call_wake);
   ev_async_start(loop, &waking);
   return 0;

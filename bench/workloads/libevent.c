@@ -3,7 +3,6 @@
  * libevent.c - libevent's event API, with events in the program's own memory (event_assign): the
  * fastest way that it offers, and that of its own bench.c.
  */
-#include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <event2/thread.h>
@@ -13,20 +12,14 @@
 #include <sys/select.h>
 
 #include "common/say.h"
-#include "loop.h"
+#include "workload.h"
 
 const char loop_methods[] = "epoll, poll or select";
 
 static struct event_base *base;
 static struct event *events, *timers, waking;
-static loop_callback *on_readable, *on_due, *on_wake;
 static const char *chosen;
 static int fd_limit; /* descriptors must be below it; 0: no limit */
-
-static int trouble(const char *what) {
-  complain("%s: %s", what, strerror(errno));
-  return EXIT_TROUBLE;
-}
 
 /* NULL if it has no such method. */
 static struct event_base *new_base(const char *method) {
@@ -46,8 +39,7 @@ static struct event_base *new_base(const char *method) {
   return made;
 }
 
-int loop_open(const char *method, size_t room, loop_callback *readable) {
-  on_readable = readable;
+int loop_open(const char *method, size_t room) {
   chosen = method;
   base = new_base(method);
   if (!base) {
@@ -57,7 +49,7 @@ int loop_open(const char *method, size_t room, loop_callback *readable) {
   /* Debian's is built with _FORTIFY_SOURCE, which aborts on a larger descriptor in FD_SET. */
   fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : 0;
   events = calloc(room, sizeof *events);
-  return events ? 0 : trouble("memory");
+  return events ? 0 : loop_trouble("memory");
 }
 
 void loop_close(void) {
@@ -69,7 +61,7 @@ void loop_close(void) {
 
 static void call_readable(evutil_socket_t fd, short what, void *arg) {
   (void)fd, (void)what;
-  on_readable(arg);
+  loop_readable(arg);
 }
 
 int loop_watch(int fd, void *arg) {
@@ -79,7 +71,7 @@ int loop_watch(int fd, void *arg) {
     return EXIT_TROUBLE;
   }
   event_assign(&events[fd], base, fd, EV_READ | EV_PERSIST, call_readable, arg);
-  return event_add(&events[fd], NULL) < 0 ? trouble("event_add") : 0;
+  return event_add(&events[fd], NULL) < 0 ? loop_trouble("event_add") : 0;
 }
 
 void loop_unwatch(int fd) {
@@ -88,7 +80,7 @@ void loop_unwatch(int fd) {
 
 void loop_run(void) {
   if (event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY) < 0)
-    exit(trouble("event_base_loop"));
+    exit(loop_trouble("event_base_loop"));
 }
 
 void loop_stop(void) {
@@ -100,15 +92,14 @@ void loop_turn(void) {
 }
 
 static void call_due(evutil_socket_t fd, short what, void *arg) {
-  (void)fd, (void)what;
-  on_due(arg);
+  (void)fd, (void)what, (void)arg;
+  loop_due();
 }
 
-int loop_timers_open(size_t count, loop_callback *due) {
-  on_due = due;
+int loop_timers_open(size_t count) {
   timers = calloc(count, sizeof *timers);
   if (!timers)
-    return trouble("timers");
+    return loop_trouble("timers");
   for (size_t i = 0; i < count; i++)
     evtimer_assign(&timers[i], base, call_due, NULL);
   return 0;
@@ -119,7 +110,7 @@ void loop_timer_add(size_t timer, uint64_t delay_ns) {
   struct timeval delay = {.tv_sec = (time_t)(delay_ns / 1000000000),
                           .tv_usec = (suseconds_t)(delay_ns % 1000000000 / 1000)};
   if (evtimer_add(&timers[timer], &delay) < 0)
-    exit(trouble("evtimer_add"));
+    exit(loop_trouble("evtimer_add"));
 }
 
 void loop_timer_rearm(size_t timer, uint64_t delay_ns) {
@@ -131,21 +122,20 @@ void loop_timer_cancel(size_t timer) {
 }
 
 static void call_wake(evutil_socket_t fd, short what, void *arg) {
-  (void)fd, (void)what;
-  on_wake(arg);
+  (void)fd, (void)what, (void)arg;
+  loop_woken();
 }
 
 /* A base has locks, and a descriptor to be woken by, only if threads were enabled before it was
  * created; the other workloads do not enable them. */
-int loop_wake_open(loop_callback *called) {
-  on_wake = called;
+int loop_wake_open(void) {
   event_base_free(base);
   evthread_use_pthreads();
   base = new_base(chosen);
   if (!base)
-    return trouble("event_base_new");
+    return loop_trouble("event_base_new");
   event_assign(&waking, base, -1, EV_PERSIST, call_wake, NULL);
-  return event_add(&waking, NULL) < 0 ? trouble("event_add") : 0;
+  return event_add(&waking, NULL) < 0 ? loop_trouble("event_add") : 0;
 }
 
 void loop_wake(void) {

@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "common/say.h"
-#include "loop.h"
+#include "workload.h"
 
 const char loop_methods[] = "- (libuv has one for each system)";
 
@@ -15,15 +15,13 @@ static bool opened;
 static uv_poll_t *polls;
 static uv_timer_t *timers;
 static uv_async_t waking;
-static loop_callback *on_readable, *on_due, *on_wake;
 
-static int trouble(const char *what, int error) {
+static int failed(const char *what, int error) {
   complain("%s: %s", what, uv_strerror(error));
   return EXIT_TROUBLE;
 }
 
-int loop_open(const char *method, size_t room, loop_callback *readable) {
-  on_readable = readable;
+int loop_open(const char *method, size_t room) {
   if (strcmp(method, "-") != 0) {
     complain("libuv has no method %s: it has one for each system, use -", method);
     return EXIT_TROUBLE;
@@ -31,7 +29,7 @@ int loop_open(const char *method, size_t room, loop_callback *readable) {
   polls = calloc(room, sizeof *polls);
   int r = polls ? uv_loop_init(&loop) : UV_ENOMEM;
   opened = r == 0;
-  return r ? trouble("uv_loop_init", r) : 0;
+  return r ? failed("uv_loop_init", r) : 0;
 }
 
 static void close_handle(uv_handle_t *handle, void *arg) {
@@ -51,7 +49,7 @@ void loop_close(void) {
 
 static void call_readable(uv_poll_t *handle, int status, int events) {
   (void)status, (void)events;
-  on_readable(handle->data);
+  loop_readable(handle->data);
 }
 
 /* A handle is created once per descriptor, and restarted later. */
@@ -62,7 +60,7 @@ int loop_watch(int fd, void *arg) {
   handle->data = arg;
   if (!r)
     r = uv_poll_start(handle, UV_READABLE, call_readable);
-  return r ? trouble("uv_poll_start", r) : 0;
+  return r ? failed("uv_poll_start", r) : 0;
 }
 
 void loop_unwatch(int fd) {
@@ -82,14 +80,14 @@ void loop_turn(void) {
 }
 
 static void call_due(uv_timer_t *timer) {
-  on_due(timer->data);
+  (void)timer;
+  loop_due();
 }
 
-int loop_timers_open(size_t count, loop_callback *due) {
-  on_due = due;
+int loop_timers_open(size_t count) {
   timers = calloc(count, sizeof *timers);
   if (!timers)
-    return trouble("timers", UV_ENOMEM);
+    return failed("timers", UV_ENOMEM);
   for (size_t i = 0; i < count; i++)
     uv_timer_init(&loop, &timers[i]);
   return 0;
@@ -109,13 +107,13 @@ void loop_timer_cancel(size_t timer) {
 }
 
 static void call_wake(uv_async_t *handle) {
-  on_wake(handle->data);
+  (void)handle;
+  loop_woken();
 }
 
-int loop_wake_open(loop_callback *called) {
-  on_wake = called;
+int loop_wake_open(void) {
   int r = uv_async_init(&loop, &waking, call_wake);
-  return r ? trouble("uv_async_init", r) : 0;
+  return r ? failed("uv_async_init", r) : 0;
 }
 
 void loop_wake(void) {

@@ -1,15 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the command line of the workloads. */
+/* main.c - the command line of the workloads, and the time that their core takes. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/cli.h"
+#include "common/clock.h"
 #include "common/program.h"
 #include "common/say.h"
 #include "workload.h"
+
+void (*loop_readable)(void *arg), (*loop_due)(void), (*loop_woken)(void);
+
+/* ---- measuring ------------------------------------------------------------------------- */
+
+static struct {
+  uint64_t operations, ns, cpu_ns;
+  uint64_t began, cpu_began;
+} measured;
+
+void measure_begin(void) {
+  measured.cpu_began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  measured.began = clock_ns(CLOCK_MONOTONIC);
+}
+
+void measure_end(uint64_t operations) {
+  measured.ns += clock_ns(CLOCK_MONOTONIC) - measured.began;
+  measured.cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - measured.cpu_began;
+  measured.operations += operations;
+}
+
+void measure_print(void) {
+  printf("operations=%" PRIu64 " ns=%" PRIu64 " cpu_ns=%" PRIu64 "\n", measured.operations,
+         measured.ns, measured.cpu_ns);
+}
+
+/* ---- the command line ------------------------------------------------------------------ */
 
 static const char help_text[] =
     "Usage: @ ring METHOD PIPES ACTIVE WRITES ROUNDS [socketpair]\n"
@@ -37,13 +68,12 @@ enum {
   MOST_ARGUMENTS = 7,
 };
 
-struct arguments {
-  const char **at;
-  size_t count;
-};
+int loop_trouble(const char *what) {
+  complain("%s: %s", what, strerror(errno));
+  return EXIT_TROUBLE;
+}
 
-/* A number from 1 to `most`, or 0 after printing an error. */
-static size_t number(const char *text, size_t most) {
+size_t workload_number(const char *text, size_t most) {
   char *after;
   errno = 0;
   unsigned long long value = strtoull(text, &after, 10);
@@ -53,83 +83,31 @@ static size_t number(const char *text, size_t most) {
   return 0;
 }
 
-enum {
-  MOST = 1000000000,
-  MOST_PIPES = 1000000,
-};
-
-static int run_ring(const char *method, struct arguments rest) {
-  struct ring ring = {.sockets = rest.count == 5};
-  if (ring.sockets && strcmp(rest.at[4], "socketpair") != 0) {
-    complain("%s: only socketpair may stand here", rest.at[4]);
-    return EXIT_USAGE;
-  }
-  if (!(ring.pipes = number(rest.at[0], MOST_PIPES)) ||
-      !(ring.active = number(rest.at[1], ring.pipes)) ||
-      !(ring.writes = number(rest.at[2], MOST)) || !(ring.rounds = number(rest.at[3], MOST)))
-    return EXIT_USAGE;
-  return workload_ring(method, &ring);
-}
-
-static int run_cascade(const char *method, struct arguments rest) {
-  size_t pipes = number(rest.at[0], MOST_PIPES);
-  size_t rounds = rest.count == 2 ? number(rest.at[1], MOST) : 1;
-  return pipes && rounds ? workload_cascade(method, pipes, rounds) : EXIT_USAGE;
-}
-
-static int run_handlers(const char *method, struct arguments rest) {
-  size_t fds = number(rest.at[0], MOST_PIPES), times = number(rest.at[1], MOST);
-  return fds && times ? workload_handlers(method, fds, times) : EXIT_USAGE;
-}
-
-static int run_timers(const char *method, struct arguments rest) {
-  static const char *const names[] = {"add", "rearm", "cancel", "fire"};
-  size_t count = number(rest.at[0], MOST);
-  if (!count)
-    return EXIT_USAGE;
-  for (int i = 0; i < 4; i++)
-    if (strcmp(rest.at[1], names[i]) == 0)
-      return workload_timers(method, count, (enum timer_operation)i);
-  complain("%s: must be add, rearm, cancel or fire", rest.at[1]);
-  return EXIT_USAGE;
-}
-
-static int run_wake(const char *method, struct arguments rest) {
-  size_t times = number(rest.at[0], MOST);
-  return times ? workload_wake(method, times) : EXIT_USAGE;
-}
-
-static const struct workload {
+static const struct {
   const char *name;
-  int (*run)(const char *method, struct arguments rest);
+  workload *run;
   size_t least, most; /* arguments after METHOD */
   bool prints;        /* prints its own result */
 } workloads[] = {
-    {"ring", run_ring, 4, 5, false},         {"cascade", run_cascade, 1, 2, false},
-    {"handlers", run_handlers, 2, 2, false}, {"timers", run_timers, 2, 2, false},
-    {"wake", run_wake, 1, 1, true},
+    {"ring", workload_ring, 4, 5, false},         {"cascade", workload_cascade, 1, 2, false},
+    {"handlers", workload_handlers, 2, 2, false}, {"timers", workload_timers, 2, 2, false},
+    {"wake", workload_wake, 1, 1, true},
 };
 
-static const struct workload *find(const char *name) {
-  for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
-    if (strcmp(workloads[i].name, name) == 0)
-      return &workloads[i];
-  return NULL;
-}
-
-static int run(struct arguments arguments) {
-  const struct workload *workload = arguments.count ? find(arguments.at[0]) : NULL;
-  if (!workload) {
+static int run(const char *const *arguments, size_t count) {
+  size_t i = 0, rest = count < 2 ? 0 : count - 2, end = sizeof workloads / sizeof *workloads;
+  while (i < end && (count == 0 || strcmp(workloads[i].name, arguments[0]) != 0))
+    i++;
+  if (i == end) {
     complain("expected ring, cascade, handlers, timers or wake (see --help)");
     return EXIT_USAGE;
   }
-  size_t rest = arguments.count < 2 ? 0 : arguments.count - 2;
-  if (arguments.count < 2 || rest < workload->least || rest > workload->most) {
-    complain("%s: wrong number of arguments (see --help)", workload->name);
+  if (count < 2 || rest < workloads[i].least || rest > workloads[i].most) {
+    complain("%s: wrong number of arguments (see --help)", workloads[i].name);
     return EXIT_USAGE;
   }
-  int error = workload->run(arguments.at[1], (struct arguments){arguments.at + 2, rest});
-  if (!error && !workload->prints)
+  int error = workloads[i].run(arguments[1], arguments + 2, rest);
+  if (!error && !workloads[i].prints)
     measure_print();
   return error ? error : cli_finish_stdout();
 }
@@ -154,5 +132,5 @@ int main(int argc, char **argv) {
   }
   if (cli_parse(&cli, argc, argv))
     return EXIT_USAGE;
-  return help ? print_help(options) : run((struct arguments){arguments, cli.argument_count});
+  return help ? print_help(options) : run(arguments, cli.argument_count);
 }

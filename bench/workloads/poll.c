@@ -7,20 +7,19 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "raw.h"
+#include "workload.h"
 
 static struct pollfd *fds;
 static void **args;
 static size_t *places, count; /* a descriptor's index in `fds` */
 
-int loop_open(const char *method, size_t room, loop_callback *readable) {
-  int error = raw_begin("poll", method, readable);
-  if (error)
-    return error;
+const char raw_name[] = "poll";
+
+int raw_open(size_t room) {
   fds = calloc(room, sizeof *fds);
   args = calloc(room, sizeof *args);
   places = calloc(room, sizeof *places);
-  return fds && args && places ? 0 : raw_trouble("memory");
+  return fds && args && places ? 0 : loop_trouble("memory");
 }
 
 void loop_close(void) {
@@ -44,22 +43,13 @@ void loop_unwatch(int fd) {
   places[fds[place].fd] = place;
 }
 
-static void turn(int timeout_ms) {
+void raw_turn(int timeout_ms) {
   int ready = poll(fds, count, timeout_ms);
   if (ready < 0 && errno != EINTR)
-    exit(raw_trouble("poll"));
+    exit(loop_trouble("poll"));
   for (size_t i = 0; ready > 0; i++)
     if (fds[i].revents) {
       ready--;
-      raw_readable(args[i]);
+      loop_readable(args[i]);
     }
-}
-
-void loop_turn(void) {
-  turn(0);
-}
-
-void loop_run(void) {
-  for (raw_stopped = false; !raw_stopped;)
-    turn(-1);
 }

@@ -1,43 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* raw.c - see raw.h. */
-#include "raw.h"
-
-#include <errno.h>
+/* raw.c - what the loops written by hand share: an eventfd to wake them; they have no timers. */
+#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "common/say.h"
+#include "workload.h"
 
 const char loop_methods[] = "- (it has one)";
 
-loop_callback *raw_readable;
-bool raw_stopped;
-
+static bool stopped;
 static int waker = -1;
-static loop_callback *on_wake;
 
-int raw_trouble(const char *what) {
-  complain("%s: %s", what, strerror(errno));
+int loop_open(const char *method, size_t room) {
+  if (strcmp(method, "-") == 0 || strcmp(method, raw_name) == 0)
+    return raw_open(room);
+  complain("this is %s by hand and has no method %s: use -", raw_name, method);
   return EXIT_TROUBLE;
 }
 
-int raw_begin(const char *name, const char *method, loop_callback *readable) {
-  raw_readable = readable;
-  if (strcmp(method, "-") == 0 || strcmp(method, name) == 0)
-    return 0;
-  complain("this is %s by hand and has no method %s: use -", name, method);
-  return EXIT_TROUBLE;
+void loop_turn(void) {
+  raw_turn(0);
+}
+
+void loop_run(void) {
+  for (stopped = false; !stopped;)
+    raw_turn(-1);
 }
 
 void loop_stop(void) {
-  raw_stopped = true;
+  stopped = true;
 }
 
 /* ---- timers ----------------------------------------------------------------------------- */
 
-int loop_timers_open(size_t count, loop_callback *due) {
-  (void)count, (void)due;
+int loop_timers_open(size_t count) {
+  (void)count;
   complain("a loop by hand has no timers: compare libraries");
   return EXIT_TROUBLE;
 }
@@ -58,20 +57,20 @@ void loop_timer_cancel(size_t timer) {
 
 /* It is the only descriptor watched in this case. */
 static void on_waker(void *arg) {
+  (void)arg;
   uint64_t count;
   if (read(waker, &count, sizeof count) == sizeof count)
-    on_wake(arg);
+    loop_woken();
 }
 
-int loop_wake_open(loop_callback *called) {
-  on_wake = called;
-  raw_readable = on_waker;
+int loop_wake_open(void) {
+  loop_readable = on_waker;
   waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  return waker < 0 ? raw_trouble("eventfd") : loop_watch(waker, NULL);
+  return waker < 0 ? loop_trouble("eventfd") : loop_watch(waker, NULL);
 }
 
 void loop_wake(void) {
   const uint64_t one = 1;
   if (write(waker, &one, sizeof one) < 0)
-    raw_trouble("eventfd");
+    loop_trouble("eventfd");
 }

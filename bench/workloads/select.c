@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/select.h>
 
-#include "raw.h"
+#include "workload.h"
 
 typedef unsigned long word;
 
@@ -22,14 +22,13 @@ static void **args;
 static size_t words; /* in use */
 static int highest;
 
-int loop_open(const char *method, size_t room, loop_callback *readable) {
-  int error = raw_begin("select", method, readable);
-  if (error)
-    return error;
+const char raw_name[] = "select";
+
+int raw_open(size_t room) {
   wanted = calloc(room / WORD_BITS + 1, sizeof *wanted);
   ready = calloc(room / WORD_BITS + 1, sizeof *ready);
   args = calloc(room, sizeof *args);
-  return wanted && ready && args ? 0 : raw_trouble("memory");
+  return wanted && ready && args ? 0 : loop_trouble("memory");
 }
 
 void loop_close(void) {
@@ -53,22 +52,14 @@ void loop_unwatch(int fd) {
   wanted[(size_t)fd / WORD_BITS] &= ~((word)1 << ((size_t)fd % WORD_BITS));
 }
 
-static void turn(struct timeval *timeout) {
+void raw_turn(int timeout_ms) {
+  struct timeval none = {0, 0};
   memcpy(ready, wanted, words * sizeof *ready);
-  int left = select(highest + 1, (fd_set *)(void *)ready, NULL, NULL, timeout);
+  int left =
+      select(highest + 1, (fd_set *)(void *)ready, NULL, NULL, timeout_ms < 0 ? NULL : &none);
   if (left < 0 && errno != EINTR)
-    exit(raw_trouble("select"));
+    exit(loop_trouble("select"));
   for (size_t i = 0; left > 0; i++)
     for (word bits = ready[i]; bits; bits &= bits - 1, left--)
-      raw_readable(args[i * WORD_BITS + (size_t)__builtin_ctzl(bits)]);
-}
-
-void loop_turn(void) {
-  struct timeval none = {0, 0};
-  turn(&none);
-}
-
-void loop_run(void) {
-  for (raw_stopped = false; !raw_stopped;)
-    turn(NULL);
+      loop_readable(args[i * WORD_BITS + (size_t)__builtin_ctzl(bits)]);
 }

@@ -11,28 +11,14 @@
 
 #include "common/clock.h"
 #include "common/say.h"
+#include "results/statistics.h"
 #include "workload.h"
 
-static uint64_t state = 88172645463325252;
 static size_t due_left;
 
-/* xorshift64 (Marsaglia 2003): the same numbers in every run. */
-static uint64_t draw(void) {
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state;
-}
-
-static void on_due(void *arg) {
-  (void)arg;
+static void on_due(void) {
   if (--due_left == 0)
     loop_stop();
-}
-
-/* No descriptor is watched. */
-static void on_readable(void *arg) {
-  (void)arg;
 }
 
 struct plan {
@@ -40,27 +26,21 @@ struct plan {
   uint64_t *delays;     /* count of them for add, then count for rearm */
 };
 
-static void shuffle(struct plan *plan) {
-  for (size_t i = 0; i < plan->count; i++)
-    plan->order[i] = i;
-  for (size_t i = plan->count; i > 1; i--) {
-    size_t j = (size_t)(draw() % i), swap = plan->order[i - 1];
-    plan->order[i - 1] = plan->order[j];
-    plan->order[j] = swap;
-  }
-}
-
 /* Between `shortest` and twice that, so that only the timers of `fire` expire. */
 static int make_plan(struct plan *plan, uint64_t shortest) {
+  struct random random;
   plan->order = calloc(plan->count, sizeof *plan->order);
   plan->delays = calloc(2 * plan->count, sizeof *plan->delays);
   if (!plan->order || !plan->delays) {
     complain("%zu timers: %s", plan->count, strerror(ENOMEM));
     return EXIT_TROUBLE;
   }
-  shuffle(plan);
+  for (size_t i = 0; i < plan->count; i++)
+    plan->order[i] = i;
+  random_seed(&random, 1);
+  random_shuffle(&random, plan->order, plan->count);
   for (size_t i = 0; i < 2 * plan->count; i++)
-    plan->delays[i] = shortest + draw() % shortest;
+    plan->delays[i] = shortest + random_below(&random, shortest);
   return 0;
 }
 
@@ -88,30 +68,47 @@ static void let_all_fall_due(void) {
   poll(NULL, 0, 25);
 }
 
-static void run(const struct plan *plan, enum timer_operation operation) {
-  static void (*const steps[])(const struct plan *) = {
-      [TIMER_ADD] = add_all,
-      [TIMER_REARM] = rearm_all,
-      [TIMER_CANCEL] = cancel_all,
-      [TIMER_FIRE] = fire_all,
-  };
-  if (operation != TIMER_ADD)
+static const struct operation {
+  const char *name;
+  void (*step)(const struct plan *plan);
+} operations[] = {
+    {"add", add_all},
+    {"rearm", rearm_all},
+    {"cancel", cancel_all},
+    {"fire", fire_all},
+};
+
+static const struct operation *find(const char *name) {
+  for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+    if (strcmp(operations[i].name, name) == 0)
+      return &operations[i];
+  complain("%s: must be add, rearm, cancel or fire", name);
+  return NULL;
+}
+
+static void run(const struct plan *plan, const struct operation *operation) {
+  if (operation->step != add_all)
     add_all(plan);
-  if (operation == TIMER_FIRE)
+  if (operation->step == fire_all)
     let_all_fall_due();
   measure_begin();
-  steps[operation](plan);
+  operation->step(plan);
   measure_end(plan->count);
 }
 
-int workload_timers(const char *method, size_t count, enum timer_operation operation) {
-  struct plan plan = {.count = count};
-  uint64_t shortest = operation == TIMER_FIRE ? NS_PER_SECOND / 100 : 600 * NS_PER_SECOND;
-  int error = make_plan(&plan, shortest);
+int workload_timers(const char *method, const char *const *rest, size_t count) {
+  (void)count;
+  struct plan plan = {.count = workload_number(rest[0], MOST)};
+  const struct operation *operation = plan.count ? find(rest[1]) : NULL;
+  if (!operation)
+    return EXIT_USAGE;
+  loop_due = on_due;
+  int error =
+      make_plan(&plan, operation->step == fire_all ? NS_PER_SECOND / 100 : 600 * NS_PER_SECOND);
   if (!error)
-    error = loop_open(method, 64, on_readable);
+    error = loop_open(method, 64);
   if (!error)
-    error = loop_timers_open(count, on_due);
+    error = loop_timers_open(plan.count);
   if (!error)
     run(&plan, operation);
   loop_close();

@@ -24,8 +24,7 @@ static struct {
   bool called;
 } wake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-static void on_called(void *arg) {
-  (void)arg;
+static void on_called(void) {
   histogram_record(wake.histogram, clock_ns(CLOCK_MONOTONIC) - wake.asked_ns);
   if (--wake.left == 0)
     loop_stop();
@@ -33,11 +32,6 @@ static void on_called(void *arg) {
   wake.called = true;
   pthread_cond_signal(&wake.changed);
   pthread_mutex_unlock(&wake.lock);
-}
-
-/* No other descriptor is watched. */
-static void on_readable(void *arg) {
-  (void)arg;
 }
 
 static void *ask(void *arg) {
@@ -81,16 +75,18 @@ static int print(void) {
   return text ? 0 : EXIT_TROUBLE;
 }
 
-int workload_wake(const char *method, size_t times) {
-  wake.left = times;
+int workload_wake(const char *method, const char *const *rest, size_t count) {
+  (void)count;
+  size_t times = wake.left = workload_number(rest[0], MOST);
+  if (!times)
+    return EXIT_USAGE;
   wake.histogram = histogram_new();
-  if (!wake.histogram) {
-    complain("cannot begin: %s", strerror(errno));
-    return EXIT_TROUBLE;
-  }
-  int error = loop_open(method, 64, on_readable);
+  if (!wake.histogram)
+    return loop_trouble("cannot begin");
+  loop_woken = on_called;
+  int error = loop_open(method, 64);
   if (!error)
-    error = loop_wake_open(on_called);
+    error = loop_wake_open();
   if (!error)
     error = run(times);
   if (!error)

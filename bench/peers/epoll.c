@@ -5,10 +5,13 @@
  * TCP: level-triggered, one recv and one send per event, the connection itself in the event's 64
  * bits. UDP: a batch of datagrams per recvmmsg and sendmmsg.
  */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include "echo.h"
 #include "peer.h"
 
 enum {

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "echo.h"
 #include "peer.h"
 
 struct connection {

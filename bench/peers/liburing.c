@@ -303,22 +303,15 @@ static void on_listener_ready(struct server *server) {
 
 static void on_stream_event(struct server *server, const struct io_uring_cqe *cqe) {
   void *pointer = (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)KINDS_MASK);
-  switch ((enum kind)(cqe->user_data & KINDS_MASK)) {
-  case ACCEPT:
+  enum kind kind = (enum kind)(cqe->user_data & KINDS_MASK);
+  if (kind == ACCEPT)
     on_accepted(server, cqe);
-    break;
-  case LISTENER_READY:
+  else if (kind == LISTENER_READY)
     on_listener_ready(server);
-    break;
-  case RECEIVE:
+  else if (kind == RECEIVE)
     on_received(server, pointer, cqe);
-    break;
-  case SEND:
+  else if (kind == SEND)
     on_sent(server, pointer, cqe->res);
-    break;
-  default:
-    break;
-  }
 }
 
 /* ---- UDP ------------------------------------------------------------------------------ */

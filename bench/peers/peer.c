@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * peer.c - the common start of every peer; see peer.h.
- */
+/* peer.c - the common start of every peer, and the echo; see peer.h. */
 #include "peer.h"
 
 #include <errno.h>
@@ -139,4 +137,54 @@ int peer_accept(int listener) {
   if (fd < 0 && (errno == EMFILE || errno == ENFILE))
     peer_turn_away(listener);
   return fd;
+}
+
+/* ---- the echo -------------------------------------------------------------------------- */
+
+static enum echo keep_rest(struct rest *rest, const char *data, size_t size) {
+  rest->memory = rest->at = malloc(size);
+  if (!rest->memory)
+    return ECHO_OVER;
+  memcpy(rest->memory, data, size);
+  rest->size = size;
+  return ECHO_TURN;
+}
+
+enum echo echo_input(int fd, struct rest *rest) {
+  static char buffer[ECHO_BUFFER_SIZE];
+  ssize_t size = recv(fd, buffer, sizeof buffer, 0);
+  if (size <= 0)
+    return size < 0 && errno == EAGAIN ? ECHO_GO_ON : ECHO_OVER;
+  ssize_t sent = send(fd, buffer, (size_t)size, MSG_NOSIGNAL);
+  if (sent == size)
+    return ECHO_GO_ON;
+  if (sent < 0 && errno != EAGAIN)
+    return ECHO_OVER;
+  size_t done = sent < 0 ? 0 : (size_t)sent;
+  return keep_rest(rest, buffer + done, (size_t)size - done);
+}
+
+enum echo echo_rest(int fd, struct rest *rest) {
+  ssize_t sent = send(fd, rest->at, rest->size, MSG_NOSIGNAL);
+  if (sent < 0)
+    return errno == EAGAIN ? ECHO_GO_ON : ECHO_OVER;
+  rest->at += sent;
+  rest->size -= (size_t)sent;
+  if (rest->size)
+    return ECHO_GO_ON;
+  free(rest->memory);
+  rest->memory = NULL;
+  return ECHO_TURN;
+}
+
+void echo_datagrams(int fd) {
+  static char buffer[ECHO_BUFFER_SIZE];
+  struct sockaddr_in from;
+  struct sockaddr *any = (struct sockaddr *)&from;
+  socklen_t length = sizeof from;
+  ssize_t size;
+  while ((size = recvfrom(fd, buffer, sizeof buffer, 0, any, &length)) >= 0) {
+    sendto(fd, buffer, (size_t)size, 0, any, length);
+    length = sizeof from;
+  }
 }

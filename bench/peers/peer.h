@@ -13,6 +13,7 @@
 #define BENCH_PEER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct peer {
@@ -38,5 +39,36 @@ int peer_accept(int listener);
 /* Turn away one waiting client: a descriptor kept in reserve accepts it and is closed (libev's
  * manual, "The special problem of accept()ing when you can't"). */
 void peer_turn_away(int listener);
+
+/*
+ * ---- the echo itself, for those that are notified when a socket is ready ------------------
+ *
+ * One recv and one send per event. Data that a slow reader does not take is kept, and nothing more
+ * is read from it until that data is sent. So there is never more than one rest, and end of input
+ * comes last.
+ */
+
+enum {
+  ECHO_BUFFER_SIZE = 65536,
+};
+
+enum echo {
+  ECHO_OVER,  /* end of input, or an error: close it */
+  ECHO_GO_ON, /* watch it as before */
+  ECHO_TURN,  /* watch it for writing instead of reading, or vice versa */
+};
+
+/* Data still to be sent; size 0: none, and `memory` is NULL. */
+struct rest {
+  char *memory, *at;
+  size_t size;
+};
+
+/* It is readable; it is writable. */
+enum echo echo_input(int fd, struct rest *rest);
+enum echo echo_rest(int fd, struct rest *rest);
+
+/* Read datagrams until there are no more. One that cannot be sent is lost, as datagrams may be. */
+void echo_datagrams(int fd);
 
 #endif

@@ -39,9 +39,6 @@ int child_read_until(struct child *child, struct text *text, bool (*found)(const
 /* Read to the end: 0, or as above. */
 int child_read(struct child *child, struct text *text, uint64_t patience_ns);
 
-/* Read the available output, without waiting. */
-void child_read_ready(struct child *child, struct text *text);
-
 /* Send `signo` (0: none, it ends by itself), read the rest of its output for `patience_ns`, then
  * send SIGKILL; reap. Returns the status of waitpid(2). */
 int child_end(struct child *child, int signo, struct text *text, uint64_t patience_ns);

@@ -83,6 +83,8 @@ bool contestant_fill(struct contestant *to, const char *name) {
 /* ---- all --------------------------------------------------------------------------- */
 
 int contestants_add(struct contestants *to, const struct contestant *one) {
+  if (contestants_find(to, one->name))
+    return 0;
   struct contestant *grown = realloc(to->at, (to->count + 1) * sizeof *grown);
   if (!grown)
     return -ENOMEM;
@@ -277,55 +279,37 @@ static bool is_group(const char *name) {
   return strcmp(name, "all") == 0 || strcmp(name, "backends") == 0 || strcmp(name, "peers") == 0;
 }
 
-/* Naming it twice adds it once. */
-static int add_once(struct contestants *to, const struct contestants *from) {
-  int error = 0;
-  for (size_t i = 0; !error && i < from->count; i++)
-    if (!contestants_find(to, from->at[i].name))
-      error = contestants_add(to, &from->at[i]);
-  return error;
-}
-
-static int out_of_memory(void) {
-  complain("out of memory");
-  return EXIT_TROUBLE;
-}
-
 static int choose_one(const char *name, struct contestants *to) {
   struct contestant one;
-  struct contestants found = {.at = NULL};
   int error = 0;
-  if (!is_group(name)) {
-    if (!contestant_fill(&one, name))
-      return refuse_unknown(name);
+  if (is_group(name)) {
+    error = add_group(to, name);
+  } else if (!contestant_fill(&one, name)) {
+    return refuse_unknown(name);
+  } else {
     error = check_options(&one);
     if (error)
       return error;
-    error = contestants_add(&found, &one);
-  } else {
-    error = add_group(&found, name);
+    error = contestants_add(to, &one);
   }
-  if (!error)
-    error = add_once(to, &found);
-  contestants_free(&found);
-  return error ? out_of_memory() : 0;
+  if (error)
+    complain("out of memory");
+  return error ? EXIT_TROUBLE : 0;
 }
 
 int contestants_choose(const char *names, struct contestants *ret) {
-  struct contestants chosen = {.at = NULL};
   int error = 0;
+  *ret = (struct contestants){.at = NULL};
   for (const char *at = names; !error; at++) {
     char name[256];
     size_t size = strcspn(at, ",");
     snprintf(name, sizeof name, "%.*s", (int)size, at);
-    error = choose_one(name, &chosen);
+    error = choose_one(name, ret);
     at += size;
     if (!*at)
       break;
   }
   if (error)
-    contestants_free(&chosen);
-  else
-    *ret = chosen;
+    contestants_free(ret);
   return error;
 }

@@ -125,4 +125,7 @@ int generator_spawn(const struct generator_options *options, int server, struct 
  */
 void end_with_parent(pid_t parent);
 
+/* Wait until a child has ended: the status of waitpid(2). */
+int reap(pid_t child);
+
 #endif

@@ -215,7 +215,7 @@ static int report_death(int error, int status, struct generator_result *ret) {
   return -ECHILD;
 }
 
-static int reap(pid_t child) {
+int reap(pid_t child) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0 && errno == EINTR)
     continue;

@@ -26,14 +26,14 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
   *ret = (struct echo_load){
       .options =
           {
-              .protocol = point->udp ? PROTOCOL_UDP : PROTOCOL_TCP,
+              .udp = point->udp,
               .connections = point->connections,
               .idle = point->idle,
               .size = point->size ? point->size : bench->message_size,
               .depth = depth,
               .churn = point->churn,
               .rate = point->rate,
-              .arrivals = bench->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT,
+              .poisson = bench->poisson,
               /* The same schedule for all contestants of a round. */
               .seed = bench->seed + round,
               .warmup_ns = bench->warmup_ns,
@@ -47,7 +47,7 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
 
 int echo_begin(struct bench *bench, const struct contestant *contestant,
                const struct echo_load *load, struct server_process *server, struct sample *sample) {
-  bool udp = load->options.protocol == PROTOCOL_UDP;
+  bool udp = load->options.udp;
   int error = server_start(contestant, udp, bench->port, bench->server_cpu, &load->limits, server,
                            sample->stderr_tail, sizeof sample->stderr_tail);
   if (error)
@@ -58,8 +58,8 @@ int echo_begin(struct bench *bench, const struct contestant *contestant,
 
 int echo_run(struct server_process *server, struct echo_load *load, struct sample *sample) {
   load->options.port = server->port;
-  int error = generator_spawn(&load->options, server->pid, sample->latency, NULL, &load->result,
-                              &load->server_cpu_ns);
+  load->options.server = server->pid;
+  int error = generator_spawn(&load->options, sample->latency, NULL, &load->result);
   if (error == -EINTR)
     return error;
   /* If the server has died, or is about to, the generator's error is only a consequence. */
@@ -95,8 +95,8 @@ void echo_fill(const struct echo_load *load, struct sample *sample) {
   values[ECHO_P999] = (double)histogram_percentile(sample->latency, 99.9);
   values[ECHO_RATE] = result->rate;
   if (result->echoed)
-    values[ECHO_CPU] = (double)load->server_cpu_ns / (double)result->echoed;
-  if (load->options.protocol == PROTOCOL_UDP)
+    values[ECHO_CPU] = (double)result->server_cpu_ns / (double)result->echoed;
+  if (load->options.udp)
     values[ECHO_LOST] = (double)result->lost;
   /* A generator that never sleeps is always busy. */
   if (result->elapsed_ns && !load->options.spin)

@@ -42,7 +42,6 @@ struct echo_load {
   struct generator_options options;
   struct server_limits limits;
   struct generator_result result;
-  uint64_t server_cpu_ns; /* during the measured part */
 };
 
 /* A load with the point's settings. */

@@ -103,7 +103,7 @@ static int compose(const struct bench *bench, const struct generator_options *lo
   command_add(ret, "--port=%u", (unsigned)port);
   command_add(ret, "--time=%u", run_seconds(bench));
   command_add(ret, "--msg-size=%zu", load->size);
-  if (load->protocol == PROTOCOL_TCP)
+  if (!load->udp)
     command_add(ret, "--tcp");
   if (load->spin)
     command_add(ret, "--nonblocked");

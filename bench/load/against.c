@@ -20,7 +20,6 @@ enum {
 struct against_result {
   struct generator_result run;
   struct histogram *latency, *lateness;
-  uint64_t server_cpu_ns;
   int error;
 };
 
@@ -41,7 +40,7 @@ enum {
 static const char *describe_loop(const struct generator_options *load, char *to, size_t room) {
   if (load->rate > 0)
     snprintf(to, room, "open loop, %.0f requests/s, %s", load->rate,
-             load->arrivals == ARRIVALS_POISSON ? "Poisson" : "constant");
+             load->poisson ? "Poisson" : "constant");
   else if (load->churn)
     snprintf(to, room, "closed loop, a connection for each request");
   else
@@ -52,8 +51,8 @@ static const char *describe_loop(const struct generator_options *load, char *to,
 static void print_setting(const struct against *against) {
   const struct generator_options *load = &against->load;
   char loop[96];
-  printf("%s %s:%u, %zu connections", load->protocol == PROTOCOL_UDP ? "UDP" : "TCP", load->host,
-         (unsigned)load->port, load->connections);
+  printf("%s %s:%u, %zu connections", load->udp ? "UDP" : "TCP", load->host, (unsigned)load->port,
+         load->connections);
   if (load->idle)
     printf(" and %zu idle", load->idle);
   printf(", %zu bytes, %s\n", load->size, describe_loop(load, loop, sizeof loop));
@@ -101,8 +100,8 @@ static void print_table(const struct against *against, const struct against_resu
     printf("generator late: %" PRIu64 " requests, at most by %.1f us\n", run->late,
            (double)run->late_max_ns / 1e3);
   print_cpu("generator", run->generator_cpu_ns, run);
-  if (against->server)
-    print_cpu("server", result->server_cpu_ns, run);
+  if (against->load.server)
+    print_cpu("server", run->server_cpu_ns, run);
   printf("%s%s\n", run->valid ? "valid" : "invalid: ", run->reason);
 }
 
@@ -119,12 +118,11 @@ static json_t *percentiles_to_json(const struct histogram *histogram) {
 
 static json_t *load_to_json(const struct generator_options *load) {
   return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:f, s:b, s:I, s:b}", "protocol",
-                   load->protocol == PROTOCOL_UDP ? "udp" : "tcp", "host", load->host, "port",
-                   (int)load->port, "connections", (json_int_t)load->connections, "idle",
-                   (json_int_t)load->idle, "size", (json_int_t)load->size, "depth",
-                   (json_int_t)load->depth, "churn", load->churn, "rate", load->rate, "poisson",
-                   load->arrivals == ARRIVALS_POISSON, "seed", (json_int_t)load->seed, "spin",
-                   load->spin);
+                   load->udp ? "udp" : "tcp", "host", load->host, "port", (int)load->port,
+                   "connections", (json_int_t)load->connections, "idle", (json_int_t)load->idle,
+                   "size", (json_int_t)load->size, "depth", (json_int_t)load->depth, "churn",
+                   load->churn, "rate", load->rate, "poisson", load->poisson, "seed",
+                   (json_int_t)load->seed, "spin", load->spin);
 }
 
 static json_t *run_to_json(const struct generator_result *run) {
@@ -146,8 +144,9 @@ static json_t *to_json(const struct against *against, const struct against_resul
   json_object_set_new(document, "latency", histogram_to_json(result->latency));
   if (against->load.rate > 0)
     json_object_set_new(document, "lateness", histogram_to_json(result->lateness));
-  if (against->server)
-    json_object_set_new(document, "server_cpu_ns", json_integer((json_int_t)result->server_cpu_ns));
+  if (against->load.server)
+    json_object_set_new(document, "server_cpu_ns",
+                        json_integer((json_int_t)result->run.server_cpu_ns));
   return document;
 }
 
@@ -180,11 +179,8 @@ static int write_hgrm(const char *path, const struct histogram *latency) {
 
 /* In a separate process only if a server's CPU time can be measured from it. */
 static void measure(const struct against *against, struct against_result *result) {
-  if (against->server)
-    result->error = generator_spawn(&against->load, (int)against->server, result->latency,
-                                    result->lateness, &result->run, &result->server_cpu_ns);
-  else
-    result->error = generator_run(&against->load, result->latency, result->lateness, &result->run);
+  result->error = (against->load.server ? generator_spawn : generator_run)(
+      &against->load, result->latency, result->lateness, &result->run);
 }
 
 /* A run that failed before the measured part has no figures. */

@@ -13,7 +13,6 @@
 struct against {
   struct generator_options load;
   char host[256];
-  uint64_t server; /* a pid, or 0 */
   bool json, help;
   const char *hgrm; /* a file, or NULL */
 };

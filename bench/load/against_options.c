@@ -16,8 +16,8 @@
 /* The command line. What the generator has in another form is converted afterwards. */
 struct words {
   struct against against;
-  bool tcp, udp, poisson;
-  uint64_t connections, idle, size, depth, rate, cpu, late_percent;
+  bool tcp;
+  uint64_t connections, idle, size, depth, rate, cpu, server, late_percent;
 };
 
 #define ANYWHERE UINT64_MAX
@@ -27,7 +27,7 @@ struct words {
 
 static const struct cli_option table[] = {
     CLI_FLAG("tcp", AT(tcp), "over TCP (default)"),
-    CLI_FLAG("udp", AT(udp), "over UDP"),
+    CLI_FLAG("udp", LOAD(udp), "over UDP"),
     CLI_NUMBER("connections", "N", AT(connections), 1, 1000000,
                "that send: TCP connections or UDP sockets (default: 1)"),
     CLI_NUMBER("idle", "N", AT(idle), 0, 1000000, "further ones that stay silent (default: 0)"),
@@ -42,7 +42,7 @@ static const struct cli_option table[] = {
                "closed loop: end after N requests instead of by time"),
     CLI_NUMBER("rate", "N", AT(rate), 1, 100000000,
                "open loop: N requests per second over all connections"),
-    CLI_FLAG("poisson", AT(poisson),
+    CLI_FLAG("poisson", LOAD(poisson),
              "with --rate: at random, as independent clients would (default: one\n"
              "each 1/rate seconds)"),
     CLI_SECONDS("warmup", "SEC", LOAD(warmup_ns), 0, 86400 * NS_PER_SECOND,
@@ -66,7 +66,7 @@ static const struct cli_option table[] = {
     CLI_TEXT("backend", "NAME", LOAD(backend),
              "the I/O model of the generator itself (default: $IOLOOP_BACKEND,\n"
              "else the best one here)"),
-    CLI_NUMBER("server", "PID", AT(against.server), 1, 4194304,
+    CLI_NUMBER("server", "PID", AT(server), 1, 4194304,
                "measure the CPU time of that process, too"),
     CLI_FLAG("json", AT(against.json), "one object on stdout instead of the table"),
     CLI_TEXT("hgrm", "FILE", AT(against.hgrm),
@@ -107,17 +107,17 @@ static int parse_target(const char *text, struct against *ret) {
 static int refuse_contradictions(const struct words *words) {
   const struct generator_options *load = &words->against.load;
   const char *fault = NULL;
-  if (words->tcp && words->udp)
+  if (words->tcp && load->udp)
     fault = "--tcp --udp: must be one of the two";
   else if (words->rate && (load->requests || load->churn || words->depth > 1))
     fault = "--rate is an open loop: --requests, --churn and --depth are for a closed one";
-  else if (words->poisson && !words->rate)
+  else if (load->poisson && !words->rate)
     fault = "--poisson needs --rate=N";
   else if ((load->late_ns || words->late_percent) && !words->rate)
     fault = "--late and --late-percent need --rate=N: only a planned request can be late";
-  else if (load->churn && (words->udp || words->depth > 1))
+  else if (load->churn && (load->udp || words->depth > 1))
     fault = "--churn is a TCP connection for each request: neither --udp nor --depth go with it";
-  else if (words->udp && words->size > GENERATOR_MAX_DATAGRAM)
+  else if (load->udp && words->size > GENERATOR_MAX_DATAGRAM)
     fault = "--size: a datagram has at most 65507 bytes";
   if (fault)
     complain("%s", fault);
@@ -126,14 +126,13 @@ static int refuse_contradictions(const struct words *words) {
 
 static void convert(struct words *words) {
   struct generator_options *load = &words->against.load;
-  load->protocol = words->udp ? PROTOCOL_UDP : PROTOCOL_TCP;
   load->connections = (size_t)words->connections;
   load->idle = (size_t)words->idle;
   load->size = (size_t)words->size;
   load->depth = (size_t)words->depth;
   load->rate = (double)words->rate;
-  load->arrivals = words->poisson ? ARRIVALS_POISSON : ARRIVALS_CONSTANT;
   load->late_share = (words->late_percent ? (double)words->late_percent : 1) / 100;
+  load->server = (pid_t)words->server;
   load->cpu = words->cpu == ANYWHERE ? -1 : (int)words->cpu;
 }
 

@@ -20,30 +20,34 @@
 #include "generator_internal.h"
 #include "method/interrupt.h"
 
+enum {
+  OWN_DESCRIPTORS = 32, /* stdio, the loop's, the caller's */
+};
+
 /* The longest time without an echo while one is awaited. */
 static const uint64_t patience_ns = 5 * NS_PER_SECOND;
 
 /* ---- failing ----------------------------------------------------------------------------- */
 
-void generator__fail(struct generator *generator, int error, const char *format, ...) {
+int generator__fail(struct generator *generator, int error, const char *format, ...) {
   if (generator__is_over(generator))
-    return;
+    return error;
   generator->phase = PHASE_OVER;
   generator->error = error;
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(generator->result->reason, GENERATOR_REASON_SIZE, format, arguments);
   va_end(arguments);
+  return error;
 }
 
-void generator__fail_socket(struct client *client, const char *what, int error) {
-  struct generator *generator = client->generator;
+void generator__fail_socket(struct generator *generator, const char *what, int error) {
   char server[ADDRESS_TEXT_SIZE];
   address_text(&generator->server, server);
   if (error == ECONNREFUSED)
     generator__fail(generator, -ECONNREFUSED,
                     "no server listens at %s (%s): start the server first", server,
-                    generator__is_udp(generator) ? "UDP" : "TCP");
+                    generator->options.udp ? "UDP" : "TCP");
   else if (error == 0 || error == ECONNRESET || error == EPIPE)
     generator__fail(generator, -ECONNRESET,
                     "the server at %s closed %s (%s) after %" PRIu64 " echoes: did it end?", server,
@@ -66,7 +70,7 @@ void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
   generator__fail(generator, -EBADMSG,
                   "an echo differs from its request: %s %u, message %" PRIu64
                   ", byte %zu of %zu is 0x%02x, not 0x%02x",
-                  generator__is_udp(generator) ? "socket" : "connection", client->index, number, at,
+                  generator->options.udp ? "socket" : "connection", client->index, number, at,
                   generator->options.size, bytes[at - offset], expected);
 }
 
@@ -93,13 +97,13 @@ static const char *find_fault(const struct generator_options *o) {
     return "no connections: at least 1 must send";
   if (o->size < GENERATOR_MIN_SIZE || o->size > GENERATOR_MAX_SIZE)
     return "a message has 16 to 1048576 bytes";
-  if (o->size > GENERATOR_MAX_DATAGRAM && o->protocol == PROTOCOL_UDP)
+  if (o->size > GENERATOR_MAX_DATAGRAM && o->udp)
     return "a datagram has at most 65507 bytes";
   if (!isfinite(o->rate) || o->rate < 0)
     return "a rate is a number of requests a second, or 0 for a closed loop";
   if (o->rate > 0 && o->requests)
     return "a number of requests ends a closed loop only; an open one ends by its duration";
-  if (o->churn && o->protocol == PROTOCOL_UDP)
+  if (o->churn && o->udp)
     return "a connection for each request is TCP's; UDP has none";
   if (o->churn && (o->rate > 0 || o->depth > 1))
     return "a connection for each request is a closed loop of depth 1";
@@ -115,16 +119,12 @@ static int check_options(struct generator *generator) {
   struct address_list found;
   fill_defaults(options);
   const char *fault = find_fault(options);
-  if (fault) {
-    generator__fail(generator, -EINVAL, "%s", fault);
-    return -EINVAL;
-  }
+  if (fault)
+    return generator__fail(generator, -EINVAL, "%s", fault);
   fault = address_resolve(options->host, options->port, &found);
-  if (fault) {
-    generator__fail(generator, -EINVAL, "cannot find the address of '%s': %s", options->host,
-                    fault);
-    return -EINVAL;
-  }
+  if (fault)
+    return generator__fail(generator, -EINVAL, "cannot find the address of '%s': %s", options->host,
+                           fault);
   generator->server = found.at[0];
   address_list_free(&found);
   return 0;
@@ -150,14 +150,13 @@ static int make_loop(struct generator *generator) {
   if (!error)
     error = signals_watch_end(generator->loop, on_signal, generator);
   if (error)
-    generator__fail(generator, error, "the generator cannot have a loop on %s: %s",
-                    name ? name : "the default backend",
-                    *info.reason ? info.reason : strerror(-error));
-  else if (interrupt_seen()) /* before the loop could watch for it */
-    generator__fail(generator, error = -EINTR, "interrupted");
-  else if (generator->hooks->watching)
-    generator->hooks->watching(generator->hooks->arg);
-  return error;
+    return generator__fail(generator, error, "the generator cannot have a loop on %s: %s",
+                           name ? name : "the default backend",
+                           *info.reason ? info.reason : strerror(-error));
+  if (interrupt_seen()) /* before the loop could watch for it */
+    return generator__fail(generator, -EINTR, "interrupted");
+  generator__watching(generator->parent);
+  return 0;
 }
 
 static int make_clients(struct generator *generator) {
@@ -181,22 +180,41 @@ static int make_memory(struct generator *generator) {
   int error =
       generator->pattern && generator->in && generator->out ? make_clients(generator) : -ENOMEM;
   if (error)
-    generator__fail(generator, error, "no memory");
-  else
-    message_pattern_make(generator->pattern, generator->options.seed);
-  return error;
+    return generator__fail(generator, error, "no memory");
+  message_pattern_make(generator->pattern, generator->options.seed);
+  return 0;
+}
+
+static int check_descriptors(struct generator *generator) {
+  unsigned long long limit = descriptors_raise_limit();
+  unsigned long long most = limit > OWN_DESCRIPTORS ? limit - OWN_DESCRIPTORS : 0;
+  if (generator__client_count(generator) <= most)
+    return 0;
+  return generator__fail(
+      generator, -EMFILE,
+      "%zu connections do not fit into %llu descriptors: %llu would (or raise the hard "
+      "limit, ulimit -Hn)",
+      generator__client_count(generator), limit, most);
 }
 
 static int stay(struct generator *generator) {
   char allowed[128];
   unsigned short number = (unsigned short)generator->options.cpu;
   int error = generator->options.cpu < 0 ? 0 : cpus_pin(&number, 1);
-  if (error) {
-    cpus_describe(allowed, sizeof allowed);
-    generator__fail(generator, error, "cannot stay on processor %d: %s (there are %s)",
-                    generator->options.cpu, strerror(-error), allowed);
-  }
-  return error;
+  if (!error)
+    return 0;
+  cpus_describe(allowed, sizeof allowed);
+  return generator__fail(generator, error, "cannot stay on processor %d: %s (there are %s)",
+                         generator->options.cpu, strerror(-error), allowed);
+}
+
+static int find_server(struct generator *generator) {
+  pid_t server = generator->options.server;
+  int error = server ? generator__cpu_clock(server, &generator->server_clock) : 0;
+  return error ? generator__fail(generator, error,
+                                 "the CPU time of process %d cannot be measured: %s", (int)server,
+                                 strerror(-error))
+               : 0;
 }
 
 /* The loop goes first: that removes all descriptors at once. */
@@ -243,7 +261,7 @@ static void judge(struct generator *generator) {
     generator->error = -ETIMEDOUT;
     snprintf(result->reason, GENERATOR_REASON_SIZE,
              "not one of %" PRIu64 " requests had an echo: does the server hang?", result->sent);
-  } else if (result->lost > 0 && !generator__is_udp(generator))
+  } else if (result->lost > 0 && !generator->options.udp)
     snprintf(result->reason, GENERATOR_REASON_SIZE,
              "%" PRIu64 " of %" PRIu64
              " requests had no echo %.3g s after the end: the server is too slow for this",
@@ -267,20 +285,18 @@ static void run_prepared(struct generator *generator) {
   struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
   sigaction(SIGPIPE, &ignore, &before);
   unsigned long slack_ns = generator__exact_sleep(1);
-  if (!generator__check_descriptors(generator) && !make_memory(generator) && !stay(generator) &&
-      !make_loop(generator))
+  if (!find_server(generator) && !check_descriptors(generator) && !make_memory(generator) &&
+      !stay(generator) && !make_loop(generator))
     generator__drive(generator);
   release(generator);
   generator__exact_sleep(slack_ns);
   sigaction(SIGPIPE, &before, NULL);
 }
 
-int generator__run(const struct generator_options *options, const struct generator_hooks *hooks,
-                   struct histogram *latency, struct histogram *lateness,
-                   struct generator_result *ret) {
-  static const struct generator_hooks none;
+int generator__run(const struct generator_options *options, int parent, struct histogram *latency,
+                   struct histogram *lateness, struct generator_result *ret) {
   struct generator generator = {.options = *options,
-                                .hooks = hooks ? hooks : &none,
+                                .parent = parent,
                                 .latency = latency,
                                 .lateness = lateness,
                                 .result = ret};
@@ -298,5 +314,5 @@ int generator__run(const struct generator_options *options, const struct generat
 
 int generator_run(const struct generator_options *options, struct histogram *latency,
                   struct histogram *lateness, struct generator_result *ret) {
-  return generator__run(options, NULL, latency, lateness, ret);
+  return generator__run(options, -1, latency, lateness, ret);
 }

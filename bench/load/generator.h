@@ -18,10 +18,6 @@
  * Every echo is compared with its request, byte by byte. Over UDP an echo is matched to its request
  * by its number, in any order. A request without an echo `drain_ns` after the end (in a closed
  * loop: `drain_ns` after it was sent, when another one takes its place) is lost, and counted.
- *
- * TCP connections are opened 64 at a time. With more than 64, one in 64 exchanges a message of 16
- * bytes: its echo proves that the server has accepted all earlier ones, so that no listen queue of
- * 128 or more overflows into SYN retries after a second. The idle connections are opened first.
  */
 #ifndef BENCH_GENERATOR_H
 #define BENCH_GENERATOR_H
@@ -32,15 +28,6 @@
 #include <sys/types.h>
 
 #include "results/histogram.h"
-
-enum protocol {
-  PROTOCOL_TCP,
-  PROTOCOL_UDP
-};
-enum arrivals {
-  ARRIVALS_CONSTANT,
-  ARRIVALS_POISSON
-};
 
 enum {
   GENERATOR_MIN_SIZE = 16, /* of a message: it contains its number */
@@ -53,7 +40,7 @@ struct generator_options {
   const char *backend; /* of the generator's own loop; NULL: the best one */
   const char *host;    /* NULL: 127.0.0.1. Of a name the first address, IPv4 before IPv6 */
   uint16_t port;
-  enum protocol protocol;
+  bool udp;           /* datagrams; else TCP */
   size_t connections; /* active ones, at least 1; for UDP: client sockets */
   size_t idle;        /* additional TCP connections (UDP: connected sockets) that stay silent */
   size_t size;        /* of a message, bytes */
@@ -61,14 +48,15 @@ struct generator_options {
   /* Each request on a new connection, `connections` of them at once; only for TCP, closed loop,
    * depth 1. */
   bool churn;
-  double rate; /* requests per second over all connections; 0: closed loop */
-  enum arrivals arrivals;
+  double rate;  /* requests per second over all connections; 0: closed loop */
+  bool poisson; /* open loop: at random times, as independent clients; else at constant intervals */
   uint64_t seed;
   uint64_t warmup_ns, duration_ns; /* requests of the warm-up are not recorded */
   uint64_t drain_ns;               /* time to wait for the last echoes; 0: a second */
   uint64_t requests;               /* closed loop: end after this many; 0: end by time */
   uint64_t late_ns;                /* open loop: a send later than this is late; 0: 100 us */
   double late_share;               /* the share of sends that may be late; 0: 0.01 */
+  pid_t server;                    /* measure the CPU time of this process, too; 0: none */
   int cpu;                         /* stay on this processor, also after the run; -1: anywhere */
   /* Never sleep: no wake-up of the generator is in the figures, and an open loop sends on the
    * microsecond. Needs a processor of its own. */
@@ -83,6 +71,7 @@ struct generator_result {
   uint64_t late;       /* sends later than late_ns, and planned ones that were never sent */
   uint64_t late_max_ns;
   uint64_t generator_cpu_ns;          /* CPU time of the generator's process, measured part */
+  uint64_t server_cpu_ns;             /* the same of options.server, with all its threads */
   double rate;                        /* echoes per second */
   bool valid;                         /* false: the latencies must not be used, see `reason` */
   char reason[GENERATOR_REASON_SIZE]; /* also set if the run failed */
@@ -95,6 +84,7 @@ struct generator_result {
  * (check ret->valid then), or -errno with the reason as text in ret->reason:
  *   -EINVAL        options that contradict each other, or no such backend or processor
  *   -EMFILE        more connections than descriptors; the reason has the possible number
+ *   -ESRCH         there is no process options.server, or it has ended
  *   -ECONNREFUSED  no server listens there
  *   -ECONNRESET    the server went away
  *   -EBADMSG       an echo was wrong
@@ -107,16 +97,13 @@ int generator_run(const struct generator_options *options, struct histogram *lat
                   struct histogram *lateness, struct generator_result *ret);
 
 /*
- * The same in a child process, which on Linux ends when this process ends. `server` is a pid whose
- * CPU time is measured over the same part (threads included); 0: none, and *server_cpu_ns is
- * unchanged (and may be NULL). SIGINT and SIGTERM end the child, and call this process's own
- * handlers after it has ended. Not to be called from two threads at once. 0 or -errno as above;
- * -ESRCH: there is no process `server`; -ECHILD with the reason: the child died, or gave no sign of
+ * The same in a child process, which on Linux ends when this process ends. SIGINT and SIGTERM end
+ * the child, and call this process's own handlers after it has ended. Not to be called from two
+ * threads at once. 0 or -errno as above; -ECHILD with the reason: the child died, or gave no sign of
  * life for 15 s and was killed.
  */
-int generator_spawn(const struct generator_options *options, int server, struct histogram *latency,
-                    struct histogram *lateness, struct generator_result *ret,
-                    uint64_t *server_cpu_ns);
+int generator_spawn(const struct generator_options *options, struct histogram *latency,
+                    struct histogram *lateness, struct generator_result *ret);
 
 /*
  * No process that the lab starts outlives it, even if the lab is killed: in a child of `parent`, get

@@ -3,8 +3,7 @@
  * generator_child.c - the generator in a process of its own.
  *
  * The child reports through a pipe that it is alive, about once a second, and at the end the result
- * and the histograms. It measures the server's CPU time itself, exactly at the start and end of the
- * measured part. The parent waits for all that, but not forever.
+ * and the histograms. The parent waits for all that, but not forever.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,10 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/program.h"
 #include "generator_internal.h"
 #include "method/interrupt.h"
@@ -39,25 +36,9 @@ enum {
 struct report {
   int error;
   struct generator_result result;
-  uint64_t server_cpu_ns;
 };
 
 /* ---- the child ------------------------------------------------------------------------------ */
-
-struct child {
-  int pipe;
-  bool measures;
-  clockid_t server;
-  uint64_t begun_ns, used_ns;
-};
-
-static int read_clock(const struct child *child, uint64_t *ret) {
-  struct timespec used;
-  if (clock_gettime(child->server, &used) < 0)
-    return errno == EINVAL ? -ESRCH : -errno; /* the process is gone */
-  *ret = (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
-  return 0;
-}
 
 /* The action of a signal while the loop does not watch it. Not SIG_IGN, which would discard a
  * signal that is pending because it is blocked. */
@@ -73,56 +54,32 @@ static void mask_requests(int how, sigset_t *before) {
   sigprocmask(how, &set, before);
 }
 
-static void on_watching(void *arg) {
-  (void)arg;
-  mask_requests(SIG_UNBLOCK, NULL);
-}
-
-static int on_begin(void *arg) {
-  struct child *child = arg;
-  return child->measures ? read_clock(child, &child->begun_ns) : 0;
-}
-
-static int on_end(void *arg) {
-  struct child *child = arg;
-  uint64_t ended_ns = 0;
-  int error = child->measures ? read_clock(child, &ended_ns) : 0;
-  child->used_ns = ended_ns - child->begun_ns;
-  return error;
+void generator__watching(int parent) {
+  if (parent >= 0)
+    mask_requests(SIG_UNBLOCK, NULL);
 }
 
 /* A parent that no longer reads is gone, or will kill us. */
-static void on_alive(void *arg) {
-  const struct child *child = arg;
+void generator__alive(int parent) {
   const char sign = SIGN_ALIVE;
-  if (write(child->pipe, &sign, 1) < 0 && errno == EPIPE)
+  if (parent >= 0 && write(parent, &sign, 1) < 0 && errno == EPIPE)
     _exit(EXIT_FAILURE);
 }
 
-static _Noreturn void be_child(int pipe_end, const struct generator_options *options, int server) {
-  struct child child = {.pipe = pipe_end, .measures = server > 0};
+static _Noreturn void be_child(int parent, const struct generator_options *options) {
   struct report report = {.error = 0};
   const char sign = SIGN_RESULT;
   struct histogram *latency = histogram_new(), *lateness = histogram_new();
-  const struct generator_hooks hooks = {
-      .watching = on_watching, .begin = on_begin, .end = on_end, .alive = on_alive, .arg = &child};
   signal(SIGPIPE, SIG_IGN);
   for (size_t i = 0; i < REQUESTS; i++)
     if (!signals_ignored(requests[i]))
       signal(requests[i], on_nothing);
   if (!latency || !lateness)
     _exit(EXIT_FAILURE);
-  if (child.measures)
-    report.error = generator__cpu_clock(server, &child.server);
-  if (report.error)
-    snprintf(report.result.reason, GENERATOR_REASON_SIZE,
-             "the CPU time of process %d cannot be measured: %s", server, strerror(-report.error));
-  else
-    report.error = generator__run(options, &hooks, latency, lateness, &report.result);
-  report.server_cpu_ns = child.used_ns;
-  bool written =
-      pipe_write(pipe_end, &sign, 1) == 0 && pipe_write(pipe_end, &report, sizeof report) == 0 &&
-      histogram_write(latency, pipe_end) == 0 && histogram_write(lateness, pipe_end) == 0;
+  report.error = generator__run(options, parent, latency, lateness, &report.result);
+  bool written = pipe_write(parent, &sign, 1) == 0 &&
+                 pipe_write(parent, &report, sizeof report) == 0 &&
+                 histogram_write(latency, parent) == 0 && histogram_write(lateness, parent) == 0;
   _exit(written ? EXIT_SUCCESS : EXIT_FAILURE); /* stdio's buffers belong to the parent */
 }
 
@@ -139,41 +96,32 @@ static void pass_on(int signo) {
   errno = error;
 }
 
-struct dispositions {
-  struct sigaction of[REQUESTS];
-};
-
-static void take_signals(struct dispositions *before) {
+static void take_signals(struct sigaction before[REQUESTS]) {
   struct sigaction ours = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
   sigemptyset(&ours.sa_mask);
   for (size_t i = 0; i < REQUESTS; i++) {
-    sigaction(requests[i], NULL, &before->of[i]);
+    sigaction(requests[i], NULL, &before[i]);
     if (!signals_ignored(requests[i]))
       sigaction(requests[i], &ours, NULL);
   }
 }
 
-static void give_signals_back(const struct dispositions *before) {
+static void give_signals_back(const struct sigaction before[REQUESTS]) {
   for (size_t i = 0; i < REQUESTS; i++)
-    sigaction(requests[i], &before->of[i], NULL);
+    sigaction(requests[i], &before[i], NULL);
   if (ended_by)
     raise(ended_by);
 }
 
-/* Wait for more input, as long as the patience lasts. 0, -ETIMEDOUT or -errno. */
-static int wait_readable(int fd) {
+/* A report is small enough for the pipe to hold all of it. 0, -ETIMEDOUT, or as pipe_read. */
+static int read_patiently(int fd, void *to, size_t size) {
   struct pollfd poller = {.fd = fd, .events = POLLIN};
   int ready;
-  do
-    ready = poll(&poller, 1, PATIENCE_MS);
-  while (ready < 0 && errno == EINTR);
-  return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
-}
-
-/* A report is small enough for the pipe to hold all of it. */
-static int read_patiently(int fd, void *to, size_t size) {
-  int error = wait_readable(fd);
-  return error ? error : pipe_read(fd, to, size);
+  while ((ready = poll(&poller, 1, PATIENCE_MS)) < 0 && errno == EINTR)
+    continue;
+  if (ready <= 0)
+    return ready == 0 ? -ETIMEDOUT : -errno;
+  return pipe_read(fd, to, size);
 }
 
 static int read_into(int fd, struct histogram *to) {
@@ -222,29 +170,20 @@ int reap(pid_t child) {
   return status;
 }
 
-static pid_t start(int pipe_ends[2], const struct generator_options *options, int server) {
-  pid_t parent = getpid(), child = fork();
+/* No signal can arrive between the fork and the installation of the handlers. One that came before
+ * has set the flag of interrupt.h, and the generator would not receive it: -1 with EINTR then. */
+static pid_t start(const int pipe_ends[2], const struct generator_options *options,
+                   struct sigaction before[REQUESTS]) {
+  sigset_t mask;
+  pid_t parent = getpid(), child = -1;
+  mask_requests(SIG_BLOCK, &mask);
+  errno = EINTR;
+  if (!interrupt_seen())
+    child = fork();
   if (child == 0) {
     end_with_parent(parent);
     close(pipe_ends[0]);
-    be_child(pipe_ends[1], options, server);
-  }
-  close(pipe_ends[1]);
-  return child;
-}
-
-/* No signal can arrive between the fork and the installation of the handlers. One that came before
- * has set the flag of interrupt.h, and the generator would not receive it: -1 with EINTR then. */
-static pid_t start_guarded(int pipe_ends[2], const struct generator_options *options, int server,
-                           struct dispositions *before) {
-  sigset_t mask;
-  pid_t child = -1;
-  mask_requests(SIG_BLOCK, &mask);
-  if (interrupt_seen()) {
-    close(pipe_ends[1]);
-    errno = EINTR;
-  } else {
-    child = start(pipe_ends, options, server);
+    be_child(pipe_ends[1], options);
   }
   if (child > 0) {
     running = child;
@@ -255,30 +194,28 @@ static pid_t start_guarded(int pipe_ends[2], const struct generator_options *opt
   return child;
 }
 
-int generator_spawn(const struct generator_options *options, int server, struct histogram *latency,
-                    struct histogram *lateness, struct generator_result *ret,
-                    uint64_t *server_cpu_ns) {
+int generator_spawn(const struct generator_options *options, struct histogram *latency,
+                    struct histogram *lateness, struct generator_result *ret) {
   int pipe_ends[2] = {-1, -1};
-  struct dispositions before;
+  struct sigaction before[REQUESTS];
   struct report report = {.error = 0};
   *ret = (struct generator_result){.valid = false};
-  pid_t child = pipe(pipe_ends) < 0 ? -1 : start_guarded(pipe_ends, options, server, &before);
+  pid_t child = pipe(pipe_ends) < 0 ? -1 : start(pipe_ends, options, before);
+  int error = errno;
+  close(pipe_ends[1]);
   if (child < 0) {
-    int error = errno;
     close(pipe_ends[0]);
     snprintf(ret->reason, sizeof ret->reason, "no process for the generator: %s", strerror(error));
     return -error;
   }
-  int error = collect(pipe_ends[0], latency, lateness, &report);
+  error = collect(pipe_ends[0], latency, lateness, &report);
   if (error)
     kill(child, SIGKILL);
-  give_signals_back(&before); /* while the pid is still the child's */
+  give_signals_back(before); /* while the pid is still the child's */
   int status = reap(child);
   close(pipe_ends[0]);
   if (error)
     return report_death(error, status, ret);
   *ret = report.result;
-  if (server > 0 && server_cpu_ns)
-    *server_cpu_ns = report.server_cpu_ns;
   return report.error;
 }

@@ -39,15 +39,6 @@ struct client {
   struct flight flight;
 };
 
-/* Called at the start and end of the measured part, and about once a second. Any may be NULL. */
-struct generator_hooks {
-  void (*watching)(void *arg); /* SIGINT and SIGTERM are handled from here on */
-  int (*begin)(void *arg);     /* -errno with a line in `reason` ends the run */
-  int (*end)(void *arg);
-  void (*alive)(void *arg);
-  void *arg;
-};
-
 enum generator_phase {
   PHASE_OPENING,
   PHASE_WARMUP,
@@ -58,7 +49,7 @@ enum generator_phase {
 
 struct generator {
   struct generator_options options; /* with all defaults filled in */
-  const struct generator_hooks *hooks;
+  int parent; /* a pipe to the process that waits for signs of life; -1: none */
   struct histogram *latency, *lateness;
   struct generator_result *result;
   struct ioloop *loop;
@@ -79,23 +70,24 @@ struct generator {
   uint64_t alive_ns, sweep_ns;       /* when each of these is next due */
   uint64_t under_way;                /* requests waiting for their echo */
   uint64_t missed;                   /* of the schedule: not sent in time, and now far too late */
-  uint64_t cpu_ns;
+  clockid_t server_clock;
+  uint64_t cpu_ns, server_cpu_ns; /* at the start of the measured part */
   struct schedule schedule;
   size_t turn; /* the client of the schedule's next request */
 };
 
-/* generator_run with hooks (NULL: none). */
-int generator__run(const struct generator_options *options, const struct generator_hooks *hooks,
-                   struct histogram *latency, struct histogram *lateness,
-                   struct generator_result *ret);
+/* generator_run, for this parent (or -1). */
+int generator__run(const struct generator_options *options, int parent, struct histogram *latency,
+                   struct histogram *lateness, struct generator_result *ret);
 
 /* ---- the run: generator.c ---------------------------------------------------------------- */
 
-/* End the run with an error (-errno) and a line of text. Only the first call counts. */
-void generator__fail(struct generator *generator, int error, const char *format, ...)
+/* End the run with an error (-errno) and a line of text. Only the first call counts. Returns the
+ * error. */
+int generator__fail(struct generator *generator, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for a client's socket, error > 0 as errno; 0: end of file. */
-void generator__fail_socket(struct client *client, const char *what, int error);
+/* The same for a socket, error > 0 as errno; 0: end of file. */
+void generator__fail_socket(struct generator *generator, const char *what, int error);
 /* A wrong echo: bytes `offset` ... of message `number` (without the client's bits). */
 void generator__fail_echo(struct client *client, uint64_t number, size_t offset,
                           const unsigned char *bytes, size_t size);
@@ -104,13 +96,16 @@ static inline bool generator__is_open_loop(const struct generator *generator) {
   return generator->options.rate > 0;
 }
 
-static inline bool generator__is_udp(const struct generator *generator) {
-  return generator->options.protocol == PROTOCOL_UDP;
-}
-
 static inline bool generator__is_over(const struct generator *generator) {
   return generator->phase == PHASE_OVER;
 }
+
+/* ---- the child: generator_child.c; nothing if there is no parent ------------------------- */
+
+/* SIGINT, SIGHUP and SIGTERM are handled from here on. */
+void generator__watching(int parent);
+/* About once a second. */
+void generator__alive(int parent);
 
 /* ---- the phases: generator_phases.c --------------------------------------------------------- */
 
@@ -125,8 +120,8 @@ static inline void generator__heard(struct generator *generator) {
   generator->silent = false;
 }
 
-/* Closed loop: should another request be sent? */
-bool generator__wants_more(const struct generator *generator);
+/* Closed loop: send `count` new requests, if they still belong to the run, and all planned ones. */
+void generator__ask(struct client *client, size_t count);
 /* Plan a request for this time; false if that failed (no memory: the run is over). */
 bool generator__plan(struct client *client, uint64_t planned_ns);
 /* The echo of the request planned for `planned_ns` is complete, at now_ns. */
@@ -149,16 +144,12 @@ void generator__sweep(struct generator *generator);
 
 /* ---- connecting: generator_open.c ---------------------------------------------------------- */
 
-/* Open the next ones, once the previous ones are open. */
-void generator__open_more(struct generator *generator);
-bool generator__all_open(const struct generator *generator);
+/* Open the next ones, once the previous ones are open. False: all are open. */
+bool generator__open_more(struct generator *generator);
 /* Returns a socket that is connected or connecting (-EINPROGRESS is 0 here), with a suitable source
  * address; -1: the run is over. */
 int generator__connect(struct generator *generator);
 size_t generator__client_count(const struct generator *generator);
-/* Do the processes' limits allow all descriptors? 0, or -EMFILE, and the run is over. */
-int generator__check_descriptors(struct generator *generator);
-
 /* Read up to `size` bytes from a stream into `in`. 0: there is nothing now, or the run is over, with
  * `what` in the reason. */
 size_t generator__receive(struct client *client, size_t size, const char *what);

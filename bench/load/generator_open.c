@@ -16,12 +16,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/program.h"
 #include "generator_internal.h"
 
 enum {
   BATCH = 64,
-  OWN_DESCRIPTORS = 32, /* stdio, the loop's, the caller's */
   GREETING_SIZE = GENERATOR_MIN_SIZE,
   LARGE_BUFFER = 4 << 20,
 };
@@ -29,18 +27,6 @@ static const uint64_t greeting_number = UINT64_MAX;
 
 size_t generator__client_count(const struct generator *generator) {
   return generator->options.idle + generator->options.connections;
-}
-
-int generator__check_descriptors(struct generator *generator) {
-  unsigned long long limit = descriptors_raise_limit();
-  unsigned long long most = limit > OWN_DESCRIPTORS ? limit - OWN_DESCRIPTORS : 0;
-  if (generator__client_count(generator) <= most)
-    return 0;
-  generator__fail(generator, -EMFILE,
-                  "%zu connections do not fit into %llu descriptors: %llu would (or raise the hard "
-                  "limit, ulimit -Hn)",
-                  generator__client_count(generator), limit, most);
-  return -EMFILE;
 }
 
 /* ---- sockets --------------------------------------------------------------------------- */
@@ -56,7 +42,7 @@ static int prepare(struct generator *generator, int fd) {
   const int on = 1, large = LARGE_BUFFER;
   if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
     return -errno;
-  if (generator__is_udp(generator)) /* as much as the system allows */
+  if (generator->options.udp) /* as much as the system allows */
     return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large) < 0 ? -errno : 0;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
     return -errno;
@@ -68,7 +54,7 @@ static int prepare(struct generator *generator, int fd) {
 }
 
 int generator__connect(struct generator *generator) {
-  int type = generator__is_udp(generator) ? SOCK_DGRAM : SOCK_STREAM;
+  int type = generator->options.udp ? SOCK_DGRAM : SOCK_STREAM;
   int fd = socket(generator->server.any.sa_family, type, 0);
   if (fd < 0) {
     generator__fail(generator, -errno, "cannot create a socket: %s", strerror(errno));
@@ -82,8 +68,7 @@ int generator__connect(struct generator *generator) {
     error = -ECONNREFUSED; /* connected to itself: no server */
   if (!error)
     return fd;
-  struct client failed = {.generator = generator};
-  generator__fail_socket(&failed, "connect", -error);
+  generator__fail_socket(generator, "connect", -error);
   close(fd);
   return -1;
 }
@@ -105,7 +90,7 @@ void generator__watch(struct client *client, unsigned events, ioloop_handler *ha
 size_t generator__receive(struct client *client, size_t size, const char *what) {
   ssize_t got = recv(client->fd, client->generator->in, size, 0);
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-    generator__fail_socket(client, what, got == 0 ? 0 : errno);
+    generator__fail_socket(client->generator, what, got == 0 ? 0 : errno);
   return got > 0 ? (size_t)got : 0;
 }
 
@@ -157,7 +142,7 @@ static void greet(struct client *client) {
   struct generator *generator = client->generator;
   message_build(generator->pattern, greeting_number, greeting, sizeof greeting);
   if (send(client->fd, greeting, sizeof greeting, 0) != sizeof greeting) {
-    generator__fail_socket(client, "a new connection", errno);
+    generator__fail_socket(client->generator, "a new connection", errno);
     return;
   }
   generator__watch(client, IOLOOP_READ, on_greeting);
@@ -171,7 +156,7 @@ static void on_connected(struct ioloop *loop, int fd, unsigned events, void *arg
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
     error = errno;
   if (error)
-    generator__fail_socket(client, "connect", error);
+    generator__fail_socket(client->generator, "connect", error);
   else if (greets(client))
     greet(client);
   else
@@ -184,18 +169,17 @@ static void open_one(struct generator *generator) {
   if (client->fd < 0)
     return;
   generator->opening++;
-  if (generator__is_udp(generator))
+  if (generator->options.udp)
     opened(client);
   else
     generator__watch(client, IOLOOP_WRITE, on_connected);
 }
 
-bool generator__all_open(const struct generator *generator) {
-  return generator->opening == 0 && generator->opened == opened_beforehand(generator);
-}
-
-void generator__open_more(struct generator *generator) {
+bool generator__open_more(struct generator *generator) {
   size_t count = opened_beforehand(generator);
+  if (generator->opened == count)
+    return false;
   for (size_t n = 0; n < BATCH && generator->opened < count && !generator__is_over(generator); n++)
     open_one(generator);
+  return true;
 }

@@ -31,7 +31,8 @@ static bool is_measured(const struct generator *generator, uint64_t planned_ns) 
   return planned_ns - generator->from_ns < generator->to_ns - generator->from_ns;
 }
 
-bool generator__wants_more(const struct generator *generator) {
+/* Closed loop: should another request be sent? */
+static bool wants_more(const struct generator *generator) {
   const struct generator_options *options = &generator->options;
   return generator->issuing && generator->now_ns < generator->to_ns &&
          (options->requests == 0 || generator->result->sent < options->requests);
@@ -47,6 +48,14 @@ bool generator__plan(struct client *client, uint64_t planned_ns) {
     generator->progress_ns = generator->now_ns;
   generator->result->sent += is_measured(generator, planned_ns);
   return true;
+}
+
+void generator__ask(struct client *client, size_t count) {
+  struct generator *generator = client->generator;
+  for (; count && wants_more(generator); count--)
+    if (!generator__plan(client, generator->now_ns))
+      return;
+  generator__pump(client);
 }
 
 void generator__echoed(struct generator *generator, uint64_t planned_ns) {
@@ -118,26 +127,31 @@ static void issue_due(struct generator *generator) {
 
 /* ---- phases ------------------------------------------------------------------------------ */
 
-static void call_hook(struct generator *generator, int (*hook)(void *arg), const char *when) {
-  int error = hook ? hook(generator->hooks->arg) : 0;
-  if (error)
-    generator__fail(generator, error, "the server's CPU time cannot be read at the %s: %s", when,
-                    strerror(-error));
+/* The CPU time that the server has used; 0 if it is not measured. */
+static uint64_t read_server_cpu(struct generator *generator, const char *when) {
+  struct timespec used = {.tv_sec = 0};
+  if (generator->options.server && clock_gettime(generator->server_clock, &used) < 0) {
+    int error = errno == EINVAL ? ESRCH : errno; /* the process is gone */
+    generator__fail(generator, -error, "the server's CPU time cannot be read at the %s: %s", when,
+                    strerror(error));
+  }
+  return (uint64_t)used.tv_sec * NS_PER_SECOND + (uint64_t)used.tv_nsec;
 }
 
 static void begin_measured(struct generator *generator) {
   generator->phase = PHASE_MEASURED;
-  call_hook(generator, generator->hooks->begin, "beginning");
+  generator->server_cpu_ns = read_server_cpu(generator, "beginning");
   generator->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void end_measured(struct generator *generator, uint64_t at_ns) {
-  generator->result->generator_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - generator->cpu_ns;
-  generator->result->elapsed_ns = at_ns - generator->from_ns;
+  struct generator_result *result = generator->result;
+  result->generator_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - generator->cpu_ns;
+  result->elapsed_ns = at_ns - generator->from_ns;
   generator->issuing = false;
   generator->drained_ns = generator->now_ns + generator->options.drain_ns;
   generator->phase = PHASE_DRAIN;
-  call_hook(generator, generator->hooks->end, "end");
+  result->server_cpu_ns = read_server_cpu(generator, "end") - generator->server_cpu_ns;
 }
 
 /* The figures are of the time until now. Requests under way have no echo yet, and are not lost. */
@@ -154,13 +168,8 @@ void generator__break_off(struct generator *generator) {
 static void ask_first(struct generator *generator) {
   const struct generator_options *options = &generator->options;
   for (size_t i = 0; i < options->connections && !generator__is_over(generator); i++) {
-    struct client *client = &generator->active[i];
     generator->now_ns = ioloop_time(generator->loop);
-    for (size_t n = 0; n < options->depth && generator__wants_more(generator); n++)
-      if (!generator__plan(client, generator->now_ns))
-        return;
-    if (!flight_is_empty(&client->flight))
-      generator__pump(client);
+    generator__ask(&generator->active[i], options->depth);
   }
 }
 
@@ -174,13 +183,9 @@ static void begin_load(struct generator *generator) {
   if (options->warmup_ns == 0)
     begin_measured(generator);
   if (generator__is_open_loop(generator))
-    schedule_begin(&generator->schedule, options->arrivals, options->rate, now_ns, options->seed);
+    schedule_begin(&generator->schedule, options->poisson, options->rate, now_ns, options->seed);
   else
     ask_first(generator);
-}
-
-static void finish(struct generator *generator) {
-  generator->phase = PHASE_OVER;
 }
 
 /* Is the measured part complete? */
@@ -192,12 +197,9 @@ static bool is_measured_enough(const struct generator *generator) {
 }
 
 static void step_phase(struct generator *generator) {
-  if (generator->phase == PHASE_OPENING && generator->opening == 0) {
-    if (generator__all_open(generator))
-      begin_load(generator);
-    else
-      generator__open_more(generator);
-  }
+  if (generator->phase == PHASE_OPENING && generator->opening == 0 &&
+      !generator__open_more(generator))
+    begin_load(generator);
   if (generator->phase == PHASE_WARMUP && generator->now_ns >= generator->from_ns)
     begin_measured(generator);
   if (generator->phase == PHASE_MEASURED && is_measured_enough(generator))
@@ -205,13 +207,13 @@ static void step_phase(struct generator *generator) {
                  generator->options.requests ? generator->progress_ns : generator->to_ns);
   if (generator->phase == PHASE_DRAIN &&
       (generator->under_way == 0 || generator->now_ns >= generator->drained_ns))
-    finish(generator);
+    generator->phase = PHASE_OVER;
 }
 
 /* ---- iterating ---------------------------------------------------------------------------- */
 
 static bool sweeps(const struct generator *generator) {
-  return generator__is_udp(generator) && !generator__is_open_loop(generator) && generator->issuing;
+  return generator->options.udp && !generator__is_open_loop(generator) && generator->issuing;
 }
 
 static bool waits_for_server(const struct generator *generator) {
@@ -229,8 +231,7 @@ static void step(struct generator *generator) {
   }
   if (now_ns >= generator->alive_ns) {
     generator->alive_ns = now_ns + NS_PER_SECOND;
-    if (generator->hooks->alive)
-      generator->hooks->alive(generator->hooks->arg);
+    generator__alive(generator->parent);
   }
   if (waits_for_server(generator) && now_ns >= generator->progress_ns + generator->patience_ns)
     generator__fail(generator, -ETIMEDOUT,

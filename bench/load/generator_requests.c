@@ -68,7 +68,7 @@ static bool send_stream(struct client *client) {
       continue;
     bool connecting = errno == ENOTCONN && client->generator->options.churn;
     if (sent < 0 && errno != EAGAIN && !connecting) {
-      generator__fail_socket(client, stage(client), errno);
+      generator__fail_socket(client->generator, stage(client), errno);
       return true;
     }
     if (sent > 0)
@@ -89,15 +89,6 @@ static void pump_stream(struct client *client) {
   bool full = !send_stream(client);
   if ((opens || full) && !generator__is_over(generator))
     watch_writing(client, full);
-}
-
-/* Closed loop: one new request for each echo. */
-static void ask_again(struct client *client, size_t echoes) {
-  struct generator *generator = client->generator;
-  for (; echoes && generator__wants_more(generator); echoes--)
-    if (!generator__plan(client, generator->now_ns))
-      return;
-  generator__pump(client);
 }
 
 static void check(struct client *client, const unsigned char *bytes, size_t left) {
@@ -144,11 +135,11 @@ static void receive_stream(struct client *client) {
     return;
   }
   if (!churn && !generator__is_open_loop(generator))
-    ask_again(client, echoes);
+    generator__ask(client, echoes);
   check(client, generator->in, got);
   if (churn && echoes && !generator__is_over(generator)) {
     close_stream(client);
-    ask_again(client, echoes);
+    generator__ask(client, echoes);
   }
 }
 
@@ -166,7 +157,7 @@ static void pump_datagrams(struct client *client) {
     if (sent < 0 && errno == EAGAIN)
       watch_writing(client, true);
     else if (sent < 0 && errno != ENOBUFS) /* ENOBUFS is a datagram lost before the network */
-      generator__fail_socket(client, "a socket", errno);
+      generator__fail_socket(client->generator, "a socket", errno);
     else
       client->unsent++;
     if (generator__is_over(generator))
@@ -192,9 +183,8 @@ static void take(struct client *client, size_t size) {
   uint64_t planned_ns = flight_take(&client->flight, number);
   if (planned_ns == 0)
     return;
-  if (!generator__is_open_loop(generator) && generator__wants_more(generator) &&
-      generator__plan(client, generator->now_ns))
-    generator__pump(client);
+  if (!generator__is_open_loop(generator))
+    generator__ask(client, 1);
   if (!message_matches(generator->pattern, whole, 0, generator->in, size))
     generator__fail_echo(client, number, 0, generator->in, size);
   else
@@ -209,7 +199,7 @@ static void receive_datagrams(struct client *client) {
     more = client->unsent - client->flight.first > 1;
     ssize_t size = recv(client->fd, generator->in, GENERATOR_IN_SIZE, 0);
     if (size < 0 && errno != EAGAIN && errno != EINTR)
-      generator__fail_socket(client, "a socket", errno);
+      generator__fail_socket(client->generator, "a socket", errno);
     if (size < 0)
       return;
     generator__heard(generator);
@@ -230,10 +220,7 @@ static void sweep_client(struct client *client) {
     generator__lost(generator);
     lost++;
   }
-  for (; lost && generator__wants_more(generator); lost--)
-    if (!generator__plan(client, generator->now_ns))
-      return;
-  generator__pump(client);
+  generator__ask(client, lost);
 }
 
 void generator__sweep(struct generator *generator) {
@@ -246,7 +233,7 @@ void generator__sweep(struct generator *generator) {
 void generator__pump(struct client *client) {
   if (client->writing || client->unsent == client->flight.next)
     return;
-  if (generator__is_udp(client->generator))
+  if (client->generator->options.udp)
     pump_datagrams(client);
   else
     pump_stream(client);
@@ -258,7 +245,7 @@ void generator__on_event(struct ioloop *loop, int fd, unsigned events, void *arg
   if (generator__is_over(client->generator))
     return;
   if (events & IOLOOP_READ) {
-    if (generator__is_udp(client->generator))
+    if (client->generator->options.udp)
       receive_datagrams(client);
     else
       receive_stream(client);

@@ -7,11 +7,11 @@
 
 /* ---- the schedule -------------------------------------------------------------------------- */
 
-void schedule_begin(struct schedule *schedule, enum arrivals arrivals, double rate,
-                    uint64_t start_ns, uint64_t seed) {
-  *schedule = (struct schedule){.arrivals = arrivals, .rate = rate, .start_ns = start_ns};
+void schedule_begin(struct schedule *schedule, bool poisson, double rate, uint64_t start_ns,
+                    uint64_t seed) {
+  *schedule = (struct schedule){.poisson = poisson, .rate = rate, .start_ns = start_ns};
   random_seed(&schedule->random, seed);
-  if (arrivals == ARRIVALS_POISSON)
+  if (poisson)
     schedule->offset_ns = random_exponential(&schedule->random, 1e9 / rate);
 }
 
@@ -25,10 +25,10 @@ uint64_t schedule_due(const struct schedule *schedule) {
  * duration requests are due in a duration. */
 void schedule_advance(struct schedule *schedule) {
   schedule->count++;
-  if (schedule->arrivals == ARRIVALS_CONSTANT)
-    schedule->offset_ns = (double)schedule->count * 1e9 / schedule->rate;
-  else
+  if (schedule->poisson)
     schedule->offset_ns += random_exponential(&schedule->random, 1e9 / schedule->rate);
+  else
+    schedule->offset_ns = (double)schedule->count * 1e9 / schedule->rate;
 }
 
 uint64_t schedule_left(const struct schedule *schedule, uint64_t end_ns) {

@@ -16,7 +16,7 @@
 /* ---- when the requests of an open loop are due: planned in advance, whatever happens ------- */
 
 struct schedule {
-  enum arrivals arrivals;
+  bool poisson;
   double rate;
   uint64_t start_ns, count;
   double offset_ns; /* of the next request, from the start */
@@ -26,8 +26,8 @@ struct schedule {
 /* Arrivals at `rate` (> 0) requests per second from `start_ns` on. Constant: the first at once,
  * then one per interval, without drift. Poisson: exponential gaps, the first one before the first
  * request. */
-void schedule_begin(struct schedule *schedule, enum arrivals arrivals, double rate,
-                    uint64_t start_ns, uint64_t seed);
+void schedule_begin(struct schedule *schedule, bool poisson, double rate, uint64_t start_ns,
+                    uint64_t seed);
 
 /* When the next one is due. Beyond any clock if the rate is very low. */
 uint64_t schedule_due(const struct schedule *schedule);

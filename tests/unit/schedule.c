@@ -8,10 +8,14 @@
 
 #include "tap.h"
 
-static struct schedule begun(enum arrivals arrivals, double rate, uint64_t start_ns,
-                             uint64_t seed) {
+enum {
+  CONSTANT = false,
+  POISSON = true,
+};
+
+static struct schedule begun(bool poisson, double rate, uint64_t start_ns, uint64_t seed) {
   struct schedule schedule;
-  schedule_begin(&schedule, arrivals, rate, start_ns, seed);
+  schedule_begin(&schedule, poisson, rate, start_ns, seed);
   return schedule;
 }
 
@@ -31,7 +35,7 @@ static uint64_t count_before(struct schedule *schedule, uint64_t end_ns) {
 }
 
 TEST(1, "constant: the first at once, then one each interval") {
-  struct schedule schedule = begun(ARRIVALS_CONSTANT, 1000, SECONDS(7), 1);
+  struct schedule schedule = begun(CONSTANT, 1000, SECONDS(7), 1);
   for (uint64_t i = 0; i < 5000; i++)
     CHECK_IS(take(&schedule), ==, SECONDS(7) + MS(i));
 }
@@ -39,7 +43,7 @@ TEST(1, "constant: the first at once, then one each interval") {
 TEST(2, "constant: rate x duration requests, also where the interval is no whole number") {
   static const double rates[] = {1, 3, 7, 1000, 33333, 99999, 123457, 999983};
   for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-    struct schedule schedule = begun(ARRIVALS_CONSTANT, rates[i], SECONDS(1000), 1);
+    struct schedule schedule = begun(CONSTANT, rates[i], SECONDS(1000), 1);
     for (int second = 1; second <= 3; second++) {
       uint64_t end_ns = SECONDS(1000) + SECONDS(second);
       CHECK_IS(schedule_left(&schedule, end_ns), ==, rates[i]);
@@ -49,7 +53,7 @@ TEST(2, "constant: rate x duration requests, also where the interval is no whole
 }
 
 TEST(3, "constant: a later request is never planned earlier") {
-  struct schedule schedule = begun(ARRIVALS_CONSTANT, 7777777, 12345, 1);
+  struct schedule schedule = begun(CONSTANT, 7777777, 12345, 1);
   for (uint64_t i = 0, before = 0; i < 1000000; i++) {
     uint64_t due_ns = take(&schedule);
     CHECK(due_ns >= before);
@@ -59,9 +63,9 @@ TEST(3, "constant: a later request is never planned earlier") {
 }
 
 TEST(4, "Poisson: the same seed gives the same schedule, another one another") {
-  struct schedule one = begun(ARRIVALS_POISSON, 5000, MS(3), 42);
-  struct schedule same = begun(ARRIVALS_POISSON, 5000, MS(3), 42);
-  struct schedule other = begun(ARRIVALS_POISSON, 5000, MS(3), 43);
+  struct schedule one = begun(POISSON, 5000, MS(3), 42);
+  struct schedule same = begun(POISSON, 5000, MS(3), 42);
+  struct schedule other = begun(POISSON, 5000, MS(3), 43);
   uint64_t equal = 0;
   for (int i = 0; i < 1000; i++) {
     uint64_t due_ns = take(&one);
@@ -76,7 +80,7 @@ TEST(4, "Poisson: the same seed gives the same schedule, another one another") {
  * met does not change from run to run. */
 TEST(5, "Poisson: as many as the rate demands, with exponential gaps") {
   const double rate = 10000;
-  struct schedule schedule = begun(ARRIVALS_POISSON, rate, SECONDS(1), 7);
+  struct schedule schedule = begun(POISSON, rate, SECONDS(1), 7);
   uint64_t count = 0, longer[4] = {0}, before_ns = SECONDS(1), end_ns = SECONDS(101);
   for (uint64_t due_ns; (due_ns = take(&schedule)) < end_ns; before_ns = due_ns, count++)
     for (uint64_t t = 1; t < 4; t++)
@@ -90,7 +94,7 @@ TEST(5, "Poisson: as many as the rate demands, with exponential gaps") {
 }
 
 TEST(6, "Poisson: counts of a millisecond scatter as much as they are large") {
-  struct schedule schedule = begun(ARRIVALS_POISSON, 20000, 0, 11);
+  struct schedule schedule = begun(POISSON, 20000, 0, 11);
   double sum = 0, squares = 0;
   const int slices = 10000;
   for (int i = 1; i <= slices; i++) {
@@ -104,7 +108,7 @@ TEST(6, "Poisson: counts of a millisecond scatter as much as they are large") {
 }
 
 TEST(7, "a rate of almost nothing is due beyond any clock, not before it") {
-  struct schedule schedule = begun(ARRIVALS_CONSTANT, 1e-12, SECONDS(5), 1);
+  struct schedule schedule = begun(CONSTANT, 1e-12, SECONDS(5), 1);
   CHECK_IS(take(&schedule), ==, SECONDS(5));
   CHECK(schedule_due(&schedule) > SECONDS(1000000000));
   CHECK_IS(schedule_left(&schedule, SECONDS(1000000)), ==, 0);

@@ -56,14 +56,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "signalling.h"
-
-/* A signal is raised this long after poll sees its reason, at most. */
-#define GRACE_NS UINT64_C(20000000)
 
 enum {
   SIGNALS, /* the places of the fixed members of the set */
@@ -78,17 +76,71 @@ enum {
 };
 
 struct state {
-  struct ioloop__pollset set;
-  struct ioloop__claim claim;
+  struct ioloop__signalling base;
   int signo;
   pid_t thread;
   int signals, clock; /* signalfd, timerfd */
   int highest;        /* descriptor number seen */
-  uint32_t armed;     /* registered and armed: the clock ticks while there are any */
+  bool ticking;       /* the clock, while any is armed */
   uint32_t waits_since_overflow;
   uint32_t plain_length, plain_left; /* waits without signals, of how many */
-  bool lost; /* a file that we armed may live on where we cannot disarm it */
 };
+
+/* ---- its signal ----------------------------------------------------------------------- */
+
+/* Free for us? Not if the program has a handler for it, which would never run again as we block the
+ * signal. An ignored signal will do: while blocked it is queued nevertheless. */
+static bool has_handler(int signo) {
+  struct sigaction action;
+  return sigaction(signo, NULL, &action) < 0 ||
+         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
+}
+
+/*
+ * A blocked signal may be one that the program waits for. But a parent that blocks or ignores all
+ * of them passes that on, so a blocked one is taken if there is no other. Never the highest:
+ * valgrind stops threads with it, and swallows any that comes.
+ */
+static int find_signal(void) {
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+  int last_resort = -EBUSY;
+  for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
+    if (has_handler(signo))
+      continue;
+    if (sigismember(&blocked, signo) == 0)
+      return signo;
+    if (last_resort < 0)
+      last_resort = signo;
+  }
+  return last_resort;
+}
+
+/* Every queued signal counts against the soft limit, which we may raise up to the hard one. */
+static void raise_queue_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_SIGPENDING, &limit); /* a longer queue is a convenience */
+}
+
+/* FIOASYNC, unlike F_SETFL, touches no other flag, and reports when it cannot set this one. */
+static int arm(const struct ioloop__signalling *base, int fd) {
+  const struct state *s = (const struct state *)base;
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = s->thread};
+  int off = 0, on = 1;
+  if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, s->signo) < 0 ||
+      ioctl(fd, FIOASYNC, &off) < 0 || ioctl(fd, FIOASYNC, &on) < 0)
+    return -errno;
+  return 0;
+}
+
+/* A process that shares the file and sets O_ASYNC expects SIGIO, not our signal. */
+static int disarm(int fd) {
+  int r = ioloop__disarm(fd);
+  return !r && fcntl(fd, F_SETSIG, 0) < 0 ? -errno : r;
+}
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
@@ -100,7 +152,7 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   int r = ioloop__claim_probe(false, reason, reason_size);
   if (r)
     return r;
-  if (ioloop__find_rt_signal() < 0) {
+  if (find_signal() < 0) {
     snprintf(reason, reason_size, "every real-time signal has a handler in this process");
     return -EBUSY;
   }
@@ -119,15 +171,15 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
 static ioloop__look look;
 
 static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
-  ioloop__pollset_init(&s->set, loop, look);
+  ioloop__pollset_init(&s->base.set, loop, look);
   s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
   if (s->signals < 0)
     return -errno;
   s->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (s->clock < 0)
     return -errno;
-  int r = ioloop__pollset_add_fixed(&s->set, s->signals);
-  return r ? r : ioloop__pollset_add_fixed(&s->set, s->clock);
+  int r = ioloop__pollset_add_fixed(&s->base.set, s->signals);
+  return r ? r : ioloop__pollset_add_fixed(&s->base.set, s->clock);
 }
 
 static void close_set(struct state *s) {
@@ -135,16 +187,18 @@ static void close_set(struct state *s) {
     close(s->signals);
   if (s->clock >= 0)
     close(s->clock);
-  ioloop__pollset_fini(s->set.loop, s);
+  ioloop__pollset_fini(s->base.set.loop, s);
 }
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
   struct state *s = state;
+  s->base.arm = arm;
+  s->base.disarm = disarm;
   s->signals = s->clock = -1;
   s->thread = gettid();
   s->waits_since_overflow = OVERFLOW_NEAR;
-  s->signo = ioloop__find_rt_signal();
+  s->signo = find_signal();
   if (s->signo < 0)
     return s->signo;
 
@@ -152,14 +206,14 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   sigemptyset(&signals);
   sigaddset(&signals, s->signo);
   sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->claim, &signals, false);
+  int r = ioloop__claim_take(&s->base.claim, &signals, false);
   if (r)
     return r;
-  ioloop__raise_signal_queue_limit();
+  raise_queue_limit();
   r = open_set(s, loop, &signals);
   if (r) {
     close_set(s);
-    ioloop__claim_drop(&s->claim, true);
+    ioloop__claim_drop(&s->base.claim, true);
   }
   return r;
 }
@@ -172,14 +226,14 @@ static void fini(struct ioloop *loop, void *state) {
   while (read(s->signals, queued, sizeof queued) > 0)
     ;
   close_set(s);
-  ioloop__claim_drop(&s->claim, !s->lost);
+  ioloop__claim_drop(&s->base.claim, !s->base.lost);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
   (void)loop;
   struct state *s = state;
   close_set(s);
-  ioloop__claim_drop(&s->claim, true); /* a child inherits the mask, but nothing queued */
+  ioloop__claim_drop(&s->base.claim, true); /* a child inherits the mask, but nothing queued */
 }
 
 static bool takes_signal(const void *state, int signo) {
@@ -189,78 +243,31 @@ static bool takes_signal(const void *state, int signo) {
 
 /* ---- registrations ------------------------------------------------------------------ */
 
-/* FIOASYNC, unlike F_SETFL, touches no other flag, and reports when it cannot set this one. */
-static int arm(const struct state *s, int fd) {
-  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = s->thread};
-  int off = 0, on = 1;
-  if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, s->signo) < 0 ||
-      ioctl(fd, FIOASYNC, &off) < 0 || ioctl(fd, FIOASYNC, &on) < 0)
-    return -errno;
-  return 0;
-}
-
-static void tick_while_armed(const struct state *s) {
-  const time_t period = s->armed ? 1 : 0;
-  struct itimerspec interval = {.it_interval = {.tv_sec = period}, .it_value = {.tv_sec = period}};
-  timerfd_settime(s->clock, 0, &interval, NULL);
-}
-
-static void set_announced(struct state *s, struct ioloop__watch *watch, unsigned announced) {
-  uint32_t before = s->armed;
-  s->armed += (announced != 0) - (uint32_t)(watch->announced != 0);
-  watch->announced = (uint8_t)announced;
-  if ((before == 0) != (s->armed == 0))
-    tick_while_armed(s);
-}
-
-static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *watch) {
-  int r = ioloop__check_fd(fd);
-  if (!r)
-    r = ioloop__pollset_add(&s->set, fd, (short)mask, &watch->place);
-  if (r)
-    return r;
-  if (fd > s->highest)
-    s->highest = fd;
-  watch->mask = (uint8_t)mask;
-  watch->announced = 0;
-  unsigned announced = ioloop__announced(fd);
-  watch->file = announced ? ioloop__file_of(fd) : 0;
-  if (announced && arm(s, fd) == 0)
-    set_announced(s, watch, announced);
-  ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
-  return 0;
-}
-
-static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
-  ioloop__pollset_remove(&s->set, &watch->place);
-  /* A process that shares the file and sets O_ASYNC expects SIGIO, not our signal. */
-  if (watch->announced && (ioloop__disarm(fd, watch->file) != 0 || fcntl(fd, F_SETSIG, 0) < 0))
-    s->lost = true;
-  set_announced(s, watch, 0);
+static void tick_while_armed(struct state *s) {
+  bool ticking = s->base.armed > 0;
+  if (ticking == s->ticking)
+    return;
+  s->ticking = ticking;
+  struct itimerspec second = {.it_interval = {.tv_sec = ticking}, .it_value = {.tv_sec = ticking}};
+  timerfd_settime(s->clock, 0, &second, NULL);
 }
 
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
                   void *slot) {
-  (void)loop;
   struct state *s = state;
-  struct ioloop__watch *watch = slot;
   int fd = (int)(uint32_t)token;
-  if (!old)
-    return add(s, fd, now, watch);
-  if (!now) {
-    discard(s, fd, watch);
-    return 0;
-  }
-  watch->mask = (uint8_t)now;
-  ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
-  return 0;
+  int r = ioloop__signalling_modify(loop, state, token, old, now, slot);
+  if (fd > s->highest)
+    s->highest = fd;
+  tick_while_armed(s);
+  return r;
 }
 
 /* ---- signals ------------------------------------------------------------------------ */
 
 static void watch_signals(struct state *s, bool on) {
-  s->set.fds[SIGNALS].fd = on ? s->signals : -1; /* poll ignores negative numbers */
-  s->set.fds[CLOCK].fd = on ? s->clock : -1;
+  s->base.set.fds[SIGNALS].fd = on ? s->signals : -1; /* poll ignores negative numbers */
+  s->base.set.fds[CLOCK].fd = on ? s->clock : -1;
 }
 
 static void begin_plain(struct state *s) {
@@ -271,8 +278,8 @@ static void begin_plain(struct state *s) {
 }
 
 static void on_overflow(struct state *s) {
-  ioloop__note_overflow(s->set.loop);
-  s->set.hot = s->set.count;
+  ioloop__note_overflow(s->base.set.loop);
+  s->base.set.hot = s->base.set.count;
   if (s->waits_since_overflow < OVERFLOW_NEAR)
     begin_plain(s);
   else
@@ -285,22 +292,22 @@ static void on_overflow(struct state *s) {
 static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsigned queued) {
   bool ours = info->ssi_signo == (uint32_t)s->signo && info->ssi_code > 0;
   int fd = ours ? info->ssi_fd : -1;
-  ioloop__note_signal(s->set.loop, (int)info->ssi_signo, fd, ours ? (int)info->ssi_band : 0,
+  ioloop__note_signal(s->base.set.loop, (int)info->ssi_signo, fd, ours ? (int)info->ssi_band : 0,
                       queued);
   if (info->ssi_signo == SIGIO)
     on_overflow(s);
   if (fd < 0 || fd > s->highest)
     return;
-  ioloop__pollset_hint(&s->set, fd);
+  ioloop__pollset_hint(&s->base.set, fd);
 }
 
 /* Their size, or -errno. */
 static ssize_t read_signals(struct state *s, struct signalfd_siginfo queued[BATCH]) {
-  uint64_t begun = ioloop__call_begins(s->set.loop);
+  uint64_t begun = ioloop__call_begins(s->base.set.loop);
   ssize_t size = read(s->signals, queued, BATCH * sizeof queued[0]);
   if (size < 0)
     size = -errno;
-  ioloop__call_ended(s->set.loop, "read", s->signals, size, begun);
+  ioloop__call_ended(s->base.set.loop, "read", s->signals, size, begun);
   return size;
 }
 
@@ -323,39 +330,28 @@ static int take_signals(struct state *s) {
 /* ---- the safety scan ---------------------------------------------------------------- */
 
 static bool cold_one_ready(const struct state *s) {
-  for (uint32_t i = s->set.hot; i < s->set.count; i++)
-    if (s->set.fds[i].revents)
+  for (uint32_t i = s->base.set.hot; i < s->base.set.count; i++)
+    if (s->base.set.fds[i].revents)
       return true;
   return false;
-}
-
-static void arm_again(struct state *s) {
-  for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
-    struct ioloop__watch *watch = ioloop__slot(s->set.loop, s->set.fds[i].fd);
-    int fd = s->set.fds[i].fd;
-    if (!watch->announced || (ioloop__file_of(fd) == watch->file && arm(s, fd) == 0))
-      continue;
-    set_announced(s, watch, 0); /* another file by now, perhaps another loop's */
-    s->set.fds[i].events = ioloop__watch_events(watch);
-    s->lost = true;
-  }
-  s->set.hot = s->set.count;
 }
 
 /* Ready without a signal. */
 static void rescue(struct state *s) {
   uint64_t rescued = 0;
-  for (uint32_t i = s->set.hot; i < s->set.count;) {
-    struct pollfd entry = s->set.fds[i];
-    if (entry.revents & POLLNVAL && ioloop__pollset_gone(&s->set, entry.fd))
+  for (uint32_t i = s->base.set.hot; i < s->base.set.count;) {
+    struct pollfd entry = s->base.set.fds[i];
+    if (entry.revents & POLLNVAL && ioloop__pollset_gone(&s->base.set, entry.fd))
       continue;
     rescued += entry.revents != 0;
-    s->set.fds[i++].revents = 0;
+    s->base.set.fds[i++].revents = 0;
   }
   if (!rescued)
     return;
-  ioloop__note_rescue(s->set.loop, rescued);
-  arm_again(s);
+  ioloop__note_rescue(s->base.set.loop, rescued);
+  ioloop__signalling_arm_again(&s->base);
+  tick_while_armed(s);
+  s->base.set.hot = s->base.set.count;
 }
 
 /* Poll the cold descriptors. For one found ready, a signal may be queued or under way: it becomes
@@ -363,15 +359,16 @@ static void rescue(struct state *s) {
 static void scan(struct state *s) {
   uint64_t ticks;
   (void)!read(s->clock, &ticks, sizeof ticks);
-  uint32_t cold = s->set.count - s->set.hot;
+  uint32_t cold = s->base.set.count - s->base.set.hot;
   if (!cold || take_signals(s) <= 0)
     return;
-  cold = s->set.count - s->set.hot;
-  if (ioloop__poll_ns(s->set.loop, s->set.fds + s->set.hot, cold, 0) <= 0)
+  cold = s->base.set.count - s->base.set.hot;
+  if (ioloop__poll_ns(s->base.set.loop, s->base.set.fds + s->base.set.hot, cold, 0) <= 0)
     return;
   struct pollfd signals = {.fd = s->signals, .events = POLLIN};
   take_signals(s);
-  while (cold_one_ready(s) && ioloop__poll_ns(s->set.loop, &signals, 1, GRACE_NS) > 0)
+  while (cold_one_ready(s) &&
+         ioloop__poll_ns(s->base.set.loop, &signals, 1, IOLOOP__SIGNAL_GRACE_NS) > 0)
     take_signals(s);
   rescue(s);
 }
@@ -384,7 +381,7 @@ static int wait_plain(struct state *s, uint64_t timeout_ns) {
     watch_signals(s, true);
     s->waits_since_overflow = 0;
   }
-  return ioloop__pollset_poll_all(&s->set, timeout_ns);
+  return ioloop__pollset_poll_all(&s->base.set, timeout_ns);
 }
 
 static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
@@ -392,16 +389,16 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
   s->waits_since_overflow++;
   if (s->plain_left)
     return wait_plain(s, timeout_ns);
-  int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
+  int r = ioloop__pollset_poll_hot(&s->base.set, timeout_ns);
   if (r)
     return r;
-  bool signalled = s->set.fds[SIGNALS].revents, ticked = s->set.fds[CLOCK].revents;
+  bool signalled = s->base.set.fds[SIGNALS].revents, ticked = s->base.set.fds[CLOCK].revents;
   if (signalled && (r = take_signals(s)) < 0)
     return r;
   if (ticked)
     scan(s);
-  if ((signalled || ticked) && s->set.left == 0)
-    return ioloop__pollset_poll_hot(&s->set, 0); /* those that became hot */
+  if ((signalled || ticked) && s->base.set.left == 0)
+    return ioloop__pollset_poll_hot(&s->base.set, 0); /* those that became hot */
   return 0;
 }
 

@@ -50,26 +50,20 @@
 #include <string.h>
 
 #include "platform.h"
-#include "sigio_system.h"
 #include "signalling.h"
 
 #define SCAN_NS UINT64_C(1000000000)
-/* A signal is raised this long after poll sees its reason, at most. */
-#define GRACE_NS UINT64_C(20000000)
 
 enum {
   SCAN_ROUNDS = 256 /* for loops that never wait as long as a second */
 };
 
 struct state {
-  struct ioloop__pollset set;
-  uint32_t unannounced; /* registered with an interest that is not announced */
-  unsigned rounds;      /* since all were polled */
-  uint64_t quiet_ns;    /* waited since then, without a signal */
-  bool owed;            /* a SIGIO was taken: all must be polled */
-  bool lost;            /* a file that we armed may live on where we cannot disarm it */
+  struct ioloop__signalling base;
+  unsigned rounds;   /* since all were polled */
+  uint64_t quiet_ns; /* waited since then, without a signal */
+  bool owed;         /* a SIGIO was taken: all must be polled */
   struct sigaction before;
-  struct ioloop__claim claim;
 };
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
@@ -87,14 +81,16 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->claim, &signals, !ioloop__sigio_per_thread());
+  int r = ioloop__claim_take(&s->base.claim, &signals, !ioloop__sigio_per_thread());
   if (r)
     return r;
   r = ioloop__sigio_open(&s->before);
   if (r)
-    ioloop__claim_drop(&s->claim, true);
+    ioloop__claim_drop(&s->base.claim, true);
   else
-    ioloop__pollset_init(&s->set, loop, look);
+    ioloop__pollset_init(&s->base.set, loop, look);
+  s->base.arm = ioloop__sigio_arm;
+  s->base.disarm = ioloop__disarm;
   return r;
 }
 
@@ -103,15 +99,15 @@ static void fini(struct ioloop *loop, void *state) {
   struct state *s = state;
   while (ioloop__sigio_wait(0) == 1)
     ;
-  if (!s->lost)
+  if (!s->base.lost)
     ioloop__sigio_close(&s->before);
-  ioloop__claim_drop(&s->claim, !s->lost);
+  ioloop__claim_drop(&s->base.claim, !s->base.lost);
   ioloop__pollset_fini(loop, s);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
-  if (ioloop__claim_drop(&s->claim, true)) /* a child inherits the mask, but nothing pending */
+  if (ioloop__claim_drop(&s->base.claim, true)) /* a child inherits the mask, but nothing pending */
     ioloop__sigio_close(&s->before);
   ioloop__pollset_fini(loop, s);
 }
@@ -121,57 +117,10 @@ static bool takes_signal(const void *state, int signo) {
   return signo == SIGIO;
 }
 
-static void set_mask(struct state *s, struct ioloop__watch *watch, unsigned mask) {
-  s->unannounced -= (watch->mask & ~watch->announced) != 0;
-  watch->mask = (uint8_t)mask;
-  s->unannounced += (watch->mask & ~watch->announced) != 0;
-}
-
-static int add(struct state *s, int fd, unsigned mask, struct ioloop__watch *watch) {
-  int r = ioloop__check_fd(fd);
-  if (!r)
-    r = ioloop__pollset_add(&s->set, fd, (short)mask, &watch->place);
-  if (r)
-    return r;
-  watch->mask = 0;
-  watch->announced = (uint8_t)ioloop__announced(fd);
-  watch->file = watch->announced ? ioloop__file_of(fd) : 0;
-  if (watch->announced && ioloop__sigio_arm(fd) != 0)
-    watch->announced = 0;
-  set_mask(s, watch, mask);
-  ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
-  return 0;
-}
-
-static void discard(struct state *s, int fd, struct ioloop__watch *watch) {
-  ioloop__pollset_remove(&s->set, &watch->place);
-  if (watch->announced && ioloop__disarm(fd, watch->file) != 0)
-    s->lost = true;
-  set_mask(s, watch, 0);
-  watch->announced = 0;
-}
-
-static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
-                  void *slot) {
-  (void)loop;
-  struct state *s = state;
-  struct ioloop__watch *watch = slot;
-  int fd = (int)(uint32_t)token;
-  if (!old)
-    return add(s, fd, now, watch);
-  if (!now) {
-    discard(s, fd, watch);
-    return 0;
-  }
-  set_mask(s, watch, now);
-  ioloop__pollset_change(&s->set, ioloop__watch_events(watch), &watch->place);
-  return 0;
-}
-
 static int wait_for_sigio(struct state *s, uint64_t timeout_ns) {
-  uint64_t begun = ioloop__call_begins(s->set.loop);
+  uint64_t begun = ioloop__call_begins(s->base.set.loop);
   int r = ioloop__sigio_wait(timeout_ns);
-  ioloop__call_ended(s->set.loop, ioloop__sigio_wait_name, -1,
+  ioloop__call_ended(s->base.set.loop, ioloop__sigio_wait_name, -1,
                      r == 1   ? SIGIO
                      : r == 0 ? -EAGAIN
                               : r,
@@ -184,19 +133,19 @@ static int take_signal(struct state *s, uint64_t timeout_ns) {
   int r = wait_for_sigio(s, timeout_ns);
   if (r == 1) {
     s->owed = true;
-    ioloop__note_signal(s->set.loop, SIGIO, -1, 0, 1);
+    ioloop__note_signal(s->base.set.loop, SIGIO, -1, 0, 1);
   }
   return r;
 }
 
 /* -EINTR (a poll without a timeout can be interrupted too): nothing was polled. */
-static int poll_everybody(struct state *s, uint32_t *woken) {
-  uint32_t hot = s->set.hot;
-  int r = ioloop__pollset_poll_all(&s->set, 0);
+static int poll_all(struct state *s, uint32_t *woken) {
+  uint32_t hot = s->base.set.hot;
+  int r = ioloop__pollset_poll_all(&s->base.set, 0);
   if (r)
     return r;
-  *woken = s->set.hot - hot;
-  ioloop__pollset_cool(&s->set);
+  *woken = s->base.set.hot - hot;
+  ioloop__pollset_cool(&s->base.set);
   s->owed = false;
   s->rounds = 0;
   s->quiet_ns = 0;
@@ -205,24 +154,7 @@ static int poll_everybody(struct state *s, uint32_t *woken) {
 
 static int poll_after_signal(struct state *s) {
   uint32_t woken;
-  return poll_everybody(s, &woken);
-}
-
-/* A descriptor did not signal. Whatever the reason, all are armed again and polled after that. */
-static int arm_again(struct state *s) {
-  for (uint32_t i = 0; i < s->set.count; i++) {
-    struct ioloop__watch *watch = ioloop__slot(s->set.loop, s->set.fds[i].fd);
-    int fd = s->set.fds[i].fd;
-    if (!watch->announced || (ioloop__file_of(fd) == watch->file && ioloop__sigio_arm(fd) == 0))
-      continue;
-    unsigned mask = watch->mask;
-    set_mask(s, watch, 0);
-    watch->announced = 0; /* another file by now, perhaps another loop's */
-    set_mask(s, watch, mask);
-    s->set.fds[i].events = ioloop__watch_events(watch);
-    s->lost = true;
-  }
-  return poll_after_signal(s);
+  return poll_all(s, &woken);
 }
 
 /* The safety scan: poll all descriptors although no signal came. */
@@ -231,14 +163,15 @@ static int scan(struct state *s) {
   if (r)
     return r == 1 ? poll_after_signal(s) : r;
   uint32_t woken;
-  r = poll_everybody(s, &woken);
+  r = poll_all(s, &woken);
   if (r || !woken)
     return r;
-  r = take_signal(s, GRACE_NS);
+  r = take_signal(s, IOLOOP__SIGNAL_GRACE_NS);
   if (r) /* 1: it was on its way */
     return r == 1 ? poll_after_signal(s) : r;
-  ioloop__note_rescue(s->set.loop, woken);
-  return arm_again(s);
+  ioloop__note_rescue(s->base.set.loop, woken);
+  ioloop__signalling_arm_again(&s->base);
+  return poll_after_signal(s);
 }
 
 static inline __attribute__((always_inline)) int await_signal(struct state *s,
@@ -256,17 +189,17 @@ static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
   if (s->owed)
     return poll_after_signal(s);
-  if (s->unannounced)
-    return ioloop__pollset_poll_all(&s->set, timeout_ns);
+  if (s->base.unannounced)
+    return ioloop__pollset_poll_all(&s->base.set, timeout_ns);
   if (++s->rounds >= SCAN_ROUNDS)
     return scan(s);
-  if (s->set.hot == 0)
+  if (s->base.set.hot == 0)
     return await_signal(s, timeout_ns);
 
-  int r = ioloop__pollset_poll_hot(&s->set, 0);
+  int r = ioloop__pollset_poll_hot(&s->base.set, 0);
   if (r)
     return r;
-  if (s->set.hot == 0)
+  if (s->base.set.hot == 0)
     return await_signal(s, timeout_ns);
   r = take_signal(s, 0);
   return r == 1 ? poll_after_signal(s) : r;
@@ -280,7 +213,7 @@ const struct ioloop_backend ioloop__sigio = {
     .probe = probe,
     .init = init,
     .fini = fini,
-    .modify = modify,
+    .modify = ioloop__signalling_modify,
     .wait = ioloop__pollset_wait,
     .after_fork = after_fork,
     .takes_signal = takes_signal,

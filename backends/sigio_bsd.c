@@ -11,7 +11,7 @@
  * handler passes it on to the loop's. There is one such loop per process; the program's own
  * handling of SIGIO is saved while it lives, and restored after it.
  */
-#include "sigio_system.h"
+#include "signalling.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-int ioloop__sigio_arm(int fd) {
+int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
+  (void)s;
   if (fcntl(fd, F_SETOWN, getpid()) < 0)
     return -errno;
   int on = 1;

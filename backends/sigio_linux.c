@@ -7,7 +7,7 @@
  * takes it without a handler, a jump, or a return from one: 0.4 us, where sigsuspend with a
  * handler costs 1.4. It takes what is pending for this thread, and for the process.
  */
-#include "sigio_system.h"
+#include "signalling.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,9 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "ioloop.h"
-
-int ioloop__sigio_arm(int fd) {
+int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
+  (void)s;
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0)
     return -errno;

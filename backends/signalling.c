@@ -91,12 +91,16 @@ static unsigned of_file(int fd) {
 }
 
 /* F_GETOWN returns 0 if there never was an owner, and if the owner is gone. */
-static bool belongs_to_somebody(int fd) {
+static bool has_owner(int fd) {
   int flags = fcntl(fd, F_GETFL);
   return flags >= 0 && flags & O_ASYNC && fcntl(fd, F_GETOWN) != 0;
 }
 
-unsigned ioloop__announced(int fd) {
+/*
+ * Of READ and WRITE, what an armed descriptor of this kind announces reliably. 0: nothing, or
+ * another owner has armed it and it must be left as it is.
+ */
+static unsigned announced_by(int fd) {
   struct sockaddr_storage address;
   socklen_t size = sizeof address;
   unsigned announced;
@@ -104,15 +108,13 @@ unsigned ioloop__announced(int fd) {
     announced = of_socket(fd, address.ss_family);
   else
     announced = of_file(fd);
-  return announced && !belongs_to_somebody(fd) ? announced : 0;
+  return announced && !has_owner(fd) ? announced : 0;
 }
 
-short ioloop__watch_events(const struct ioloop__watch *watch) {
-  return (short)(watch->mask | (watch->mask & ~watch->announced ? IOLOOP__PINNED : 0));
-}
-
-/* A pipe's two ends have one inode. */
-uint32_t ioloop__file_of(int fd) {
+/* Identifies the open file; 0: closed. A number may be another file's by now, whose O_ASYNC is not
+ * ours to change. Two descriptors of one FIFO, and two inotify descriptors, look alike. A pipe's two
+ * ends have one inode. */
+static uint32_t file_of(int fd) {
   struct stat status;
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fstat(fd, &status) < 0)
@@ -121,9 +123,7 @@ uint32_t ioloop__file_of(int fd) {
   return mixed ? mixed : 1;
 }
 
-int ioloop__disarm(int fd, uint32_t file) {
-  if (ioloop__file_of(fd) != file)
-    return -EBADF;
+int ioloop__disarm(int fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0)
     return -errno;
@@ -131,6 +131,81 @@ int ioloop__disarm(int fd, uint32_t file) {
     return -ENOTTY;
   return fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0 ? -errno : 0;
 }
+
+/* ---- registrations ---------------------------------------------------------------------- */
+
+/* What is asked for and not announced makes the descriptor one that is polled in every wait. */
+static bool is_unannounced(const struct ioloop__watch *watch) {
+  return watch->mask & ~watch->announced;
+}
+
+static void set_watch(struct ioloop__signalling *s, struct ioloop__watch *watch, unsigned mask,
+                      unsigned announced) {
+  s->armed -= watch->announced != 0;
+  s->unannounced -= is_unannounced(watch);
+  watch->mask = (uint8_t)mask;
+  watch->announced = (uint8_t)announced;
+  s->armed += watch->announced != 0;
+  s->unannounced += is_unannounced(watch);
+}
+
+/* What poll must ask for; pinned if no signal can be relied on for it. */
+static short events_of(const struct ioloop__watch *watch) {
+  return (short)(watch->mask | (is_unannounced(watch) ? IOLOOP__PINNED : 0));
+}
+
+static int add(struct ioloop__signalling *s, int fd, unsigned mask, struct ioloop__watch *watch) {
+  int r = ioloop__check_fd(fd);
+  if (!r)
+    r = ioloop__pollset_add(&s->set, fd, (short)mask, &watch->place);
+  if (r)
+    return r;
+  unsigned announced = announced_by(fd);
+  watch->file = announced ? file_of(fd) : 0;
+  if (announced && s->arm(s, fd) != 0)
+    announced = 0;
+  set_watch(s, watch, mask, announced);
+  ioloop__pollset_change(&s->set, events_of(watch), &watch->place);
+  return 0;
+}
+
+static void discard(struct ioloop__signalling *s, int fd, struct ioloop__watch *watch) {
+  ioloop__pollset_remove(&s->set, &watch->place);
+  if (watch->announced && (file_of(fd) != watch->file || s->disarm(fd) != 0))
+    s->lost = true;
+  set_watch(s, watch, 0, 0);
+}
+
+int ioloop__signalling_modify(struct ioloop *loop, void *state, uint64_t token, unsigned old,
+                              unsigned now, void *slot) {
+  (void)loop;
+  struct ioloop__signalling *s = state;
+  struct ioloop__watch *watch = slot;
+  int fd = (int)(uint32_t)token;
+  if (!old)
+    return add(s, fd, now, watch);
+  if (!now) {
+    discard(s, fd, watch);
+    return 0;
+  }
+  set_watch(s, watch, now, watch->announced);
+  ioloop__pollset_change(&s->set, events_of(watch), &watch->place);
+  return 0;
+}
+
+void ioloop__signalling_arm_again(struct ioloop__signalling *s) {
+  for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
+    int fd = s->set.fds[i].fd;
+    struct ioloop__watch *watch = ioloop__slot(s->set.loop, fd);
+    if (!watch->announced || (file_of(fd) == watch->file && s->arm(s, fd) == 0))
+      continue;
+    set_watch(s, watch, watch->mask, 0); /* another file by now, perhaps another loop's */
+    s->set.fds[i].events = events_of(watch);
+    s->lost = true;
+  }
+}
+
+/* ---- the signals of a thread ------------------------------------------------------------ */
 
 /* Neither has a lock, which a fork could copy in any state: one is the thread's own, the other a
  * number. */

@@ -73,6 +73,8 @@
 #define IOLOOP_BACKEND_H
 
 #include <errno.h>
+#include <limits.h>
+#include <time.h>
 
 #include "completion.h"
 #include "ioloop.h"
@@ -95,15 +97,17 @@ enum {
 };
 
 struct ioloop_backend {
-  const char *name;  /* as in --backend=; lower case */
-  unsigned features; /* IOLOOP_F_* */
-  size_t state_size; /* the core allocates both, zeroed: per loop ... */
-  size_t slot_size;  /* ... and per descriptor; a slot may move between calls */
+  const char *name;            /* as in --backend=; lower case */
+  const char *const *variants; /* what may follow the colon of "libevent:poll", up to a NULL; NULL:
+                                * there are none */
+  unsigned features;           /* IOLOOP_F_* */
+  size_t state_size;           /* the core allocates both, zeroed: per loop ... */
+  size_t slot_size;            /* ... and per descriptor; a slot may move between calls */
 
   /* ---- the five you write --------------------------------------------------------------- */
 
   /* 0 or -errno; on failure nothing is left behind and fini is not called. Before fini the core
-   * removes every descriptor. `variant` is what follows the colon of "libevent:poll", or NULL. */
+   * removes every descriptor. `variant` is one of `variants`, or NULL. */
   int (*init)(struct ioloop *loop, void *state, const char *variant);
   void (*fini)(struct ioloop *loop, void *state);
 
@@ -140,7 +144,7 @@ struct ioloop_backend {
   /* ---- the rest may be NULL ------------------------------------------------------------- */
 
   /* Can it run here? 0, or -errno with the reason in words: which call was refused, and by what.
-   * -EINVAL: there is no such variant. Without a probe: always, and without variants. */
+   * Without a probe: always. */
   int (*probe)(const char *variant, char *reason, size_t reason_size);
 
   /* For kernels that keep a set: `token` was reported, and is not watched. In the iteration in
@@ -183,6 +187,13 @@ void ioloop__add_again(struct ioloop *loop);
 static inline bool ioloop__is_passing(int error) {
   return error == -EINTR || error == -EAGAIN || error == -ENOMEM || error == -ENOBUFS ||
          error == -ENOSPC || error == -EMFILE || error == -ENFILE;
+}
+
+/* A timeout as system calls take it: IOLOOP_FOREVER is 68 years. */
+static inline struct timespec ioloop__timespec(uint64_t timeout_ns) {
+  uint64_t seconds = timeout_ns / 1000000000;
+  return (struct timespec){.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                           .tv_nsec = (long)(timeout_ns % 1000000000)};
 }
 
 /* How long to leave the kernel alone then, and a sleep of that length; a signal ends it. */

@@ -147,10 +147,7 @@ static inline int wait_ms(struct ioloop *loop, struct state *s, int timeout_ms,
                           struct ioloop_ready *ready) {
   uint64_t begun = ioloop__call_begins(loop);
   int n = epoll_wait(s->set, (struct epoll_event *)ready, IOLOOP__MAX_READY, timeout_ms);
-  if (n < 0)
-    n = -errno;
-  ioloop__call_ended(loop, "epoll_wait", s->set, n, begun);
-  return n;
+  return ioloop__call_returned(loop, "epoll_wait", s->set, n, begun);
 }
 
 /* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t, and its
@@ -161,12 +158,8 @@ static int wait_ns(struct ioloop *loop, struct state *s, uint64_t timeout_ns,
     int64_t s, ns;
   } timeout = {(int64_t)(timeout_ns / 1000000000), (int64_t)(timeout_ns % 1000000000)};
   uint64_t begun = ioloop__call_begins(loop);
-  int n =
-      (int)syscall(SYS_epoll_pwait2, s->set, ready, IOLOOP__MAX_READY, &timeout, NULL, (size_t)8);
-  if (n < 0)
-    n = -errno;
-  ioloop__call_ended(loop, "epoll_pwait2", s->set, n, begun);
-  return n;
+  long n = syscall(SYS_epoll_pwait2, s->set, ready, IOLOOP__MAX_READY, &timeout, NULL, (size_t)8);
+  return ioloop__call_returned(loop, "epoll_pwait2", s->set, n, begun);
 }
 
 /* By an old kernel, or by a seccomp filter, which may return any error. */

@@ -145,10 +145,7 @@ static int read_edges(struct state *s, struct epoll_event edges[BATCH]) {
   int fd = s->set.fds[EDGES].fd;
   uint64_t begun = ioloop__call_begins(s->set.loop);
   int n = epoll_wait(fd, edges, BATCH, 0);
-  if (n < 0)
-    n = -errno;
-  ioloop__call_ended(s->set.loop, "epoll_wait", fd, n, begun);
-  return n;
+  return ioloop__call_returned(s->set.loop, "epoll_wait", fd, n, begun);
 }
 
 static int take_edges(struct state *s) {

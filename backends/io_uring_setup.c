@@ -25,7 +25,8 @@ enum {
   COMPLETIONS = 8192,
 };
 
-/* In the best mode that this kernel has. */
+/* In the best mode that this kernel has. The parameters are valid, so a kernel that refuses them
+ * (EINVAL) is too old: SUBMIT_ALL came in 5.18. */
 static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
   static const unsigned modes[] = {
       IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
@@ -52,12 +53,6 @@ static int switched_off(void) {
   ssize_t size = read(fd, text, sizeof text - 1);
   close(fd);
   return size > 0 ? atoi(text) : -1;
-}
-
-/* The parameters are valid, so a kernel that refuses them is too old. SUBMIT_ALL came in 5.18.
- * (-EINVAL of a backend means a wrong name.) */
-static int too_old(int error) {
-  return error == -EINVAL ? -ENOSYS : error;
 }
 
 static void explain(int error, char *reason, size_t size) {
@@ -95,10 +90,7 @@ static int check_recent(struct io_uring *uring) {
 }
 
 int ioloop__ring_probe(const char *variant, char *reason, size_t size) {
-  if (variant) {
-    snprintf(reason, size, "io_uring has no variants");
-    return -EINVAL;
-  }
+  (void)variant;
   struct io_uring uring;
   int r = open_ring(1, 2, &uring);
   if (!r) {
@@ -107,7 +99,7 @@ int ioloop__ring_probe(const char *variant, char *reason, size_t size) {
   }
   if (r)
     explain(r, reason, size);
-  return too_old(r);
+  return r;
 }
 
 int ioloop__ring_init(struct ioloop *loop, void *state, const char *variant) {
@@ -116,7 +108,7 @@ int ioloop__ring_init(struct ioloop *loop, void *state, const char *variant) {
   ring->loop = loop;
   int r = open_ring(SUBMISSIONS, COMPLETIONS, &ring->uring);
   if (r)
-    return too_old(r);
+    return r == -EINVAL ? -ENOSYS : r;
   ring->stash = malloc(COMPLETIONS * sizeof *ring->stash);
   if (!ring->stash) {
     io_uring_queue_exit(&ring->uring);

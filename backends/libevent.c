@@ -71,6 +71,8 @@ struct slot {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
+static const char *const variants[] = {"epoll", "poll", "select", NULL};
+
 static void on_timer(evutil_socket_t fd, short what, void *arg) {
   (void)fd, (void)what, (void)arg; /* that it was called ends the turn */
 }
@@ -335,7 +337,7 @@ static int turn_with_ghost(struct state *s, uint64_t timeout_ns) {
   return r;
 }
 
-/* libevent:poll, and the process has lowered its RLIMIT_NOFILE (poll_by_select.c): libevent has no
+/* libevent:poll, and the process has lowered its RLIMIT_NOFILE (select.c): libevent has no
  * other way to ask. */
 static int turn_by_select(struct state *s, uint64_t timeout_ns) {
   struct pollfd *fds = calloc(s->count, sizeof *fds);
@@ -411,6 +413,7 @@ const struct ioloop_backend ioloop__libevent = {
     .name = "libevent",
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),
+    .variants = variants,
     .probe = ioloop__libevent_probe,
     .init = init,
     .fini = fini,

@@ -69,7 +69,7 @@ struct event_base *ioloop__libevent_new_base(const char *method) {
   return base;
 }
 
-static int check_support(const char *method, char *reason, size_t reason_size) {
+int ioloop__libevent_probe(const char *method, char *reason, size_t reason_size) {
   struct event_base *base = ioloop__libevent_new_base(method);
   if (base) {
     event_base_free(base);
@@ -84,16 +84,4 @@ static int check_support(const char *method, char *reason, size_t reason_size) {
   snprintf(reason, reason_size, "libevent%s%s: %s", method ? ":" : "", method ? method : "",
            strerror(error));
   return -error;
-}
-
-int ioloop__libevent_probe(const char *variant, char *reason, size_t reason_size) {
-  static const char *const variants[] = {"epoll", "poll", "select"};
-  if (!variant)
-    return check_support(NULL, reason, reason_size);
-  for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
-    if (strcmp(variant, variants[i]) == 0)
-      return check_support(variant, reason, reason_size);
-  snprintf(reason, reason_size, "no libevent:%.32s; there are libevent:epoll, :poll, :select",
-           variant);
-  return -EINVAL;
 }

@@ -91,9 +91,8 @@ static int setup(unsigned capacity, aio_context_t *ret) {
 
 static int submit(struct ioloop *loop, const struct state *s, struct iocb **requests, int count) {
   uint64_t begun = ioloop__call_begins(loop);
-  int r = result_of(syscall(SYS_io_submit, s->context, (long)count, requests));
-  ioloop__call_ended(loop, "io_submit", -1, r, begun);
-  return r;
+  long r = syscall(SYS_io_submit, s->context, (long)count, requests);
+  return ioloop__call_returned(loop, "io_submit", -1, r, begun);
 }
 
 static int get_events(struct ioloop *loop, const struct state *s, uint64_t timeout_ns,
@@ -103,11 +102,9 @@ static int get_events(struct ioloop *loop, const struct state *s, uint64_t timeo
     long seconds, nanoseconds;
   } timeout = {seconds < INT_MAX ? (long)seconds : INT_MAX, (long)(timeout_ns % 1000000000)};
   uint64_t begun = ioloop__call_begins(loop);
-  int r = result_of(syscall(SYS_io_getevents, s->context, (long)(timeout_ns > 0),
-                            (long)IOLOOP__MAX_READY, events,
-                            timeout_ns == IOLOOP_FOREVER ? NULL : &timeout));
-  ioloop__call_ended(loop, "io_getevents", -1, r, begun);
-  return r;
+  long r = syscall(SYS_io_getevents, s->context, (long)(timeout_ns > 0), (long)IOLOOP__MAX_READY,
+                   events, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
+  return ioloop__call_returned(loop, "io_getevents", -1, r, begun);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
@@ -336,10 +333,7 @@ static void after_fork(struct ioloop *loop, void *state) {
 
 /* Only a request shows whether the kernel knows polls. */
 static int probe(const char *variant, char *reason, size_t size) {
-  if (variant) {
-    snprintf(reason, size, "linux-aio has no variants");
-    return -EINVAL;
-  }
+  (void)variant;
   int fd = eventfd(1, EFD_CLOEXEC);
   int r = fd < 0 ? -errno : try_poll(fd);
   if (fd >= 0)
@@ -352,7 +346,7 @@ static int probe(const char *variant, char *reason, size_t size) {
     snprintf(reason, size, "all requests of /proc/sys/fs/aio-max-nr are in use");
   else if (r)
     snprintf(reason, size, "io_setup or io_submit: %s", strerror(-r));
-  return r == -EINVAL ? -ENOSYS : r == -EAGAIN ? -ENOSPC : r;
+  return r == -EAGAIN ? -ENOSPC : r;
 }
 
 const struct ioloop_backend ioloop__linux_aio = {

@@ -37,8 +37,6 @@
  * except that an interrupt ends their pause.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
 #include "platform.h"
@@ -58,12 +56,7 @@ struct state {
   uint64_t pause_ns;   /* 0: not pausing yet */
 };
 
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  if (!variant || strcmp(variant, "adaptive") == 0)
-    return 0;
-  snprintf(reason, reason_size, "nonblocking has no variant '%.32s', only adaptive", variant);
-  return -EINVAL;
-}
+static const char *const variants[] = {"adaptive", NULL};
 
 /* ---- trying everything ---------------------------------------------------------------- */
 
@@ -136,7 +129,7 @@ const struct ioloop_backend ioloop__nonblocking = {
     .features = IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__place),
-    .probe = probe,
+    .variants = variants,
     .init = init,
     .fini = ioloop__pollset_fini,
     .modify = ioloop__pollset_modify,

@@ -19,7 +19,7 @@
  *   - POLLERR and POLLHUP come whether asked for or not: an entry without interest must leave the
  *     array, or a dead peer makes the loop spin.
  *   - The count may not exceed the soft RLIMIT_NOFILE (EINVAL), which a program can lower. select
- *     answers in its place then: poll_by_select.c.
+ *     answers in its place then: select.c.
  *   - poll counts milliseconds, ppoll (Linux 2.6.16, FreeBSD; POSIX.1-2024) nanoseconds; macOS has
  *     only poll.
  *   - Regular files and /dev/null are always "ready". They are refused at add, so that all models
@@ -50,10 +50,6 @@ static int look_probing(struct ioloop__pollset *set, uint64_t timeout_ns) {
   return ioloop__probing_wait(&s->probing, set->count, set->served, timeout_ns, ask, s);
 }
 
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  return ioloop__probing_probe("poll", variant, reason, reason_size);
-}
-
 static int init(struct ioloop *loop, void *state, const char *variant) {
   ioloop__pollset_init(state, loop, variant ? look_probing : look);
   return 0;
@@ -64,7 +60,7 @@ const struct ioloop_backend ioloop__poll = {
     .features = IOLOOP__POLL_FEATURES,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__place),
-    .probe = probe,
+    .variants = ioloop__probing_variants,
     .init = init,
     .fini = ioloop__pollset_fini,
     .modify = ioloop__pollset_modify,

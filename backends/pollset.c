@@ -15,10 +15,7 @@ _Static_assert(IOLOOP_READ == POLLIN && IOLOOP_WRITE == POLLOUT &&
 static inline int poll_ms(struct ioloop *loop, struct pollfd *fds, uint32_t count, int timeout_ms) {
   uint64_t begun = ioloop__call_begins(loop);
   int n = poll(fds, (nfds_t)count, timeout_ms);
-  if (n < 0)
-    n = -errno;
-  ioloop__call_ended(loop, "poll", -1, n, begun);
-  return n;
+  return ioloop__call_returned(loop, "poll", -1, n, begun);
 }
 
 #ifdef __APPLE__
@@ -31,15 +28,10 @@ static int poll_timed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
 #else
 static int poll_timed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
                       uint64_t timeout_ns) {
-  uint64_t seconds = timeout_ns / 1000000000;
-  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
-                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  struct timespec timeout = ioloop__timespec(timeout_ns);
   uint64_t begun = ioloop__call_begins(loop);
   int n = ppoll(fds, (nfds_t)count, &timeout, NULL);
-  if (n < 0)
-    n = -errno;
-  ioloop__call_ended(loop, "ppoll", -1, n, begun);
-  return n;
+  return ioloop__call_returned(loop, "ppoll", -1, n, begun);
 }
 #endif
 

@@ -61,7 +61,7 @@ struct ioloop__pollset {
 };
 
 /* ppoll, with the backends' timeouts: ready count or -errno. Goes on where the process has lowered
- * its RLIMIT_NOFILE below `count`: poll_by_select.c, which never reports ERROR. */
+ * its RLIMIT_NOFILE below `count`: by select.c, which never reports ERROR. */
 int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uint64_t timeout_ns);
 int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
                            uint64_t timeout_ns);

@@ -2,10 +2,6 @@
 /* probing.c - see probing.h. */
 #include "probing.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 enum {
   PROBE_FROM = 32,   /* members; with fewer a blocking call is cheaper than any second call */
   PIECE = 16,        /* members of the first piece */
@@ -66,9 +62,4 @@ int ioloop__probing_wait(struct ioloop__probing *probing, uint32_t count, uint32
   return n;
 }
 
-int ioloop__probing_probe(const char *backend, const char *variant, char *reason, size_t size) {
-  if (!variant || strcmp(variant, "probing") == 0)
-    return 0;
-  snprintf(reason, size, "%s has no variant '%.32s', only probing", backend, variant);
-  return -EINVAL;
-}
+const char *const ioloop__probing_variants[] = {"probing", NULL};

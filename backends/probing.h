@@ -39,7 +39,7 @@ typedef int ioloop__ask(void *state, uint32_t from, uint32_t count, uint64_t tim
 int ioloop__probing_wait(struct ioloop__probing *probing, uint32_t count, uint32_t served,
                          uint64_t timeout_ns, ioloop__ask *ask, void *state);
 
-/* probe() of a backend whose one variant this is. */
-int ioloop__probing_probe(const char *backend, const char *variant, char *reason, size_t size);
+/* Of a backend whose one variant this is. */
+extern const char *const ioloop__probing_variants[];
 
 #endif

@@ -145,10 +145,7 @@ static int disarm(int fd) {
 /* ---- beginning and end -------------------------------------------------------------- */
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
-  if (variant) {
-    snprintf(reason, reason_size, "rtsig has no variants");
-    return -EINVAL;
-  }
+  (void)variant;
   int r = ioloop__claim_probe(false, reason, reason_size);
   if (r)
     return r;
@@ -302,22 +299,19 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsi
 }
 
 /* Their size, or -errno. */
-static ssize_t read_signals(struct state *s, struct signalfd_siginfo queued[BATCH]) {
+static int read_signals(struct state *s, struct signalfd_siginfo queued[BATCH]) {
   uint64_t begun = ioloop__call_begins(s->base.set.loop);
   ssize_t size = read(s->signals, queued, BATCH * sizeof queued[0]);
-  if (size < 0)
-    size = -errno;
-  ioloop__call_ended(s->base.set.loop, "read", s->signals, size, begun);
-  return size;
+  return ioloop__call_returned(s->base.set.loop, "read", s->signals, size, begun);
 }
 
 /* 1: the queue is empty; 0: it is not; -errno. */
 static int take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
   for (int i = 0; i < MAX_BATCHES; i++) {
-    ssize_t size = read_signals(s, queued);
+    int size = read_signals(s, queued);
     if (size < 0 && size != -EAGAIN)
-      return (int)size;
+      return size;
     size_t count = size > 0 ? (size_t)size / sizeof queued[0] : 0;
     for (size_t k = 0; k < count; k++)
       on_signal(s, &queued[k], (unsigned)(count - k));

@@ -32,7 +32,7 @@
 #include <string.h>
 #include <sys/select.h>
 
-#include "backend.h"
+#include "pollset.h"
 #include "probing.h"
 
 #if defined(__linux__) || defined(__APPLE__) || defined(__FreeBSD__)
@@ -71,10 +71,6 @@ static size_t word_of(int fd) {
 
 static unsigned long bit_of(int fd) {
   return 1ul << ((unsigned)fd % WORD_BITS);
-}
-
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  return ioloop__probing_probe("select", variant, reason, reason_size);
 }
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
@@ -171,11 +167,21 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   return 0;
 }
 
+static int call_select(struct ioloop *loop, int top, unsigned long *read, unsigned long *write,
+                       uint64_t timeout_ns) {
+  uint64_t us = timeout_ns / 1000 + (timeout_ns % 1000 != 0), seconds = us / 1000000;
+  struct timeval timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+                            .tv_usec = (suseconds_t)(us % 1000000)};
+  uint64_t begun = ioloop__call_begins(loop);
+  int n = select(top, (fd_set *)(void *)read, (fd_set *)(void *)write, NULL,
+                 timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
+  return ioloop__call_returned(loop, "select", -1, n, begun);
+}
+
 /* Ask about the numbers in [from, to). The kernel reads and writes whole words up to that of `to`,
  * and passes over empty ones. */
-static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
+static int select_between(struct state *s, int from, int to, uint64_t timeout_ns) {
   size_t first = word_of(from), end = word_of(to + (int)WORD_BITS - 1);
-  fd_set *sets[SET_COUNT];
   for (int set = 0; end > 0 && set < SET_COUNT; set++) {
     unsigned long *found = s->found[set];
     memset(found, 0, first * sizeof *found);
@@ -184,15 +190,7 @@ static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
     if ((unsigned)to % WORD_BITS)
       found[end - 1] &= bit_of(to) - 1;
   }
-  for (int set = 0; set < SET_COUNT; set++)
-    sets[set] = (fd_set *)(void *)s->found[set];
-  uint64_t us = timeout_ns / 1000 + (timeout_ns % 1000 != 0), seconds = us / 1000000;
-  struct timeval timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
-                            .tv_usec = (suseconds_t)(us % 1000000)};
-  uint64_t begun = ioloop__call_begins(s->loop);
-  int n = select(to, sets[READ], sets[WRITE], NULL, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
-  n = n < 0 ? -errno : n;
-  ioloop__call_ended(s->loop, "select", -1, n, begun);
+  int n = call_select(s->loop, to, s->found[READ], s->found[WRITE], timeout_ns);
   s->cursor = first;
   /* The question is still there then, and no answer. */
   for (int set = 0; n < 0 && end > 0 && set < SET_COUNT; set++)
@@ -200,20 +198,24 @@ static int call(struct state *s, int from, int to, uint64_t timeout_ns) {
   return n;
 }
 
-static int ask(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
-  return call(state, (int)from, (int)(from + count), timeout_ns);
+static int select_range(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
+  return select_between(state, (int)from, (int)(from + count), timeout_ns);
+}
+
+static bool is_closed(int fd) {
+  return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
 }
 
 static void drop_closed(struct ioloop *loop, struct state *s) {
   for (int fd = 0; fd < s->top; fd++)
-    if (wanted(s, fd) && fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+    if (wanted(s, fd) && is_closed(fd))
       ioloop__fd_gone(loop, fd);
 }
 
-static int look(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
+static int find_ready(struct ioloop *loop, struct state *s, uint64_t timeout_ns) {
   int n = s->probes ? ioloop__probing_wait(&s->probing, (uint32_t)s->top, (uint32_t)s->served,
-                                           timeout_ns, ask, s)
-                    : call(s, 0, s->top, timeout_ns);
+                                           timeout_ns, select_range, s)
+                    : select_between(s, 0, s->top, timeout_ns);
   s->left = n > 0 ? n : 0;
   if (n == -EBADF)
     drop_closed(loop, s);
@@ -239,17 +241,75 @@ static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *r
 static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
                       struct ioloop_ready *ready) {
   struct state *s = state;
-  int r = s->left ? 0 : look(loop, s, timeout_ns);
+  int r = s->left ? 0 : find_ready(loop, s, timeout_ns);
   return r ? r : hand_out(loop, s, ready);
 }
 
 const struct ioloop_backend ioloop__select = {
     .name = "select",
     .state_size = sizeof(struct state),
-    .probe = probe,
+    .variants = ioloop__probing_variants,
     .init = init,
     .fini = fini,
     .modify = modify,
     .wait = wait_ready,
     .after_fork = fini, /* nothing but memory */
 };
+
+/*
+ * ---- in poll's place ----------------------------------------------------------------------
+ *
+ * A program may open all that it needs and then lower its soft RLIMIT_NOFILE, to zero even, as
+ * sandboxes do. Its descriptors work on, but poll(2) fails with EINVAL for more entries than the
+ * limit, whatever their numbers. select has no such limit on Linux, the BSDs and macOS: it takes
+ * numbers up to the size of the descriptor table. So it answers for as long as the limit is low, at
+ * the price of two bitmaps per call.
+ */
+
+static int top_of(const struct pollfd *fds, uint32_t count) {
+  int top = 0;
+  for (uint32_t i = 0; i < count; i++)
+    if (fds[i].fd >= top)
+      top = fds[i].fd + 1;
+  return top;
+}
+
+/* What is wanted of each, as bits. Negative numbers are not polled. */
+static void fill_sets(const struct pollfd *fds, uint32_t count, unsigned long *read,
+                      unsigned long *write) {
+  for (uint32_t i = 0; i < count; i++) {
+    int fd = fds[i].fd;
+    if (fd >= 0 && fds[i].events & POLLIN)
+      read[word_of(fd)] |= bit_of(fd);
+    if (fd >= 0 && fds[i].events & POLLOUT)
+      write[word_of(fd)] |= bit_of(fd);
+  }
+}
+
+static short found_for(int fd, const unsigned long *read, const unsigned long *write) {
+  bool readable = fd >= 0 && read[word_of(fd)] & bit_of(fd);
+  bool writable = fd >= 0 && write[word_of(fd)] & bit_of(fd);
+  return (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
+}
+
+int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                           uint64_t timeout_ns) {
+  int top = top_of(fds, count), ready = 0;
+  size_t words = word_of(top) + 1;
+  unsigned long *read = calloc(2 * words, sizeof *read);
+  if (!read)
+    return -ENOMEM;
+  unsigned long *write = read + words;
+  fill_sets(fds, count, read, write);
+  int n = call_select(loop, top, read, write, timeout_ns);
+  for (uint32_t i = 0; (n >= 0 || n == -EBADF) && i < count; i++) {
+    int fd = fds[i].fd;
+    if (n >= 0)
+      fds[i].revents = found_for(fd, read, write);
+    else /* one of them is closed, and select does not say which */
+      fds[i].revents = fd >= 0 && is_closed(fd) ? POLLNVAL : 0;
+    ready += fds[i].revents != 0;
+  }
+  free(read);
+  return n >= 0 || n == -EBADF ? ready : n;
+}

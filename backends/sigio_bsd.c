@@ -15,13 +15,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
-#include <time.h>
 #include <unistd.h>
 
 int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
@@ -75,9 +73,7 @@ int ioloop__sigio_wait(uint64_t timeout_ns) {
   sigset_t mask;
   pthread_sigmask(SIG_BLOCK, NULL, &mask);
   sigdelset(&mask, SIGIO);
-  uint64_t seconds = timeout_ns / 1000000000;
-  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
-                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  struct timespec timeout = ioloop__timespec(timeout_ns);
   int error = 0;
   if (timeout_ns == 0)
     let_through_pending(&mask);

@@ -11,10 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
@@ -75,9 +73,7 @@ int ioloop__sigio_wait(uint64_t timeout_ns) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGIO);
-  uint64_t seconds = timeout_ns / 1000000000;
-  struct timespec timeout = {.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
-                             .tv_nsec = (long)(timeout_ns % 1000000000)};
+  struct timespec timeout = ioloop__timespec(timeout_ns);
   if (take(&set, &timeout) == SIGIO)
     return 1;
   return errno == EAGAIN ? 0 : -errno;

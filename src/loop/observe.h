@@ -14,6 +14,7 @@
 #ifndef IOLOOP_OBSERVE_H
 #define IOLOOP_OBSERVE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,15 @@ static inline void ioloop__call_ended(struct ioloop *loop, const char *name, int
                                       ptrdiff_t result, uint64_t begun) {
   if (__builtin_expect(begun != 0, false))
     ioloop__note_call(loop, name, fd, result, begun);
+}
+
+/* The same for a call that returns -1 and sets errno. Returns its result, or -errno. */
+static inline int ioloop__call_returned(struct ioloop *loop, const char *name, int fd,
+                                        ptrdiff_t result, uint64_t begun) {
+  if (result < 0)
+    result = -errno;
+  ioloop__call_ended(loop, name, fd, result, begun);
+  return (int)result;
 }
 
 #endif

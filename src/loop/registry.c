@@ -76,18 +76,37 @@ static int explain(int index, char *reason, size_t size) {
   return -EINVAL;
 }
 
+static bool has_variant(const struct ioloop_backend *backend, const char *variant) {
+  const char *const *known = backend->variants;
+  while (known && *known && strcmp(*known, variant) != 0)
+    known++;
+  return known && *known;
+}
+
+static int unknown_variant(const struct ioloop_backend *backend, const char *variant, char *reason,
+                           size_t size) {
+  const char *const *known = backend->variants;
+  if (!known) {
+    snprintf(reason, size, "%s has no variants", backend->name);
+  } else if (!known[1]) {
+    snprintf(reason, size, "%s has no variant '%.32s', only %s", backend->name, variant, known[0]);
+  } else {
+    int n = snprintf(reason, size, "no %s:%.32s; there are %s:%s", backend->name, variant,
+                     backend->name, known[0]);
+    while (*++known && n > 0 && (size_t)n < size)
+      n += snprintf(reason + n, size - (size_t)n, ", :%s", *known);
+  }
+  return -EINVAL;
+}
+
 static int probe(int index, const char *variant, char *reason, size_t size) {
   const struct ioloop_backend *backend = entries[index].backend;
   if (!backend)
     return explain(index, reason, size);
-  if (backend->probe) {
-    int r = backend->probe(variant, reason, size);
-    return r == -EINVAL && !variant ? -ENOSYS : r; /* the kernel's: the name is right */
-  }
-  if (!variant)
-    return 0;
-  snprintf(reason, size, "%s has no variants", backend->name);
-  return -EINVAL;
+  if (variant && !has_variant(backend, variant))
+    return unknown_variant(backend, variant, reason, size);
+  int r = backend->probe ? backend->probe(variant, reason, size) : 0;
+  return r == -EINVAL ? -ENOSYS : r; /* the kernel's: the name is right */
 }
 
 static struct ioloop_backend_info describe(int index, const char *variant) {

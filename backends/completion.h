@@ -136,4 +136,8 @@ struct ioloop__completer {
 /* loop.c: that of a loop; NULL: its backend has none. Lives as long as the loop. */
 const struct ioloop__completer *ioloop__completer(const struct ioloop *loop);
 
+/* fdtable.c: a registered socket's error that the backend's kernel interface has consumed (SO_ERROR
+ * is 0 then), as an errno; 0: none. */
+int ioloop__taken_error(struct ioloop *loop, int fd);
+
 #endif

@@ -15,8 +15,6 @@
  * in the current batch may still name a descriptor that was removed. Tokens carry a generation, so
  * that such a report never reaches a later owner of the number.
  */
-#include "fdtable.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,12 +9,10 @@
 
 #include "backend.h"
 #include "callbacks.h"
-#include "fdtable.h"
 #include "fifo.h"
 #include "fork.h"
 #include "ioloop.h"
 #include "platform.h"
-#include "scratch.h"
 #include "timers.h"
 
 enum {
@@ -27,6 +25,34 @@ enum {
   IOLOOP__WATCHED = 1 << 1, /* an observer or timing is set: take the instrumented path */
   IOLOOP__CALLS = 1 << 2,   /* callbacks or signals are queued by other threads or handlers */
 };
+
+/* ---- the registered descriptors, and what the backend knows about each: fdtable.c ---------- */
+
+enum {
+  IOLOOP__DIRTY = 1 << 0, /* on the list of changes that is flushed before the wait */
+};
+
+/* One registration; 32 bytes, so that finding one is a shift. */
+struct ioloop__fd {
+  ioloop_handler *handler; /* NULL: not registered */
+  void *arg;
+  uint32_t generation; /* of the token that the backend has */
+  int next_dirty;      /* next on the list of changes */
+  uint8_t wanted;      /* mask the program asked for, plus ERROR unless it is empty */
+  uint8_t armed;       /* mask that the backend watches, without ERROR */
+  uint8_t flags;
+};
+
+struct ioloop__fdtable {
+  struct ioloop__fd *fds; /* indexed by descriptor */
+  char *slots;            /* slot_size bytes per descriptor, owned by the backend */
+  int size;
+  int registered;
+  unsigned dirty; /* number of descriptors on the list of changes */
+  int first_dirty;
+};
+
+/* ---- the loop ------------------------------------------------------------------------------- */
 
 struct ioloop__signals {
   atomic_uint pending[IOLOOP__MAX_SIGNO / 32]; /* bit signo - 1, set by the handler */
@@ -90,9 +116,6 @@ static inline void ioloop__set(struct ioloop *loop, unsigned bit, bool on) {
     atomic_fetch_and(&loop->attention, ~bit);
 }
 
-/* Spare queues for streams. */
-struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
-
 /* observe.c: around every call of user code while the loop is observed. An observer that was set
  * during the call does not get its end. */
 struct ioloop__call_span {
@@ -102,6 +125,23 @@ struct ioloop__call_span {
 struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,
                                             unsigned events);
 void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span);
+
+/* fdtable.c */
+
+/* Add a handler whose reports the backend generates itself: the descriptor is not passed to the
+ * backend. */
+int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler *handler);
+
+/* Pass changed masks to the backend. */
+void ioloop__fdtable_flush(struct ioloop *loop);
+
+/* A report for which there is no handler: count it, and pass it to a backend that wants to know. */
+void ioloop__fdtable_unwanted(struct ioloop *loop, uint64_t token);
+
+/* Remove every descriptor from the backend, before its fini. */
+void ioloop__fdtable_disarm(struct ioloop *loop);
+
+void ioloop__fdtable_free(struct ioloop *loop);
 
 /* loop.c: free a loop that a forked child inherited. */
 void ioloop__free_copy(struct ioloop *loop);

@@ -22,7 +22,6 @@
 #include "backend.h"
 #include "datagram_internal.h"
 #include "observe.h"
-#include "scratch.h"
 
 enum {
   SLOT_SIZE = 64 * 1024, /* no UDP datagram has more than 65,527 bytes */

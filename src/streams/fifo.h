@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+struct ioloop;
+
 struct ioloop__fifo {
   struct ioloop__fifo *next; /* used by the owner: the queue that follows. NULL at first */
   size_t head, tail;         /* contents: data[head] up to data[tail] */
@@ -47,5 +49,14 @@ void ioloop__fifo_spares_free(struct ioloop__fifo_spares *spares);
 /* Remove `size` bytes from the front. An emptied queue is not freed; that is up to the caller. */
 void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size);
 void ioloop__fifo_free_if_empty(struct ioloop__fifo **fifo);
+
+/* loop.c. Of one loop, for all of its streams: */
+
+/* The spare queues. */
+struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
+
+/* At least `size` bytes, valid until the next call or the end of the callback. NULL: out of
+ * memory. Because of this buffer ten thousand idle connections own none. */
+void *ioloop__scratch(struct ioloop *loop, size_t size);
 
 #endif

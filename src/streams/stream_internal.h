@@ -42,11 +42,7 @@
 #include "fifo.h"
 #include "fork.h"
 #include "iostream.h"
-#include "scratch.h"
 #include "sockets.h"
-
-/* loop.c: used queues. */
-struct ioloop__fifo_spares *ioloop__spares(struct ioloop *loop);
 
 /* How far the stream as a whole is. It goes only down this list. */
 enum stream_life {

@@ -24,6 +24,7 @@ enum {
   IOLOOP__RING_NOTHING = 0,
   IOLOOP__RING_REFUSED = 2, /* no pointer either */
   IOLOOP__RING_QUIET_MAX = 512,
+  IOLOOP__RING_GROUPS = 2, /* of buffers */
 };
 
 /* A completion that was taken out of the ring. */
@@ -38,8 +39,8 @@ struct ioloop__ring_buffers {
   struct io_uring_buf_ring *ring;
   char *memory;
   size_t size, stride; /* of each */
+  unsigned first;      /* id: completions do not name the group */
   unsigned count;      /* a power of two */
-  int group;
 };
 
 struct ioloop__ring {
@@ -75,7 +76,7 @@ struct ioloop__ring {
   bool flush_quiet; /* do not block before these are reported */
   bool begun;       /* an operation, since the last wait */
 
-  struct ioloop__ring_buffers bytes, datagrams;
+  struct ioloop__ring_buffers buffers[IOLOOP__RING_GROUPS];
 };
 
 /* Not ours to use: a forked child's copy, which is still the parent's ring, or another thread's.

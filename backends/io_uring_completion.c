@@ -31,20 +31,26 @@
 #include <sys/mman.h>
 
 enum {
-  BYTES_GROUP,
-  DATAGRAMS_GROUP,
+  BYTES,
+  DATAGRAMS,
 };
 
 enum {
   BYTES_COUNT = 256,
   BYTES_SIZE = 8 * 1024,
   CONTROL_SIZE = 128, /* our own address, and a timestamp that the program asked for */
-  /* The largest datagram, its addresses and io_uring's header. Places a power of two apart would
-   * compete for the same few lines of the cache. What no datagram reaches is never touched. */
-  DATAGRAMS_COUNT = 64,
-  DATAGRAMS_SIZE = 64 * 1024 + 384,
-  DATAGRAMS_STRIDE = 64 * 1024 + 512,
-  PAGE = 4096, /* at least: where pages are larger mmap rounds up */
+  PAGE = 4096,        /* at least: where pages are larger mmap rounds up */
+};
+
+/* The buffers of each kind of receiving, before they are made. */
+static const struct ioloop__ring_buffers groups[IOLOOP__RING_GROUPS] = {
+    [BYTES] = {.count = BYTES_COUNT, .size = BYTES_SIZE, .stride = BYTES_SIZE},
+    /* The largest datagram, its addresses and io_uring's header. Places a power of two apart would
+     * compete for the same few lines of the cache. What no datagram reaches is never touched. */
+    [DATAGRAMS] = {.first = BYTES_COUNT,
+                   .count = 64,
+                   .size = 64 * 1024 + 384,
+                   .stride = 64 * 1024 + 512},
 };
 
 /* What a datagram receive asks for besides bytes. The kernel reads it when the receive begins. */
@@ -66,54 +72,48 @@ static char *buffer_at(const struct ioloop__ring_buffers *buffers, unsigned id) 
   return buffers->memory + ring_room(buffers) + id % buffers->count * buffers->stride;
 }
 
-/* An id includes its group: completions do not name it. */
-static struct ioloop__ring_buffers *group_of(struct ioloop__ring *ring, unsigned id) {
-  return id < BYTES_COUNT ? &ring->bytes : &ring->datagrams;
-}
-
 static void give(const struct ioloop__ring_buffers *buffers, unsigned id) {
   io_uring_buf_ring_add(buffers->ring, buffer_at(buffers, id), (unsigned)buffers->size,
                         (unsigned short)id, io_uring_buf_ring_mask(buffers->count), 0);
   io_uring_buf_ring_advance(buffers->ring, 1);
 }
 
-static int register_buffers(struct ioloop__ring *ring, struct ioloop__ring_buffers *buffers) {
+static int register_buffers(struct ioloop__ring *ring, struct ioloop__ring_buffers *buffers,
+                            int group) {
   struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)buffers->memory,
                                           .ring_entries = buffers->count,
-                                          .bgid = (uint16_t)buffers->group};
+                                          .bgid = (uint16_t)group};
   int r = io_uring_register_buf_ring(&ring->uring, &registration, 0);
   if (r)
     return r;
   buffers->ring = (struct io_uring_buf_ring *)(void *)buffers->memory;
   io_uring_buf_ring_init(buffers->ring);
-  unsigned first = buffers->group == BYTES_GROUP ? 0 : BYTES_COUNT;
   for (unsigned i = 0; i < buffers->count; i++)
-    give(buffers, first + i);
+    give(buffers, buffers->first + i);
   return 0;
 }
 
 /* Made by the first receive: a loop of handlers alone does without. */
-static int make_buffers(struct ioloop__ring *ring, struct ioloop__ring_buffers *buffers,
-                        const struct ioloop__ring_buffers *kind) {
+static int make_buffers(struct ioloop__ring *ring, int group) {
+  struct ioloop__ring_buffers *buffers = &ring->buffers[group];
   if (buffers->ring)
     return 0;
-  *buffers = *kind;
+  *buffers = groups[group];
   void *memory =
       mmap(NULL, total_room(buffers), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
     return -ENOMEM;
   buffers->memory = memory;
-  int r = register_buffers(ring, buffers);
+  int r = register_buffers(ring, buffers, group);
   if (r)
     munmap(memory, total_room(buffers));
   return r;
 }
 
 void ioloop__ring_free_buffers(struct ioloop__ring *ring) {
-  struct ioloop__ring_buffers *all[] = {&ring->bytes, &ring->datagrams};
-  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-    if (all[i]->ring)
-      munmap(all[i]->memory, total_room(all[i]));
+  for (int i = 0; i < IOLOOP__RING_GROUPS; i++)
+    if (ring->buffers[i].ring)
+      munmap(ring->buffers[i].memory, total_room(&ring->buffers[i]));
 }
 
 /* ---- starting ----------------------------------------------------------------------------- */
@@ -140,21 +140,29 @@ static int accept_connections(void *state, struct ioloop__op *op, int fd, bool b
   return 0;
 }
 
-static int receive(void *state, struct ioloop__op *op, int fd) {
-  static const struct ioloop__ring_buffers kind = {
-      .group = BYTES_GROUP, .count = BYTES_COUNT, .size = BYTES_SIZE, .stride = BYTES_SIZE};
-  struct ioloop__ring *ring = state;
-  int r = make_buffers(ring, &ring->bytes, &kind);
+static int begin_receiving(struct ioloop__ring *ring, struct ioloop__op *op, int fd, int group) {
+  int r = make_buffers(ring, group);
   if (r)
     return r;
   struct io_uring_sqe *entry = ioloop__ring_entry(ring);
   if (!entry)
     return -ENOMEM;
-  io_uring_prep_recv_multishot(entry, fd, NULL, 0, 0);
+  if (group == BYTES)
+    io_uring_prep_recv_multishot(entry, fd, NULL, 0, 0);
+  else
+    io_uring_prep_recvmsg_multishot(entry, fd, (struct msghdr *)(uintptr_t)&datagram_shape, 0);
   entry->flags |= IOSQE_BUFFER_SELECT;
-  entry->buf_group = BYTES_GROUP;
+  entry->buf_group = (uint16_t)group;
   begin(ring, entry, op, 0);
   return 0;
+}
+
+static int receive(void *state, struct ioloop__op *op, int fd) {
+  return begin_receiving(state, op, fd, BYTES);
+}
+
+static int receive_datagrams(void *state, struct ioloop__op *op, int fd) {
+  return begin_receiving(state, op, fd, DATAGRAMS);
 }
 
 /* Its completion would come only if it failed. */
@@ -186,25 +194,6 @@ static int send_bytes(void *state, struct ioloop__op *op, int fd, const void *da
 static void flush_quiet(void *state) {
   struct ioloop__ring *ring = state;
   ring->flush_quiet = ring->unreported_count > 0;
-}
-
-static int receive_datagrams(void *state, struct ioloop__op *op, int fd) {
-  static const struct ioloop__ring_buffers kind = {.group = DATAGRAMS_GROUP,
-                                                   .count = DATAGRAMS_COUNT,
-                                                   .size = DATAGRAMS_SIZE,
-                                                   .stride = DATAGRAMS_STRIDE};
-  struct ioloop__ring *ring = state;
-  int r = make_buffers(ring, &ring->datagrams, &kind);
-  if (r)
-    return r;
-  struct io_uring_sqe *entry = ioloop__ring_entry(ring);
-  if (!entry)
-    return -ENOMEM;
-  io_uring_prep_recvmsg_multishot(entry, fd, (struct msghdr *)(uintptr_t)&datagram_shape, 0);
-  entry->flags |= IOSQE_BUFFER_SELECT;
-  entry->buf_group = DATAGRAMS_GROUP;
-  begin(ring, entry, op, 0);
-  return 0;
 }
 
 static int send_datagram(void *state, struct ioloop__op *op, int fd, const struct msghdr *message) {
@@ -277,9 +266,10 @@ void ioloop__ring_report(struct ioloop *loop, struct ioloop__ring *ring,
     return;
   }
   unsigned id = completed->flags >> IORING_CQE_BUFFER_SHIFT;
-  struct ioloop__ring_buffers *buffers = group_of(ring, id);
+  int group = id < BYTES_COUNT ? BYTES : DATAGRAMS;
+  const struct ioloop__ring_buffers *buffers = &ring->buffers[group];
   char *buffer = buffer_at(buffers, id);
-  if (buffers == &ring->datagrams)
+  if (group == DATAGRAMS)
     report_datagram(loop, op, buffer, completed->result, more);
   else
     ioloop__op_done(loop, op, completed->result, buffer, more);

@@ -31,12 +31,14 @@ void ioloop__waker_close(int fds[2]);
  * signal-driven I/O is off, whatever the system makes accept() inherit. */
 int ioloop__socket(int family, int type, int protocol);
 int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size);
-/* O_NONBLOCK and FD_CLOEXEC on a descriptor made elsewhere; no SIGPIPE where that is an option. */
-int ioloop__adopt(int fd);
-/* The same for completion, which wants blocking ones: with O_NONBLOCK as it is. */
-int ioloop__adopt_blocking(int fd);
+/* FD_CLOEXEC on a descriptor made elsewhere; no SIGPIPE where that is an option; and O_NONBLOCK
+ * `nonblocking`, else left as it is. */
+int ioloop__adopt(int fd, bool nonblocking);
 /* O_NONBLOCK off, or on. Off only on a file that was opened here: others may have it in use. */
 int ioloop__set_blocking(int fd, bool on);
+/* One of these, as readiness needs a descriptor, or as completion does, which wants blocking ones.
+ * `ours`: it was opened here. */
+int ioloop__prepare(int fd, bool completion, bool ours);
 bool ioloop__is_blocking(int fd);
 
 /* send() on a socket that raises no SIGPIPE and does not wait. As send(2), but -errno. */

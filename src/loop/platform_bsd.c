@@ -38,24 +38,15 @@ void ioloop__witness_remove(int witness, int fd) {
   (void)witness, (void)fd;
 }
 
-/* Fails on what is not a socket; only sockets need it. */
-static void set_no_sigpipe(int fd) {
+int ioloop__adopt(int fd, bool nonblocking) {
   int on = 1;
+  /* Fails on what is not a socket; only sockets need it. */
   (void)setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-}
-
-int ioloop__adopt(int fd) {
-  set_no_sigpipe(fd);
-  return ioloop__set_flags(fd, true);
-}
-
-int ioloop__adopt_blocking(int fd) {
-  set_no_sigpipe(fd);
-  return ioloop__set_flags(fd, false);
+  return ioloop__set_flags(fd, nonblocking);
 }
 
 static int adopt_or_close(int fd) {
-  int r = ioloop__adopt(fd);
+  int r = ioloop__adopt(fd, true);
   if (r)
     close(fd);
   return r ? r : fd;

@@ -69,12 +69,8 @@ int ioloop__accept(int listener, struct sockaddr *peer, socklen_t *peer_size) {
   return fd < 0 ? -errno : fd;
 }
 
-int ioloop__adopt(int fd) {
-  return ioloop__set_flags(fd, true);
-}
-
-int ioloop__adopt_blocking(int fd) {
-  return ioloop__set_flags(fd, false);
+int ioloop__adopt(int fd, bool nonblocking) {
+  return ioloop__set_flags(fd, nonblocking);
 }
 
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {

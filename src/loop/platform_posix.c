@@ -43,6 +43,10 @@ int ioloop__set_blocking(int fd, bool on) {
   return 0;
 }
 
+int ioloop__prepare(int fd, bool completion, bool ours) {
+  return completion && ours ? ioloop__set_blocking(fd, true) : ioloop__adopt(fd, !completion);
+}
+
 bool ioloop__is_blocking(int fd) {
   int status = fcntl(fd, F_GETFL);
   return status >= 0 && !(status & O_NONBLOCK);

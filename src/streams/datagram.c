@@ -146,12 +146,6 @@ static sa_family_t family_of(int fd) {
   return address.ss_family;
 }
 
-static int set_blocking(struct datagram *it, bool ours) {
-  if (!it->completer)
-    return ioloop__adopt(it->fd);
-  return ours ? ioloop__set_blocking(it->fd, true) : ioloop__adopt_blocking(it->fd);
-}
-
 /* `ours`: nothing else has the file. */
 static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callback *fn,
                         datagram_error *on_error, void *arg, struct datagram **ret) {
@@ -172,7 +166,7 @@ static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callbac
   ioloop__list_init(&it->sends);
   ioloop__list_init(&it->spares);
   datagram__use_completion(it, ours);
-  int r = set_blocking(it, ours);
+  int r = ioloop__prepare(fd, it->completer, ours);
   if (!r)
     r = ioloop_add_handler(loop, fd, it->completer ? 0 : IOLOOP_READ, on_ready, it);
   if (!r && it->completer)

@@ -310,7 +310,7 @@ static int find_transport(struct iostream *stream) {
 static int begin_transport(struct iostream *stream) {
   int r = find_transport(stream);
   if (!r)
-    r = ioloop__adopt(stream->fd);
+    r = ioloop__adopt(stream->fd, true);
   if (r)
     return r;
   if (!stream->not_socket)

@@ -115,11 +115,6 @@ static bool waits_for_sent(const struct iostream *stream) {
          stream->input != INPUT_OPEN;
 }
 
-static void sending_failed(struct iostream *stream, int error) {
-  if (!iostream__pause(stream, &stream->send_failures, error))
-    iostream__broken(stream, error);
-}
-
 static void send_queue(struct iostream *stream, bool quiet) {
   const struct ioloop__completer *completer = iostream__completer(stream);
   size_t size = ioloop__fifo_size(stream->queue);
@@ -127,7 +122,7 @@ static void send_queue(struct iostream *stream, bool quiet) {
   int r = completer->table->send(completer->state, &stream->sending, stream->fd,
                                  ioloop__fifo_data(stream->queue), size, quiet);
   if (r) {
-    sending_failed(stream, r);
+    iostream__sending_failed(stream, r);
     return;
   }
   stream->operations &= (uint8_t)~WAITING;
@@ -212,7 +207,7 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   if (result >= 0 || ioloop__would_block(result))
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
   else
-    sending_failed(stream, result);
+    iostream__sending_failed(stream, result);
   if (stream->input != INPUT_OPEN) /* which waits for this: iostream__is_sending */
     iostream__defer(stream);
   iostream__leave(stream);

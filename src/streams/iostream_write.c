@@ -28,7 +28,8 @@ static void drop_queue(struct iostream *stream) {
   stream->queue = NULL;
 }
 
-void iostream__broken(struct iostream *stream, int error) {
+/* Sending failed for good. */
+static void broken(struct iostream *stream, int error) {
   drop_queue(stream);
   if (stream->life < STREAM_BROKEN)
     stream->life = STREAM_BROKEN;
@@ -40,12 +41,11 @@ void iostream__broken(struct iostream *stream, int error) {
   iostream__defer(stream);
 }
 
-/* By readiness. What was not sent stays queued, unless the error is final. */
-static void sending_failed(struct iostream *stream, int error) {
+void iostream__sending_failed(struct iostream *stream, int error) {
   if (iostream__pause(stream, &stream->send_failures, error))
     iostream__update_interest(stream);
   else
-    iostream__broken(stream, error);
+    broken(stream, error);
 }
 
 static void finish_sending(struct iostream *stream) {
@@ -98,7 +98,7 @@ void iostream__ready_to_write(struct iostream *stream) {
     return;
   }
   if (sent < 0) {
-    sending_failed(stream, (int)sent);
+    iostream__sending_failed(stream, (int)sent);
     return;
   }
   stream->send_failures = 0;
@@ -115,7 +115,7 @@ static int enqueue(struct iostream *stream, const char *data, size_t size, bool 
   if (r && !begun)
     return r;
   if (r) /* the peer has a part that nothing can follow */
-    iostream__broken(stream, r);
+    broken(stream, r);
   else
     iostream__apply_watermarks(stream);
   return 0;
@@ -142,7 +142,7 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
   if (!stream->queue && stream->life != STREAM_CONNECTING) {
     sent = iostream__send(stream, data, size);
     if (sent < 0 && !ioloop__would_block(sent))
-      sending_failed(stream, (int)sent);
+      iostream__sending_failed(stream, (int)sent);
     if (stream->life == STREAM_BROKEN)
       return 0;
     if (sent < 0)

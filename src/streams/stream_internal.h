@@ -214,8 +214,8 @@ bool iostream__held_by_gate(struct iostream *stream);
 
 void iostream__ready_to_write(struct iostream *stream);
 
-/* Sending failed for good. */
-void iostream__broken(struct iostream *stream, int error);
+/* A send failed. What was not sent stays queued, unless the error is final. */
+void iostream__sending_failed(struct iostream *stream, int error);
 
 /* The queue is empty: say so, and do what waited for it. */
 void iostream__drained(struct iostream *stream);

@@ -50,11 +50,7 @@ static int begin_listening(struct listener *listener, bool ours) {
   struct tcpserver *server = listener->server;
   bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !listener->by_completion;
   listener->accepting.kind = &tcpserver__accepting;
-  int r = 0;
-  if (!listener->by_completion)
-    r = ioloop__adopt(listener->fd);
-  else
-    r = ours ? ioloop__set_blocking(listener->fd, true) : ioloop__adopt_blocking(listener->fd);
+  int r = ioloop__prepare(listener->fd, listener->by_completion, ours);
   /* By completion it watches nothing, and has the loop know that the number is taken. */
   if (!r)
     r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,

@@ -60,12 +60,12 @@ struct state {
   struct ioloop__pollset set;
 };
 
-static ioloop__look look;
+static ioloop__pollset_poll poll_ready;
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
   struct state *s = state;
-  ioloop__pollset_init(&s->set, loop, look);
+  ioloop__pollset_init(&s->set, loop, poll_ready);
   int edges = epoll_create1(EPOLL_CLOEXEC);
   if (edges < 0)
     return -errno;
@@ -164,7 +164,7 @@ static int take_edges(struct state *s) {
   return 0;
 }
 
-static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
   int r = ioloop__pollset_poll_hot(&s->set, timeout_ns);
   if (r || !s->set.fds[EDGES].revents)

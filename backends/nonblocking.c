@@ -28,7 +28,7 @@
  * nonblocking:adaptive. To back off when nothing happens a backend must know that nothing happened,
  * and it does not see the results in the handlers. So this variant tries in their place: one poll()
  * of all, without waiting, which is to a set what EAGAIN is to a descriptor; and it reports only
- * what is ready. After SPIN_LOOKS polls in a row without a result it pauses between them: 10 us at
+ * what is ready. After SPIN_POLLS polls in a row without a result it pauses between them: 10 us at
  * first, twice as long each time, 1 ms at most. A result ends the pauses. It still never asks the
  * kernel for a wake-up: data that arrives during a pause waits for its end. So a busy server is as
  * fast as one that spins, an idle one takes some 3 % of a core, and the first request after a
@@ -46,13 +46,13 @@
 #define LAST_PAUSE_NS  UINT64_C(1000000)
 
 enum {
-  SPIN_LOOKS = 200 /* about 50 us with a few descriptors: what a wake-up would cost */
+  SPIN_POLLS = 200 /* about 50 us with a few descriptors: what a wake-up would cost */
 };
 
 struct state {
   struct ioloop__pollset set;
   uint32_t patrol;     /* the next to check for being open */
-  unsigned vain_looks; /* polls in a row that found nothing */
+  unsigned vain_polls; /* polls in a row that found nothing */
   uint64_t pause_ns;   /* 0: not pausing yet */
 };
 
@@ -68,7 +68,7 @@ static void check_one_open(struct state *s) {
   ioloop__pollset_gone(&s->set, s->set.fds[s->patrol].fd);
 }
 
-static int look_like_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int report_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
   (void)timeout_ns;
   check_one_open((struct state *)set);
   ioloop__pollset_presume_ready(set);
@@ -79,8 +79,8 @@ static int look_like_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
 
 /* How long to pause before the next poll, after that many without a result. */
 static uint64_t next_pause(struct state *s) {
-  if (s->vain_looks < SPIN_LOOKS) {
-    s->vain_looks++;
+  if (s->vain_polls < SPIN_POLLS) {
+    s->vain_polls++;
     return 0;
   }
   uint64_t longer = s->pause_ns ? s->pause_ns * 2 : FIRST_PAUSE_NS;
@@ -94,7 +94,7 @@ static int pause_ns(uint64_t ns) {
   return ns && nanosleep(&pause, NULL) < 0 ? -errno : 0;
 }
 
-static int look_until(struct state *s, uint64_t timeout_ns) {
+static int poll_until(struct state *s, uint64_t timeout_ns) {
   bool timed = timeout_ns && timeout_ns != IOLOOP_FOREVER;
   uint64_t begun = timed ? ioloop__now() : 0, spent = 0;
   for (;;) {
@@ -109,18 +109,18 @@ static int look_until(struct state *s, uint64_t timeout_ns) {
   }
 }
 
-static int look_adaptively(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int poll_adaptively(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
-  int r = look_until(s, timeout_ns);
+  int r = poll_until(s, timeout_ns);
   if (set->left) {
-    s->vain_looks = 0;
+    s->vain_polls = 0;
     s->pause_ns = 0;
   }
   return r;
 }
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
-  ioloop__pollset_init(state, loop, variant ? look_adaptively : look_like_ready);
+  ioloop__pollset_init(state, loop, variant ? poll_adaptively : report_all);
   return 0;
 }
 

@@ -35,23 +35,23 @@ struct state {
 };
 
 /* The model. */
-static int ask(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
+static int poll_range(void *state, uint32_t from, uint32_t count, uint64_t timeout_ns) {
   struct state *s = state;
   int n = ioloop__poll_ns(s->set.loop, s->set.fds + from, count, timeout_ns);
   return ioloop__pollset_answer(&s->set, from, count, n);
 }
 
-static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  return ask(set, 0, set->count, timeout_ns);
+static int poll_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
+  return poll_range(set, 0, set->count, timeout_ns);
 }
 
-static int look_probing(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int poll_probing(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
-  return ioloop__probing_wait(&s->probing, set->count, set->served, timeout_ns, ask, s);
+  return ioloop__probing_wait(&s->probing, set->count, set->served, timeout_ns, poll_range, s);
 }
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
-  ioloop__pollset_init(state, loop, variant ? look_probing : look);
+  ioloop__pollset_init(state, loop, variant ? poll_probing : poll_all);
   return 0;
 }
 

@@ -42,8 +42,9 @@ int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uin
   return n == -EINVAL ? ioloop__poll_by_select(loop, fds, count, timeout_ns) : n;
 }
 
-void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, ioloop__look *look) {
-  *set = (struct ioloop__pollset){.loop = loop, .look = look};
+void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop,
+                          ioloop__pollset_poll *poll) {
+  *set = (struct ioloop__pollset){.loop = loop, .poll = poll};
 }
 
 void ioloop__pollset_fini(struct ioloop *loop, void *state) {
@@ -252,6 +253,6 @@ int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
                          struct ioloop_ready *ready) {
   (void)loop;
   struct ioloop__pollset *set = state;
-  int r = set->left ? 0 : set->look(set, timeout_ns);
+  int r = set->left ? 0 : set->poll(set, timeout_ns);
   return r < 0 ? r : report(set, ready);
 }

@@ -20,7 +20,7 @@
  * snapshot: the answer was to another question.
  *
  * A backend's state begins with its set. Then `wait` and `fini` can be the set's, and `modify` too
- * where the array is all there is to change. The model itself is the function `look`.
+ * where the array is all there is to change. The model itself is the function `poll`.
  */
 #ifndef IOLOOP_POLLSET_H
 #define IOLOOP_POLLSET_H
@@ -47,7 +47,7 @@ struct ioloop__pollset;
 
 /* Take a new snapshot, waiting up to timeout_ns. -errno: there is none (-EINTR too: nothing was
  * polled). */
-typedef int ioloop__look(struct ioloop__pollset *set, uint64_t timeout_ns);
+typedef int ioloop__pollset_poll(struct ioloop__pollset *set, uint64_t timeout_ns);
 
 struct ioloop__pollset {
   struct ioloop *loop;
@@ -57,7 +57,7 @@ struct ioloop__pollset {
   uint32_t cursor, polled, hot, count; /* the borders */
   uint32_t left;                       /* ready entries still to report */
   uint32_t served;                     /* behind the entry that was reported last */
-  ioloop__look *look;
+  ioloop__pollset_poll *poll;
 };
 
 /* ppoll, with the backends' timeouts: ready count or -errno. Goes on where the process has lowered
@@ -66,7 +66,8 @@ int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uin
 int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
                            uint64_t timeout_ns);
 
-void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop, ioloop__look *look);
+void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop,
+                          ioloop__pollset_poll *poll);
 
 /* ---- of struct ioloop_backend, for a state that begins with a set ---------------------- */
 
@@ -94,7 +95,7 @@ void ioloop__pollset_remove(struct ioloop__pollset *set, struct ioloop__place *p
  * number must be one that was registered at some time. */
 bool ioloop__pollset_hint(struct ioloop__pollset *set, int fd);
 
-/* ---- for `look` ------------------------------------------------------------------------ */
+/* ---- for `poll` ------------------------------------------------------------------------ */
 
 /* The snapshot is the answer of a poll of [from, from + count), which returned n: passed on. */
 int ioloop__pollset_answer(struct ioloop__pollset *set, uint32_t from, uint32_t count, int n);

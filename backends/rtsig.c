@@ -165,10 +165,10 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   return 0;
 }
 
-static ioloop__look look;
+static ioloop__pollset_poll poll_ready;
 
 static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
-  ioloop__pollset_init(&s->base.set, loop, look);
+  ioloop__pollset_init(&s->base.set, loop, poll_ready);
   s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
   if (s->signals < 0)
     return -errno;
@@ -378,7 +378,7 @@ static int wait_plain(struct state *s, uint64_t timeout_ns) {
   return ioloop__pollset_poll_all(&s->base.set, timeout_ns);
 }
 
-static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
   s->waits_since_overflow++;
   if (s->plain_left)

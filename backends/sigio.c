@@ -69,7 +69,7 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   return ioloop__claim_probe(!ioloop__sigio_per_thread(), reason, reason_size);
 }
 
-static ioloop__look look;
+static ioloop__pollset_poll poll_ready;
 
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
@@ -84,7 +84,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   if (r)
     ioloop__claim_drop(&s->base.claim, true);
   else
-    ioloop__pollset_init(&s->base.set, loop, look);
+    ioloop__pollset_init(&s->base.set, loop, poll_ready);
   s->base.arm = ioloop__sigio_arm;
   s->base.disarm = ioloop__disarm;
   return r;
@@ -181,7 +181,7 @@ static inline __attribute__((always_inline)) int await_signal(struct state *s,
   return s->quiet_ns >= SCAN_NS ? scan(s) : 0;
 }
 
-static int look(struct ioloop__pollset *set, uint64_t timeout_ns) {
+static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
   if (s->owed)
     return poll_after_signal(s);

@@ -346,8 +346,8 @@ void ioloop_set_timing(struct ioloop *loop, bool on);
 
 /*
  * Hooks for traces, debuggers and lectures. Any may be NULL. While no observer is set, the loop
- * runs a dispatch path without hooks, and each system call costs one test. Hooks must not change
- * the loop.
+ * runs a dispatch path without hooks, and each system call costs two tests at most. Hooks must not
+ * change the loop.
  * `what` of call_begin and call_end: 'h'andler (fd is valid), 'c'allback, 't'imeout,
  * 's'ignal watcher (fd is the signal number).
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * spin.c - bounded spin: look again for a while before going to sleep.
+ * spin.c - bounded spin: poll again for a while before going to sleep.
  *
  * Waking a thread that sleeps in the kernel takes long: the scheduler must pick it, often on a
  * core that has gone to a sleep state of its own. A server that answers one peer at a time pays
@@ -15,29 +15,29 @@
 
 #include "internal.h"
 
-static int look_once(struct ioloop *loop, struct ioloop_ready *ready) {
+static int poll_once(struct ioloop *loop, struct ioloop_ready *ready) {
   int n = loop->backend->wait(loop, loop->state, 0, ready);
   loop->metrics.spins++;
   loop->metrics.spin_hits += n > 0;
   return n;
 }
 
-/* Look until something comes, `limit_ns` at most. *spent_ns: how long it took. */
-static int look(struct ioloop *loop, uint64_t limit_ns, struct ioloop_ready *ready,
-                uint64_t *spent_ns) {
+/* Poll until something comes, `limit_ns` at most. *spent_ns: how long it took. */
+static int poll_for(struct ioloop *loop, uint64_t limit_ns, struct ioloop_ready *ready,
+                    uint64_t *spent_ns) {
   *spent_ns = 0;
-  int n = look_once(loop, ready);
+  int n = poll_once(loop, ready);
   if (n) /* under load always: no clock is read then */
     return n;
   uint64_t begun = ioloop__now();
   while (n == 0 && (*spent_ns = ioloop__now() - begun) < limit_ns)
-    n = look_once(loop, ready);
+    n = poll_once(loop, ready);
   return n;
 }
 
 static int wait_after_work(struct ioloop *loop, uint64_t timeout_ns, struct ioloop_ready *ready) {
   uint64_t spent_ns;
-  int n = look(loop, loop->spin_ns < timeout_ns ? loop->spin_ns : timeout_ns, ready, &spent_ns);
+  int n = poll_for(loop, loop->spin_ns < timeout_ns ? loop->spin_ns : timeout_ns, ready, &spent_ns);
   if (n || spent_ns >= timeout_ns)
     return n;
   uint64_t left_ns = timeout_ns == IOLOOP_FOREVER ? IOLOOP_FOREVER : timeout_ns - spent_ns;

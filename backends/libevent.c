@@ -71,8 +71,6 @@ struct slot {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
-static const char *const variants[] = {"epoll", "poll", "select", NULL};
-
 static void on_timer(evutil_socket_t fd, short what, void *arg) {
   (void)fd, (void)what, (void)arg; /* that it was called ends the turn */
 }
@@ -324,8 +322,8 @@ static int set_timer(struct state *s, uint64_t timeout_ns) {
 
 static int run_base(struct state *s, int flags) {
   errno = 0;
-  bool failed = event_base_loop(s->base, flags | EVLOOP_NO_EXIT_ON_EMPTY) < 0;
-  int r = failed ? ioloop__libevent_error() : 0;
+  int n = event_base_loop(s->base, flags | EVLOOP_NO_EXIT_ON_EMPTY);
+  int r = n < 0 ? ioloop__libevent_error() : 0;
   return r && drop_closed(s) ? 0 : r;
 }
 
@@ -343,10 +341,9 @@ static int turn_by_select(struct state *s, uint64_t timeout_ns) {
   struct pollfd *fds = calloc(s->count, sizeof *fds);
   if (!fds)
     return -ENOMEM;
-  for (uint32_t i = 0; i < s->count; i++) {
+  for (uint32_t i = 0; i < s->count; i++)
     fds[i] = (struct pollfd){.fd = event_get_fd(s->events[i]),
                              .events = (short)events_of(event_get_events(s->events[i]))};
-  }
   uint32_t count = s->count;
   int r = ioloop__poll_by_select(s->loop, fds, count, timeout_ns);
   for (uint32_t i = 0; r > 0 && i < count; i++)
@@ -413,7 +410,7 @@ const struct ioloop_backend ioloop__libevent = {
     .name = "libevent",
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct slot),
-    .variants = variants,
+    .variants = ioloop__libevent_variants,
     .probe = ioloop__libevent_probe,
     .init = init,
     .fini = fini,

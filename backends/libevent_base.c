@@ -69,6 +69,8 @@ struct event_base *ioloop__libevent_new_base(const char *method) {
   return base;
 }
 
+const char *const ioloop__libevent_variants[] = {"epoll", "poll", "select", NULL};
+
 int ioloop__libevent_probe(const char *method, char *reason, size_t reason_size) {
   struct event_base *base = ioloop__libevent_new_base(method);
   if (base) {

@@ -23,6 +23,7 @@ bool ioloop__libevent_has_room(void);
 struct event_base *ioloop__libevent_new_base(const char *method);
 
 /* Can libevent be used, on this method? As in backend.h. */
+extern const char *const ioloop__libevent_variants[];
 int ioloop__libevent_probe(const char *method, char *reason, size_t reason_size);
 
 #endif

@@ -8,8 +8,8 @@
  *
  * Each system call that waits, accepts, receives or sends is wrapped like this. With no observer
  * set, the cost is at most two tests, and no clock is read: eight instructions around recv, two
- * around epoll_wait, where the compiler joins the tests. Operations by completion report their start
- * and their result: ioloop__op_started and ioloop__op_done (completion.h).
+ * around epoll_wait, where the compiler joins the tests. Operations by completion report their
+ * start and their result: ioloop__op_started and ioloop__op_done (completion.h).
  */
 #ifndef IOLOOP_OBSERVE_H
 #define IOLOOP_OBSERVE_H

@@ -34,7 +34,7 @@ void datagram__update_interest(struct datagram *it) {
   unsigned mask = 0;
   if (ioloop__inherited(it->loop))
     return;
-  if (!(it->flags & (DATAGRAM_HELD | DATAGRAM_REST_READ)))
+  if (!ioloop__gate_holds(&it->gate) && !(it->flags & DATAGRAM_REST_READ))
     mask |= IOLOOP_READ;
   if (it->completer) {
     datagram__update_receiving(it, mask);
@@ -129,16 +129,6 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   datagram__leave(it);
 }
 
-static void gate_opened(struct ioloop__gate_member *member) {
-  struct datagram *it = IOLOOP__LIST_ENTRY(member, struct datagram, gate);
-  if (!(it->flags & DATAGRAM_HELD))
-    return;
-  it->flags &= (uint8_t)~DATAGRAM_HELD;
-  if (it->kept)
-    datagram__wake(it);
-  datagram__update_interest(it);
-}
-
 static sa_family_t family_of(int fd) {
   struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
   socklen_t size = sizeof address;
@@ -209,7 +199,7 @@ int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t
 }
 
 void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate) {
-  ioloop__gate_attach(&socket->gate, gate, gate_opened);
+  ioloop__gate_attach(&socket->gate, gate);
 }
 
 void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret) {

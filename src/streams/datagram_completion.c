@@ -59,7 +59,7 @@ struct send {
 static void keep(struct datagram *it, const struct ioloop__message *message) {
   if (datagram__append(&it->kept, message) < 0)
     datagram__note_error(it, -ENOMEM);
-  else if (!(it->flags & DATAGRAM_HELD) && !(it->operations & PAUSED))
+  else if (!ioloop__gate_holds(&it->gate) && !(it->operations & PAUSED))
     datagram__wake(it);
 }
 
@@ -82,7 +82,7 @@ static void put_back(struct datagram *it, struct ioloop__fifo *left) {
   if (later && ioloop__fifo_append(&it->kept, ioloop__fifo_data(later), ioloop__fifo_size(later)))
     datagram__note_error(it, -ENOMEM);
   free(later);
-  if (!(it->flags & (DATAGRAM_CLOSED | DATAGRAM_HELD)))
+  if (!(it->flags & DATAGRAM_CLOSED) && !ioloop__gate_holds(&it->gate))
     datagram__wake(it);
 }
 

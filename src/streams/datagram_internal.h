@@ -12,13 +12,12 @@
 #include "sockets.h"
 
 enum {
-  DATAGRAM_HELD = 1 << 0,       /* stopped by its gate: does not read */
-  DATAGRAM_REST_READ = 1 << 1,  /* the kernel calls it ready and it is not: not watched for ... */
-  DATAGRAM_REST_WRITE = 1 << 2, /* ... a moment */
-  DATAGRAM_COLLECTING = 1 << 3, /* a batch is being delivered: replies leave at its end */
-  DATAGRAM_CLOSED = 1 << 4,     /* only its memory is left */
-  DATAGRAM_DRAINING = 1 << 5,   /* sends at once, and not by completion */
-  DATAGRAM_ANY = 1 << 6         /* of all addresses: each datagram says which it was sent to */
+  DATAGRAM_REST_READ = 1 << 0,  /* the kernel calls it ready and it is not: not watched for ... */
+  DATAGRAM_REST_WRITE = 1 << 1, /* ... a moment */
+  DATAGRAM_COLLECTING = 1 << 2, /* a batch is being delivered: replies leave at its end */
+  DATAGRAM_CLOSED = 1 << 3,     /* only its memory is left */
+  DATAGRAM_DRAINING = 1 << 4,   /* sends at once, and not by completion */
+  DATAGRAM_ANY = 1 << 5         /* of all addresses: each datagram says which it was sent to */
 };
 
 enum {

@@ -137,13 +137,16 @@ static void adapt_batch(struct datagram *it, int got) {
   }
 }
 
+static void gate_opened(struct ioloop__gate_member *member) {
+  struct datagram *it = IOLOOP__LIST_ENTRY(member, struct datagram, gate);
+  if (it->kept)
+    datagram__wake(it);
+  datagram__update_interest(it);
+}
+
 bool datagram__held_by_gate(struct datagram *it) {
-  if (!ioloop__gate_stops(&it->gate))
+  if (!ioloop__gate_hold(&it->gate, gate_opened))
     return false;
-  if (!(it->flags & DATAGRAM_HELD)) {
-    it->flags |= DATAGRAM_HELD;
-    ioloop__gate_hold(&it->gate);
-  }
   datagram__update_interest(it);
   return true;
 }

@@ -40,13 +40,20 @@ void iostream_gate_close(struct iostream_gate *gate) {
   gate->open = false;
 }
 
+static void resume(struct ioloop__gate_member *member) {
+  void (*fn)(struct ioloop__gate_member * me) = member->resume;
+  member->resume = NULL;
+  if (fn)
+    fn(member);
+}
+
 void iostream_gate_open(struct iostream_gate *gate) {
   gate->open = true;
   while (!ioloop__list_is_empty(&gate->held)) {
     struct ioloop__gate_member *member = first(&gate->held);
     ioloop__list_remove(&member->link);
     ioloop__list_insert(gate->reading.prev, &member->link);
-    member->resume(member);
+    resume(member);
   }
 }
 
@@ -54,9 +61,16 @@ bool iostream_gate_is_open(const struct iostream_gate *gate) {
   return gate->open;
 }
 
-void ioloop__gate_hold(struct ioloop__gate_member *member) {
-  ioloop__list_remove(&member->link);
-  ioloop__list_insert(member->gate->held.prev, &member->link);
+bool ioloop__gate_hold(struct ioloop__gate_member *member,
+                       void (*fn)(struct ioloop__gate_member *me)) {
+  if (!ioloop__gate_stops(member))
+    return false;
+  if (!member->resume) {
+    ioloop__list_remove(&member->link);
+    ioloop__list_insert(member->gate->held.prev, &member->link);
+  }
+  member->resume = fn;
+  return true;
 }
 
 void ioloop__gate_detach(struct ioloop__gate_member *member) {
@@ -66,13 +80,9 @@ void ioloop__gate_detach(struct ioloop__gate_member *member) {
   member->gate = NULL;
 }
 
-void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate,
-                         void (*resume)(struct ioloop__gate_member *me)) {
-  bool attached = member->gate;
+void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate) {
   ioloop__gate_detach(member);
-  if (attached)
-    resume(member); /* does nothing if the member was not held */
-  member->resume = resume;
+  resume(member);
   member->gate = gate;
   if (gate)
     ioloop__list_insert(gate->reading.prev, &member->link);

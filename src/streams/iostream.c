@@ -270,14 +270,6 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
 
 /* ---- making ------------------------------------------------------------------------------ */
 
-static void gate_opened(struct ioloop__gate_member *member) {
-  struct iostream *stream = IOLOOP__LIST_ENTRY(member, struct iostream, gate);
-  if (!stream->held)
-    return;
-  stream->held = false;
-  iostream__resume_reading(stream);
-}
-
 void iostream__init(struct iostream *stream, struct ioloop *loop, int fd) {
   *stream = (struct iostream){
       .loop = loop, .fd = fd, .life = STREAM_OPEN, .low = LOW_WATERMARK, .high = HIGH_WATERMARK};
@@ -383,7 +375,7 @@ void iostream_close(struct iostream *stream) {
 }
 
 void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate) {
-  ioloop__gate_attach(&stream->gate, gate, gate_opened);
+  ioloop__gate_attach(&stream->gate, gate);
 }
 
 int iostream_fd(const struct iostream *stream) {

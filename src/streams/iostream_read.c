@@ -46,14 +46,12 @@ void iostream__keep(struct iostream *stream, const char *data, size_t size) {
     iostream__defer(stream);
 }
 
+static void gate_opened(struct ioloop__gate_member *member) {
+  iostream__resume_reading(IOLOOP__LIST_ENTRY(member, struct iostream, gate));
+}
+
 bool iostream__held_by_gate(struct iostream *stream) {
-  if (!ioloop__gate_stops(&stream->gate))
-    return false;
-  if (!stream->held) {
-    stream->held = true;
-    ioloop__gate_hold(&stream->gate);
-  }
-  return true;
+  return ioloop__gate_hold(&stream->gate, gate_opened);
 }
 
 void iostream__ready_to_read(struct iostream *stream) {

@@ -25,23 +25,28 @@ struct iostream_gate {
 struct ioloop__gate_member {
   struct ioloop__list link;
   struct iostream_gate *gate;                     /* NULL: not attached */
-  void (*resume)(struct ioloop__gate_member *me); /* read again; must not call the program */
+  void (*resume)(struct ioloop__gate_member *me); /* NULL: it was not stopped */
 };
 
 static inline bool ioloop__gate_stops(const struct ioloop__gate_member *member) {
   return member->gate && !member->gate->open;
 }
 
-/* The member stopped reading; `resume` is called when it may continue. */
-void ioloop__gate_hold(struct ioloop__gate_member *member);
+static inline bool ioloop__gate_holds(const struct ioloop__gate_member *member) {
+  return member->resume;
+}
+
+/* true: the gate is closed, and the member must not read. `resume` is called once, when it may
+ * again; it must not call the program. */
+bool ioloop__gate_hold(struct ioloop__gate_member *member,
+                       void (*resume)(struct ioloop__gate_member *me));
 
 /* Leave the gate, without being resumed. */
 void ioloop__gate_detach(struct ioloop__gate_member *member);
 
-/* Leave the current gate, and join `gate` unless that is NULL. `resume` is called if the old gate
- * held the member. */
-void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate,
-                         void (*resume)(struct ioloop__gate_member *me));
+/* Leave the current gate, and join `gate` unless that is NULL. The member is resumed if the old
+ * gate held it. */
+void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate);
 
 /* ---- socket_file.c: the files of AF_UNIX sockets ---------------------------------------- */
 

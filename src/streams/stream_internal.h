@@ -32,8 +32,8 @@
  * the program is closing it and all is sent; or when it was half-closed, the end of input was
  * reported, and nothing is left to read. Input and output have an enum each for that.
  *
- * What pauses reading ends nothing and is kept apart: `held` by a gate, `choked` by a full queue,
- * and `settle_due`; after a shortage, `pause` stops sending as well.
+ * What pauses reading ends nothing and is kept apart: a gate that holds it, `choked` by a full
+ * queue, and `settle_due`; after a shortage, `pause` stops sending as well.
  */
 #ifndef IOLOOP_STREAM_INTERNAL_H
 #define IOLOOP_STREAM_INTERNAL_H
@@ -87,7 +87,6 @@ struct iostream {
   uint8_t input : 2;               /* enum stream_input */
   uint8_t output : 2;              /* enum stream_output */
   bool fin_due : 1;                /* shut, and the peer does not know yet: the queue goes first */
-  bool held : 1;                   /* stopped by its gate: does not read */
   bool choked : 1;                 /* went over the high watermark: does not read */
   bool settle_due : 1;             /* iostream__settle is: reads nothing before that */
   bool framed : 1;                 /* the read under way is read_bytes or read_until */
@@ -192,7 +191,7 @@ void iostream__resume_reading(struct iostream *stream);
 /* A read is under way, its end has not come, and neither gate nor queue stops it. */
 static inline bool iostream__wants_input(const struct iostream *stream) {
   return stream->on_read && stream->input == INPUT_OPEN && stream->life < STREAM_FAILED &&
-         !stream->held && !stream->choked;
+         !ioloop__gate_holds(&stream->gate) && !stream->choked;
 }
 
 /* Input that no read has taken yet. */

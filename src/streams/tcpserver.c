@@ -53,7 +53,7 @@ static bool is_idle(const struct tcpserver *server, const struct connection *con
 
 /* A stream held by its gate is not idle: we are the ones not reading. */
 static void expire(struct tcpserver *server, struct connection *connection) {
-  if (connection->stream.held)
+  if (ioloop__gate_holds(&connection->stream.gate))
     mark_active(server, connection);
   else
     iostream__finish(&connection->stream, -ETIMEDOUT);

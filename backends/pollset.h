@@ -45,8 +45,8 @@ struct ioloop__place {
 
 struct ioloop__pollset;
 
-/* Take a new snapshot, waiting up to timeout_ns. -errno: there is none (-EINTR too: nothing was
- * polled). */
+/* Take a new snapshot, waiting up to timeout_ns. 0 or more; -errno: there is none (-EINTR too:
+ * nothing was polled). */
 typedef int ioloop__pollset_poll(struct ioloop__pollset *set, uint64_t timeout_ns);
 
 struct ioloop__pollset {

@@ -66,7 +66,7 @@ struct state {
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
   (void)variant;
-  return ioloop__claim_probe(!ioloop__sigio_per_thread(), reason, reason_size);
+  return ioloop__claim_probe(!ioloop__sigio_per_thread, reason, reason_size);
 }
 
 static ioloop__pollset_poll poll_ready;
@@ -77,7 +77,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base.claim, &signals, !ioloop__sigio_per_thread());
+  int r = ioloop__claim_take(&s->base.claim, &signals, !ioloop__sigio_per_thread);
   if (r)
     return r;
   r = ioloop__sigio_open(&s->before);
@@ -113,61 +113,49 @@ static bool takes_signal(const void *state, int signo) {
   return signo == SIGIO;
 }
 
-static int wait_for_sigio(struct state *s, uint64_t timeout_ns) {
-  uint64_t begun = ioloop__call_begins(s->base.set.loop);
-  int r = ioloop__sigio_wait(timeout_ns);
-  ioloop__call_ended(s->base.set.loop, ioloop__sigio_wait_name, -1,
-                     r == 1   ? SIGIO
-                     : r == 0 ? -EAGAIN
-                              : r,
-                     begun);
-  return r;
-}
-
-/* 1: a SIGIO was taken, and a poll of all descriptors must follow. */
-static int take_signal(struct state *s, uint64_t timeout_ns) {
-  int r = wait_for_sigio(s, timeout_ns);
-  if (r == 1) {
-    s->owed = true;
-    ioloop__note_signal(s->base.set.loop, SIGIO, -1, 0, 1);
-  }
-  return r;
-}
-
-/* -EINTR (a poll without a timeout can be interrupted too): nothing was polled. */
-static int poll_all(struct state *s, uint32_t *woken) {
+/* Poll all. Returns how many of the cold ones were found ready, or -errno (-EINTR too, which a poll
+ * without a timeout can return): nothing was polled. */
+static int poll_all(struct state *s) {
   uint32_t hot = s->base.set.hot;
   int r = ioloop__pollset_poll_all(&s->base.set, 0);
   if (r)
     return r;
-  *woken = s->base.set.hot - hot;
+  uint32_t woken = s->base.set.hot - hot;
   ioloop__pollset_cool(&s->base.set);
   s->owed = false;
   s->rounds = 0;
   s->quiet_ns = 0;
-  return 0;
+  return (int)woken;
 }
 
-static int poll_after_signal(struct state *s) {
-  uint32_t woken;
-  return poll_all(s, &woken);
+/* 1: a SIGIO was taken, and all were polled after it. 0: none came. -errno. */
+static int take_signal(struct state *s, uint64_t timeout_ns) {
+  uint64_t begun = ioloop__call_begins(s->base.set.loop);
+  int r = ioloop__sigio_wait(timeout_ns);
+  int result = r == 1 ? SIGIO : r == 0 ? -EAGAIN : r;
+  ioloop__call_ended(s->base.set.loop, ioloop__sigio_wait_name, -1, result, begun);
+  if (r != 1)
+    return r;
+  s->owed = true;
+  ioloop__note_signal(s->base.set.loop, SIGIO, -1, 0, 1);
+  r = poll_all(s);
+  return r < 0 ? r : 1;
 }
 
 /* The safety scan: poll all descriptors although no signal came. */
 static int scan(struct state *s) {
   int r = take_signal(s, 0);
   if (r)
-    return r == 1 ? poll_after_signal(s) : r;
-  uint32_t woken;
-  r = poll_all(s, &woken);
-  if (r || !woken)
     return r;
+  int woken = poll_all(s);
+  if (woken <= 0)
+    return woken;
   r = take_signal(s, IOLOOP__SIGNAL_GRACE_NS);
   if (r) /* 1: it was on its way */
-    return r == 1 ? poll_after_signal(s) : r;
-  ioloop__note_rescue(s->base.set.loop, woken);
+    return r;
+  ioloop__note_rescue(s->base.set.loop, (uint64_t)woken);
   ioloop__signalling_arm_again(&s->base);
-  return poll_after_signal(s);
+  return poll_all(s);
 }
 
 static inline __attribute__((always_inline)) int await_signal(struct state *s,
@@ -176,7 +164,7 @@ static inline __attribute__((always_inline)) int await_signal(struct state *s,
   uint64_t nap_ns = timeout_ns < until_scan_ns ? timeout_ns : until_scan_ns;
   int r = take_signal(s, nap_ns);
   if (r)
-    return r == 1 ? poll_after_signal(s) : r;
+    return r;
   s->quiet_ns += nap_ns;
   return s->quiet_ns >= SCAN_NS ? scan(s) : 0;
 }
@@ -184,7 +172,7 @@ static inline __attribute__((always_inline)) int await_signal(struct state *s,
 static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
   if (s->owed)
-    return poll_after_signal(s);
+    return poll_all(s);
   if (s->base.unannounced)
     return ioloop__pollset_poll_all(&s->base.set, timeout_ns);
   if (++s->rounds >= SCAN_ROUNDS)
@@ -197,8 +185,7 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
     return r;
   if (s->base.set.hot == 0)
     return await_signal(s, timeout_ns);
-  r = take_signal(s, 0);
-  return r == 1 ? poll_after_signal(s) : r;
+  return take_signal(s, 0);
 }
 
 const struct ioloop_backend ioloop__sigio = {

@@ -30,10 +30,7 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
   return ioctl(fd, FIOASYNC, &on) < 0 ? -errno : 0;
 }
 
-bool ioloop__sigio_per_thread(void) {
-  return false;
-}
-
+const bool ioloop__sigio_per_thread = false;
 const char ioloop__sigio_wait_name[] = "pselect";
 
 static atomic_bool arrived;

@@ -33,10 +33,7 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
   return flags & O_ASYNC ? 0 : -ENOTTY;
 }
 
-bool ioloop__sigio_per_thread(void) {
-  return true;
-}
-
+const bool ioloop__sigio_per_thread = true;
 const char ioloop__sigio_wait_name[] = "sigtimedwait";
 
 int ioloop__sigio_open(struct sigaction *before) {

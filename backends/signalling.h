@@ -74,7 +74,7 @@ bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore);
 int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd);
 
 /* true where SIGIO can be sent to one thread, so that every thread may have such a loop. */
-bool ioloop__sigio_per_thread(void);
+extern const bool ioloop__sigio_per_thread;
 
 /* `before` keeps the process's own handling of SIGIO. 0 or -errno. */
 int ioloop__sigio_open(struct sigaction *before);

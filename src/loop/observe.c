@@ -55,10 +55,6 @@ void ioloop__note_rescue(struct ioloop *loop, uint64_t count) {
     loop->observer.rescue(loop->observer_arg, count);
 }
 
-uint64_t ioloop__call_clock(void) {
-  return ioloop__now();
-}
-
 /* The hook may have been removed in the meantime. */
 void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
                        uint64_t begun) {

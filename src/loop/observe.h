@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform.h"
+
 struct ioloop;
 
 /* The first member of every loop. */
@@ -31,7 +33,6 @@ static inline const struct ioloop__observed *ioloop__observed(const struct ioloo
 }
 
 /* observe.c */
-uint64_t ioloop__call_clock(void);
 void ioloop__note_call(struct ioloop *loop, const char *name, int fd, ptrdiff_t result,
                        uint64_t begun);
 /* Returns the number of the current observer; a later observer does not get the end of an operation
@@ -42,7 +43,7 @@ void ioloop__note_completed(struct ioloop *loop, uint32_t observer, const char *
 
 /* The time at which the call begins, for ioloop__call_ended. 0: no observer. */
 static inline uint64_t ioloop__call_begins(const struct ioloop *loop) {
-  return __builtin_expect(ioloop__observed(loop)->calls, false) ? ioloop__call_clock() : 0;
+  return __builtin_expect(ioloop__observed(loop)->calls, false) ? ioloop__now() : 0;
 }
 
 /* The call has returned: its name as in the manual, the descriptor (-1: none), and the result or

@@ -60,12 +60,12 @@ struct ioloop__message {
   union ioloop__local *local;    /* in for send, out for receive: our address; NULL: none */
   bool truncated;                /* out: it was longer than `size` */
 };
-/* How many were received or sent (>= 1), or -errno if the first one failed. count is 1 to 64. */
-int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count);
-int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count);
-/* The system call that this is for these. Static. */
-const char *ioloop__receive_name(const struct ioloop__message *messages, int count);
-const char *ioloop__send_name(const struct ioloop__message *messages, int count);
+/* How many were received or sent (>= 1), or -errno if the first one failed. count is 1 to 64.
+ * *name: the system call that was made; static. */
+int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count,
+                             const char **name);
+int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count,
+                          const char **name);
 
 /* Datagrams come one by one, also where the program had them joined (Linux: UDP_GRO). */
 void ioloop__ungroup_datagrams(int fd);

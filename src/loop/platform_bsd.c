@@ -77,8 +77,10 @@ static struct msghdr describe(const struct ioloop__message *message, struct iove
   return (struct msghdr){.msg_name = message->peer, .msg_iov = vector, .msg_iovlen = 1};
 }
 
-int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count) {
+int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count,
+                             const char **name) {
   (void)count; /* one a call: macOS has no recvmmsg */
+  *name = "recvmsg";
   struct iovec vector;
   alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   struct msghdr header = describe(messages, &vector);
@@ -97,8 +99,10 @@ int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count
   return 1;
 }
 
-int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count) {
+int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count,
+                          const char **name) {
   (void)count;
+  *name = "sendmsg";
   struct iovec vector;
   alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];
   struct msghdr header = describe(messages, &vector);
@@ -106,16 +110,6 @@ int ioloop__send_messages(int fd, const struct ioloop__message *messages, int co
   if (messages->local)
     ioloop__put_local(&header, control, messages->local);
   return sendmsg(fd, &header, MSG_DONTWAIT) < 0 ? -errno : 1;
-}
-
-const char *ioloop__receive_name(const struct ioloop__message *messages, int count) {
-  (void)messages, (void)count;
-  return "recvmsg";
-}
-
-const char *ioloop__send_name(const struct ioloop__message *messages, int count) {
-  (void)messages, (void)count;
-  return "sendmsg";
 }
 
 void ioloop__ungroup_datagrams(int fd) {

@@ -136,7 +136,9 @@ static int receive_batch(int fd, struct batch *batch, int count) {
   return n < 0 ? -1 : 1;
 }
 
-int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count) {
+int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count,
+                             const char **name) {
+  *name = count > 1 ? "recvmmsg" : messages->local ? "recvmsg" : "recvfrom";
   if (count == 1 && !messages->local)
     return receive_one(fd, messages);
   struct batch batch;
@@ -160,7 +162,9 @@ static int send_batch(int fd, struct batch *batch, int count) {
   return sendmsg(fd, &batch->headers[0].msg_hdr, flags) < 0 ? -1 : 1;
 }
 
-int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count) {
+int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count,
+                          const char **name) {
+  *name = count > 1 ? "sendmmsg" : messages->local ? "sendmsg" : "sendto";
   if (count == 1 && !messages->local)
     return send_one(fd, messages);
   struct batch batch;
@@ -173,16 +177,6 @@ int ioloop__send_messages(int fd, const struct ioloop__message *messages, int co
   }
   int n = send_batch(fd, &batch, count);
   return n < 0 ? -errno : n;
-}
-
-const char *ioloop__receive_name(const struct ioloop__message *messages, int count) {
-  const char *one = messages->local ? "recvmsg" : "recvfrom";
-  return count == 1 ? one : "recvmmsg";
-}
-
-const char *ioloop__send_name(const struct ioloop__message *messages, int count) {
-  const char *one = messages->local ? "sendmsg" : "sendto";
-  return count == 1 ? one : "sendmmsg";
 }
 
 void ioloop__ungroup_datagrams(int fd) {

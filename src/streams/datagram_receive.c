@@ -63,11 +63,11 @@ static void deliver_all(struct datagram *it, const struct ioloop__message *messa
 
 /* Of one datagram the size is reported, as the call returns it; of several their count. */
 static int receive_messages(struct datagram *it, struct ioloop__message *messages, int count) {
+  const char *name;
   uint64_t begun = ioloop__call_begins(it->loop);
-  int n = ioloop__receive_messages(it->fd, messages, count);
-  if (begun)
-    ioloop__note_call(it->loop, ioloop__receive_name(messages, count), it->fd,
-                      count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
+  int n = ioloop__receive_messages(it->fd, messages, count, &name);
+  ptrdiff_t result = count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n;
+  ioloop__call_ended(it->loop, name, it->fd, result, begun);
   return n;
 }
 

@@ -103,11 +103,11 @@ int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages
 /* ---- to the kernel ------------------------------------------------------------------------ */
 
 static int send_messages(struct datagram *it, const struct ioloop__message *messages, int count) {
+  const char *name;
   uint64_t begun = ioloop__call_begins(it->loop);
-  int n = ioloop__send_messages(it->fd, messages, count);
-  if (begun)
-    ioloop__note_call(it->loop, ioloop__send_name(messages, count), it->fd,
-                      count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n, begun);
+  int n = ioloop__send_messages(it->fd, messages, count, &name);
+  ptrdiff_t result = count == 1 && n == 1 ? (ptrdiff_t)messages[0].size : n;
+  ioloop__call_ended(it->loop, name, it->fd, result, begun);
   return n;
 }
 

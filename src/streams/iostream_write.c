@@ -37,7 +37,7 @@ static void broken(struct iostream *stream, int error) {
   bool gone = error == -EPIPE || error == -ECONNRESET;
   stream->error = (int16_t)error;
   if (!gone && !stream->not_socket)
-    iostream__end_input(stream);
+    iostream__shut_down(stream, SHUT_RD);
   iostream__defer(stream);
 }
 
@@ -49,7 +49,7 @@ void iostream__sending_failed(struct iostream *stream, int error) {
 }
 
 static void finish_sending(struct iostream *stream) {
-  iostream__send_fin(stream);
+  iostream__shut_down(stream, SHUT_WR);
   stream->fin_due = false;
   if (iostream__is_over(stream))
     iostream__defer(stream);

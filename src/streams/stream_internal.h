@@ -227,9 +227,8 @@ void iostream__apply_watermarks(struct iostream *stream);
 /* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
-void iostream__send_fin(struct iostream *stream);
-/* What has arrived can be received, and then it ends. */
-void iostream__end_input(struct iostream *stream);
+/* As shutdown. SHUT_RD: what has arrived can be received, and then it ends. */
+void iostream__shut_down(struct iostream *stream, int how);
 /* TCP_NODELAY. -EOPNOTSUPP: it is not TCP. */
 int iostream__nodelay(int fd, bool on);
 /* It is TCP, and not set. */

@@ -94,18 +94,10 @@ void iostream__woken_in_vain(struct iostream *stream) {
 /* ENOTCONN: the peer was faster; the next read reports it. A socket shut down here becomes ready in
  * other ways than before, and the kernel sends no signal for our own action: notify the models that
  * need one. */
-static void shut_down(struct iostream *stream, int how) {
+void iostream__shut_down(struct iostream *stream, int how) {
   shutdown(stream->fd, how);
   if (stream->registered)
     ioloop_update_handler(stream->loop, stream->fd, stream->mask);
-}
-
-void iostream__send_fin(struct iostream *stream) {
-  shut_down(stream, SHUT_WR);
-}
-
-void iostream__end_input(struct iostream *stream) {
-  shut_down(stream, SHUT_RD);
 }
 
 /* Nagle's algorithm holds back a small segment while another is unacknowledged, and the peer delays

@@ -59,10 +59,6 @@
 #include <poll.h>
 #include <stdlib.h>
 
-_Static_assert((int)IOLOOP_READ == POLLIN && (int)IOLOOP_WRITE == POLLOUT &&
-                   (int)IOLOOP_ERROR == (POLLERR | POLLHUP),
-               "masks need no translation");
-
 enum arming {
   UNARMED,
   ARMED,
@@ -198,8 +194,6 @@ static int report(struct ioloop *loop, struct ioloop__ring *ring, const struct i
   if (goes_on)
     take_back(ring, fd, slot);
   fire(ring, fd, slot);
-  if (events & (POLLERR | POLLHUP))
-    events |= IOLOOP_READ | IOLOOP_WRITE;
   *ready = (struct ioloop_ready){.token = ioloop__token(loop, fd), .events = events};
   return 1;
 }

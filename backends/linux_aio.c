@@ -45,10 +45,6 @@
 
 #include "backend.h"
 
-_Static_assert((int)IOLOOP_READ == POLLIN && (int)IOLOOP_WRITE == POLLOUT &&
-                   (int)IOLOOP_ERROR == (POLLERR | POLLHUP),
-               "masks need no translation");
-
 enum {
   FIRST_CAPACITY = 128,
   NONE = -1

@@ -10,7 +10,7 @@
 
 _Static_assert(IOLOOP_READ == POLLIN && IOLOOP_WRITE == POLLOUT &&
                    IOLOOP_ERROR == (POLLERR | POLLHUP),
-               "masks need no translation");
+               "masks need no translation, here and in the other backends");
 
 static inline int poll_ms(struct ioloop *loop, struct pollfd *fds, uint32_t count, int timeout_ms) {
   uint64_t begun = ioloop__call_begins(loop);
@@ -238,8 +238,8 @@ static int report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
     if (entry.revents & POLLNVAL && ioloop__pollset_gone(set, entry.fd))
       continue;
     unsigned events = (unsigned)entry.revents & (IOLOOP_READ | IOLOOP_WRITE | IOLOOP_ERROR);
-    if (entry.revents & (POLLERR | POLLHUP | POLLNVAL))
-      events |= IOLOOP_READ | IOLOOP_WRITE | IOLOOP_ERROR;
+    if (entry.revents & POLLNVAL)
+      events = IOLOOP_ERROR;
     ready[n++] =
         (struct ioloop_ready){.token = ioloop__token(set->loop, entry.fd), .events = events};
   }

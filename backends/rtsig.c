@@ -203,14 +203,14 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   sigemptyset(&signals);
   sigaddset(&signals, s->signo);
   sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base.claim, &signals, false);
+  int r = ioloop__claim_take(&s->base, &signals, false);
   if (r)
     return r;
   raise_queue_limit();
   r = open_set(s, loop, &signals);
   if (r) {
     close_set(s);
-    ioloop__claim_drop(&s->base.claim, true);
+    ioloop__claim_drop(&s->base, true);
   }
   return r;
 }
@@ -223,14 +223,14 @@ static void fini(struct ioloop *loop, void *state) {
   while (read(s->signals, queued, sizeof queued) > 0)
     ;
   close_set(s);
-  ioloop__claim_drop(&s->base.claim, !s->base.lost);
+  ioloop__claim_drop(&s->base, !s->base.lost);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
   (void)loop;
   struct state *s = state;
   close_set(s);
-  ioloop__claim_drop(&s->base.claim, true); /* a child inherits the mask, but nothing queued */
+  ioloop__claim_drop(&s->base, true); /* a child inherits the mask, but nothing queued */
 }
 
 static bool takes_signal(const void *state, int signo) {

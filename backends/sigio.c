@@ -61,7 +61,6 @@ struct state {
   unsigned rounds;   /* since all were polled */
   uint64_t quiet_ns; /* waited since then, without a signal */
   bool owed;         /* a SIGIO was taken: all must be polled */
-  struct sigaction before;
 };
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
@@ -77,12 +76,12 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base.claim, &signals, !ioloop__sigio_per_thread);
+  int r = ioloop__claim_take(&s->base, &signals, !ioloop__sigio_per_thread);
   if (r)
     return r;
-  r = ioloop__sigio_open(&s->before);
+  r = ioloop__sigio_open();
   if (r)
-    ioloop__claim_drop(&s->base.claim, true);
+    ioloop__claim_drop(&s->base, true);
   else
     ioloop__pollset_init(&s->base.set, loop, poll_ready);
   s->base.arm = ioloop__sigio_arm;
@@ -96,15 +95,15 @@ static void fini(struct ioloop *loop, void *state) {
   while (ioloop__sigio_wait(0) == 1)
     ;
   if (!s->base.lost)
-    ioloop__sigio_close(&s->before);
-  ioloop__claim_drop(&s->base.claim, !s->base.lost);
+    ioloop__sigio_close();
+  ioloop__claim_drop(&s->base, !s->base.lost);
   ioloop__pollset_fini(loop, s);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
-  if (ioloop__claim_drop(&s->base.claim, true)) /* a child inherits the mask, but nothing pending */
-    ioloop__sigio_close(&s->before);
+  if (ioloop__claim_drop(&s->base, true)) /* a child inherits the mask, but nothing pending */
+    ioloop__sigio_close();
   ioloop__pollset_fini(loop, s);
 }
 

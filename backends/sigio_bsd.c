@@ -33,6 +33,7 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
 const bool ioloop__sigio_per_thread = false;
 const char ioloop__sigio_wait_name[] = "pselect";
 
+static struct sigaction before; /* the process's own handling of SIGIO */
 static atomic_bool arrived;
 static pthread_t waiter;
 
@@ -45,18 +46,18 @@ static void on_sigio(int signo) {
   errno = saved;
 }
 
-int ioloop__sigio_open(struct sigaction *before) {
+int ioloop__sigio_open(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_sigio;
   sigemptyset(&action.sa_mask);
   waiter = pthread_self();
   atomic_store(&arrived, 0);
-  return sigaction(SIGIO, &action, before) < 0 ? -errno : 0;
+  return sigaction(SIGIO, &action, &before) < 0 ? -errno : 0;
 }
 
-void ioloop__sigio_close(const struct sigaction *before) {
-  sigaction(SIGIO, before, NULL);
+void ioloop__sigio_close(void) {
+  sigaction(SIGIO, &before, NULL);
 }
 
 /* A select that need not wait may return without having checked for signals. */

@@ -36,14 +36,12 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
 const bool ioloop__sigio_per_thread = true;
 const char ioloop__sigio_wait_name[] = "sigtimedwait";
 
-int ioloop__sigio_open(struct sigaction *before) {
-  (void)before;
+/* It is blocked, and never handled. */
+int ioloop__sigio_open(void) {
   return 0;
 }
 
-void ioloop__sigio_close(const struct sigaction *before) {
-  (void)before;
-}
+void ioloop__sigio_close(void) {}
 
 #ifdef __GLIBC__
 static int take(const sigset_t *set, const struct timespec *timeout) {

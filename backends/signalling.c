@@ -47,10 +47,8 @@ enum {
 #ifdef SO_PROTOCOL
 /* SCTP and MPTCP are internet streams too, but untested. */
 static bool is_tcp_or_udp(int fd) {
-  int protocol;
-  socklen_t size = sizeof protocol;
-  return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
-         (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP);
+  int protocol = ioloop__socket_option(fd, SOL_SOCKET, SO_PROTOCOL);
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
 }
 #else
 static bool is_tcp_or_udp(int fd) {
@@ -59,21 +57,14 @@ static bool is_tcp_or_udp(int fd) {
 }
 #endif
 
-#ifdef AF_NETLINK
-static bool is_netlink(int family) {
-  return family == AF_NETLINK;
-}
-#else
-static bool is_netlink(int family) {
-  (void)family;
-  return false;
-}
+#ifndef AF_NETLINK
+#define AF_NETLINK (-1) /* macOS: no socket has it */
 #endif
 
 static unsigned of_socket(int fd, int family) {
   if (family == AF_INET || family == AF_INET6)
     return is_tcp_or_udp(fd) ? BOTH : 0;
-  return family == AF_UNIX || is_netlink(family) ? IOLOOP_READ : 0;
+  return family == AF_UNIX || family == AF_NETLINK ? IOLOOP_READ : 0;
 }
 
 static unsigned of_file(int fd) {
@@ -210,7 +201,7 @@ void ioloop__signalling_arm_again(struct ioloop__signalling *s) {
 /* Neither has a lock, which a fork could copy in any state: one is the thread's own, the other a
  * number. */
 static _Thread_local struct {
-  const struct ioloop__claim *holder; /* NULL: none; never followed */
+  const struct ioloop__signalling *holder; /* NULL: none; never followed */
   unsigned fork_count;
   sigset_t unblock;
 } of_thread;
@@ -234,10 +225,10 @@ int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size) {
   return -EBUSY;
 }
 
-int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, bool whole_process) {
+int ioloop__claim_take(struct ioloop__signalling *s, const sigset_t *signals, bool whole_process) {
   if (has_thread() || (whole_process && !take_process()))
     return -EBUSY;
-  claim->process = whole_process ? ioloop__fork_count() + 1 : 0;
+  s->process = whole_process ? ioloop__fork_count() + 1 : 0;
   sigset_t unblock;
   sigemptyset(&unblock);
   if (of_thread.holder) /* our parent's: what it blocked is ours to unblock */
@@ -247,17 +238,17 @@ int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, boo
   for (int signo = 1; signo < NSIG; signo++)
     if (sigismember(signals, signo) == 1 && sigismember(&before, signo) == 0)
       sigaddset(&unblock, signo);
-  of_thread.holder = claim;
+  of_thread.holder = s;
   of_thread.fork_count = ioloop__fork_count();
   of_thread.unblock = unblock;
   return 0;
 }
 
-bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore) {
-  unsigned process = claim->process;
+bool ioloop__claim_drop(struct ioloop__signalling *s, bool restore) {
+  unsigned process = s->process;
   if (process) /* unless a child has taken it since */
     atomic_compare_exchange_strong(&of_process, &process, 0);
-  if (of_thread.holder != claim)
+  if (of_thread.holder != s)
     return false;
   of_thread.holder = NULL;
   if (restore)

@@ -14,15 +14,10 @@
 /* A signal is raised this long after poll sees its reason, at most. */
 #define IOLOOP__SIGNAL_GRACE_NS UINT64_C(20000000)
 
-/* The signals of one loop: blocked in its thread as long as it lives. */
-struct ioloop__claim {
-  unsigned process; /* not 0: it is held for the process, and in signalling.c under this number */
-};
-
 /* A backend's state begins with this. */
 struct ioloop__signalling {
   struct ioloop__pollset set;
-  struct ioloop__claim claim;
+  unsigned process;     /* not 0: this has the process, in signalling.c under this number */
   uint32_t armed;       /* registered and armed */
   uint32_t unannounced; /* registered with an interest that is not announced */
   bool lost;            /* a file that we armed may live on where we cannot disarm it */
@@ -58,14 +53,14 @@ int ioloop__disarm(int fd);
 /* Would claim_take be refused? 0, or -EBUSY with the reason in words. */
 int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size);
 
-/* Block the signals in this thread. -EBUSY: a signal-driven loop has this thread, or with
- * `whole_process`, where signals cannot be sent to a thread, this process. */
-int ioloop__claim_take(struct ioloop__claim *claim, const sigset_t *signals, bool whole_process);
+/* Block the signals in this thread, as long as its loop lives. -EBUSY: a signal-driven loop has this
+ * thread, or with `whole_process`, where signals cannot be sent to a thread, this process. */
+int ioloop__claim_take(struct ioloop__signalling *s, const sigset_t *signals, bool whole_process);
 
 /* Release the claim, in a forked child too. `restore` unblocks the signals: none may be pending, as
  * their default action terminates the process. false: the claim was no longer held, because a
  * forked child has made a loop of its own since. */
-bool ioloop__claim_drop(struct ioloop__claim *claim, bool restore);
+bool ioloop__claim_drop(struct ioloop__signalling *s, bool restore);
 
 /* ---- what differs between systems for SIGIO: sigio_linux.c, sigio_bsd.c ------------------- */
 
@@ -76,9 +71,9 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd);
 /* true where SIGIO can be sent to one thread, so that every thread may have such a loop. */
 extern const bool ioloop__sigio_per_thread;
 
-/* `before` keeps the process's own handling of SIGIO. 0 or -errno. */
-int ioloop__sigio_open(struct sigaction *before);
-void ioloop__sigio_close(const struct sigaction *before);
+/* Begin and end to handle SIGIO. 0 or -errno. */
+int ioloop__sigio_open(void);
+void ioloop__sigio_close(void);
 
 /* Take a SIGIO, which is blocked in this thread, waiting up to timeout_ns. 1: taken. 0: none came.
  * -errno; -EINTR: another signal did. */

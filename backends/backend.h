@@ -204,6 +204,9 @@ void ioloop__pause(void);
  * (regular files, directories, devices without poll), so that every model says the same. */
 int ioloop__check_fd(int fd);
 
+/* No descriptor has this number. */
+bool ioloop__is_closed(int fd);
+
 /* A signal was taken. fd and band as in siginfo, or -1 and 0 where the kernel does not name them;
  * the last of the parameters as the observer's. */
 void ioloop__note_signal(struct ioloop *loop, int signo, int fd, int band, unsigned queued);

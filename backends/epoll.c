@@ -101,7 +101,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 static void drop_closed(struct ioloop *loop, const struct ioloop_ready *ready, int count) {
   for (int i = 0; i < count; i++) {
     int fd = (int)(uint32_t)ready[i].token;
-    if (ioloop__check_fd(fd) == -EBADF)
+    if (ioloop__is_closed(fd))
       ioloop__fd_gone(loop, fd);
   }
 }

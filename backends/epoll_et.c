@@ -141,17 +141,13 @@ static void rebuild(struct state *s) {
   ioloop__metrics(s->set.loop)->rebuilds++;
 }
 
-static int read_edges(struct state *s, struct epoll_event edges[BATCH]) {
-  int fd = s->set.fds[EDGES].fd;
-  uint64_t begun = ioloop__call_begins(s->set.loop);
-  int n = epoll_wait(fd, edges, BATCH, 0);
-  return ioloop__call_returned(s->set.loop, "epoll_wait", fd, n, begun);
-}
-
 static int take_edges(struct state *s) {
   struct epoll_event edges[BATCH];
   bool ghosts = false;
-  int n = read_edges(s, edges);
+  int set = s->set.fds[EDGES].fd;
+  uint64_t begun = ioloop__call_begins(s->set.loop);
+  int n = epoll_wait(set, edges, BATCH, 0);
+  n = ioloop__call_returned(s->set.loop, "epoll_wait", set, n, begun);
   if (n < 0)
     return n;
   for (int i = 0; i < n; i++) {

@@ -141,11 +141,6 @@ static int reserve(struct state *s) {
   return 0;
 }
 
-static bool is_closed(int fd) {
-  struct stat status;
-  return fstat(fd, &status) < 0 && errno == EBADF;
-}
-
 /* 0: not a socket. */
 static uint64_t socket_inode(int fd) {
   struct stat status;
@@ -164,7 +159,7 @@ static int recognise(struct state *s, int fd, struct slot *slot) {
  * former is visible. */
 static bool is_other_file(const struct state *s, int fd, const struct slot *slot) {
   if (!s->keeps_files)
-    return is_closed(fd);
+    return ioloop__is_closed(fd);
   return slot->inode ? socket_inode(fd) != slot->inode : !ioloop__witness_knows(s->witness, fd);
 }
 
@@ -266,7 +261,7 @@ static bool drop_closed(struct state *s) {
   bool dropped = false;
   for (uint32_t i = 0; i < s->count;) {
     int fd = event_get_fd(s->events[i]);
-    if (is_closed(fd)) {
+    if (ioloop__is_closed(fd)) {
       ioloop__fd_gone(s->loop, fd); /* puts another one in this place */
       dropped = true;
     } else {
@@ -378,7 +373,7 @@ static int hand_out(struct state *s, struct ioloop_ready *ready) {
   struct slot *slot = ioloop__slot(s->loop, note.fd);
   slot->note = 0;
   if (++slot->reports == 0 && is_other_file(s, note.fd, slot)) {
-    if (is_closed(note.fd))
+    if (ioloop__is_closed(note.fd))
       ioloop__fd_gone(s->loop, note.fd);
     else
       s->ghost = true; /* the number is watched again for its new file */

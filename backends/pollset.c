@@ -2,8 +2,6 @@
 /* pollset.c - see pollset.h. Shared by poll, sigio, rtsig, epoll-et and nonblocking. */
 #include "pollset.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <time.h>
@@ -222,7 +220,7 @@ void ioloop__pollset_presume_ready(struct ioloop__pollset *set) {
 }
 
 bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
-  if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+  if (!ioloop__is_closed(fd))
     return false; /* macOS: a device that poll cannot watch */
   ioloop__fd_gone(set->loop, fd);
   return true;

@@ -26,7 +26,6 @@
  *   - Part of the cost can be avoided by clever use: the variant select:probing (probing.h).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -202,13 +201,9 @@ static int select_range(void *state, uint32_t from, uint32_t count, uint64_t tim
   return select_between(state, (int)from, (int)(from + count), timeout_ns);
 }
 
-static bool is_closed(int fd) {
-  return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
-}
-
 static void drop_closed(struct ioloop *loop, struct state *s) {
   for (int fd = 0; fd < s->top; fd++)
-    if (wanted(s, fd) && is_closed(fd))
+    if (wanted(s, fd) && ioloop__is_closed(fd))
       ioloop__fd_gone(loop, fd);
 }
 
@@ -307,7 +302,7 @@ int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t cou
     if (n >= 0)
       fds[i].revents = found_for(fd, read, write);
     else /* one of them is closed, and select does not say which */
-      fds[i].revents = fd >= 0 && is_closed(fd) ? POLLNVAL : 0;
+      fds[i].revents = fd >= 0 && ioloop__is_closed(fd) ? POLLNVAL : 0;
     ready += fds[i].revents != 0;
   }
   free(read);

@@ -91,9 +91,9 @@ static int arm(struct ioloop *loop, int fd, unsigned events) {
 
 static void mark_dirty(struct ioloop *loop, int fd) {
   struct ioloop__fd *entry = &loop->table.fds[fd];
-  if (entry->flags & IOLOOP__DIRTY)
+  if (entry->dirty)
     return;
-  entry->flags |= IOLOOP__DIRTY;
+  entry->dirty = true;
   entry->next_dirty = loop->table.first_dirty;
   loop->table.first_dirty = fd;
   loop->table.dirty++;
@@ -229,7 +229,7 @@ void ioloop__fdtable_flush(struct ioloop *loop) {
   loop->table.dirty = 0; /* changes that fail go on a new list */
   while (count-- > 0) {
     int next = loop->table.fds[fd].next_dirty;
-    loop->table.fds[fd].flags &= (uint8_t)~IOLOOP__DIRTY;
+    loop->table.fds[fd].dirty = false;
     apply(loop, fd);
     fd = next;
   }

@@ -28,10 +28,6 @@ enum {
 
 /* ---- the registered descriptors, and what the backend knows about each: fdtable.c ---------- */
 
-enum {
-  IOLOOP__DIRTY = 1 << 0, /* on the list of changes that is flushed before the wait */
-};
-
 /* One registration; 32 bytes, so that finding one is a shift. */
 struct ioloop__fd {
   ioloop_handler *handler; /* NULL: not registered */
@@ -40,7 +36,7 @@ struct ioloop__fd {
   int next_dirty;      /* next on the list of changes */
   uint8_t wanted;      /* mask the program asked for, plus ERROR unless it is empty */
   uint8_t armed;       /* mask that the backend watches, without ERROR */
-  uint8_t flags;
+  bool dirty;          /* on the list of changes that is flushed before the wait */
 };
 
 struct ioloop__fdtable {

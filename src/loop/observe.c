@@ -4,13 +4,10 @@
 #include "internal.h"
 
 static void update_watched(struct ioloop *loop) {
-  static const struct ioloop_observer none;
   const struct ioloop_observer *o = &loop->observer;
   bool hooked = o->wait_begin || o->wait_end || o->system_call || o->submitted || o->completed ||
                 o->signal_received || o->overflow || o->rescue || o->ready || o->call_begin ||
                 o->call_end || (o->slow && o->slow_ns);
-  if (!hooked)
-    loop->observer = none;
   loop->observed = (struct ioloop__observed){.calls = o->system_call,
                                              .operations = o->submitted || o->completed};
   ioloop__set(loop, IOLOOP__WATCHED, hooked || loop->timing);

@@ -99,6 +99,9 @@ short ioloop__poll_now(int fd, short events);
 /* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */
 int ioloop__check_fd(int fd);
 
+/* An option that is a number of 0 or more, or -errno. */
+int ioloop__socket_option(int fd, int level, int name);
+
 /* Is it a socket of that type (SOCK_*), and does it listen, or not? 0, -EPROTOTYPE (of another
  * type), -EINVAL (it listens, or does not), -ENOTSOCK, -EBADF. */
 int ioloop__check_socket(int fd, int type, bool listening);

@@ -206,10 +206,8 @@ void ioloop__put_v4_local(struct msghdr *header, struct in_addr local) {
 
 /* Other families take MSG_ERRQUEUE for a plain receive, and would lose data. */
 static bool has_error_queue(int fd) {
-  int family = 0;
-  socklen_t size = sizeof family;
-  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 &&
-         (family == AF_INET || family == AF_INET6);
+  int family = ioloop__socket_option(fd, SOL_SOCKET, SO_DOMAIN);
+  return family == AF_INET || family == AF_INET6;
 }
 
 /* An entry's errno. 0: it is no error, but news of what was sent: a timestamp, or that memory is

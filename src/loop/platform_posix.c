@@ -67,19 +67,24 @@ int ioloop__check_fd(int fd) {
   return ioloop__check_file(fd, stored);
 }
 
-static int socket_option(int fd, int name) {
-  int value;
+bool ioloop__is_closed(int fd) {
+  return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+}
+
+int ioloop__socket_option(int fd, int level, int name) {
+  int value = 0;
   socklen_t size = sizeof value;
-  return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
+  return getsockopt(fd, level, name, &value, &size) < 0 ? -errno : value;
 }
 
 int ioloop__check_socket(int fd, int type, bool listening) {
-  int found = socket_option(fd, SO_TYPE);
+  int found = ioloop__socket_option(fd, SOL_SOCKET, SO_TYPE);
   if (found < 0)
     return found;
   if (found != type)
     return -EPROTOTYPE;
-  int listens = socket_option(fd, SO_ACCEPTCONN); /* some versions of macOS do not know it */
+  int listens = ioloop__socket_option(fd, SOL_SOCKET,
+                                      SO_ACCEPTCONN); /* some versions of macOS do not know it */
   return listens >= 0 && !listens == listening ? -EINVAL : 0;
 }
 

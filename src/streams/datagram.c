@@ -218,8 +218,7 @@ void datagram_close(struct datagram *socket) {
   datagram__flush(socket);
   datagram__drop_queue(socket);
   socket->flags |= DATAGRAM_CLOSED;
-  if (socket->timeout)
-    ioloop_remove_timeout(socket->loop, socket->timeout);
+  ioloop_remove_timeout(socket->loop, socket->timeout);
   ioloop__gate_detach(&socket->gate);
   ioloop_remove_handler(socket->loop, socket->fd);
   if (socket->completer)

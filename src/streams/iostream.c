@@ -98,8 +98,7 @@ void iostream__finish(struct iostream *stream, int error) {
   stream->on_read = NULL;
   stream->mask = 0;
   cancel_timeout(stream);
-  if (stream->pause)
-    ioloop_remove_timeout(stream->loop, stream->pause);
+  ioloop_remove_timeout(stream->loop, stream->pause);
   ioloop__gate_detach(&stream->gate);
   if (stream->registered)
     ioloop_remove_handler(stream->loop, stream->fd);

@@ -233,7 +233,6 @@ void tcpserver_close(struct tcpserver *server) {
   tcpserver__close_listeners(server);
   while (!ioloop__list_is_empty(&server->open))
     iostream_close(&IOLOOP__LIST_ENTRY(server->open.next, struct connection, open)->stream);
-  if (server->expiry)
-    ioloop_remove_timeout(server->loop, server->expiry);
+  ioloop_remove_timeout(server->loop, server->expiry);
   tcpserver__leave(server);
 }

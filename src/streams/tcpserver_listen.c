@@ -140,7 +140,6 @@ void tcpserver__close_listeners(struct tcpserver *server) {
     server->listeners = listener->next;
     free_listener(listener);
   }
-  if (server->retry)
-    ioloop_remove_timeout(server->loop, server->retry);
+  ioloop_remove_timeout(server->loop, server->retry);
   server->retry = 0;
 }

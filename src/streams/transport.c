@@ -112,9 +112,7 @@ int iostream__nodelay(int fd, bool on) {
 }
 
 bool iostream__lacks_nodelay(int fd) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, &size) == 0 && !value;
+  return ioloop__socket_option(fd, IPPROTO_TCP, TCP_NODELAY) == 0;
 }
 
 /* A port that is asked for and free may be the one that the kernel gives the socket as its own; TCP
@@ -129,9 +127,8 @@ static bool is_own_address(int fd, const struct sockaddr_storage *peer, socklen_
 }
 
 int iostream__take_error(int fd) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
+  int error = ioloop__socket_option(fd, SOL_SOCKET, SO_ERROR);
+  return error < 0 ? error : -error;
 }
 
 int iostream__connect_result(int fd) {

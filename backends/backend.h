@@ -73,7 +73,6 @@
 #define IOLOOP_BACKEND_H
 
 #include <errno.h>
-#include <limits.h>
 #include <time.h>
 
 #include "completion.h"
@@ -189,10 +188,11 @@ static inline bool ioloop__is_passing(int error) {
          error == -ENOSPC || error == -EMFILE || error == -ENFILE;
 }
 
-/* A timeout as system calls take it: IOLOOP_FOREVER is 68 years. */
+/* A timeout as system calls take it: three years at most, as macOS's kevent refuses 10^8 s. */
 static inline struct timespec ioloop__timespec(uint64_t timeout_ns) {
+  const uint64_t longest = 99999999;
   uint64_t seconds = timeout_ns / 1000000000;
-  return (struct timespec){.tv_sec = (time_t)(seconds < INT_MAX ? seconds : INT_MAX),
+  return (struct timespec){.tv_sec = (time_t)(seconds < longest ? seconds : longest),
                            .tv_nsec = (long)(timeout_ns % 1000000000)};
 }
 

@@ -91,13 +91,6 @@ int ioloop__ring_submit(struct ioloop__ring *ring) {
   return ioloop__ring_is_foreign(ring) ? -EPERM : io_uring_submit_and_get_events(&ring->uring);
 }
 
-int ioloop__ring_wait_for_another(struct ioloop__ring *ring) {
-  struct __kernel_timespec moment = {.tv_nsec = 1000000};
-  struct io_uring_cqe *first;
-  return io_uring_submit_and_wait_timeout(&ring->uring, &first, io_uring_cq_ready(&ring->uring) + 1,
-                                          &moment, NULL);
-}
-
 /* ---- polls -------------------------------------------------------------------------------- */
 
 static uint64_t poll_data(int fd, uint32_t number) {

@@ -90,9 +90,6 @@ struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring);
 /* Submit what is queued, and let the kernel finish the work it deferred until our call. */
 int ioloop__ring_submit(struct ioloop__ring *ring);
 
-/* The same, and wait until one more completion is there than now; -ETIME: none came in 1 ms. */
-int ioloop__ring_wait_for_another(struct ioloop__ring *ring);
-
 /* A completion of a quiet send: it has failed. Of others nothing happens. */
 void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data);
 

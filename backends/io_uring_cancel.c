@@ -108,12 +108,21 @@ static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
   return over;
 }
 
+/* Submit what is queued, and wait until one more completion is there than now; -ETIME: none came in
+ * 1 ms. */
+static int wait_for_another(struct ioloop__ring *ring) {
+  struct __kernel_timespec moment = {.tv_nsec = 1000000};
+  struct io_uring_cqe *first;
+  return io_uring_submit_and_wait_timeout(&ring->uring, &first, io_uring_cq_ready(&ring->uring) + 1,
+                                          &moment, NULL);
+}
+
 /* A refusal means that the operation is in none of the kernel's lists at the moment: it is moving
  * from one to another, or is with a worker thread, which is interrupted. */
 static int wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op) {
   struct ioloop__completed refusal;
   bool refused = take_from_ring(ring, IOLOOP__RING_REFUSED, &refusal);
-  int r = ioloop__ring_wait_for_another(ring);
+  int r = wait_for_another(ring);
   if (r < 0 || refused)
     ioloop__ring_stop(ring, op);
   return r;

@@ -29,7 +29,6 @@
  *     again in each wait, until the program has seen its write fail and let go.
  *   - Regular files can be watched, with a meaning of their own (EVFILT_READ is "not at the end").
  *     Refused, so that all models agree. What no filter exists for is -EPERM too.
- *   - macOS refuses timeouts of more than 10^8 seconds.
  *   - A kqueue is not inherited by fork: its number is free in the child, perhaps another file's by
  *     the time that the child frees its copy of the loop, so it is not closed there. (libkqueue
  *     closes its own in the child.)
@@ -52,8 +51,6 @@
 #include <unistd.h>
 
 #include "backend.h"
-
-#define LONGEST_S UINT64_C(99999999)
 
 enum {
   READ,
@@ -254,9 +251,7 @@ static int take_failure(struct ioloop *loop, struct state *s, struct batch *batc
 static int call(struct state *s, uint64_t timeout_ns, struct kevent events[IOLOOP__MAX_READY]) {
   int count = s->pending < IOLOOP__MAX_READY ? s->pending : IOLOOP__MAX_READY;
   int rest = s->pending - count;
-  uint64_t seconds = rest ? 0 : timeout_ns / 1000000000;
-  struct timespec timeout = {.tv_sec = (time_t)(seconds < LONGEST_S ? seconds : LONGEST_S),
-                             .tv_nsec = rest ? 0 : (long)(timeout_ns % 1000000000)};
+  struct timespec timeout = ioloop__timespec(rest ? 0 : timeout_ns);
   bool forever = timeout_ns == IOLOOP_FOREVER && !rest;
   int n = kevent(s->queue, s->changes, count, events, IOLOOP__MAX_READY, forever ? NULL : &timeout);
   int error = errno;

@@ -152,7 +152,8 @@ static int recognise(struct state *s, int fd, struct slot *slot) {
   if (!s->keeps_files)
     return 0;
   slot->inode = socket_inode(fd);
-  return slot->inode ? 0 : ioloop__witness_add(s->witness, fd);
+  int r = slot->inode ? 0 : ioloop__witness(s->witness, IOLOOP__WITNESS_ADD, fd);
+  return r == -EEXIST ? 0 : r;
 }
 
 /* Closed without remove, or even another file by now. Where no entry outlives its number only the
@@ -160,7 +161,9 @@ static int recognise(struct state *s, int fd, struct slot *slot) {
 static bool is_other_file(const struct state *s, int fd, const struct slot *slot) {
   if (!s->keeps_files)
     return ioloop__is_closed(fd);
-  return slot->inode ? socket_inode(fd) != slot->inode : !ioloop__witness_knows(s->witness, fd);
+  if (slot->inode)
+    return socket_inode(fd) != slot->inode;
+  return ioloop__witness(s->witness, IOLOOP__WITNESS_FIND, fd) != 0;
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg) {
@@ -218,7 +221,7 @@ static void discard(struct state *s, int fd, struct slot *slot) {
   if (is_other_file(s, fd, slot))
     s->ghost = s->keeps_files;
   else if (s->keeps_files && !slot->inode)
-    ioloop__witness_remove(s->witness, fd);
+    ioloop__witness(s->witness, IOLOOP__WITNESS_REMOVE, fd);
   event_free(s->events[slot->index]);
   struct event *last = s->events[--s->count];
   s->events[slot->index] = last;

@@ -103,8 +103,8 @@ static unsigned announced_by(int fd) {
 }
 
 /* Identifies the open file; 0: closed. A number may be another file's by now, whose O_ASYNC is not
- * ours to change. Two descriptors of one FIFO, and two inotify descriptors, look alike; a pipe's two
- * ends, which have one inode, do not. */
+ * ours to change. Two descriptors of one FIFO look alike, and so do two inotify descriptors; a
+ * pipe's two ends, which have one inode, do not. */
 static uint32_t file_of(int fd) {
   struct stat status;
   int flags = fcntl(fd, F_GETFL);

@@ -53,8 +53,8 @@ int ioloop__disarm(int fd);
 /* Would claim_take be refused? 0, or -EBUSY with the reason in words. */
 int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size);
 
-/* Block the signals in this thread, as long as its loop lives. -EBUSY: a signal-driven loop has this
- * thread, or with `whole_process`, where signals cannot be sent to a thread, this process. */
+/* Block the signals in this thread, as long as its loop lives. -EBUSY: a signal-driven loop has
+ * this thread, or with `whole_process`, where signals cannot be sent to a thread, this process. */
 int ioloop__claim_take(struct ioloop__signalling *s, const sigset_t *signals, bool whole_process);
 
 /* Release the claim, in a forked child too. `restore` unblocks the signals: none may be pending, as

@@ -85,8 +85,8 @@ void ioloop__put_local(struct msghdr *header, void *room, const union ioloop__lo
 
 /* Empty the socket's error queue (Linux: IP_RECVERR, IPV6_RECVERR, timestamps of what was sent,
  * MSG_ZEROCOPY), 64 entries at most: until they are fetched the socket is reported as failed, and
- * they take the room of input. Returns how many of them were errors, the last in *error (-errno);
- * 0 where there is no such queue. */
+ * they take the room of input. Returns how many of them were errors, the last in *error (-errno)
+ * unless that is NULL; 0 where there is no such queue. */
 int ioloop__empty_error_queue(int fd, int *error);
 
 /* Datagrams that the kernel dropped on this socket since it was made because its queue was full;
@@ -114,9 +114,12 @@ int ioloop__check_socket(int fd, int type, bool listening);
  * such thing, and no set in the kernel in which files outlive their numbers either.
  */
 int ioloop__witness_open(void);
-int ioloop__witness_add(int witness, int fd); /* 0 or -errno */
-bool ioloop__witness_knows(int witness, int fd);
-void ioloop__witness_remove(int witness, int fd);
+enum ioloop__witness_act {
+  IOLOOP__WITNESS_ADD, /* -EEXIST: it is there */
+  IOLOOP__WITNESS_FIND,
+  IOLOOP__WITNESS_REMOVE
+};
+int ioloop__witness(int witness, enum ioloop__witness_act act, int fd); /* 0 or -errno */
 
 /* ---- what platform_posix.c and the file of the system at hand share ---------------------- */
 

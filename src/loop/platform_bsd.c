@@ -24,18 +24,9 @@ int ioloop__witness_open(void) {
   return -ENOSYS;
 }
 
-int ioloop__witness_add(int witness, int fd) {
-  (void)witness, (void)fd;
+int ioloop__witness(int witness, enum ioloop__witness_act act, int fd) {
+  (void)witness, (void)act, (void)fd;
   return -ENOSYS;
-}
-
-bool ioloop__witness_knows(int witness, int fd) {
-  (void)witness, (void)fd;
-  return true;
-}
-
-void ioloop__witness_remove(int witness, int fd) {
-  (void)witness, (void)fd;
 }
 
 int ioloop__adopt(int fd, bool nonblocking) {

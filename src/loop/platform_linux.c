@@ -43,20 +43,12 @@ int ioloop__witness_open(void) {
   return set < 0 ? -errno : set;
 }
 
-int ioloop__witness_add(int witness, int fd) {
+int ioloop__witness(int witness, enum ioloop__witness_act act, int fd) {
+  static const int operations[] = {[IOLOOP__WITNESS_ADD] = EPOLL_CTL_ADD,
+                                   [IOLOOP__WITNESS_FIND] = EPOLL_CTL_MOD,
+                                   [IOLOOP__WITNESS_REMOVE] = EPOLL_CTL_DEL};
   struct epoll_event event = {.events = EPOLLET};
-  if (epoll_ctl(witness, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
-    return -errno;
-  return 0;
-}
-
-bool ioloop__witness_knows(int witness, int fd) {
-  struct epoll_event event = {.events = EPOLLET};
-  return epoll_ctl(witness, EPOLL_CTL_MOD, fd, &event) == 0;
-}
-
-void ioloop__witness_remove(int witness, int fd) {
-  epoll_ctl(witness, EPOLL_CTL_DEL, fd, NULL);
+  return epoll_ctl(witness, operations[act], fd, &event) < 0 ? -errno : 0;
 }
 
 int ioloop__socket(int family, int type, int protocol) {
@@ -237,10 +229,9 @@ int ioloop__empty_error_queue(int fd, int *error) {
     if (recvmsg(fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
       break;
     int found = error_of(&header);
-    if (found) {
+    errors += found != 0;
+    if (found && error)
       *error = -found;
-      errors++;
-    }
   }
   return errors;
 }

@@ -260,10 +260,12 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   }
   if (events & mask & IOLOOP_READ)
     iostream__ready_to_read(stream);
-  /* After the calls that take the socket's own error: emptying the queue may clear it. */
+  /* It may be the socket's error queue, which no receive or send empties. What it holds is no end
+   * of a connection (that is a call's result): thrown away. After the calls that take the socket's
+   * own error: emptying the queue may clear it. */
   if (events & IOLOOP_ERROR && stream->life != STREAM_CONNECTING && stream->life != STREAM_CLOSED &&
       !ioloop__inherited(stream->loop))
-    iostream__empty_error_queue(stream);
+    (void)ioloop__empty_error_queue(stream->fd, NULL);
   iostream__leave(stream);
 }
 

@@ -237,9 +237,6 @@ bool iostream__lacks_nodelay(int fd);
  * socket has failed, every 32nd of them looks into its error queue; and whether it is a hang-up
  * that is reported, with no room for what waits to be sent. */
 void iostream__woken_in_vain(struct iostream *stream);
-/* Readiness was reported with an error: it may be the socket's error queue, which no receive or
- * send empties. What it holds is no end of a connection (that is a call's result): thrown away. */
-void iostream__empty_error_queue(struct iostream *stream);
 /* The socket's own error, -errno, which is not reported again. 0: none. */
 int iostream__take_error(int fd);
 /* Has the connection been made? 0, -EINPROGRESS, or why not: -ECONNREFUSED also if it is one with

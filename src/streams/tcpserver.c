@@ -73,7 +73,7 @@ static void on_expiry(struct ioloop *loop, void *arg) {
 /* ---- connections ------------------------------------------------------------------------- */
 
 /* A connection has ended: there is room for another. */
-static void released(struct tcpserver *server) {
+void tcpserver_release(struct tcpserver *server) {
   server->depth++;
   server->connections--;
   server->flags &= ~(unsigned)SERVER_SHORT;
@@ -98,7 +98,7 @@ static void on_closed(struct iostream_owner *owner, struct iostream *stream) {
   unlink_connection(server, (struct connection *)(void *)stream);
   stream->owner = NULL;
   stream->timed = false;
-  released(server);
+  tcpserver_release(server);
 }
 
 /* `fd` is blocking by completion, non-blocking by readiness: as a stream needs it. */
@@ -196,10 +196,6 @@ void tcpserver_stop(struct tcpserver *server) {
   server->flags |= SERVER_STOPPING;
   server->depth++;
   tcpserver__leave(server);
-}
-
-void tcpserver_release(struct tcpserver *server) {
-  released(server);
 }
 
 size_t tcpserver_connections(const struct tcpserver *server) {

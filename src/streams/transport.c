@@ -74,16 +74,10 @@ ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size)
   return n;
 }
 
-void iostream__empty_error_queue(struct iostream *stream) {
-  int error;
-  if (!stream->not_socket)
-    (void)ioloop__empty_error_queue(stream->fd, &error);
-}
-
 void iostream__woken_in_vain(struct iostream *stream) {
   short found = ++stream->vain ? 0 : ioloop__poll_now(stream->fd, POLLOUT);
   if (found & POLLERR)
-    iostream__empty_error_queue(stream);
+    (void)ioloop__empty_error_queue(stream->fd, NULL);
   /* A pty without its other side, which may come back: only time helps. */
   if (stream->queue && found & POLLHUP && !(found & POLLOUT)) {
     stream->vain = 31; /* the next one looks at once */

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * compare.c - `bench compare OLD.json NEW.json`: which figures became slower or faster, and which
- * differences are not resolved (judge.h).
+ * differences are not resolved.
+ *
+ * Two runs on a machine that is not idle always differ, and resampling only covers variation within
+ * each of them. Variation between runs is visible only in the A/A check. So a change counts only if
+ * both agree: the interval of the ratio excludes 1, and the ratio is larger than the difference
+ * between two measurements of the same contestant in either document. How often that is wrong was
+ * measured: docs/bench-schema.md.
  *
  * The table is on stdout. Obstacles to comparing (another machine, another setting, an entry in
  * only one document) are printed in it, not ignored. Old and new are printed in one row and in one
  * unit, with a digit more than in other reports: a change from 331 to 332 instructions must be
  * visible.
  */
+#include <errno.h>
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +23,80 @@
 #include "common/cli.h"
 #include "common/say.h"
 #include "report.h"
-#include "results/judge.h"
+
+/* ---- one figure, before and now ------------------------------------------------------------- */
+
+enum judgement {
+  SAME, /* no difference resolved */
+  REGRESSION,
+  IMPROVEMENT,
+};
+
+struct judged {
+  double before, now;    /* medians */
+  struct estimate ratio; /* now / before; NaN if there is none (before is 0) */
+  double resolution;     /* a factor from 1 on, the coarser of the two documents'; NaN: unknown */
+  enum judgement judgement;
+};
+
+static double as_factor(double ratio) {
+  return ratio < 1 ? 1 / ratio : ratio;
+}
+
+/* The difference between the same contestant's two runs (A/A): the farther end of that ratio's
+ * interval, as a factor. NaN if the experiment does not have it. */
+static double resolution_at(const json_t *experiment, const json_t *figure) {
+  const json_t *again = find_entry(json_object_get(experiment, "resolution"), "",
+                                   member_text(figure, "point"), member_text(figure, "metric"));
+  const json_t *ratio = json_object_get(again, "ratio");
+  double low = member_number(ratio, "low"), high = member_number(ratio, "high");
+  return low > 0 && high > 0 ? fmax(as_factor(low), as_factor(high)) : NAN;
+}
+
+/* All rounds were 0 and none is now: a cost appeared, although there is no ratio. */
+static bool rose_from_zero(const json_t *before, const json_t *now, size_t fewest) {
+  const json_t *zeros = json_object_get(before, "values"), *costs = json_object_get(now, "values");
+  for (size_t i = 0; i < json_array_size(zeros); i++)
+    if (json_number_value(json_array_get(zeros, i)) != 0)
+      return false;
+  for (size_t i = 0; i < json_array_size(costs); i++)
+    if (json_is_number(json_array_get(costs, i)) &&
+        json_number_value(json_array_get(costs, i)) <= 0)
+      return false;
+  return values_present(before) >= fewest && values_present(now) >= fewest;
+}
+
+static enum judgement judgement_of(const struct judged *judged, bool rose, const json_t *metric) {
+  double ratio = judged->ratio.median;
+  bool changed = estimate_resolved(judged->ratio) && as_factor(ratio) > judged->resolution;
+  if (!rose && !changed)
+    return SAME;
+  bool worse_if_more = member_text(metric, "better")[0] == 'l';
+  return worse_if_more == (rose || ratio > 1) ? REGRESSION : IMPROVEMENT;
+}
+
+/* `metric`: of both, whose `better` is "lower" or "higher". 0, -ENOMEM. */
+static int judge(const json_t *before, const json_t *now, double resolution, const json_t *metric,
+                 uint64_t seed, struct judged *ret) {
+  size_t fewest = metric_fewest(metric);
+  struct numbers was = numbers_of(before), is = numbers_of(now);
+  int error = was.at && is.at ? 0 : -ENOMEM;
+  if (!error) {
+    *ret = (struct judged){
+        .before = median_of(was.at, was.count),
+        .now = median_of(is.at, is.count),
+        .ratio = estimate_ratio_of_medians(is.at, is.count, was.at, was.count, fewest, seed),
+        .resolution = resolution,
+    };
+    bool rose = isnan(ret->ratio.median) && rose_from_zero(before, now, fewest);
+    ret->judgement = judgement_of(ret, rose, metric);
+  }
+  free(was.at);
+  free(is.at);
+  return error;
+}
+
+/* ---- texts in columns ----------------------------------------------------------------------- */
 
 enum {
   DIGITS = 4,
@@ -36,47 +114,42 @@ struct compare_table {
   size_t point, contestant, metric;
 };
 
-/* ---- texts in columns ---------------------------------------------------------------------- */
-
 static void put_column(struct compare_table *table, const char *text, size_t columns) {
   line_left(&table->line, text, columns);
   table->line.blanks++;
 }
 
-static void put_figure_texts(struct compare_table *table, const json_t *figure,
-                             const char *metric) {
-  put_column(table, member_text(figure, "point"), table->point);
-  put_column(table, member_text(figure, "contestant"), table->contestant);
+static void put_texts(struct compare_table *table, const char *point, const char *contestant,
+                      const char *metric) {
+  put_column(table, point, table->point);
+  put_column(table, contestant, table->contestant);
   put_column(table, metric, table->metric);
 }
 
-static size_t columns_of(const json_t *object, const char *key) {
+static void widen(size_t *columns, const json_t *object, const char *key, size_t more) {
   char *safe = harmless(member_text(object, key));
-  size_t columns = safe ? text_columns(safe) : 0;
+  size_t wanted = (safe ? text_columns(safe) : 0) + more;
+  wanted = wanted < TEXT_MOST ? wanted : TEXT_MOST;
+  *columns = wanted > *columns ? wanted : *columns;
   free(safe);
-  return columns;
 }
 
-static size_t wider(size_t one, size_t other) {
-  size_t most = one > other ? one : other;
-  return most < TEXT_MOST ? most : TEXT_MOST;
-}
-
-static size_t widest(const json_t *figures, const char *key, size_t least) {
-  size_t most = least;
-  for (size_t i = 0; i < json_array_size(figures); i++)
-    most = wider(most, columns_of(json_array_get(figures, i), key));
-  return most;
-}
-
-/* "calls, k calls": a unit may get a prefix. */
-static size_t widest_metric(const json_t *metrics) {
-  size_t most = METRIC_LEAST;
+static void set_columns(struct compare_table *table, const json_t *experiment) {
+  const json_t *figures = json_object_get(experiment, "figures");
+  const json_t *metrics = json_object_get(experiment, "metrics");
+  table->point = POINT_LEAST;
+  table->contestant = CONTESTANT_LEAST;
+  table->metric = METRIC_LEAST;
+  for (size_t i = 0; i < json_array_size(figures); i++) {
+    widen(&table->point, json_array_get(figures, i), "point", 0);
+    widen(&table->contestant, json_array_get(figures, i), "contestant", 0);
+  }
   for (size_t i = 0; i < json_array_size(metrics); i++) {
     const json_t *metric = json_array_get(metrics, i);
-    most = wider(most, columns_of(metric, "id") + columns_of(metric, "unit") + strlen(", k "));
+    size_t unit = 0;
+    widen(&unit, metric, "unit", strlen(", k ")); /* "calls, k calls": it may get a prefix */
+    widen(&table->metric, metric, "id", unit);
   }
-  return most;
 }
 
 static void put_title(struct compare_table *table, const json_t *experiment) {
@@ -87,14 +160,9 @@ static void put_title(struct compare_table *table, const json_t *experiment) {
 }
 
 static void put_head(struct compare_table *table, const json_t *experiment) {
-  const json_t *figures = json_object_get(experiment, "figures");
-  table->point = widest(figures, "point", POINT_LEAST);
-  table->contestant = widest(figures, "contestant", CONTESTANT_LEAST);
-  table->metric = widest_metric(json_object_get(experiment, "metrics"));
+  set_columns(table, experiment);
   put_title(table, experiment);
-  put_column(table, "point", table->point);
-  put_column(table, "contestant", table->contestant);
-  put_column(table, "metric", table->metric);
+  put_texts(table, "point", "contestant", "metric");
   line_right(&table->line, "old", VALUE_COLUMNS - 1);
   line_right(&table->line, "new", VALUE_COLUMNS);
   table->line.blanks += 2;
@@ -116,13 +184,13 @@ static void put_ratio(struct compare_table *table, const struct estimate *ratio)
 
 static void put_verdict(struct compare_table *table, const struct judged *judged) {
   static const char *const words[] = {
-      [JUDGED_SAME] = "no difference resolved",
-      [JUDGED_REGRESSION] = "regression",
-      [JUDGED_IMPROVEMENT] = "improvement",
+      [SAME] = "no difference resolved",
+      [REGRESSION] = "regression",
+      [IMPROVEMENT] = "improvement",
   };
   char percent[QUANTITY_SIZE];
   line_put(&table->line, words[judged->judgement]);
-  if (judged->judgement == JUDGED_SAME && estimate_resolved(judged->ratio)) {
+  if (judged->judgement == SAME && estimate_resolved(judged->ratio)) {
     if (isnan(judged->resolution))
       fputs(" (no A/A to compare it with)", table->line.to);
     else
@@ -138,7 +206,7 @@ static void put_row(struct compare_table *table, const json_t *figure, const jso
   const char *id = member_text(metric, "id");
   bool alone = !*scale.unit || strcmp(scale.unit, id) == 0; /* "calls", not "calls, calls" */
   snprintf(what, sizeof what, "%.40s%s%s", id, alone ? "" : ", ", alone ? "" : scale.unit);
-  put_figure_texts(table, figure, what);
+  put_texts(table, member_text(figure, "point"), member_text(figure, "contestant"), what);
   line_right(&table->line, digits_text(before, judged->before * scale.factor, DIGITS),
              VALUE_COLUMNS - 1);
   line_right(&table->line, digits_text(now, judged->now * scale.factor, DIGITS), VALUE_COLUMNS);
@@ -148,40 +216,12 @@ static void put_row(struct compare_table *table, const json_t *figure, const jso
   line_end(&table->line);
 }
 
-static void put_missing(struct compare_table *table, const json_t *figure, const char *where) {
-  put_figure_texts(table, figure, member_text(figure, "metric"));
-  line_format(&table->line, "only in %s", where);
-  line_end(&table->line);
-}
-
-static void put_failing(struct compare_table *table, const json_t *figure, const json_t *failure) {
-  put_figure_texts(table, figure, member_text(figure, "metric"));
-  line_format(&table->line, "regression: fails in NEW: %s", member_text(failure, "reason"));
-  line_end(&table->line);
-}
-
-/* ---- obstacles to comparing ---------------------------------------------------------------- */
-
-static void put_difference(struct compare_table *table, const char *member, const json_t *before,
-                           const json_t *now) {
-  char *old_text = environment_value_text(before), *new_text = environment_value_text(now);
-  line_format(&table->line, "  %s: %s, now %s", member, old_text ? old_text : "?",
-              new_text ? new_text : "?");
-  line_end(&table->line);
-  free(old_text);
-  free(new_text);
-}
-
-static void put_other_parameter(struct compare_table *table, const json_t *experiment,
-                                const char *parameter) {
-  put_title(table, experiment);
-  line_format(&table->line, "not compared: measured with another %s", parameter);
-  line_end(&table->line);
-}
-
-static void put_only_in(struct compare_table *table, const json_t *experiment, const char *where) {
-  fputc('\n', table->line.to);
-  line_format(&table->line, "experiment %s: only in %s", member_text(experiment, "name"), where);
+/* Instead of values: "only in OLD". */
+static void put_note(struct compare_table *table, const json_t *figure, const char *note,
+                     const char *detail) {
+  put_texts(table, member_text(figure, "point"), member_text(figure, "contestant"),
+            member_text(figure, "metric"));
+  line_format(&table->line, "%s %s", note, detail);
   line_end(&table->line);
 }
 
@@ -195,40 +235,33 @@ struct comparison {
   size_t newly_fails; /* measured before, failed now */
 };
 
-/* The failure because of which a figure has no values; a run that was only invalid does not
- * count. */
-static const json_t *failure_of(const json_t *experiment, const json_t *figure) {
-  const json_t *failures = json_object_get(experiment, "failures");
+/* It has no values now: because of a failure, perhaps; a run that was only invalid is none. */
+static void report_missing(struct comparison *comparison, const json_t *figure) {
+  const json_t *failures = json_object_get(comparison->now, "failures");
   for (size_t i = 0; i < json_array_size(failures); i++) {
     const json_t *failure = json_array_get(failures, i);
     if (!json_is_true(json_object_get(failure, "invalid")) &&
         strcmp(member_text(failure, "contestant"), member_text(figure, "contestant")) == 0 &&
-        strcmp(member_text(failure, "point"), member_text(figure, "point")) == 0)
-      return failure;
+        strcmp(member_text(failure, "point"), member_text(figure, "point")) == 0) {
+      put_note(&comparison->table, figure,
+               "regression: fails in NEW:", member_text(failure, "reason"));
+      comparison->newly_fails++;
+      return;
+    }
   }
-  return NULL;
-}
-
-static void report_missing(struct comparison *comparison, const json_t *figure) {
-  const json_t *failure = failure_of(comparison->now, figure);
-  if (!failure) {
-    put_missing(&comparison->table, figure, "OLD");
-    return;
-  }
-  put_failing(&comparison->table, figure, failure);
-  comparison->newly_fails++;
+  put_note(&comparison->table, figure, "only in", "OLD");
 }
 
 /* The coarser one; unknown if one is. */
 static double coarser_resolution(const struct comparison *comparison, const json_t *figure) {
-  double before = judge_resolution(comparison->before, figure);
-  double now = judge_resolution(comparison->now, figure);
+  double before = resolution_at(comparison->before, figure);
+  double now = resolution_at(comparison->now, figure);
   return isnan(before) || isnan(now) ? NAN : fmax(before, now);
 }
 
 static int compare_figure(struct comparison *comparison, const json_t *before,
                           const json_t *metric) {
-  const json_t *now = find_like(json_object_get(comparison->now, "figures"), before, figure_keys);
+  const json_t *now = find_like(json_object_get(comparison->now, "figures"), before);
   if (values_present(before) == 0)
     return 0;
   if (values_present(now) == 0) {
@@ -266,8 +299,8 @@ static int compare_figures(struct comparison *comparison) {
   for (size_t i = 0; i < json_array_size(now); i++) {
     const json_t *figure = json_array_get(now, i);
     if (judged_metric(comparison->now, figure) && values_present(figure) > 0 &&
-        values_present(find_like(before, figure, figure_keys)) == 0)
-      put_missing(&comparison->table, figure, "NEW");
+        values_present(find_like(before, figure)) == 0)
+      put_note(&comparison->table, figure, "only in", "NEW");
   }
   return error;
 }
@@ -292,45 +325,54 @@ static int compare_experiment(struct comparison *comparison) {
   const char *parameter = other_parameter(comparison->before, comparison->now);
   if (!parameter)
     return compare_figures(comparison);
-  put_other_parameter(&comparison->table, comparison->before, parameter);
+  put_title(&comparison->table, comparison->before);
+  line_format(&comparison->table.line, "not compared: measured with another %s", parameter);
+  line_end(&comparison->table.line);
   return 0;
 }
 
 /* ---- two documents -------------------------------------------------------------------------- */
 
-static int print_environments(struct compare_table *table, const json_t *before,
-                              const json_t *now) {
+static int print_environments(struct text_line *line, const json_t *before, const json_t *now) {
   const json_t *const both[] = {json_object_get(before, "environment"),
                                 json_object_get(now, "environment")};
   json_t *differences = environments_differences(both, 2);
   if (!differences)
-    return -1;
+    return -ENOMEM;
   if (json_array_size(differences) > 0)
     printf("The environments differ, which may explain changes:\n");
   for (size_t i = 0; i < json_array_size(differences); i++) {
     const json_t *difference = json_array_get(differences, i);
     const json_t *values = json_object_get(difference, "values");
-    put_difference(table, member_text(difference, "member"), json_array_get(values, 0),
-                   json_array_get(values, 1));
+    char *was = environment_value_text(json_array_get(values, 0));
+    char *is = environment_value_text(json_array_get(values, 1));
+    line_format(line, "  %s: %s, now %s", member_text(difference, "member"), was ? was : "?",
+                is ? is : "?");
+    line_end(line);
+    free(was);
+    free(is);
   }
   json_decref(differences);
   return 0;
 }
 
-static void print_only_in(struct compare_table *table, const json_t *experiments,
-                          const json_t *others, const char *where) {
+static void print_only_in(struct text_line *line, const json_t *experiments, const json_t *others,
+                          const char *where) {
   for (size_t i = 0; i < json_array_size(experiments); i++) {
-    const json_t *experiment = json_array_get(experiments, i);
-    if (!find_named(others, "name", member_text(experiment, "name")))
-      put_only_in(table, experiment, where);
+    const char *name = member_text(json_array_get(experiments, i), "name");
+    if (find_named(others, "name", name))
+      continue;
+    fputc('\n', line->to);
+    line_format(line, "experiment %s: only in %s", name, where);
+    line_end(line);
   }
 }
 
 static size_t print_summary(const struct comparison *comparison) {
-  size_t regressions = comparison->judged[JUDGED_REGRESSION] + comparison->newly_fails;
+  size_t regressions = comparison->judged[REGRESSION] + comparison->newly_fails;
   printf("\n%zu regression%s, %zu improvement%s, %zu without a resolved difference\n", regressions,
-         regressions == 1 ? "" : "s", comparison->judged[JUDGED_IMPROVEMENT],
-         comparison->judged[JUDGED_IMPROVEMENT] == 1 ? "" : "s", comparison->judged[JUDGED_SAME]);
+         regressions == 1 ? "" : "s", comparison->judged[IMPROVEMENT],
+         comparison->judged[IMPROVEMENT] == 1 ? "" : "s", comparison->judged[SAME]);
   return regressions;
 }
 
@@ -342,7 +384,7 @@ static int compare(const json_t *before, const json_t *now) {
   const json_t *old_experiments = json_object_get(before, "experiments");
   const json_t *new_experiments = json_object_get(now, "experiments");
 
-  int error = print_environments(&comparison.table, before, now);
+  int error = print_environments(&comparison.table.line, before, now);
   for (size_t i = 0; !error && i < json_array_size(old_experiments); i++) {
     comparison.before = json_array_get(old_experiments, i);
     comparison.now = find_named(new_experiments, "name", member_text(comparison.before, "name"));
@@ -353,11 +395,11 @@ static int compare(const json_t *before, const json_t *now) {
     complain("cannot compare: no memory");
     return EXIT_TROUBLE;
   }
-  print_only_in(&comparison.table, old_experiments, new_experiments, "OLD");
-  print_only_in(&comparison.table, new_experiments, old_experiments, "NEW");
+  print_only_in(&comparison.table.line, old_experiments, new_experiments, "OLD");
+  print_only_in(&comparison.table.line, new_experiments, old_experiments, "NEW");
   size_t regressions = print_summary(&comparison);
   int failed = cli_finish_stdout();
-  if (regressions + comparison.judged[JUDGED_IMPROVEMENT] + comparison.judged[JUDGED_SAME] == 0) {
+  if (regressions + comparison.judged[IMPROVEMENT] + comparison.judged[SAME] == 0) {
     complain("nothing was compared: the two have no figure of the same kind in common");
     return EXIT_TROUBLE;
   }

@@ -113,25 +113,15 @@ const json_t *view_again(const struct view *view, size_t point, size_t metric) {
   return view->again[point * view->metrics + metric];
 }
 
-static struct histogram *nonempty(const json_t *json) {
+struct histogram *view_histogram(const struct view *view, size_t contestant, size_t point) {
+  const json_t *entry = find_entry(list(view, "histograms"), view_contestant(view, contestant),
+                                   member_text(view_point(view, point), "id"), "");
   const char *why;
-  struct histogram *histogram = json ? histogram_from_json(json, &why) : NULL;
+  struct histogram *histogram =
+      entry ? histogram_from_json(json_object_get(entry, "histogram"), &why) : NULL;
   if (!histogram || histogram_count(histogram) > 0)
     return histogram;
   histogram_free(histogram);
-  return NULL;
-}
-
-struct histogram *view_histogram(const struct view *view, size_t contestant, size_t point) {
-  const char *name = view_contestant(view, contestant);
-  const char *id = member_text(view_point(view, point), "id");
-  size_t i;
-  json_t *entry;
-  json_array_foreach(list(view, "histograms"), i, entry) {
-    if (strcmp(member_text(entry, "contestant"), name) == 0 &&
-        strcmp(member_text(entry, "point"), id) == 0)
-      return nonempty(json_object_get(entry, "histogram"));
-  }
   return NULL;
 }
 

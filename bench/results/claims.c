@@ -52,11 +52,8 @@ struct judge_context {
 
 static const json_t *figure_of(const struct judge_context *context, const char *contestant,
                                const json_t *point) {
-  json_t *like = json_pack("{s:s, s:s, s:s}", "contestant", contestant, "point",
-                           member_text(point, "id"), "metric", context->metric);
-  const json_t *figure =
-      find_like(json_object_get(context->experiment, "figures"), like, figure_keys);
-  json_decref(like);
+  const json_t *figure = find_entry(json_object_get(context->experiment, "figures"), contestant,
+                                    member_text(point, "id"), context->metric);
   return values_present(figure) > 0 ? figure : NULL;
 }
 
@@ -83,21 +80,13 @@ static const json_t *farthest(const struct judge_context *context, const char *c
 
 /* ---- verdicts ---------------------------------------------------------------------- */
 
-static size_t pairs_of(const struct numbers *costs, const struct numbers *against, size_t count) {
-  size_t pairs = 0;
-  for (size_t i = 0; i < count; i++)
-    pairs += isfinite(costs->at[i] / against->at[i]) ? 1 : 0;
-  return pairs;
-}
-
-static const char *seen_in(const struct judge_context *context, struct estimate ratio, size_t pairs,
+/* Without an interval neither is true. */
+static const char *seen_in(const struct judge_context *context, const json_t *ratio,
                            const char *expected) {
   bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
-  if (pairs < CLAIM_ROUNDS)
-    return UNRESOLVED;
-  if (ratio.low > context->threshold)
+  if (member_number(ratio, "low") > context->threshold)
     return compared ? "faster" : CLAIM_RISES;
-  if (ratio.high < context->threshold)
+  if (member_number(ratio, "high") < context->threshold)
     return compared ? CLAIM_NO_FASTER : CLAIM_FLAT;
   return UNRESOLVED;
 }
@@ -111,20 +100,10 @@ static const char *verdict_on(const char *seen, const char *expected) {
 /* Judge two figures, and put the members of the verdict into `entry`. */
 static int weigh(const struct judge_context *context, const json_t *cost, const json_t *against,
                  const char *expected, json_t *entry) {
-  struct numbers costs, bases;
-  if (numbers_of(json_object_get(cost, "values"), &costs) < 0)
+  if (set_ratio(entry, cost, against, CLAIM_ROUNDS, context->seed) < 0)
     return -ENOMEM;
-  if (numbers_of(json_object_get(against, "values"), &bases) < 0) {
-    free(costs.at);
-    return -ENOMEM;
-  }
-  size_t count = costs.count < bases.count ? costs.count : bases.count;
-  struct estimate ratio = estimate_ratio(costs.at, bases.at, count, FEWEST_TIMED, context->seed);
-  const char *seen = seen_in(context, ratio, pairs_of(&costs, &bases, count), expected);
-  free(costs.at);
-  free(bases.at);
-  int error = json_object_set_new(entry, "ratio", ratio_to_json(ratio));
-  error |= json_object_set_new(entry, "seen", json_string(seen));
+  const char *seen = seen_in(context, json_object_get(entry, "ratio"), expected);
+  int error = json_object_set_new(entry, "seen", json_string(seen));
   error |= json_object_set_new(entry, "verdict", json_string(verdict_on(seen, expected)));
   return error ? -ENOMEM : 0;
 }

@@ -9,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const figure_keys[] = {"contestant", "point", "metric", NULL};
-const char *const resolution_keys[] = {"point", "metric", NULL};
-const char *const histogram_keys[] = {"contestant", "point", NULL};
-
 const char *member_text(const json_t *object, const char *key) {
   const char *text = json_string_value(json_object_get(object, key));
   return text ? text : "";
@@ -31,18 +27,21 @@ bool same_member(const json_t *left, const json_t *right, const char *key) {
   return equal(json_object_get(left, key), json_object_get(right, key));
 }
 
-static bool is_like(const json_t *entry, const json_t *like, const char *const *keys) {
-  for (; *keys; keys++)
-    if (strcmp(member_text(entry, *keys), member_text(like, *keys)) != 0)
-      return false;
-  return true;
+json_t *find_entry(const json_t *list, const char *contestant, const char *point,
+                   const char *metric) {
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    json_t *entry = json_array_get(list, i);
+    if (strcmp(member_text(entry, "contestant"), contestant) == 0 &&
+        strcmp(member_text(entry, "point"), point) == 0 &&
+        strcmp(member_text(entry, "metric"), metric) == 0)
+      return entry;
+  }
+  return NULL;
 }
 
-json_t *find_like(const json_t *list, const json_t *like, const char *const *keys) {
-  for (size_t i = 0; i < json_array_size(list); i++)
-    if (is_like(json_array_get(list, i), like, keys))
-      return json_array_get(list, i);
-  return NULL;
+json_t *find_like(const json_t *list, const json_t *entry) {
+  return find_entry(list, member_text(entry, "contestant"), member_text(entry, "point"),
+                    member_text(entry, "metric"));
 }
 
 json_t *find_named(const json_t *list, const char *key, const char *text) {
@@ -60,24 +59,15 @@ size_t values_present(const json_t *entry) {
   return present;
 }
 
-int numbers_of(const json_t *values, struct numbers *ret) {
+struct numbers numbers_of(const json_t *entry) {
+  const json_t *values = json_object_get(entry, "values");
   size_t count = json_array_size(values);
-  double *at = malloc((count ? count : 1) * sizeof *at);
-  if (!at)
-    return -ENOMEM;
-  for (size_t i = 0; i < count; i++) {
+  struct numbers numbers = {malloc((count + 1) * sizeof *numbers.at), count};
+  for (size_t i = 0; numbers.at && i < count; i++) {
     const json_t *value = json_array_get(values, i);
-    at[i] = json_is_number(value) ? json_number_value(value) : NAN;
+    numbers.at[i] = json_is_number(value) ? json_number_value(value) : NAN;
   }
-  *ret = (struct numbers){at, count};
-  return 0;
-}
-
-size_t numbers_present(const struct numbers *numbers) {
-  size_t present = 0;
-  for (size_t i = 0; i < numbers->count; i++)
-    present += isnan(numbers->at[i]) ? 0 : 1;
-  return present;
+  return numbers;
 }
 
 const json_t *metric_of(const json_t *experiment, const json_t *entry) {
@@ -111,7 +101,7 @@ json_t *number_to_json(double value) {
   return isfinite(value) ? json_real(value) : json_null();
 }
 
-json_t *ratio_to_json(struct estimate ratio) {
+static json_t *ratio_to_json(struct estimate ratio) {
   if (isnan(ratio.median))
     return json_null();
   return json_pack("{s:o, s:o, s:o, s:b}", "median", number_to_json(ratio.median), "low",
@@ -119,12 +109,18 @@ json_t *ratio_to_json(struct estimate ratio) {
                    (int)estimate_resolved(ratio));
 }
 
-struct estimate ratio_from_json(const json_t *ratio) {
-  return (struct estimate){
-      .median = member_number(ratio, "median"),
-      .low = member_number(ratio, "low"),
-      .high = member_number(ratio, "high"),
-  };
+int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest,
+              uint64_t seed) {
+  struct numbers values = numbers_of(entry), against = numbers_of(baseline);
+  size_t count = values.count < against.count ? values.count : against.count;
+  int error = values.at && against.at ? 0 : -ENOMEM;
+  if (!error) {
+    struct estimate ratio = estimate_ratio(values.at, against.at, count, fewest, seed);
+    error = json_object_set_new(to, "ratio", ratio_to_json(ratio)) < 0 ? -ENOMEM : 0;
+  }
+  free(values.at);
+  free(against.at);
+  return error;
 }
 
 /* ---- the machines of several documents ------------------------------------------------------ */
@@ -135,27 +131,8 @@ static const json_t *value_at(const json_t *environment, const char *outer, cons
   return inner ? json_object_get(value, inner) : value;
 }
 
-static bool is_listed(const json_t *differences, const json_t *member) {
-  for (size_t i = 0; i < json_array_size(differences); i++)
-    if (equal(json_object_get(json_array_get(differences, i), "member"), member))
-      return true;
-  return false;
-}
-
-static int append_difference(json_t *differences, json_t *member, const json_t *const *environments,
-                             size_t count, const char *outer, const char *inner) {
-  json_t *values = json_array();
-  int error = 0;
-  for (size_t i = 0; i < count; i++) {
-    const json_t *value = value_at(environments[i], outer, inner);
-    error |= json_array_append_new(values, value ? json_deep_copy(value) : json_null());
-  }
-  json_t *difference = json_pack("{s:O, s:o}", "member", member, "values", values);
-  return error | json_array_append_new(differences, difference);
-}
-
-static int compare_member(json_t *differences, const json_t *const *environments, size_t count,
-                          const char *outer, const char *inner) {
+static int add_if_different(json_t *differences, const json_t *const *environments, size_t count,
+                            const char *outer, const char *inner) {
   bool same = true;
   for (size_t i = 1; i < count; i++)
     same = same &&
@@ -163,11 +140,14 @@ static int compare_member(json_t *differences, const json_t *const *environments
   if (same)
     return 0;
   json_t *member = json_sprintf("%s%s%s", outer, inner ? "." : "", inner ? inner : "");
-  int error = member ? 0 : -1;
-  if (!error && !is_listed(differences, member))
-    error = append_difference(differences, member, environments, count, outer, inner);
-  json_decref(member);
-  return error;
+  json_t *values = json_array();
+  int error = 0;
+  for (size_t i = 0; i < count; i++) {
+    const json_t *value = value_at(environments[i], outer, inner);
+    error |= json_array_append_new(values, value ? json_deep_copy(value) : json_null());
+  }
+  return error | json_array_append_new(differences,
+                                       json_pack("{s:o, s:o}", "member", member, "values", values));
 }
 
 static bool all_have_object(const json_t *const *environments, size_t count, const char *outer) {
@@ -177,32 +157,43 @@ static bool all_have_object(const json_t *const *environments, size_t count, con
   return true;
 }
 
-/* All members that one environment has. Members that only another one has are found in its turn. */
+static bool any_has(const json_t *const *environments, size_t count, const char *outer,
+                    const char *inner) {
+  for (size_t i = 0; i < count; i++)
+    if (value_at(environments[i], outer, inner))
+      return true;
+  return false;
+}
+
+/* The members that environment `index` has and none before it. */
 static int compare_members_of(json_t *differences, const json_t *const *environments, size_t count,
-                              const json_t *environment) {
+                              size_t index) {
   const char *outer, *inner;
   json_t *value, *part;
   int error = 0;
-  json_object_foreach((json_t *)environment, outer, value) {
-    if (all_have_object(environments, count, outer))
-      json_object_foreach(value, inner, part) error |=
-          compare_member(differences, environments, count, outer, inner);
-    else
-      error |= compare_member(differences, environments, count, outer, NULL);
+  json_object_foreach((json_t *)environments[index], outer, value) {
+    if (!all_have_object(environments, count, outer)) {
+      if (!any_has(environments, index, outer, NULL))
+        error |= add_if_different(differences, environments, count, outer, NULL);
+      continue;
+    }
+    json_object_foreach(value, inner, part) {
+      if (!any_has(environments, index, outer, inner))
+        error |= add_if_different(differences, environments, count, outer, inner);
+    }
   }
   return error;
 }
 
 json_t *environments_differences(const json_t *const *environments, size_t count) {
   json_t *differences = json_array();
-  int error = differences ? 0 : -1;
+  int error = 0;
   for (size_t i = 0; i < count; i++)
-    error |= compare_members_of(differences, environments, count, environments[i]);
-  if (error) {
-    json_decref(differences);
-    return NULL;
-  }
-  return differences;
+    error |= compare_members_of(differences, environments, count, i);
+  if (!error)
+    return differences;
+  json_decref(differences);
+  return NULL;
 }
 
 char *environment_value_text(const json_t *value) {

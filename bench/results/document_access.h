@@ -15,17 +15,17 @@
 
 #include "statistics.h"
 
-/* The members that identify an entry: of "figures", "resolution" and "histograms". Each ends with
- * NULL. */
-extern const char *const figure_keys[], *const resolution_keys[], *const histogram_keys[];
-
 const char *member_text(const json_t *object, const char *key);
 double member_number(const json_t *object, const char *key);
 /* Equal, or missing in both. */
 bool same_member(const json_t *left, const json_t *right, const char *key);
 
-/* The entry of `list` whose members `keys` have the same text as those of `like`, or NULL. */
-json_t *find_like(const json_t *list, const json_t *like, const char *const *keys);
+/* An entry of "figures", of "resolution" (where `contestant` is "") or of "histograms" (`metric` is
+ * ""), or NULL. */
+json_t *find_entry(const json_t *list, const char *contestant, const char *point,
+                   const char *metric);
+/* The one that has the same contestant, point and metric as an entry of such a list. */
+json_t *find_like(const json_t *list, const json_t *entry);
 
 /* The entry whose member `key` is `text`, or NULL. */
 json_t *find_named(const json_t *list, const char *key, const char *text);
@@ -33,13 +33,12 @@ json_t *find_named(const json_t *list, const char *key, const char *text);
 /* The number of rounds in which an entry (or NULL) has a value. */
 size_t values_present(const json_t *entry);
 
-/* An entry's values, NaN where null; belongs to the caller (free `at`). -ENOMEM. */
+/* An entry's values, NaN where null. Free `at`, which is NULL if there is no memory. */
 struct numbers {
   double *at;
   size_t count;
 };
-int numbers_of(const json_t *values, struct numbers *ret);
-size_t numbers_present(const struct numbers *numbers); /* how many are not NaN */
+struct numbers numbers_of(const json_t *entry);
 
 /* The metric of a figure, or of an entry of "resolution"; NULL: the experiment has no such
  * metric. */
@@ -50,10 +49,22 @@ size_t metric_fewest(const json_t *metric); /* values needed for an interval: st
 /* The number of rounds of the longest entry of an experiment. */
 size_t rounds_of(const json_t *experiment);
 
-/* A number, or null if JSON cannot represent it. New references. */
+/* A number, or null if JSON cannot represent it. A new reference. */
 json_t *number_to_json(double value);
-json_t *ratio_to_json(struct estimate ratio); /* {median, low, high, resolved} */
-struct estimate ratio_from_json(const json_t *ratio);
+
+/* Set `to`'s "ratio" to {median, low, high, resolved}, the ratio of an entry's values to those of
+ * `baseline`, round by round; null if there is none. 0, -ENOMEM. */
+int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest,
+              uint64_t seed);
+
+/* ---- merging an experiment (merge_experiment.c) ---------------------------------------------- */
+
+/* Append the rounds of `from`, which `bench merge` has accepted, to `to`. 0; -ENOMEM; -EBADMSG with
+ * a reason (static): a histogram is invalid. */
+int merge_experiment(json_t *to, const json_t *from, const char **why);
+
+/* Compute every estimate again from the values, and judge the claims again. 0, -ENOMEM. */
+int merge_estimates(json_t *experiment, uint64_t seed);
 
 /* ---- the machines of several documents ------------------------------------------------------ */
 

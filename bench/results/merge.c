@@ -14,7 +14,6 @@
 #include "bench.h"
 #include "common/say.h"
 #include "document_access.h"
-#include "merge_experiment.h"
 
 /* ---- which documents may be merged ---------------------------------------------------------- */
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * merge_experiment.c - see merge_experiment.h.
+ * merge_experiment.c - appends one run's rounds of an experiment to those of another; see
+ * document_access.h.
  *
  * The i'th value of every figure is of the same round of the same run, before and after: a value
  * that a run lacks is null. So ratios can be computed round by round over all runs.
  */
-#include "merge_experiment.h"
-
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -28,8 +27,8 @@ static int pad(json_t *values, size_t rounds) {
 }
 
 /* The entry of `to` that is like `entry`: an existing one, or a copy of it without values. */
-static json_t *entry_for(json_t *to, const json_t *entry, const char *const *keys) {
-  json_t *there = find_like(to, entry, keys);
+static json_t *entry_for(json_t *to, const json_t *entry) {
+  json_t *there = find_like(to, entry);
   if (there)
     return there;
   there = json_deep_copy(entry);
@@ -41,11 +40,10 @@ static json_t *entry_for(json_t *to, const json_t *entry, const char *const *key
   return there;
 }
 
-static int append_rounds(json_t *to, const json_t *from, const char *const *keys, size_t before,
-                         size_t rounds) {
+static int append_rounds(json_t *to, const json_t *from, size_t before, size_t rounds) {
   for (size_t i = 0; i < json_array_size(from); i++) {
     const json_t *entry = json_array_get(from, i);
-    json_t *there = entry_for(to, entry, keys);
+    json_t *there = entry_for(to, entry);
     json_t *values = json_object_get(there, "values");
     if (!values || pad(values, before) < 0 ||
         json_array_extend(values, json_object_get(entry, "values")) < 0)
@@ -77,7 +75,7 @@ static int add_histograms(json_t *to, const json_t *from, const char **why) {
   int error = 0;
   for (size_t i = 0; !error && i < json_array_size(from); i++) {
     const json_t *entry = json_array_get(from, i);
-    json_t *there = find_like(to, entry, histogram_keys);
+    json_t *there = find_like(to, entry);
     if (there)
       error = add_histogram(there, entry, why);
     else
@@ -143,30 +141,29 @@ static json_t *list(json_t *experiment, const char *key) {
   return json_object_get(experiment, key);
 }
 
+static int keep_claims(json_t *to, const json_t *from) {
+  const json_t *claims = json_object_get(from, "claims");
+  if (!claims || json_object_get(to, "claims"))
+    return 0;
+  return json_object_set_new(to, "claims", json_deep_copy(claims)) < 0 ? -ENOMEM : 0;
+}
+
 int merge_experiment(json_t *to, const json_t *from, const char **why) {
   size_t before = rounds_of(to), rounds = before + rounds_of(from);
   json_t *contestants = list(to, "contestants"), *absent = list(to, "absent");
-
   int error = unite_contestants(contestants, json_object_get(from, "contestants"));
-  if (!error)
-    error = unite(absent, json_object_get(from, "absent"), "contestant");
+  error = error ? error : unite(absent, json_object_get(from, "absent"), "contestant");
   drop_present(absent, contestants);
-  if (!error)
-    error = unite(list(to, "points"), json_object_get(from, "points"), "id");
-  if (!error)
-    error = append_rounds(list(to, "figures"), json_object_get(from, "figures"), figure_keys,
-                          before, rounds);
-  if (!error)
-    error = append_rounds(list(to, "resolution"), json_object_get(from, "resolution"),
-                          resolution_keys, before, rounds);
+  error = error ? error : unite(list(to, "points"), json_object_get(from, "points"), "id");
+  for (size_t i = 0; !error && i < 2; i++) {
+    const char *key = i == 0 ? "figures" : "resolution";
+    error = append_rounds(list(to, key), json_object_get(from, key), before, rounds);
+  }
   if (!error)
     error = append_failures(list(to, "failures"), json_object_get(from, "failures"), before);
   if (!error)
     error = add_histograms(list(to, "histograms"), json_object_get(from, "histograms"), why);
-  const json_t *claims = json_object_get(from, "claims");
-  if (!error && claims && !json_object_get(to, "claims") &&
-      json_object_set_new(to, "claims", json_deep_copy(claims)) < 0)
-    error = -ENOMEM;
+  error = error ? error : keep_claims(to, from);
   json_t *parameters = json_object_get(to, "parameters");
   if (!error && parameters &&
       json_object_set_new(parameters, "rounds", json_integer((json_int_t)rounds)) < 0)
@@ -176,48 +173,29 @@ int merge_experiment(json_t *to, const json_t *from, const char **why) {
 
 /* ---- estimates ------------------------------------------------------------------------------ */
 
-static int set_ratio(json_t *entry, const struct numbers *values, const json_t *baseline,
-                     size_t fewest, uint64_t seed) {
-  struct numbers against;
-  if (numbers_of(json_object_get(baseline, "values"), &against) < 0)
+static int set_median(json_t *figure, size_t fewest, uint64_t seed) {
+  struct numbers values = numbers_of(figure);
+  if (!values.at)
     return -ENOMEM;
-  size_t count = values->count < against.count ? values->count : against.count;
-  struct estimate ratio = estimate_ratio(values->at, against.at, count, fewest, seed);
-  free(against.at);
-  return json_object_set_new(entry, "ratio", ratio_to_json(ratio)) < 0 ? -ENOMEM : 0;
-}
-
-static int set_median(json_t *figure, const struct numbers *values, size_t fewest, uint64_t seed) {
-  struct estimate estimate = estimate_median(values->at, values->count, fewest, seed);
+  struct estimate estimate = estimate_median(values.at, values.count, fewest, seed);
+  free(values.at);
   int error = json_object_set_new(figure, "median", number_to_json(estimate.median));
   error |= json_object_set_new(figure, "low", number_to_json(estimate.low));
   error |= json_object_set_new(figure, "high", number_to_json(estimate.high));
   return error ? -ENOMEM : 0;
 }
 
-/* The baseline's figure for this entry's ratio. */
-static const json_t *baseline_of(const json_t *experiment, const json_t *entry) {
-  json_t *like =
-      json_pack("{s:s, s:s, s:s}", "contestant", member_text(experiment, "baseline"), "point",
-                member_text(entry, "point"), "metric", member_text(entry, "metric"));
-  const json_t *figure = find_like(json_object_get(experiment, "figures"), like, figure_keys);
-  json_decref(like);
-  return figure;
-}
-
 static int estimate_entry(const json_t *experiment, json_t *entry, bool is_figure, uint64_t seed) {
-  const json_t *baseline = baseline_of(experiment, entry);
+  const json_t *baseline =
+      find_entry(json_object_get(experiment, "figures"), member_text(experiment, "baseline"),
+                 member_text(entry, "point"), member_text(entry, "metric"));
   size_t fewest = metric_fewest(metric_of(experiment, entry));
-  struct numbers values;
-  if (numbers_of(json_object_get(entry, "values"), &values) < 0)
-    return -ENOMEM;
-  int error = is_figure ? set_median(entry, &values, fewest, seed) : 0;
-  if (!error && (!baseline || baseline == entry))
-    error = json_object_set_new(entry, "ratio", json_null()) < 0 ? -ENOMEM : 0;
-  else if (!error)
-    error = set_ratio(entry, &values, baseline, fewest, seed);
-  free(values.at);
-  return error;
+  int error = is_figure ? set_median(entry, fewest, seed) : 0;
+  if (error)
+    return error;
+  if (baseline && baseline != entry)
+    return set_ratio(entry, entry, baseline, fewest, seed);
+  return json_object_set_new(entry, "ratio", json_null()) < 0 ? -ENOMEM : 0;
 }
 
 int merge_estimates(json_t *experiment, uint64_t seed) {

@@ -334,9 +334,9 @@ static int compare_experiment(struct comparison *comparison) {
 /* ---- two documents -------------------------------------------------------------------------- */
 
 static int print_environments(struct text_line *line, const json_t *before, const json_t *now) {
-  const json_t *const both[] = {json_object_get(before, "environment"),
-                                json_object_get(now, "environment")};
-  json_t *differences = environments_differences(both, 2);
+  json_t *runs = json_pack("[O, O]", before, now);
+  json_t *differences = environments_differences(runs);
+  json_decref(runs);
   if (!differences)
     return -ENOMEM;
   if (json_array_size(differences) > 0)

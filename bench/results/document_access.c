@@ -126,70 +126,68 @@ int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fe
 /* ---- the machines of several documents ------------------------------------------------------ */
 
 /* "libraries" and then "libevent" in it: objects here are one level deep. */
-static const json_t *value_at(const json_t *environment, const char *outer, const char *inner) {
-  const json_t *value = json_object_get(environment, outer);
+static json_t *value_at(const json_t *runs, size_t run, const char *outer, const char *inner) {
+  json_t *environment = json_object_get(json_array_get(runs, run), "environment");
+  json_t *value = json_object_get(environment, outer);
   return inner ? json_object_get(value, inner) : value;
 }
 
-static int add_if_different(json_t *differences, const json_t *const *environments, size_t count,
-                            const char *outer, const char *inner) {
+static int add_if_different(json_t *differences, const json_t *runs, const char *outer,
+                            const char *inner) {
   bool same = true;
-  for (size_t i = 1; i < count; i++)
-    same = same &&
-           equal(value_at(environments[0], outer, inner), value_at(environments[i], outer, inner));
+  for (size_t i = 1; i < json_array_size(runs); i++)
+    same = same && equal(value_at(runs, 0, outer, inner), value_at(runs, i, outer, inner));
   if (same)
     return 0;
-  json_t *member = json_sprintf("%s%s%s", outer, inner ? "." : "", inner ? inner : "");
   json_t *values = json_array();
   int error = 0;
-  for (size_t i = 0; i < count; i++) {
-    const json_t *value = value_at(environments[i], outer, inner);
-    error |= json_array_append_new(values, value ? json_deep_copy(value) : json_null());
+  for (size_t i = 0; i < json_array_size(runs); i++) {
+    json_t *value = value_at(runs, i, outer, inner);
+    error |= json_array_append_new(values, value ? json_incref(value) : json_null());
   }
-  return error | json_array_append_new(differences,
-                                       json_pack("{s:o, s:o}", "member", member, "values", values));
+  json_t *member = json_sprintf("%s%s%s", outer, inner ? "." : "", inner ? inner : "");
+  json_t *difference = json_pack("{s:o, s:o}", "member", member, "values", values);
+  return error | json_array_append_new(differences, difference);
 }
 
-static bool all_have_object(const json_t *const *environments, size_t count, const char *outer) {
-  for (size_t i = 0; i < count; i++)
-    if (!json_is_object(json_object_get(environments[i], outer)))
+static bool all_have_object(const json_t *runs, const char *outer) {
+  for (size_t i = 0; i < json_array_size(runs); i++)
+    if (!json_is_object(value_at(runs, i, outer, NULL)))
       return false;
   return true;
 }
 
-static bool any_has(const json_t *const *environments, size_t count, const char *outer,
-                    const char *inner) {
-  for (size_t i = 0; i < count; i++)
-    if (value_at(environments[i], outer, inner))
+static bool earlier_has(const json_t *runs, size_t run, const char *outer, const char *inner) {
+  for (size_t i = 0; i < run; i++)
+    if (value_at(runs, i, outer, inner))
       return true;
   return false;
 }
 
-/* The members that environment `index` has and none before it. */
-static int compare_members_of(json_t *differences, const json_t *const *environments, size_t count,
-                              size_t index) {
+/* The members that this run has and no earlier one. */
+static int compare_members_of(json_t *differences, const json_t *runs, size_t run) {
+  json_t *environment = json_object_get(json_array_get(runs, run), "environment"), *value, *part;
   const char *outer, *inner;
-  json_t *value, *part;
   int error = 0;
-  json_object_foreach((json_t *)environments[index], outer, value) {
-    if (!all_have_object(environments, count, outer)) {
-      if (!any_has(environments, index, outer, NULL))
-        error |= add_if_different(differences, environments, count, outer, NULL);
+  json_object_foreach(environment, outer, value) {
+    if (!all_have_object(runs, outer)) {
+      if (!earlier_has(runs, run, outer, NULL))
+        error |= add_if_different(differences, runs, outer, NULL);
       continue;
     }
     json_object_foreach(value, inner, part) {
-      if (!any_has(environments, index, outer, inner))
-        error |= add_if_different(differences, environments, count, outer, inner);
+      if (!earlier_has(runs, run, outer, inner))
+        error |= add_if_different(differences, runs, outer, inner);
     }
   }
   return error;
 }
 
-json_t *environments_differences(const json_t *const *environments, size_t count) {
+json_t *environments_differences(const json_t *runs) {
   json_t *differences = json_array();
   int error = 0;
-  for (size_t i = 0; i < count; i++)
-    error |= compare_members_of(differences, environments, count, i);
+  for (size_t i = 0; i < json_array_size(runs); i++)
+    error |= compare_members_of(differences, runs, i);
   if (!error)
     return differences;
   json_decref(differences);

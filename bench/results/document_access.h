@@ -69,11 +69,11 @@ int merge_estimates(json_t *experiment, uint64_t seed);
 /* ---- the machines of several documents ------------------------------------------------------ */
 
 /*
- * The members that are not the same in all `environments`: an array of {"member":
- * "libraries.libevent", "values": [one each, null if missing]}. Members of members are compared one
- * by one. A new reference, NULL: no memory.
+ * The members that are not the same in every "environment" of `runs`, an array of objects: an array
+ * of {"member": "libraries.libevent", "values": [one each, null if missing]}. Members of members
+ * are compared one by one. A new reference, NULL: no memory.
  */
-json_t *environments_differences(const json_t *const *environments, size_t count);
+json_t *environments_differences(const json_t *runs);
 
 /* A value as readable text: without quotes, "-" for null. A new string, NULL: no memory. */
 char *environment_value_text(const json_t *value);

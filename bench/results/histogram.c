@@ -52,12 +52,7 @@ void histogram_record_many(struct histogram *histogram, uint64_t value, uint64_t
 }
 
 void histogram_record(struct histogram *histogram, uint64_t value) {
-  if (value > histogram->max)
-    value = raise_max(histogram, value);
-  if (value < histogram->min)
-    histogram->min = value;
-  histogram->count++;
-  histogram->counts[bucket_of(value)]++;
+  histogram_record_many(histogram, value, 1);
 }
 
 void histogram_merge(struct histogram *to, const struct histogram *from) {

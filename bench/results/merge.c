@@ -15,6 +15,12 @@
 #include "common/say.h"
 #include "document_access.h"
 
+struct documents {
+  json_t **at;
+  const char *const *paths; /* of each */
+  size_t count;
+};
+
 /* ---- which documents may be merged ---------------------------------------------------------- */
 
 /* The rules of docs/bench-schema.md, "Merged documents". Rounds are combined only if they measured
@@ -102,16 +108,12 @@ static int check_pair(const struct pair *pair) {
   return failed;
 }
 
-/* 0, or EXIT_TROUBLE after printing a line with the file and the obstacle. */
-static int merge_check(json_t *const *documents, const char *const *paths, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    for (size_t k = i + 1; k < count; k++) {
-      struct pair pair = {documents[i], documents[k], paths[i], paths[k]};
-      int failed = check_pair(&pair);
-      if (failed)
-        return failed;
-    }
-  return EXIT_OK;
+static int check_all(const struct documents *all) {
+  int failed = EXIT_OK;
+  for (size_t i = 0; i < all->count; i++)
+    for (size_t k = i + 1; !failed && k < all->count; k++)
+      failed = check_pair(&(struct pair){all->at[i], all->at[k], all->paths[i], all->paths[k]});
+  return failed;
 }
 
 /* ---- merging -------------------------------------------------------------------------------- */
@@ -125,32 +127,16 @@ static int no_memory(void) {
 static int append_origins(json_t *origins, const json_t *document) {
   static const char *const keys[] = {"created",     "command",     "seed",
                                      "interrupted", "environment", "hiccups"};
-  const json_t *earlier = json_object_get(document, "merged");
-  if (json_is_array(earlier)) {
-    json_t *copy = json_deep_copy(earlier);
-    int error = json_array_extend(origins, copy);
-    json_decref(copy);
-    return error;
-  }
+  json_t *earlier = json_object_get(document, "merged");
+  if (json_is_array(earlier))
+    return json_array_extend(origins, earlier);
   json_t *origin = json_object();
   int error = 0;
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    const json_t *value = json_object_get(document, keys[i]);
-    error |= json_object_set_new(origin, keys[i], value ? json_deep_copy(value) : json_null());
+    json_t *value = json_object_get(document, keys[i]);
+    error |= json_object_set_new(origin, keys[i], value ? json_incref(value) : json_null());
   }
   return error | json_array_append_new(origins, origin);
-}
-
-static json_t *origins_of(json_t *const *documents, size_t count) {
-  json_t *origins = json_array();
-  int error = origins ? 0 : -1;
-  for (size_t i = 0; !error && i < count; i++)
-    error = append_origins(origins, documents[i]);
-  if (error) {
-    json_decref(origins);
-    return NULL;
-  }
-  return origins;
 }
 
 /* A run that is counted twice would look more certain than it is; this also finds one inside a
@@ -166,31 +152,9 @@ static int check_origins(const json_t *origins) {
   return EXIT_OK;
 }
 
-static json_t *differences_of(const json_t *origins) {
-  size_t count = json_array_size(origins);
-  const json_t **environments = malloc((count ? count : 1) * sizeof *environments);
-  if (!environments)
-    return NULL;
-  for (size_t i = 0; i < count; i++)
-    environments[i] = json_object_get(json_array_get(origins, i), "environment");
-  json_t *differences = environments_differences(environments, count);
-  free(environments);
-  return differences;
-}
-
-static json_t *command_of(const char *const *paths, size_t count, const char *to) {
-  json_t *command = json_pack("[s, s, s, s]", "bench", "merge", "-o", to);
-  for (size_t i = 0; command && i < count; i++)
-    if (json_array_append_new(command, json_string(paths[i])) < 0) {
-      json_decref(command);
-      command = NULL;
-    }
-  return command;
-}
-
-static bool any_interrupted(json_t *const *documents, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (json_is_true(json_object_get(documents[i], "interrupted")))
+static bool any_interrupted(const struct documents *from) {
+  for (size_t i = 0; i < from->count; i++)
+    if (json_is_true(json_object_get(from->at[i], "interrupted")))
       return true;
   return false;
 }
@@ -207,72 +171,65 @@ static void say_differences(const json_t *differences) {
 
 static int add_document(json_t *experiments, const json_t *document, const char *path) {
   const json_t *more = json_object_get(document, "experiments");
-  for (size_t i = 0; i < json_array_size(more); i++) {
-    const json_t *experiment = json_array_get(more, i);
+  const char *why = NULL;
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(more); i++) {
+    json_t *experiment = json_array_get(more, i);
     json_t *there = find_named(experiments, "name", member_text(experiment, "name"));
-    const char *why = NULL;
-    int error = 0;
-    if (there)
-      error = merge_experiment(there, experiment, &why);
+    if (!there)
+      error = json_array_append(experiments, experiment) < 0 ? -ENOMEM : 0;
     else
-      error = json_array_append_new(experiments, json_deep_copy(experiment)) < 0 ? -ENOMEM : 0;
+      error = merge_experiment(there, experiment, &why);
     if (error == -EBADMSG) {
       complain("%s, or an earlier result, has a histogram in experiment %s that cannot be read: "
                "%s",
                path, member_text(experiment, "name"), why);
       return EXIT_TROUBLE;
     }
-    if (error)
-      return no_memory();
   }
-  return EXIT_OK;
+  return error ? no_memory() : EXIT_OK;
 }
 
-static int describe(json_t *merged, json_t *origins, json_t *command) {
-  json_t *differences = differences_of(origins);
-  int error = json_object_set(merged, "merged", origins);
+static int estimate_all(const json_t *merged) {
+  const json_t *experiments = json_object_get(merged, "experiments");
+  uint64_t seed = (uint64_t)json_integer_value(json_object_get(merged, "seed"));
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(experiments); i++)
+    error = merge_estimates(json_array_get(experiments, i), seed);
+  return error;
+}
+
+static int describe(json_t *merged, json_t *origins, const struct documents *from, const char *to) {
+  json_t *differences = environments_differences(origins);
+  json_t *command = json_pack("[s, s, s, s]", "bench", "merge", "-o", to);
+  int error = 0;
+  for (size_t i = 0; i < from->count; i++)
+    error |= json_array_append_new(command, json_string(from->paths[i]));
+  error |= json_object_set_new(merged, "interrupted", json_boolean(any_interrupted(from)));
+  error |= json_object_set(merged, "merged", origins);
   error |= json_object_set_new(merged, "command", command);
   json_object_del(merged, "hiccups"); /* of the first run only: each run has its own in "merged" */
   error |= json_object_set(merged, "differences", differences);
   if (!error)
     say_differences(differences);
   json_decref(differences);
-  return error ? no_memory() : EXIT_OK;
-}
-
-static int estimate_all(json_t *merged) {
-  const json_t *experiments = json_object_get(merged, "experiments");
-  uint64_t seed = (uint64_t)json_integer_value(json_object_get(merged, "seed"));
-  for (size_t i = 0; i < json_array_size(experiments); i++)
-    if (merge_estimates(json_array_get(experiments, i), seed) < 0)
-      return no_memory();
-  return EXIT_OK;
+  return error;
 }
 
 /* Into the first document. */
-static int merge_into(json_t *merged, json_t *const *documents, const char *const *paths,
-                      size_t count) {
-  int failed = EXIT_OK;
-  for (size_t i = 1; !failed && i < count; i++)
-    failed = add_document(json_object_get(merged, "experiments"), documents[i], paths[i]);
-  if (!failed)
-    failed = estimate_all(merged);
-  if (!failed && json_object_set_new(merged, "interrupted",
-                                     json_boolean(any_interrupted(documents, count))) < 0)
+static int merge(const struct documents *from, const char *to) {
+  json_t *merged = from->at[0], *origins = json_array();
+  int failed = check_all(from), error = 0;
+  for (size_t i = 0; !failed && !error && i < from->count; i++)
+    error = append_origins(origins, from->at[i]);
+  if (!failed && !error)
+    failed = check_origins(origins);
+  for (size_t i = 1; !failed && !error && i < from->count; i++)
+    failed = add_document(json_object_get(merged, "experiments"), from->at[i], from->paths[i]);
+  if (!failed && (error || estimate_all(merged) < 0 || describe(merged, origins, from, to) < 0))
     failed = no_memory();
-  return failed;
-}
-
-static int merge_and_save(json_t *const *documents, const char *const *paths, size_t count,
-                          const char *to) {
-  json_t *origins = origins_of(documents, count);
-  int failed = origins ? check_origins(origins) : no_memory();
   if (!failed)
-    failed = merge_into(documents[0], documents, paths, count);
-  if (!failed)
-    failed = describe(documents[0], origins, command_of(paths, count, to));
-  if (!failed)
-    failed = document_save(documents[0], to);
+    failed = document_save(merged, to);
   json_decref(origins);
   return failed;
 }
@@ -282,21 +239,16 @@ int documents_merge(const char *const *paths, size_t count, const char *to) {
     complain("merge: there is no document to merge");
     return EXIT_USAGE;
   }
-  json_t **documents = calloc(count, sizeof *documents);
-  if (!documents)
-    return no_memory();
-  int failed = EXIT_OK;
+  struct documents documents = {calloc(count, sizeof *documents.at), paths, count};
+  int failed = documents.at ? EXIT_OK : no_memory();
   for (size_t i = 0; !failed && i < count; i++) {
-    documents[i] = document_load(paths[i]);
-    if (!documents[i])
-      failed = EXIT_TROUBLE;
+    documents.at[i] = document_load(paths[i]);
+    failed = documents.at[i] ? EXIT_OK : EXIT_TROUBLE;
   }
   if (!failed)
-    failed = merge_check(documents, paths, count);
-  if (!failed)
-    failed = merge_and_save(documents, paths, count, to);
-  for (size_t i = 0; i < count; i++)
-    json_decref(documents[i]);
-  free(documents);
+    failed = merge(&documents, to);
+  for (size_t i = 0; documents.at && i < count; i++)
+    json_decref(documents.at[i]);
+  free(documents.at);
   return failed;
 }

@@ -157,25 +157,29 @@ static double resampled_median(const struct sorted *sorted, unsigned *drawn,
   return sorted->count % 2 ? middle : (sorted->at[place_of(drawn, half - 1)] + middle) / 2;
 }
 
-static void take_interval(struct estimate *estimate, double resampled[RESAMPLES]) {
+/* The interval of the median of `values`, or of its ratio to that of `baseline` unless it is NULL. */
+static void bootstrap(const struct sorted *values, const struct sorted *baseline, uint64_t seed,
+                      struct estimate *estimate) {
+  double resampled[RESAMPLES];
+  size_t room = baseline && baseline->count > values->count ? baseline->count : values->count;
+  unsigned *drawn = malloc(room * sizeof *drawn);
+  if (!drawn) {
+    *estimate = nothing;
+    return;
+  }
+  struct random random;
+  random_seed(&random, seed);
+  for (size_t i = 0; i < RESAMPLES; i++) {
+    resampled[i] = resampled_median(values, drawn, &random);
+    if (baseline)
+      resampled[i] /= resampled_median(baseline, drawn, &random);
+  }
+  free(drawn);
   qsort(resampled, RESAMPLES, sizeof *resampled, compare);
   estimate->low = resampled[TAIL - 1];
   estimate->high = resampled[RESAMPLES - TAIL];
-}
-
-static int bootstrap_median(const struct sorted *sorted, uint64_t seed, struct estimate *estimate) {
-  double resampled[RESAMPLES];
-  unsigned *drawn = malloc(sorted->count * sizeof *drawn);
-  if (!drawn)
-    return -1;
-  struct random random;
-  random_seed(&random, seed);
-  for (size_t i = 0; i < RESAMPLES; i++)
-    resampled[i] = resampled_median(sorted, drawn, &random);
-  free(drawn);
-  take_interval(estimate, resampled);
-  widen_to_order(estimate, sorted);
-  return 0;
+  if (!baseline)
+    widen_to_order(estimate, values);
 }
 
 double estimate_coverage(size_t count) {
@@ -186,8 +190,8 @@ struct estimate estimate_median(const double *values, size_t count, size_t fewes
   struct sorted sorted = sorted_new(values, count);
   struct estimate estimate = nothing;
   estimate.median = sorted_median(&sorted);
-  if (sorted.count >= fewest && sorted.count > 0 && bootstrap_median(&sorted, seed, &estimate) < 0)
-    estimate = nothing;
+  if (sorted.count >= fewest && sorted.count > 0)
+    bootstrap(&sorted, NULL, seed, &estimate);
   free(sorted.at);
   return estimate;
 }
@@ -206,24 +210,6 @@ struct estimate estimate_ratio(const double *values, const double *baseline, siz
   return estimate;
 }
 
-static int bootstrap_ratio(const struct sorted *values, const struct sorted *baseline,
-                           uint64_t seed, struct estimate *estimate) {
-  double resampled[RESAMPLES];
-  size_t room = values->count > baseline->count ? values->count : baseline->count;
-  unsigned *drawn = malloc(room * sizeof *drawn);
-  if (!drawn)
-    return -1;
-  struct random random;
-  random_seed(&random, seed);
-  for (size_t i = 0; i < RESAMPLES; i++) {
-    double above = resampled_median(values, drawn, &random);
-    resampled[i] = above / resampled_median(baseline, drawn, &random);
-  }
-  free(drawn);
-  take_interval(estimate, resampled);
-  return 0;
-}
-
 struct estimate estimate_ratio_of_medians(const double *values, size_t count,
                                           const double *baseline, size_t baseline_count,
                                           size_t fewest, uint64_t seed) {
@@ -231,9 +217,8 @@ struct estimate estimate_ratio_of_medians(const double *values, size_t count,
   struct estimate estimate = nothing;
   if (above.count > 0 && below.count > 0 && above.at[0] >= 0 && below.at[0] > 0) {
     estimate.median = sorted_median(&above) / sorted_median(&below);
-    if (above.count >= fewest && below.count >= fewest &&
-        bootstrap_ratio(&above, &below, seed, &estimate) < 0)
-      estimate = nothing;
+    if (above.count >= fewest && below.count >= fewest)
+      bootstrap(&above, &below, seed, &estimate);
   }
   free(above.at);
   free(below.at);

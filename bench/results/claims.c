@@ -159,11 +159,6 @@ static int judge_claim(const struct judge_context *context, json_t *claim) {
   return error;
 }
 
-static void withdraw(json_t *claim) {
-  json_object_del(claim, "verdict");
-  json_object_del(claim, "judged");
-}
-
 static int say_unjudged(json_t *claims, const struct judge_context *context) {
   char why[160];
   const char *what = member_text(json_object_get(context->experiment, "x_axis"), "label");
@@ -175,6 +170,8 @@ static int say_unjudged(json_t *claims, const struct judge_context *context) {
 int claims_judge(json_t *experiment, uint64_t seed) {
   json_t *claims = json_object_get(experiment, "claims");
   const json_t *list = json_object_get(claims, "list");
+  if (!json_is_object(claims))
+    return 0;
   struct judge_context context = {
       .experiment = experiment,
       .metric = member_text(claims, "metric"),
@@ -182,18 +179,14 @@ int claims_judge(json_t *experiment, uint64_t seed) {
       .none = point_at_zero(json_object_get(experiment, "points")),
       .seed = seed,
   };
-  bool judged = context.none && farthest(&context, NULL);
-  int error = 0;
-  if (!json_is_object(claims))
-    return 0;
+  bool can_judge = context.none && farthest(&context, NULL);
   json_object_del(claims, "unjudged");
-  if (!judged)
-    error = say_unjudged(claims, &context);
+  int error = can_judge ? 0 : say_unjudged(claims, &context);
   for (size_t i = 0; !error && i < json_array_size(list); i++) {
     json_t *claim = json_array_get(list, i);
-    if (!judged)
-      withdraw(claim);
-    else if (json_is_object(claim))
+    json_object_del(claim, "verdict");
+    json_object_del(claim, "judged");
+    if (can_judge && json_is_object(claim))
       error = judge_claim(&context, claim);
   }
   return error;

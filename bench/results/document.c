@@ -33,42 +33,31 @@ json_t *document_new(const struct bench *bench, int argc, char **argv) {
                    environment_describe(bench), "experiments");
 }
 
-/* NULL: it is one of ours. */
-static const char *what_is_wrong(const json_t *document) {
+/* False after printing why not. */
+static bool is_usable(const char *path, const json_t *document) {
   const char *format = json_string_value(json_object_get(document, "format"));
-  if (!format || strcmp(format, DOCUMENT_FORMAT) != 0)
-    return "is not a result of bench (its \"format\" is not \"" DOCUMENT_FORMAT "\")";
-  if (!json_is_array(json_object_get(document, "experiments")) ||
-      !json_is_object(json_object_get(document, "environment")))
-    return "is not a whole result of bench: \"experiments\" or \"environment\" is missing";
-  return NULL;
-}
-
-static bool version_known(const char *path, const json_t *document) {
   const json_t *version = json_object_get(document, "version");
-  if (json_is_integer(version) && json_integer_value(version) == DOCUMENT_VERSION)
-    return true;
-  char *text = json_dumps(version, JSON_ENCODE_ANY);
-  complain("%s: is of version %.32s, this bench reads version %d; use the bench that wrote it, or "
-           "measure again",
-           path, text ? text : "(none)", DOCUMENT_VERSION);
-  free(text);
-  return false;
-}
-
-static json_t *checked(const char *path, json_t *document) {
-  const char *format = json_string_value(json_object_get(document, "format"));
-  bool ours = format && strcmp(format, DOCUMENT_FORMAT) == 0;
-  if (ours && !version_known(path, document)) {
-    json_decref(document);
-    return NULL;
+  if (!format || strcmp(format, DOCUMENT_FORMAT) != 0) {
+    complain("%s: is not a result of bench (its \"format\" is not \"" DOCUMENT_FORMAT
+             "\"); give a file that --json wrote",
+             path);
+    return false;
   }
-  const char *wrong = what_is_wrong(document);
-  if (!wrong)
-    return document;
-  complain("%s: %s; give a file that --json wrote", path, wrong);
-  json_decref(document);
-  return NULL;
+  if (!json_is_integer(version) || json_integer_value(version) != DOCUMENT_VERSION) {
+    char *text = json_dumps(version, JSON_ENCODE_ANY);
+    complain("%s: is of version %.32s, this bench reads version %d; use the bench that wrote it, "
+             "or measure again",
+             path, text ? text : "(none)", DOCUMENT_VERSION);
+    free(text);
+    return false;
+  }
+  bool whole = json_is_array(json_object_get(document, "experiments")) &&
+               json_is_object(json_object_get(document, "environment"));
+  if (!whole)
+    complain("%s: is not a whole result of bench: \"experiments\" or \"environment\" is missing; "
+             "give a file that --json wrote",
+             path);
+  return whole;
 }
 
 json_t *document_load(const char *path) {
@@ -83,25 +72,21 @@ json_t *document_load(const char *path) {
   json_t *document = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
   if (!is_stdin)
     fclose(file);
-  if (!document) {
+  if (!document)
     complain("%s: is not JSON: line %d: %s; give a file that --json wrote", path, error.line,
              error.text);
-    return NULL;
-  }
-  return checked(path, document);
+  if (document && is_usable(path, document))
+    return document;
+  json_decref(document);
+  return NULL;
 }
 
 /* ---- writing ----------------------------------------------------------------------- */
 
-static int refuse_write(const char *path, int error) {
-  complain("cannot write %s: %s", path, strerror(error));
-  return EXIT_TROUBLE;
-}
-
 static int dump(const json_t *document, FILE *to) {
   errno = 0;
   if (json_dumpf(document, to, JSON_COMPACT) < 0 || putc('\n', to) == EOF || fflush(to) == EOF)
-    return errno ? errno : EIO;
+    return errno ? -errno : -EIO;
   return 0;
 }
 
@@ -112,10 +97,13 @@ int document_save(const json_t *document, const char *path) {
   }
   struct outfile out;
   int error = outfile_open(path, &out);
-  if (error)
-    return refuse_write(path, -error);
-  error = dump(document, out.file);
-  int failed = outfile_close(&out, !error);
-  error = error ? error : -failed;
-  return error ? refuse_write(path, error) : EXIT_OK;
+  if (!error) {
+    error = dump(document, out.file);
+    int failed = outfile_close(&out, !error);
+    error = error ? error : failed;
+  }
+  if (!error)
+    return EXIT_OK;
+  complain("cannot write %s: %s", path, strerror(-error));
+  return EXIT_TROUBLE;
 }

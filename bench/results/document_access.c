@@ -74,6 +74,10 @@ const json_t *metric_of(const json_t *experiment, const json_t *entry) {
   return find_named(json_object_get(experiment, "metrics"), "id", member_text(entry, "metric"));
 }
 
+const json_t *point_of(const json_t *experiment, const json_t *entry) {
+  return find_named(json_object_get(experiment, "points"), "id", member_text(entry, "point"));
+}
+
 bool metric_counted(const json_t *metric) {
   return json_is_true(json_object_get(metric, "counted"));
 }
@@ -99,6 +103,18 @@ size_t rounds_of(const json_t *experiment) {
 
 json_t *number_to_json(double value) {
   return isfinite(value) ? json_real(value) : json_null();
+}
+
+int set_median(json_t *entry, size_t fewest, uint64_t seed) {
+  struct numbers values = numbers_of(entry);
+  if (!values.at)
+    return -ENOMEM;
+  struct estimate estimate = estimate_median(values.at, values.count, fewest, seed);
+  free(values.at);
+  int error = json_object_set_new(entry, "median", number_to_json(estimate.median));
+  error |= json_object_set_new(entry, "low", number_to_json(estimate.low));
+  error |= json_object_set_new(entry, "high", number_to_json(estimate.high));
+  return error ? -ENOMEM : 0;
 }
 
 static json_t *ratio_to_json(struct estimate ratio) {

@@ -40,9 +40,10 @@ struct numbers {
 };
 struct numbers numbers_of(const json_t *entry);
 
-/* The metric of a figure, or of an entry of "resolution"; NULL: the experiment has no such
- * metric. */
+/* The metric and the point of a figure, or of another entry that names them; NULL: the experiment
+ * has no such metric or point. */
 const json_t *metric_of(const json_t *experiment, const json_t *entry);
+const json_t *point_of(const json_t *experiment, const json_t *entry);
 bool metric_counted(const json_t *metric);
 size_t metric_fewest(const json_t *metric); /* values needed for an interval: statistics.h */
 
@@ -52,19 +53,13 @@ size_t rounds_of(const json_t *experiment);
 /* A number, or null if JSON cannot represent it. A new reference. */
 json_t *number_to_json(double value);
 
+/* Set an entry's "median", "low" and "high", from its values. 0, -ENOMEM. */
+int set_median(json_t *entry, size_t fewest, uint64_t seed);
+
 /* Set `to`'s "ratio" to {median, low, high, resolved}, the ratio of an entry's values to those of
  * `baseline`, round by round; null if there is none. 0, -ENOMEM. */
 int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest,
               uint64_t seed);
-
-/* ---- merging an experiment (merge_experiment.c) ---------------------------------------------- */
-
-/* Append the rounds of `from`, which `bench merge` has accepted, to `to`. 0; -ENOMEM; -EBADMSG with
- * a reason (static): a histogram is invalid. */
-int merge_experiment(json_t *to, const json_t *from, const char **why);
-
-/* Compute every estimate again from the values, and judge the claims again. 0, -ENOMEM. */
-int merge_estimates(json_t *experiment, uint64_t seed);
 
 /* ---- the machines of several documents ------------------------------------------------------ */
 

@@ -6,14 +6,14 @@
  * the differences between the machines ("differences").
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "claims.h"
 #include "common/say.h"
 #include "document_access.h"
+#include "histogram.h"
 
 struct documents {
   json_t **at;
@@ -116,7 +116,182 @@ static int check_all(const struct documents *all) {
   return failed;
 }
 
-/* ---- merging -------------------------------------------------------------------------------- */
+/* ---- the rounds of an experiment ------------------------------------------------------------ */
+
+/* The i'th value of every figure is of the same round of the same run, before and after: a value
+ * that a run lacks is null. So ratios can be computed round by round over all runs. */
+
+enum {
+  ROUND_MOST = 1000000000 /* a larger number is no round, and is left unchanged */
+};
+
+static int pad(json_t *values, size_t rounds) {
+  int error = 0;
+  while (!error && json_array_size(values) < rounds)
+    error = json_array_append_new(values, json_null());
+  return error;
+}
+
+/* The entry of `to` that is like `entry`: an existing one, or a copy of it without values. */
+static json_t *entry_for(json_t *to, const json_t *entry) {
+  json_t *there = find_like(to, entry);
+  if (there)
+    return there;
+  there = json_deep_copy(entry);
+  int error = json_object_set_new(there, "values", json_array());
+  error |= json_array_append_new(to, there);
+  return error ? NULL : there;
+}
+
+static int append_rounds(json_t *to, const json_t *from, size_t before, size_t rounds) {
+  for (size_t i = 0; i < json_array_size(from); i++) {
+    const json_t *entry = json_array_get(from, i);
+    json_t *there = entry_for(to, entry);
+    json_t *values = json_object_get(there, "values");
+    if (!values || pad(values, before) < 0 ||
+        json_array_extend(values, json_object_get(entry, "values")) < 0)
+      return -ENOMEM;
+  }
+  for (size_t i = 0; i < json_array_size(to); i++)
+    if (pad(json_object_get(json_array_get(to, i), "values"), rounds) < 0)
+      return -ENOMEM;
+  return 0;
+}
+
+static int add_histogram(json_t *entry, const json_t *from, const char **why) {
+  struct histogram *sum = histogram_from_json(json_object_get(entry, "histogram"), why);
+  struct histogram *more = histogram_from_json(json_object_get(from, "histogram"), why);
+  int error = -EBADMSG;
+  bool fits = sum && more && histogram_count(sum) <= INT64_MAX - histogram_count(more);
+  if (sum && more && !fits)
+    *why = "the two count more values than a number holds";
+  if (fits) {
+    histogram_merge(sum, more);
+    error = json_object_set_new(entry, "histogram", histogram_to_json(sum)) < 0 ? -ENOMEM : 0;
+  }
+  histogram_free(sum);
+  histogram_free(more);
+  return error;
+}
+
+static int add_histograms(json_t *to, const json_t *from, const char **why) {
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(from); i++) {
+    const json_t *entry = json_array_get(from, i);
+    json_t *there = find_like(to, entry);
+    if (there)
+      error = add_histogram(there, entry, why);
+    else
+      error = json_array_append_new(to, json_deep_copy(entry)) < 0 ? -ENOMEM : 0;
+  }
+  return error;
+}
+
+/* Rounds are renumbered: those of the second run follow `before` others. */
+static int append_failures(json_t *to, const json_t *from, size_t before) {
+  int error = 0;
+  for (size_t i = 0; !error && i < json_array_size(from); i++) {
+    json_t *failure = json_deep_copy(json_array_get(from, i));
+    const json_t *round = json_object_get(failure, "round");
+    json_int_t number = json_integer_value(round);
+    if (json_is_integer(round) && number >= 0 && number <= ROUND_MOST)
+      error = json_object_set_new(failure, "round", json_integer(number + (json_int_t)before));
+    error |= json_array_append_new(to, failure);
+  }
+  return error ? -ENOMEM : 0;
+}
+
+/* An entry's member, or the entry itself if `key` is NULL. */
+static const char *text_of(const json_t *entry, const char *key) {
+  const char *text = json_string_value(key ? json_object_get(entry, key) : entry);
+  return text ? text : "";
+}
+
+static bool has_text(const json_t *entries, const char *key, const char *text) {
+  size_t i = 0;
+  while (i < json_array_size(entries) &&
+         strcmp(text_of(json_array_get(entries, i), key), text) != 0)
+    i++;
+  return i < json_array_size(entries);
+}
+
+/* Append the entries whose text is not there. */
+static int unite(json_t *to, const json_t *from, const char *key) {
+  int error = 0;
+  for (size_t i = 0; i < json_array_size(from); i++) {
+    json_t *entry = json_array_get(from, i);
+    if (!has_text(to, key, text_of(entry, key)))
+      error |= json_array_append(to, entry);
+  }
+  return error ? -ENOMEM : 0;
+}
+
+/* A contestant that took part in one of the runs is not absent. */
+static void drop_present(json_t *absent, const json_t *contestants) {
+  for (size_t i = json_array_size(absent); i-- > 0;)
+    if (has_text(contestants, NULL, member_text(json_array_get(absent, i), "contestant")))
+      json_array_remove(absent, i);
+}
+
+/* The experiment's list, created if missing. */
+static json_t *list(json_t *experiment, const char *key) {
+  if (!json_is_array(json_object_get(experiment, key)))
+    json_object_set_new(experiment, key, json_array());
+  return json_object_get(experiment, key);
+}
+
+/* Append `from` to `to`. 0; -ENOMEM; -EBADMSG with a reason (static): a histogram is invalid. */
+static int merge_experiment(json_t *to, const json_t *from, const char **why) {
+  size_t before = rounds_of(to), rounds = before + rounds_of(from);
+  json_t *contestants = list(to, "contestants"), *absent = list(to, "absent");
+  int error = unite(contestants, json_object_get(from, "contestants"), NULL);
+  error = error ? error : unite(absent, json_object_get(from, "absent"), "contestant");
+  drop_present(absent, contestants);
+  error = error ? error : unite(list(to, "points"), json_object_get(from, "points"), "id");
+  for (size_t i = 0; !error && i < 2; i++) {
+    const char *key = i == 0 ? "figures" : "resolution";
+    error = append_rounds(list(to, key), json_object_get(from, key), before, rounds);
+  }
+  if (!error)
+    error = append_failures(list(to, "failures"), json_object_get(from, "failures"), before);
+  if (!error)
+    error = add_histograms(list(to, "histograms"), json_object_get(from, "histograms"), why);
+  if (error)
+    return error;
+  json_t *claims = json_object_get(from, "claims"), *parameters = json_object_get(to, "parameters");
+  if (claims && !json_object_get(to, "claims"))
+    error |= json_object_set(to, "claims", claims);
+  if (parameters)
+    error |= json_object_set_new(parameters, "rounds", json_integer((json_int_t)rounds));
+  return error ? -ENOMEM : 0;
+}
+
+/* ---- every estimate again, from the values --------------------------------------------------- */
+
+static int estimate_entry(const json_t *experiment, json_t *entry, bool is_figure, uint64_t seed) {
+  const json_t *baseline =
+      find_entry(json_object_get(experiment, "figures"), member_text(experiment, "baseline"),
+                 member_text(entry, "point"), member_text(entry, "metric"));
+  size_t fewest = metric_fewest(metric_of(experiment, entry));
+  int error = is_figure ? set_median(entry, fewest, seed) : 0;
+  if (error)
+    return error;
+  if (baseline && baseline != entry)
+    return set_ratio(entry, entry, baseline, fewest, seed);
+  return json_object_set_new(entry, "ratio", json_null()) < 0 ? -ENOMEM : 0;
+}
+
+static int estimate_experiment(json_t *experiment, uint64_t seed) {
+  int error = 0;
+  for (size_t i = 0; i < 2; i++) {
+    const json_t *entries = json_object_get(experiment, i == 0 ? "figures" : "resolution");
+    for (size_t k = 0; !error && k < json_array_size(entries); k++)
+      error = estimate_entry(experiment, json_array_get(entries, k), i == 0, seed);
+  }
+  return error ? error : claims_judge(experiment, seed);
+}
+
+/* ---- documents ------------------------------------------------------------------------------ */
 
 static int no_memory(void) {
   complain("cannot merge: no memory");
@@ -152,13 +327,6 @@ static int check_origins(const json_t *origins) {
   return EXIT_OK;
 }
 
-static bool any_interrupted(const struct documents *from) {
-  for (size_t i = 0; i < from->count; i++)
-    if (json_is_true(json_object_get(from->at[i], "interrupted")))
-      return true;
-  return false;
-}
-
 /* One line for each: the reader of the merged figures should know before reading them. */
 static void say_differences(const json_t *differences) {
   for (size_t i = 0; i < json_array_size(differences); i++) {
@@ -190,22 +358,16 @@ static int add_document(json_t *experiments, const json_t *document, const char 
   return error ? no_memory() : EXIT_OK;
 }
 
-static int estimate_all(const json_t *merged) {
-  const json_t *experiments = json_object_get(merged, "experiments");
-  uint64_t seed = (uint64_t)json_integer_value(json_object_get(merged, "seed"));
-  int error = 0;
-  for (size_t i = 0; !error && i < json_array_size(experiments); i++)
-    error = merge_estimates(json_array_get(experiments, i), seed);
-  return error;
-}
-
 static int describe(json_t *merged, json_t *origins, const struct documents *from, const char *to) {
   json_t *differences = environments_differences(origins);
   json_t *command = json_pack("[s, s, s, s]", "bench", "merge", "-o", to);
+  bool interrupted = false;
   int error = 0;
-  for (size_t i = 0; i < from->count; i++)
+  for (size_t i = 0; i < from->count; i++) {
     error |= json_array_append_new(command, json_string(from->paths[i]));
-  error |= json_object_set_new(merged, "interrupted", json_boolean(any_interrupted(from)));
+    interrupted |= json_is_true(json_object_get(from->at[i], "interrupted"));
+  }
+  error |= json_object_set_new(merged, "interrupted", json_boolean(interrupted));
   error |= json_object_set(merged, "merged", origins);
   error |= json_object_set_new(merged, "command", command);
   json_object_del(merged, "hiccups"); /* of the first run only: each run has its own in "merged" */
@@ -219,14 +381,18 @@ static int describe(json_t *merged, json_t *origins, const struct documents *fro
 /* Into the first document. */
 static int merge(const struct documents *from, const char *to) {
   json_t *merged = from->at[0], *origins = json_array();
+  json_t *experiments = json_object_get(merged, "experiments");
+  uint64_t seed = (uint64_t)json_integer_value(json_object_get(merged, "seed"));
   int failed = check_all(from), error = 0;
   for (size_t i = 0; !failed && !error && i < from->count; i++)
     error = append_origins(origins, from->at[i]);
   if (!failed && !error)
     failed = check_origins(origins);
   for (size_t i = 1; !failed && !error && i < from->count; i++)
-    failed = add_document(json_object_get(merged, "experiments"), from->at[i], from->paths[i]);
-  if (!failed && (error || estimate_all(merged) < 0 || describe(merged, origins, from, to) < 0))
+    failed = add_document(experiments, from->at[i], from->paths[i]);
+  for (size_t i = 0; !failed && !error && i < json_array_size(experiments); i++)
+    error = estimate_experiment(json_array_get(experiments, i), seed);
+  if (!failed && (error || describe(merged, origins, from, to) < 0))
     failed = no_memory();
   if (!failed)
     failed = document_save(merged, to);

@@ -127,11 +127,9 @@ static void put_texts(struct compare_table *table, const char *point, const char
 }
 
 static void widen(size_t *columns, const json_t *object, const char *key, size_t more) {
-  char *safe = harmless(member_text(object, key));
-  size_t wanted = (safe ? text_columns(safe) : 0) + more;
+  size_t wanted = harmless_columns(member_text(object, key)) + more;
   wanted = wanted < TEXT_MOST ? wanted : TEXT_MOST;
   *columns = wanted > *columns ? wanted : *columns;
-  free(safe);
 }
 
 static void set_columns(struct compare_table *table, const json_t *experiment) {

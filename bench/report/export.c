@@ -23,82 +23,61 @@
 static const char header[] = "experiment,contestant,point,group,x,metric,unit,median,low,high,"
                              "ratio,ratio_low,ratio_high,resolved,rounds\r\n";
 
+/* Each field ends with its comma. */
 static void put_text(FILE *to, const char *text) {
-  if (!text[strcspn(text, ",\"\r\n")]) {
-    fputs(text, to);
-    return;
-  }
-  putc('"', to);
+  bool quoted = text[strcspn(text, ",\"\r\n")];
+  fputs(quoted ? "\"" : "", to);
   for (; *text; text++) {
     if (*text == '"')
       putc('"', to);
     putc(*text, to);
   }
-  putc('"', to);
+  fputs(quoted ? "\"," : ",", to);
 }
 
 /* With every significant digit and no more: 0.1, not 0.10000000000000001. */
 static void put_number(FILE *to, double value) {
-  char text[32];
-  if (!isfinite(value))
-    return;
-  for (int digits = 6; digits <= 17; digits++) {
+  char text[32] = "";
+  for (int digits = 6; isfinite(value) && digits <= 17; digits++) {
     snprintf(text, sizeof text, "%.*g", digits, value);
     if (strtod(text, NULL) == value)
       break;
   }
-  fputs(text, to);
+  fprintf(to, "%s,", text);
 }
 
-static void put_texts(FILE *to, const char *const *texts, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    put_text(to, texts[i]);
-    putc(',', to);
-  }
-}
-
-static void put_numbers(FILE *to, const double *numbers, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    put_number(to, numbers[i]);
-    putc(',', to);
-  }
+static void put_interval(FILE *to, const json_t *of) {
+  put_number(to, member_number(of, "median"));
+  put_number(to, member_number(of, "low"));
+  put_number(to, member_number(of, "high"));
 }
 
 static void put_figure(FILE *to, const json_t *experiment, const json_t *figure) {
-  const json_t *point =
-      find_named(json_object_get(experiment, "points"), "id", member_text(figure, "point"));
-  const json_t *metric = metric_of(experiment, figure);
+  const json_t *point = point_of(experiment, figure);
   const json_t *ratio = json_object_get(figure, "ratio");
   const json_t *resolved = json_object_get(ratio, "resolved");
-
-  put_texts(to,
-            (const char *[]){member_text(experiment, "name"), member_text(figure, "contestant"),
-                             member_text(figure, "point"), member_text(point, "group")},
-            4);
-  put_number(to, json_is_object(json_object_get(experiment, "x_axis")) ? member_number(point, "x")
-                                                                       : NAN);
-  putc(',', to);
-  put_texts(to, (const char *[]){member_text(figure, "metric"), member_text(metric, "unit")}, 2);
-  put_numbers(to,
-              (const double[]){member_number(figure, "median"), member_number(figure, "low"),
-                               member_number(figure, "high"), member_number(ratio, "median"),
-                               member_number(ratio, "low"), member_number(ratio, "high")},
-              6);
-  fprintf(to, "%s,%zu\r\n",
-          json_is_true(resolved)    ? "true"
-          : json_is_false(resolved) ? "false"
-                                    : "",
-          values_present(figure));
+  bool axis = json_is_object(json_object_get(experiment, "x_axis"));
+  put_text(to, member_text(experiment, "name"));
+  put_text(to, member_text(figure, "contestant"));
+  put_text(to, member_text(figure, "point"));
+  put_text(to, member_text(point, "group"));
+  put_number(to, axis ? member_number(point, "x") : NAN);
+  put_text(to, member_text(figure, "metric"));
+  put_text(to, member_text(metric_of(experiment, figure), "unit"));
+  put_interval(to, figure);
+  put_interval(to, ratio);
+  fputs(json_is_true(resolved) ? "true" : json_is_false(resolved) ? "false" : "", to);
+  fprintf(to, ",%zu\r\n", values_present(figure));
 }
 
 static void put_document(FILE *to, const json_t *document) {
-  const json_t *experiments = json_object_get(document, "experiments");
+  size_t i, k;
+  json_t *experiment, *figure;
   fputs(header, to);
-  for (size_t i = 0; i < json_array_size(experiments); i++) {
-    const json_t *experiment = json_array_get(experiments, i);
-    const json_t *figures = json_object_get(experiment, "figures");
-    for (size_t k = 0; k < json_array_size(figures); k++)
-      put_figure(to, experiment, json_array_get(figures, k));
+  json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
+    json_array_foreach(json_object_get(experiment, "figures"), k, figure) {
+      put_figure(to, experiment, figure);
+    }
   }
 }
 
@@ -166,38 +145,28 @@ static int report_entry(const json_t *experiment, const json_t *entry, const cha
     complain("cannot write %s: the histogram in the document cannot be read: %s", name, why);
     return EXIT_TROUBLE;
   }
-  size_t size = strlen(directory) + sizeof name + 2;
-  char *path = malloc(size);
+  char *path;
   int failed = EXIT_TROUBLE;
-  if (path) {
-    snprintf(path, size, "%s/%s", directory, name);
-    failed = write_histogram(histogram, path);
-  } else {
+  if (asprintf(&path, "%s/%s", directory, name) < 0) {
     complain("cannot write %s: no memory", name);
+  } else {
+    failed = write_histogram(histogram, path);
+    free(path);
   }
-  free(path);
   histogram_free(histogram);
   return failed;
 }
 
-static int report_experiment(const json_t *experiment, const char *directory) {
-  const json_t *histograms = json_object_get(experiment, "histograms");
-  for (size_t i = 0; i < json_array_size(histograms); i++) {
-    int failed = report_entry(experiment, json_array_get(histograms, i), directory);
-    if (failed)
-      return failed;
-  }
-  return EXIT_OK;
-}
-
 int report_hgrm(const json_t *document, const char *directory) {
+  size_t i, k;
+  json_t *experiment, *entry;
+  int failed = EXIT_OK;
   if (mkdir(directory, 0777) < 0 && errno != EEXIST)
     return cannot_write(directory, -errno);
-  const json_t *experiments = json_object_get(document, "experiments");
-  for (size_t i = 0; i < json_array_size(experiments); i++) {
-    int failed = report_experiment(json_array_get(experiments, i), directory);
-    if (failed)
-      return failed;
+  json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
+    json_array_foreach(json_object_get(experiment, "histograms"), k, entry) {
+      failed = failed ? failed : report_entry(experiment, entry, directory);
+    }
   }
-  return EXIT_OK;
+  return failed;
 }

@@ -22,65 +22,58 @@
 
 /* ---- its SVG -------------------------------------------------------------------------------- */
 
-/* Okabe and Ito's colours, suitable for the colour-blind, the bright ones darkened for a white
- * page. */
-static const char *const svg_colours[SERIES_COLOURS] = {"#0072b2", "#d55e00", "#00875f", "#a8478f",
-                                                        "#a87400", "#2f9cc4", "#3d4450", "#6a51c7"};
+/* The colours of scripts, and the page's. The series' are Okabe and Ito's, suitable for the
+ * colour-blind, the bright ones darkened for a white page. */
+static const struct {
+  const char *hex, *variable;
+} colours[] = {
+    {"#0072b2", "c0"},  {"#d55e00", "c1"},        {"#00875f", "c2"},        {"#a8478f", "c3"},
+    {"#a87400", "c4"},  {"#2f9cc4", "c5"},        {"#3d4450", "c6"},        {"#6a51c7", "c7"},
+    {SVG_GRID, "grid"}, {SVG_NEUTRAL, "neutral"}, {SVG_BETTER, "better-4"}, {SVG_WORSE, "worse-4"},
+};
+
+/* Black becomes the page's text colour, and identifiers begin with the prefix (%s). */
+static const char *const texts[][2] = {
+    {"rgb(  0,   0,   0)", "currentColor"},    {"rgb(0,0,0)", "currentColor"},
+    {"\"black\"", "\"currentColor\""},         {"'black'", "'currentColor'"},
+    {"xlink:href='#gp", "href='#%s-gp"},       {"id='gp", "id='%s-gp"},
+    {"id=\"gnuplot_canvas", "id=\"%s-canvas"},
+};
+
+enum {
+  COLOURS = sizeof colours / sizeof *colours,
+  REPLACEMENTS = COLOURS + sizeof texts / sizeof *texts
+};
 
 struct replacement {
   char from[32];
   char to[48];
 };
 
-enum {
-  REPLACEMENTS = 19
-};
-
-static void colour_replacement(struct replacement *ret, const char *hex, const char *to) {
-  unsigned long rgb = strtoul(hex + 1, NULL, 16);
-  snprintf(ret->from, sizeof ret->from, "rgb(%3lu, %3lu, %3lu)", rgb >> 16 & 255, rgb >> 8 & 255,
-           rgb & 255);
-  snprintf(ret->to, sizeof ret->to, "var(--%s)", to);
-}
-
-static size_t replacements(struct replacement list[REPLACEMENTS], const char *prefix) {
-  size_t count = 0;
-  for (; count < sizeof svg_colours / sizeof *svg_colours; count++) {
-    char name[8];
-    snprintf(name, sizeof name, "c%zu", count);
-    colour_replacement(&list[count], svg_colours[count], name);
+static void fill_replacements(struct replacement list[REPLACEMENTS], const char *prefix) {
+  for (size_t i = 0; i < REPLACEMENTS; i++) {
+    struct replacement *one = &list[i];
+    if (i < COLOURS) {
+      unsigned long rgb = strtoul(colours[i].hex + 1, NULL, 16);
+      snprintf(one->from, sizeof one->from, "rgb(%3lu, %3lu, %3lu)", rgb >> 16 & 255,
+               rgb >> 8 & 255, rgb & 255);
+      snprintf(one->to, sizeof one->to, "var(--%s)", colours[i].variable);
+    } else {
+      snprintf(one->from, sizeof one->from, "%s", texts[i - COLOURS][0]);
+      snprintf(one->to, sizeof one->to, texts[i - COLOURS][1], prefix);
+    }
   }
-  colour_replacement(&list[count++], SVG_GRID, "grid");
-  colour_replacement(&list[count++], SVG_NEUTRAL, "neutral");
-  colour_replacement(&list[count++], SVG_BETTER, "better-4");
-  colour_replacement(&list[count++], SVG_WORSE, "worse-4");
-  /* Black becomes the page's text colour. */
-  static const char *const black[][2] = {{"rgb(  0,   0,   0)", "currentColor"},
-                                         {"rgb(0,0,0)", "currentColor"},
-                                         {"\"black\"", "\"currentColor\""},
-                                         {"'black'", "'currentColor'"}};
-  for (size_t i = 0; i < 4; i++, count++) {
-    snprintf(list[count].from, sizeof list[count].from, "%s", black[i][0]);
-    snprintf(list[count].to, sizeof list[count].to, "%s", black[i][1]);
-  }
-  static const char *const ids[] = {"xlink:href='#gp", "id='gp", "id=\"gnuplot_canvas"};
-  static const char *const named[] = {"href='#%s-gp", "id='%s-gp", "id=\"%s-canvas"};
-  for (size_t i = 0; i < 3; i++, count++) {
-    snprintf(list[count].from, sizeof list[count].from, "%s", ids[i]);
-    snprintf(list[count].to, sizeof list[count].to, named[i], prefix);
-  }
-  return count;
 }
 
 /* Text between tags consists of names, already escaped by gnuplot; it is copied unchanged. */
-static void put_svg_line(FILE *to, const char *line, const struct replacement *list, size_t count) {
+static void put_svg_line(FILE *to, const char *line, const struct replacement *list) {
   bool in_tag = *line != '<' && strchr(line, '<') == NULL; /* a path may continue over lines */
-  for (size_t i; *line; line += i < count ? strlen(list[i].from) : 1) {
+  for (size_t i; *line; line += i < REPLACEMENTS ? strlen(list[i].from) : 1) {
     in_tag = *line == '<' || (in_tag && *line != '>');
-    i = in_tag ? 0 : count;
-    while (i < count && strncmp(line, list[i].from, strlen(list[i].from)) != 0)
+    i = in_tag ? 0 : REPLACEMENTS;
+    while (i < REPLACEMENTS && strncmp(line, list[i].from, strlen(list[i].from)) != 0)
       i++;
-    if (i < count)
+    if (i < REPLACEMENTS)
       fputs(list[i].to, to);
     else
       fputc(*line, to);
@@ -115,8 +108,9 @@ static void put_opening(FILE *from, FILE *to, char **line, size_t *room) {
  */
 static void svg_clean(FILE *from, const char *prefix, FILE *to) {
   struct replacement list[REPLACEMENTS];
-  size_t count = replacements(list, prefix), room = 0;
   char *line = NULL, *group = NULL; /* a group that is still empty */
+  size_t room = 0;
+  fill_replacements(list, prefix);
   put_opening(from, to, &line, &room);
   bool in_filter = false;
   while (getline(&line, &room, from) > 0) {
@@ -124,26 +118,29 @@ static void svg_clean(FILE *from, const char *prefix, FILE *to) {
     in_filter |= begins(line, "<filter"); /* for text boxes, which our plots do not use */
     bool unwanted = in_filter || begins(line, "<desc>") || begins(line, "<title>") || *line == '\n';
     in_filter = in_filter && !begins(line, "</filter>");
-    if (group && begins(line, "</g>"))
-      unwanted = true;
-    else if (group && !unwanted)
-      put_svg_line(to, group, list, count);
-    if (unwanted && !(group && begins(line, "</g>")))
+    bool stays_empty = group && begins(line, "</g>");
+    if (unwanted && !stays_empty)
       continue;
+    if (group && !stays_empty)
+      put_svg_line(to, group, list);
     free(group);
     group = NULL;
-    if (unwanted)
+    if (stays_empty)
       continue;
     if (begins(line, "<g fill"))
       group = strdup(line);
     else
-      put_svg_line(to, line, list, count);
+      put_svg_line(to, line, list);
   }
   free(group);
   free(line);
 }
 
 /* ---- the program ---------------------------------------------------------------------------- */
+
+enum {
+  STDERR_TAIL = 1024
+};
 
 extern char **environ;
 
@@ -186,12 +183,10 @@ static int run(char *const argv[], FILE *in, FILE *out, FILE *err) {
 
 bool gnuplot_present(void) {
   char *const argv[] = {"gnuplot", "--version", NULL};
-  FILE *none = tmpfile(), *out = tmpfile();
-  bool present = none && out && run(argv, none, out, out) == 0;
-  if (none)
-    fclose(none);
-  if (out)
-    fclose(out);
+  FILE *file = tmpfile();
+  bool present = file && run(argv, file, file, file) == 0;
+  if (file)
+    fclose(file);
   return present;
 }
 
@@ -227,24 +222,23 @@ void gnuplot_series(FILE *script, size_t series) {
   /* Filled and open shapes alternate; the numbers are those of gnuplot's svg terminal. */
   static const int shapes[] = {7, 5, 9, 13, 11, 15, 4, 6, 8, 12, 10, 14, 2, 1, 3};
   static const char *const dashes[] = {"1", "(9,4)", "(2,3)"};
-  fprintf(script, "lc rgb '%s' lw 1.8 ps 0.8 dt %s pt %d", svg_colours[series % SERIES_COLOURS],
+  fprintf(script, "lc rgb '%s' lw 1.8 ps 0.8 dt %s pt %d", colours[series % SERIES_COLOURS].hex,
           dashes[series / SERIES_COLOURS % 3], shapes[series % (sizeof shapes / sizeof *shapes)]);
 }
 
 /* Only the end: the last lines of an error message describe it, earlier ones only quote the
  * script. */
-static void read_stderr(FILE *err, char *stderr_tail, size_t size) {
-  if (fseek(err, 0, SEEK_END) == 0 && ftell(err) >= (long)size)
-    fseek(err, -(long)(size - 1), SEEK_END);
+static void read_stderr(FILE *err, char stderr_tail[STDERR_TAIL]) {
+  if (fseek(err, 0, SEEK_END) == 0 && ftell(err) >= STDERR_TAIL)
+    fseek(err, -(STDERR_TAIL - 1), SEEK_END);
   else
     rewind(err);
-  size_t used = fread(stderr_tail, 1, size - 1, err);
-  stderr_tail[used] = '\0';
+  stderr_tail[fread(stderr_tail, 1, STDERR_TAIL - 1, err)] = '\0';
 }
 
-int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to,
-                 char *stderr_tail, size_t tail_size) {
-  *stderr_tail = '\0';
+/* 0, or -errno with gnuplot's error in `stderr_tail`; then nothing is written. */
+static int draw(FILE *script, const char *prefix, int width, int height, FILE *to,
+                char stderr_tail[STDERR_TAIL]) {
   char terminal[256];
   snprintf(terminal, sizeof terminal,
            "set terminal svg size %d,%d noenhanced font 'sans-serif,13' name '%s'", width, height,
@@ -256,7 +250,7 @@ int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *
     r = -errno;
   r = r ? r : run(argv, script, out, err);
   if (r == -EPROTO)
-    read_stderr(err, stderr_tail, tail_size);
+    read_stderr(err, stderr_tail);
   if (r == 0) {
     rewind(out);
     svg_clean(out, prefix, to);
@@ -266,4 +260,19 @@ int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *
   if (err)
     fclose(err);
   return r;
+}
+
+void gnuplot_figure(struct page *page, FILE *script, const char *title, const char *reading,
+                    int width, int height) {
+  char prefix[16], stderr_tail[STDERR_TAIL] = "";
+  snprintf(prefix, sizeof prefix, "p%u", ++page->plot_count);
+  html_print(page->to,
+             "<figure><figcaption><strong>%s</strong> %s</figcaption>\n<div class=\"plot\" "
+             "role=\"img\" aria-label=\"Plot: %s, %s. The tables below have its figures.\">\n",
+             title, reading, title, reading);
+  int r = draw(script, prefix, width, height, page->to, stderr_tail);
+  if (r)
+    html_print(page->to, "<p class=\"note\">gnuplot could not draw this:</p><pre>%s</pre>",
+               *stderr_tail ? stderr_tail : strerror(-r));
+  fputs("</div></figure>\n", page->to);
 }

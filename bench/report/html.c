@@ -173,30 +173,27 @@ static size_t rounds_of_document(const json_t *document) {
   return rounds > 0 && rounds < 1e9 ? (size_t)rounds : 0;
 }
 
-static void put_resolution(struct page *page) {
-  struct resolution all;
-  int error = resolution_of(page->document, NULL, &all);
-  if (!error && all.count == 0 && all.counted > 0) {
-    html_print(page->to,
-               "<p>All figures were counted, not timed, and hardly depend on the machine. "
-               "The difference of the baseline's second count (A/A) is in its row.</p>\n");
-    return;
-  }
-  if (error || all.count == 0) {
-    html_print(page->to, "<p>The same contestant was not measured twice (A/A), so it is unknown "
-                         "which differences this machine can resolve.</p>\n");
-    return;
-  }
+static void put_resolution(FILE *to, struct resolution all) {
   char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE], expected[QUANTITY_SIZE];
   snprintf(expected, sizeof expected, "%.0f", all.expected);
-  html_print(page->to,
-             "<p><strong>What this machine can resolve.</strong> In every comparison the baseline "
-             "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
-             "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
-             "primary figures); smaller differences are noise here. Of %zu such intervals %zu span "
-             "1; with this many rounds about %s should.</p>\n",
-             quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst),
-             all.count, all.spanning, expected);
+  if (all.count > 0)
+    html_print(
+        to,
+        "<p><strong>What this machine can resolve.</strong> In every comparison the baseline "
+        "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
+        "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
+        "primary figures); smaller differences are noise here. Of %zu such intervals %zu "
+        "span 1; with this many rounds about %s should.</p>\n",
+        quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst), all.count,
+        all.spanning, expected);
+  else if (all.counted > 0)
+    fputs("<p>All figures were counted, not timed, and hardly depend on the machine. "
+          "The difference of the baseline's second count (A/A) is in its row.</p>\n",
+          to);
+  else
+    fputs("<p>The same contestant was not measured twice (A/A), so it is unknown which differences "
+          "this machine can resolve.</p>\n",
+          to);
 }
 
 static void put_hiccups_of(struct page *page, const json_t *one) {
@@ -252,7 +249,7 @@ static void put_summary(struct page *page) {
              " with its 95&nbsp;%% interval. A ratio is taken round by round "
              "against the baseline; if its interval spans 1, <em>no difference is resolved</em>, "
              "which is written&nbsp;≈.</p>\n");
-  put_resolution(page);
+  put_resolution(page->to, resolution_of(document, NULL));
   put_hiccups(page);
   if (json_is_true(json_object_get(document, "interrupted")))
     html_print(page->to, "<p class=\"note\"><strong>Interrupted.</strong> The run was ended early: "

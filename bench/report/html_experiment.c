@@ -12,8 +12,7 @@
 /* ---- published findings, next to the plots: each claim with this run's verdict -------------- */
 
 static void put_method(struct page *page, const json_t *experiment, const json_t *claims) {
-  const json_t *metric =
-      find_named(json_object_get(experiment, "metrics"), "id", member_text(claims, "metric"));
+  const char *label = member_text(metric_of(experiment, claims), "label");
   char threshold[QUANTITY_SIZE];
   html_print(page->to,
              "<p>A ratio is of <em>%s</em> at the point named to that at 0, round by round, with "
@@ -21,30 +20,24 @@ static void put_method(struct page *page, const json_t *experiment, const json_t
              "<em>flat</em> if all is below, and is <em>not resolved</em> otherwise, or with "
              "fewer than three rounds. A claim holds if it does for all contestants that it "
              "names.</p>\n",
-             member_text(metric, "label"),
-             ratio_text(threshold, member_number(claims, "threshold")));
-}
-
-static void put_ratio(struct page *page, const json_t *ratio) {
-  struct ratio_texts texts = ratio_texts(ratio);
-  html_print(page->to, "%s&nbsp;<span class=\"interval\">[%s,&nbsp;%s]</span>", texts.median,
-             texts.low, texts.high);
+             label, ratio_text(threshold, member_number(claims, "threshold")));
 }
 
 static void put_judged(struct page *page, const json_t *experiment, const json_t *one) {
   const json_t *ratio = json_object_get(one, "ratio");
-  const json_t *point =
-      find_named(json_object_get(experiment, "points"), "id", member_text(one, "point"));
+  struct ratio_texts texts = ratio_texts(ratio);
+  const char *label = member_text(point_of(experiment, one), "label");
   const char *contestant = member_text(one, "contestant"), *beside = member_text(one, "beside");
   html_print(page->to, "<td>%s%s%s</td><td>%s</td><td", *beside ? beside : contestant,
-             *beside ? " / " : "", *beside ? contestant : "", member_text(point, "label"));
+             *beside ? " / " : "", *beside ? contestant : "", label);
   html_attribute(page->to, "data-claimed", json_object_get(one, "contestant"));
   html_attribute(page->to, "data-beside", json_object_get(one, "beside"));
   html_ratio_attributes(page->to, ratio);
   html_attribute(page->to, "data-verdict", json_object_get(one, "verdict"));
-  fputs(">", page->to);
-  put_ratio(page, ratio);
-  html_print(page->to, "</td><td>%s</td><td>%s</td></tr>\n", member_text(one, "seen"),
+  html_print(page->to,
+             ">%s&nbsp;<span class=\"interval\">[%s,&nbsp;%s]</span></td><td>%s</td><td>%s</td>"
+             "</tr>\n",
+             texts.median, texts.low, texts.high, member_text(one, "seen"),
              member_text(one, "verdict"));
 }
 
@@ -91,16 +84,14 @@ enum {
   FAILURES_SHOWN = 8 /* more are folded */
 };
 
-static void put_resolution(struct page *page, const json_t *experiment) {
-  struct resolution resolution;
+static void put_resolution(FILE *to, struct resolution resolution) {
   char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
-  if (resolution_of(page->document, experiment, &resolution) || resolution.count == 0)
-    return;
-  html_print(page->to,
-             "<p class=\"resolution\">A/A: here the baseline differs from itself by up to "
-             "%s&nbsp;%% typically, %s&nbsp;%% at worst; %zu of %zu intervals span 1.</p>\n",
-             quantity_text(typical, 100 * resolution.typical),
-             quantity_text(worst, 100 * resolution.worst), resolution.spanning, resolution.count);
+  if (resolution.count > 0)
+    html_print(to,
+               "<p class=\"resolution\">A/A: here the baseline differs from itself by up to "
+               "%s&nbsp;%% typically, %s&nbsp;%% at worst; %zu of %zu intervals span 1.</p>\n",
+               quantity_text(typical, 100 * resolution.typical),
+               quantity_text(worst, 100 * resolution.worst), resolution.spanning, resolution.count);
 }
 
 static void put_parameters(struct page *page, const json_t *experiment) {
@@ -136,11 +127,6 @@ static void put_plots(struct page *page, const struct view *view) {
       plot_ratios(page, view, metric, point);
   }
   fputs("</div>\n", page->to);
-}
-
-static void put_curves(struct page *page, const struct view *view) {
-  for (size_t point = 0; point < view->points; point++)
-    plot_curves(page, view, point);
 }
 
 static void put_tables(struct page *page, const struct view *view) {
@@ -222,10 +208,11 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
              "<p class=\"redoes\">Reproduces: %s</p>\n<p class=\"method\">%s</p>\n",
              number, member_text(experiment, "title"), member_text(experiment, "name"),
              member_text(experiment, "redoes"), member_text(experiment, "method"));
-  put_resolution(page, experiment);
+  put_resolution(page->to, resolution_of(page->document, experiment));
   put_plots(page, view);
   put_claims(page, view);
-  put_curves(page, view);
+  for (size_t point = 0; point < view->points; point++)
+    plot_curves(page, view, point);
   put_tables(page, view);
   put_absent(page, experiment);
   put_failures(page, experiment);

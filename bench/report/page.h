@@ -51,8 +51,7 @@ void html_percentiles(struct page *page, const struct view *view);
 
 /* ---- plots (plots.c) ------------------------------------------------------------------------ */
 
-/* Each is a <figure>, or nothing if there is nothing to draw or no gnuplot. If gnuplot fails, a note
- * has its error message. */
+/* Each is a <figure>, or nothing if there is nothing to draw or no gnuplot. */
 
 /* Percentile curves on the HDR axis of all contestants that have a histogram at this point. */
 void plot_curves(struct page *page, const struct view *view, size_t point);
@@ -63,47 +62,6 @@ void plot_lines(struct page *page, const struct view *view, size_t metric, size_
 
 /* Ratios to the baseline and their intervals, one dot per contestant. */
 void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point);
-
-/* ---- what all kinds of plots share (plot.c) ------------------------------------------------- */
-
-enum {
-  PLOT_WIDTH = 1100, /* CSS pixels */
-  PLOT_HEIGHT = 460,
-};
-
-struct line {
-  size_t contestant;
-  double last; /* its last value: the key is sorted by it */
-};
-
-struct plot {
-  FILE *script; /* data blocks come first: $d0 is contestant 0's */
-  const struct view *view;
-  struct line *lines; /* room for one per contestant */
-  size_t count;
-  double least, most; /* of all values drawn */
-};
-
-/* False: there is no gnuplot, or no memory; nothing is drawn. Otherwise call plot_finish. */
-bool plot_begin(struct plot *plot, const struct page *page, const struct view *view);
-void plot_end(struct plot *plot);
-
-/* Extend the axes to include this value. */
-void plot_see(struct plot *plot, double value);
-
-/* Border, grid and key. */
-void plot_frame(struct plot *plot);
-/* The y axis, of values that are figures in `unit`, scaled. */
-void plot_value_axis(struct plot *plot, const char *unit, const struct scale *scale);
-/* The plot command: each line's data block `with` this style, and its name. */
-void plot_lines_with(struct plot *plot, const struct page *page, const char *with);
-
-/* A number for a tick: it was chosen, not measured, so it has no trailing zeros: 1, not 1.00. */
-const char *plot_tick_text(char to[QUANTITY_SIZE], double value);
-
-/* Run gnuplot and put its drawing into the page. */
-void plot_finish(struct page *page, struct plot *plot, const char *title, const char *reading,
-                 int width, int height);
 
 /* ---- gnuplot, a child process that turns a script into an SVG (gnuplot.c) ------------------- */
 
@@ -130,11 +88,11 @@ void gnuplot_tick(FILE *script, const char *text);
 void gnuplot_series(FILE *script, size_t series);
 
 /*
- * Run a script (without its `set terminal`) and write the SVG, cleaned for use in a page: colours
- * are the page's, identifiers begin with `prefix`, and there are no external references. The size
- * is in CSS pixels. 0, or -errno with gnuplot's error in `stderr_tail`; then nothing is written.
+ * Run a script (without its `set terminal`) and put its drawing into the page as a <figure>: colours
+ * are the page's, identifiers are its own, and there are no external references. The size is in CSS
+ * pixels. If gnuplot fails, a note has its error message.
  */
-int gnuplot_draw(FILE *script, const char *prefix, int width, int height, FILE *to,
-                 char *stderr_tail, size_t tail_size);
+void gnuplot_figure(struct page *page, FILE *script, const char *title, const char *reading,
+                    int width, int height);
 
 #endif

@@ -3,41 +3,157 @@
  * plots.c - the page's three kinds of plots: percentile curves (the whole distribution, its tail
  * stretched: Gil Tene's axis), a metric over the axis of its experiment with the figures'
  * intervals, and ratios to the baseline with theirs, one dot per contestant.
+ *
+ * A contestant has one colour, dash and shape in all of them. The key has the order of the lines at
+ * their right ends, so that a line's name is found directly to its right.
  */
 #include "page.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "results/histogram.h"
-
-/* ---- percentile curves ---------------------------------------------------------------------- */
+/* ---- what all kinds of plots share ---------------------------------------------------------- */
 
 enum {
-  CURVE_TICKS = 5 /* points for each halving of the remaining share */
+  PLOT_WIDTH = 1100, /* CSS pixels */
+  PLOT_HEIGHT = 460,
+  SMALL_WIDTH = 360, /* of a plot with a row per contestant */
+  ROW_HEIGHT = 22,
+  X_LABELS_MOST = 14,
+  CURVE_TICKS = 5, /* points for each halving of the remaining share */
+  CURVE_POINTS = CURVE_TICKS * 64
 };
+
+struct line {
+  size_t contestant;
+  double last; /* its last value: the key is sorted by it */
+};
+
+struct plot {
+  FILE *script; /* data blocks come first: $d0 is contestant 0's */
+  const struct view *view;
+  struct line *lines; /* room for one per contestant */
+  size_t count;
+  double least, most; /* of all values drawn */
+};
+
+static void end_plot(struct plot *plot) {
+  if (plot->script)
+    fclose(plot->script);
+  free(plot->lines);
+}
+
+/* False: there is no gnuplot, or no memory; nothing is drawn. Otherwise call end_plot. */
+static bool begin_plot(struct plot *plot, const struct page *page, const struct view *view) {
+  if (!page->plots)
+    return false;
+  *plot = (struct plot){.view = view, .least = INFINITY, .most = -INFINITY};
+  plot->script = tmpfile();
+  plot->lines = calloc(view->contestants + 1, sizeof *plot->lines);
+  bool ready = plot->script && plot->lines;
+  if (!ready)
+    end_plot(plot);
+  return ready;
+}
+
+/* Extend the axes to include this value. */
+static void see(struct plot *plot, double value) {
+  plot->least = fmin(plot->least, value);
+  plot->most = fmax(plot->most, value);
+}
+
+static int by_last(const void *a, const void *b) {
+  double x = ((const struct line *)a)->last, y = ((const struct line *)b)->last;
+  return (x < y) - (x > y);
+}
+
+/* Border, grid and key. */
+static void put_frame(struct plot *plot) {
+  fputs("set border 3 lc rgb '" SVG_NEUTRAL "'\nset grid lc rgb '" SVG_GRID "' lw 0.5 dt 1\n"
+        "set tics nomirror out textcolor rgb 'black'\n"
+        "set key outside right top Left reverse samplen 3 spacing 1.15\n",
+        plot->script);
+}
+
+/* For a tick: it was chosen, not measured, so it has no trailing zeros: 1, not 1.00. */
+static const char *tick_text(char to[QUANTITY_SIZE], double value) {
+  if (fabs(value) < 1000)
+    snprintf(to, QUANTITY_SIZE, "%.6g", value);
+  else
+    quantity_text(to, value);
+  return to;
+}
+
+/* "10 µs", "1 ms": a tick with a unit of its own, if the axis spans several. */
+static void put_tick(FILE *script, const char *unit, double raw, double at) {
+  struct scale own = scale_for(unit, raw * (1 + 1e-9));
+  char number[QUANTITY_SIZE], text[QUANTITY_SIZE + UNIT_SIZE];
+  snprintf(text, sizeof text, "%s %s", tick_text(number, raw * own.factor), own.unit);
+  gnuplot_tick(script, text);
+  fprintf(script, " %.9g", at);
+}
+
+/* A logarithmic axis no longer than its values, with ticks at 2 and 5 if it is short. */
+static void put_decades(struct plot *plot, const char *unit, double factor) {
+  static const double steps[] = {1, 2, 5};
+  size_t count = plot->most > 200 * plot->least ? 1 : 3;
+  fprintf(plot->script, "set logscale y\nset yrange [%.9g:%.9g]\nset format y ''\nset ytics add (",
+          plot->least / 1.15, plot->most * 1.15);
+  int first = (int)floor(log10(plot->least)), last = (int)ceil(log10(plot->most));
+  const char *between = "";
+  for (int decade = first; decade <= last; decade++) {
+    for (size_t i = 0; i < count; i++) {
+      double value = steps[i] * pow(10, decade);
+      fputs(between, plot->script);
+      put_tick(plot->script, unit, value / factor, value);
+      between = ", ";
+    }
+  }
+  fputs(")\n", plot->script);
+}
+
+/* Logarithmic if the values are decades apart; else from 0, so that lengths are proportional. */
+static void put_value_axis(struct plot *plot, const char *unit, const struct scale *scale) {
+  if (plot->least > 0 && plot->most > 20 * plot->least) {
+    put_decades(plot, unit, scale->factor);
+    return;
+  }
+  fputs("set yrange [0:*]\nset format y '%g'\nset ylabel ", plot->script);
+  gnuplot_string(plot->script, scale->unit);
+  fputc('\n', plot->script);
+}
+
+/* The plot command: each line's data block `with` this style, and its name. */
+static void put_lines_with(struct plot *plot, const struct page *page, const char *with) {
+  qsort(plot->lines, plot->count, sizeof *plot->lines, by_last);
+  for (size_t i = 0; i < plot->count; i++) {
+    size_t contestant = plot->lines[i].contestant;
+    const char *name = view_contestant(plot->view, contestant);
+    fprintf(plot->script, "%s$d%zu %s ", i == 0 ? "plot " : ", ", contestant, with);
+    gnuplot_series(plot->script, page_series(page, name));
+    fputs(" title ", plot->script);
+    gnuplot_string(plot->script, name);
+  }
+  fputc('\n', plot->script);
+}
+
+/* ---- percentile curves ---------------------------------------------------------------------- */
 
 /* The curve of a histogram without its last point, which is at infinity on this axis. */
 static void put_curve(struct plot *plot, const struct histogram *histogram, double factor,
                       size_t contestant) {
-  size_t count = histogram_curve(histogram, CURVE_TICKS, NULL, 0);
-  struct histogram_point *points = calloc(count + 1, sizeof *points);
-  if (!points)
-    return;
-  histogram_curve(histogram, CURVE_TICKS, points, count);
-  fprintf(plot->script, "$d%zu << EOD\n", contestant);
+  struct histogram_point points[CURVE_POINTS];
+  size_t count = histogram_curve(histogram, CURVE_TICKS, points, CURVE_POINTS);
   double value = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (points[i].percentile >= 1)
-      continue;
+  fprintf(plot->script, "$d%zu << EOD\n", contestant);
+  for (size_t i = 0; i < count && points[i].percentile < 1; i++) {
     value = (double)points[i].value * factor;
-    plot_see(plot, value);
+    see(plot, value);
     fprintf(plot->script, "%.9g %.9g\n", 1 / (1 - points[i].percentile), value);
   }
   fputs("EOD\n", plot->script);
   if (value > 0)
     plot->lines[plot->count++] = (struct line){contestant, value};
-  free(points);
 }
 
 static struct scale curve_scale(const struct view *view, size_t point) {
@@ -61,7 +177,7 @@ static void put_percentile_axis(FILE *script) {
 void plot_curves(struct page *page, const struct view *view, size_t point) {
   struct plot plot;
   struct scale scale = curve_scale(view, point);
-  if (scale.factor == 0 || !plot_begin(&plot, page, view))
+  if (scale.factor == 0 || !begin_plot(&plot, page, view))
     return;
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
     struct histogram *histogram = view_histogram(view, contestant, point);
@@ -71,22 +187,18 @@ void plot_curves(struct page *page, const struct view *view, size_t point) {
   }
   if (plot.count > 0) {
     char title[160], reading[96], label[LABEL_SIZE];
-    plot_frame(&plot);
+    put_frame(&plot);
     put_percentile_axis(plot.script);
-    plot_value_axis(&plot, "ns", &scale);
-    plot_lines_with(&plot, page, "using 1:2 with linespoints pi 5");
+    put_value_axis(&plot, "ns", &scale);
+    put_lines_with(&plot, page, "using 1:2 with linespoints pi 5");
     snprintf(title, sizeof title, "Percentiles, %.120s", view_label(view, point, label));
     snprintf(reading, sizeof reading, "%s, lower is better; all rounds together", scale.unit);
-    plot_finish(page, &plot, title, reading, PLOT_WIDTH, PLOT_HEIGHT);
+    gnuplot_figure(page, plot.script, title, reading, PLOT_WIDTH, PLOT_HEIGHT);
   }
-  plot_end(&plot);
+  end_plot(&plot);
 }
 
 /* ---- a metric over the axis ----------------------------------------------------------------- */
-
-enum {
-  X_LABELS_MOST = 14
-};
 
 /* The place of x = 0 on a logarithmic axis: one step to the left of the smallest other value. */
 struct axis {
@@ -143,8 +255,7 @@ static void put_x_tics(struct plot *plot, const struct axis *axis, size_t first,
     if (!isfinite(x))
       continue;
     bool room = fabs(before - share(axis, x)) > 0.07;
-    fprintf(plot->script, "%s'%s' %.9g", between, room ? plot_tick_text(text, x) : "",
-            place(axis, x));
+    fprintf(plot->script, "%s'%s' %.9g", between, room ? tick_text(text, x) : "", place(axis, x));
     before = room ? share(axis, x) : before;
     between = ", ";
   }
@@ -176,8 +287,8 @@ static void put_line(struct plot *plot, const struct axis *axis, const struct sc
     value = median;
     low = isfinite(low) ? low : median;
     high = isfinite(high) ? high : median;
-    plot_see(plot, low);
-    plot_see(plot, high);
+    see(plot, low);
+    see(plot, high);
     fprintf(plot->script, "%.9g %.9g %.9g %.9g\n", place(axis, x), median, low, high);
   }
   fputs("EOD\n", plot->script);
@@ -188,7 +299,7 @@ static void put_line(struct plot *plot, const struct axis *axis, const struct sc
 void plot_lines(struct page *page, const struct view *view, size_t metric, size_t first,
                 size_t last) {
   struct plot plot;
-  if (!plot_begin(&plot, page, view))
+  if (!begin_plot(&plot, page, view))
     return;
   struct scale scale = view_scale(view, metric, first, last);
   struct axis axis = axis_of(view);
@@ -197,24 +308,20 @@ void plot_lines(struct page *page, const struct view *view, size_t metric, size_
   if (plot.count > 0) {
     char title[160], reading[96];
     const char *group = member_text(view_point(view, first), "group");
-    plot_frame(&plot);
+    put_frame(&plot);
     put_x_axis(&plot, &axis, first, last);
-    plot_value_axis(&plot, member_text(view_metric(view, metric), "unit"), &scale);
-    plot_lines_with(&plot, page, "using 1:2:3:4 with yerrorlines");
+    put_value_axis(&plot, member_text(view_metric(view, metric), "unit"), &scale);
+    put_lines_with(&plot, page, "using 1:2:3:4 with yerrorlines");
     snprintf(title, sizeof title, "%.100s%s%.40s", member_text(view_metric(view, metric), "label"),
              *group ? ", " : "", group);
-    plot_finish(page, &plot, title, metric_reading(reading, view_metric(view, metric), &scale),
-                PLOT_WIDTH, PLOT_HEIGHT);
+    gnuplot_figure(page, plot.script, title,
+                   metric_reading(reading, view_metric(view, metric), &scale), PLOT_WIDTH,
+                   PLOT_HEIGHT);
   }
-  plot_end(&plot);
+  end_plot(&plot);
 }
 
 /* ---- ratios --------------------------------------------------------------------------------- */
-
-enum {
-  SMALL_WIDTH = 360,
-  ROW_HEIGHT = 22
-};
 
 /* Coloured as in the heat map: grey if no difference is resolved, else better or worse. */
 static const struct {
@@ -277,20 +384,20 @@ static void put_ratio_axis(struct plot *plot) {
 
 void plot_ratios(struct page *page, const struct view *view, size_t metric, size_t point) {
   struct plot plot;
-  if (!plot_begin(&plot, page, view))
+  if (!begin_plot(&plot, page, view))
     return;
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
     const json_t *ratio = json_object_get(view_figure(view, contestant, point, metric), "ratio");
     double low = member_number(ratio, "low"), high = member_number(ratio, "high");
     if (!isfinite(member_number(ratio, "median")) || !isfinite(low) || !isfinite(high))
       continue;
-    plot_see(&plot, low);
-    plot_see(&plot, high);
+    see(&plot, low);
+    see(&plot, high);
     plot.lines[plot.count++] = (struct line){contestant, 0};
   }
   if (plot.count > 0) {
     char reading[160], label[LABEL_SIZE];
-    plot_frame(&plot);
+    put_frame(&plot);
     put_dots(&plot, metric, point);
     put_names(&plot);
     put_ratio_axis(&plot);
@@ -298,8 +405,8 @@ void plot_ratios(struct page *page, const struct view *view, size_t metric, size
     snprintf(reading, sizeof reading, "%.80s, ratio to %.48s",
              member_text(view_metric(view, metric), "label"),
              member_text(view->experiment, "baseline"));
-    plot_finish(page, &plot, view_label(view, point, label), reading, SMALL_WIDTH,
-                46 + ROW_HEIGHT * (int)plot.count);
+    gnuplot_figure(page, plot.script, view_label(view, point, label), reading, SMALL_WIDTH,
+                   46 + ROW_HEIGHT * (int)plot.count);
   }
-  plot_end(&plot);
+  end_plot(&plot);
 }

@@ -15,7 +15,7 @@
  *   compare.c          `bench compare`
  *   export.c           the figures as CSV, the histograms as .hgrm files
  *   html.c             the page, from top to bottom (page.h); its parts are html_*.c
- *   plots.c            the page's plots; plot.c is what all of them share
+ *   plots.c            the page's plots, as scripts
  *   gnuplot.c          runs gnuplot, and makes its SVG suitable for a page
  *
  * Documents may come from anywhere, and so may every text in them: each output escapes in its own
@@ -78,8 +78,7 @@ struct view {
   const json_t *experiment;
   size_t contestants, points, metrics; /* how many */
   size_t baseline;                     /* an index; equal to `contestants`: none of them */
-  const json_t **figures;              /* contestants x points x metrics; NULL: not measured */
-  const json_t **again;                /* points x metrics: of `resolution` */
+  const json_t **figures;              /* (contestants + 1) x points x metrics; NULL: none */
 };
 
 /* 0; -ENOMEM (also if contestants x points x metrics is implausibly large). */
@@ -105,6 +104,11 @@ size_t view_first_primary(const struct view *view);
 /* The same, among those that have a figure at the point: different points may have different
  * metrics. */
 size_t view_primary_at(const struct view *view, size_t point);
+
+/* Is there a figure of a contestant, or of any, at points[first] to points[last - 1]? */
+bool view_took_part(const struct view *view, size_t contestant, size_t metric, size_t first,
+                    size_t last);
+bool view_measured(const struct view *view, size_t metric, size_t first, size_t last);
 
 /* One scale for all figures of a metric at points[first] to points[last - 1]. */
 struct scale view_scale(const struct view *view, size_t metric, size_t first, size_t last);
@@ -142,8 +146,8 @@ struct resolution {
   double expected;        /* the number that should span 1, given their rounds */
   double typical, worst;  /* NaN if count is 0 */
 };
-/* 0, -ENOMEM. `experiment` NULL: of all. */
-int resolution_of(const json_t *document, const json_t *experiment, struct resolution *ret);
+/* Of one of its experiments, or of all (NULL). */
+struct resolution resolution_of(const json_t *document, const json_t *only);
 
 /* The command that repeats the document's run, quoted for a shell, with its seed added if missing.
  * A new string, NULL: no memory. */
@@ -156,11 +160,14 @@ char *command_of(const json_t *document);
 
 struct text_line {
   FILE *to;
+  bool colours;
   size_t blanks; /* pending, written before the next text: no line ends in blanks */
 };
 
 /* Escaped, as one line without its newline. A new string, NULL: no memory. */
 char *harmless(const char *text);
+/* The columns that it takes. */
+size_t harmless_columns(const char *text);
 
 void line_put(struct text_line *line, const char *text);
 void line_format(struct text_line *line, const char *format, ...)
@@ -172,6 +179,9 @@ void line_left(struct text_line *line, const char *text, size_t columns);
 
 /* Right-aligned in its column, and complete even if it is wider. */
 void line_right(struct text_line *line, const char *text, size_t columns);
+
+/* From here on, if it has colours: "1": bold, "31": red ..., "0": plain. */
+void line_style(struct text_line *line, const char *code);
 
 /* Pending blanks are dropped. */
 void line_end(struct text_line *line);
@@ -185,11 +195,9 @@ void claims_table(struct text_line *line, const json_t *experiment);
  * The runs that an experiment leaves out; nothing if there are none. Each failed run has a line,
  * followed by its stderr. Runs that are invalid because the generator could not keep its schedule
  * can be as many as contestants times rounds: if there are more than a few at a point, they are
- * counted, with the first as an example. The document and the page list them all. `red` and `plain`
- * are written before and after a name.
+ * counted, with the first as an example. The document and the page list them all.
  */
-void failures_table(struct text_line *line, const json_t *experiment, const char *red,
-                    const char *plain);
+void failures_table(struct text_line *line, const json_t *experiment);
 
 /* The pauses that the machine itself adds to all tails (machine/hiccups.c); nothing if they were not
  * measured, as in older documents and in merged ones. */

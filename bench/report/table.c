@@ -30,11 +30,9 @@ enum {
 };
 
 static const char UNRESOLVED[] = "no difference resolved";
-static const char RED[] = "\x1b[31m", PLAIN[] = "\x1b[0m";
 
 struct table {
   struct text_line line;
-  bool colours;
   size_t width; /* of a line */
   size_t name;  /* of the contestants' column */
   bool roomy;   /* ratios have their intervals */
@@ -52,11 +50,6 @@ static size_t line_width(FILE *to) {
 static bool wants_colours(FILE *to) {
   const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
   return !(no && *no) && isatty(fileno(to)) && !(term && strcmp(term, "dumb") == 0);
-}
-
-static void style(struct table *table, const char *code) {
-  if (table->colours)
-    fprintf(table->line.to, "\x1b[%sm", code);
 }
 
 /* ---- one cell: median, spread, ratio --------------------------------------------------- */
@@ -100,10 +93,10 @@ static void put_ratio(struct table *table, const json_t *ratio, const json_t *me
     ratio_words(table, ratio, metric, text);
   bool coloured = verdict == VERDICT_BETTER || verdict == VERDICT_WORSE;
   if (coloured)
-    style(table, verdict == VERDICT_BETTER ? "32" : "33");
+    line_style(&table->line, verdict == VERDICT_BETTER ? "32" : "33");
   line_right(&table->line, text, ratio_columns(table));
   if (coloured)
-    style(table, "0");
+    line_style(&table->line, "0");
 }
 
 static void put_cell(struct table *table, const json_t *figure, const json_t *metric,
@@ -122,9 +115,9 @@ static void put_heading(struct table *table, const struct view *view, size_t met
   char reading[96];
   metric_reading(reading, view_metric(view, metric), scale);
   fputc('\n', table->line.to);
-  style(table, "1");
+  line_style(&table->line, "1");
   line_put(&table->line, member_text(view_metric(view, metric), "label"));
-  style(table, "0");
+  line_style(&table->line, "0");
   if (*reading)
     line_format(&table->line, " (%s)", reading);
   fputc('\n', table->line.to);
@@ -136,15 +129,6 @@ static void put_heading(struct table *table, const struct view *view, size_t met
     line_left(&table->line, view_label(view, point, label), column_width(table) - 2);
   }
   line_end(&table->line);
-}
-
-static bool took_part(const struct view *view, size_t contestant, size_t metric, size_t first,
-                      size_t last) {
-  for (size_t point = first; point < last; point++) {
-    if (view_figure(view, contestant, point, metric))
-      return true;
-  }
-  return false;
 }
 
 static void put_again(struct table *table, const struct view *view, size_t metric, size_t first,
@@ -168,7 +152,7 @@ static void put_rows(struct table *table, const struct view *view, size_t metric
   struct scale scale = view_scale(view, metric, first, last);
   put_heading(table, view, metric, &scale, first, last);
   for (size_t contestant = 0; contestant < view->contestants; contestant++) {
-    if (!took_part(view, contestant, metric, first, last))
+    if (!view_took_part(view, contestant, metric, first, last))
       continue;
     line_left(&table->line, view_contestant(view, contestant), table->name);
     for (size_t point = first; point < last; point++)
@@ -180,21 +164,13 @@ static void put_rows(struct table *table, const struct view *view, size_t metric
   }
 }
 
-/* Different points may have different metrics. */
-static bool anyone_took_part(const struct view *view, size_t metric, size_t first, size_t last) {
-  for (size_t contestant = 0; contestant < view->contestants; contestant++)
-    if (took_part(view, contestant, metric, first, last))
-      return true;
-  return false;
-}
-
 static void put_metric(struct table *table, const struct view *view, size_t metric) {
   size_t beside = (table->width - table->name) / column_width(table);
   if (beside < 1)
     beside = 1;
   for (size_t first = 0, count; first < view->points; first += count) {
     count = view_run(view, first, beside < POINTS_BESIDE ? beside : POINTS_BESIDE);
-    if (anyone_took_part(view, metric, first, first + count))
+    if (view_measured(view, metric, first, first + count))
       put_rows(table, view, metric, first, first + count);
   }
 }
@@ -212,34 +188,26 @@ static void put_absent(struct table *table, const json_t *experiment) {
   }
 }
 
-static void put_resolution(struct table *table, const json_t *document, const json_t *experiment) {
-  struct resolution resolution;
-  int error = resolution_of(document, experiment, &resolution);
-  if (!error && resolution.count == 0 && resolution.counted > 0) {
-    fputs("\nA/A: counted, not timed; the difference of the second count is in its row\n",
-          table->line.to);
-    return;
-  }
-  if (error || resolution.count == 0) {
-    fputs("\nA/A: not measured, so it is unknown what this machine can resolve\n", table->line.to);
-    return;
-  }
+static void put_resolution(FILE *to, struct resolution resolution) {
   char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
-  fprintf(table->line.to,
-          "\nA/A: the baseline against itself differs by up to %s %% typically, at worst\n"
-          "     %s %%; of %zu intervals %zu span 1, about %.0f should. Less is noise.\n",
-          quantity_text(typical, 100 * resolution.typical),
-          quantity_text(worst, 100 * resolution.worst), resolution.count, resolution.spanning,
-          resolution.expected);
+  if (resolution.count > 0)
+    fprintf(to,
+            "\nA/A: the baseline against itself differs by up to %s %% typically, at worst\n"
+            "     %s %%; of %zu intervals %zu span 1, about %.0f should. Less is noise.\n",
+            quantity_text(typical, 100 * resolution.typical),
+            quantity_text(worst, 100 * resolution.worst), resolution.count, resolution.spanning,
+            resolution.expected);
+  else if (resolution.counted > 0)
+    fputs("\nA/A: counted, not timed; the difference of the second count is in its row\n", to);
+  else
+    fputs("\nA/A: not measured, so it is unknown what this machine can resolve\n", to);
 }
 
 static size_t name_width(const struct view *view) {
   size_t widest = NAME_LEAST;
   for (size_t i = 0; i < view->contestants; i++) {
-    char *safe = harmless(view_contestant(view, i));
-    size_t columns = safe ? text_columns(safe) : 0;
+    size_t columns = harmless_columns(view_contestant(view, i));
     widest = columns > widest ? columns : widest;
-    free(safe);
   }
   return widest < NAME_MOST ? widest : NAME_MOST;
 }
@@ -262,10 +230,10 @@ static void put_experiment(struct table *table, const json_t *document, const js
     return;
   }
   fputc('\n', table->line.to);
-  style(table, "1");
+  line_style(&table->line, "1");
   line_format(&table->line, "%s: %s", member_text(experiment, "name"),
               member_text(experiment, "title"));
-  style(table, "0");
+  line_style(&table->line, "0");
   fputs("\nmedian, ± its 95 % interval, ratio to ", table->line.to);
   line_put(&table->line, member_text(experiment, "baseline"));
   table->name = name_width(&view);
@@ -279,13 +247,13 @@ static void put_experiment(struct table *table, const json_t *document, const js
   }
   claims_table(&table->line, experiment);
   put_absent(table, experiment);
-  failures_table(&table->line, experiment, table->colours ? RED : "", table->colours ? PLAIN : "");
-  put_resolution(table, document, experiment);
+  failures_table(&table->line, experiment);
+  put_resolution(table->line.to, resolution_of(document, experiment));
   view_close(&view);
 }
 
 void report_table(const json_t *document, FILE *to) {
-  struct table table = {.line = {.to = to}, .colours = wants_colours(to), .width = line_width(to)};
+  struct table table = {.line = {.to = to, .colours = wants_colours(to)}, .width = line_width(to)};
   size_t i;
   json_t *experiment;
   json_array_foreach(json_object_get(document, "experiments"), i, experiment) {

@@ -38,14 +38,13 @@ static void put_wrapped(FILE *to, const char *text, size_t indent) {
 }
 
 static void put_method(FILE *to, const json_t *experiment, const json_t *claims) {
-  const json_t *metric =
-      find_named(json_object_get(experiment, "metrics"), "id", member_text(claims, "metric"));
+  const char *label = member_text(metric_of(experiment, claims), "label");
   char threshold[QUANTITY_SIZE], text[512];
   snprintf(text, sizeof text,
            "The ratio is of %.80s at the point named to that at 0, round by round, with its 95 %% "
            "interval. It rises where all of that is above %s, is flat where all is below, and is "
            "not resolved otherwise, nor with fewer than three rounds.",
-           member_text(metric, "label"), ratio_text(threshold, member_number(claims, "threshold")));
+           label, ratio_text(threshold, member_number(claims, "threshold")));
   put_wrapped(to, text, 2);
 }
 
@@ -58,21 +57,15 @@ static void put_names(struct text_line *line, const json_t *one) {
   line_left(line, name, NAME_COLUMNS);
 }
 
-/* "7.31 [7.10, 7.52]" */
-static void put_ratio(struct text_line *line, const json_t *one) {
-  struct ratio_texts texts = ratio_texts(json_object_get(one, "ratio"));
-  line_format(line, "%s [%s, %s]", texts.median, texts.low, texts.high);
-}
-
 static void put_judged(struct text_line *line, const json_t *experiment, const json_t *one) {
-  const json_t *point =
-      find_named(json_object_get(experiment, "points"), "id", member_text(one, "point"));
+  const char *label = member_text(point_of(experiment, one), "label");
+  struct ratio_texts ratio = ratio_texts(json_object_get(one, "ratio"));
   const char *seen = member_text(one, "seen"), *verdict = member_text(one, "verdict");
   put_names(line, one);
   line->blanks += 1;
-  line_left(line, member_text(point, "label"), POINT_COLUMNS);
+  line_left(line, label, POINT_COLUMNS);
   line->blanks += 1;
-  put_ratio(line, one);
+  line_format(line, "%s [%s, %s]", ratio.median, ratio.low, ratio.high);
   bool said = strcmp(seen, verdict) == 0;
   line_format(line, "  %s%s%s", seen, said ? "" : ": ", said ? "" : verdict);
   line_end(line);
@@ -116,13 +109,6 @@ enum {
   FEW = 3 /* invalid runs at a point that get a line each */
 };
 
-struct list {
-  struct text_line *line;
-  const json_t *failures;
-  size_t rounds;
-  const char *red, *plain;
-};
-
 static bool is_invalid(const json_t *failure) {
   return json_is_true(json_object_get(failure, "invalid"));
 }
@@ -131,29 +117,17 @@ static json_int_t round_of(const json_t *failure) {
   return json_integer_value(json_object_get(failure, "round"));
 }
 
-static bool is_at(const json_t *failure, const char *point) {
-  return strcmp(member_text(failure, "point"), point) == 0;
-}
-
-static bool is_of(const json_t *failure, const char *contestant) {
-  return strcmp(member_text(failure, "contestant"), contestant) == 0;
-}
-
 /* The number of invalid runs at a point, of one contestant or of all (NULL), among the first
  * `count`. */
-static size_t invalid_among(const struct list *list, size_t count, const char *point,
+static size_t invalid_among(const json_t *failures, size_t count, const char *point,
                             const char *contestant) {
   size_t found = 0;
   for (size_t i = 0; i < count; i++) {
-    const json_t *failure = json_array_get(list->failures, i);
-    found +=
-        is_invalid(failure) && is_at(failure, point) && (!contestant || is_of(failure, contestant));
+    const json_t *failure = json_array_get(failures, i);
+    found += is_invalid(failure) && strcmp(member_text(failure, "point"), point) == 0 &&
+             (!contestant || strcmp(member_text(failure, "contestant"), contestant) == 0);
   }
   return found;
-}
-
-static size_t invalid_at(const struct list *list, const char *point, const char *contestant) {
-  return invalid_among(list, json_array_size(list->failures), point, contestant);
 }
 
 static void put_stderr(struct text_line *line, const char *stderr_tail) {
@@ -170,64 +144,62 @@ static void put_stderr(struct text_line *line, const char *stderr_tail) {
   }
 }
 
-static void put_name(const struct list *list, const char *name) {
-  fputs(list->red, list->line->to);
-  line_put(list->line, name);
-  fputs(list->plain, list->line->to);
+static void put_name(struct text_line *line, const char *name) {
+  line_style(line, "31");
+  line_put(line, name);
+  line_style(line, "0");
 }
 
-static void put_one(const struct list *list, const json_t *failure) {
-  FILE *to = list->line->to;
-  fputs("  ", to);
-  put_name(list, member_text(failure, "contestant"));
-  line_format(list->line, ", %s, round %" JSON_INTEGER_FORMAT ", %s: %s",
-              member_text(failure, "point"), round_of(failure),
-              is_invalid(failure) ? "invalid" : "failed", member_text(failure, "reason"));
-  fputc('\n', to);
-  put_stderr(list->line, member_text(failure, "said"));
+static void put_one(struct text_line *line, const json_t *failure) {
+  fputs("  ", line->to);
+  put_name(line, member_text(failure, "contestant"));
+  line_format(line, ", %s, round %" JSON_INTEGER_FORMAT ", %s: %s", member_text(failure, "point"),
+              round_of(failure), is_invalid(failure) ? "invalid" : "failed",
+              member_text(failure, "reason"));
+  line_end(line);
+  put_stderr(line, member_text(failure, "said"));
 }
 
 /* "epoll 3, rtsig 2": in order of first occurrence. */
-static void put_counts(const struct list *list, const char *point) {
+static void put_counts(struct text_line *line, const json_t *failures, const char *point) {
+  size_t count = json_array_size(failures);
   const char *before = "";
-  for (size_t i = 0; i < json_array_size(list->failures); i++) {
-    const json_t *failure = json_array_get(list->failures, i);
-    const char *name = member_text(failure, "contestant");
-    if (!is_invalid(failure) || !is_at(failure, point) || invalid_among(list, i, point, name) > 0)
+  for (size_t i = 0; i < count; i++) {
+    const char *name = member_text(json_array_get(failures, i), "contestant");
+    size_t earlier = invalid_among(failures, i, point, name);
+    if (earlier > 0 || invalid_among(failures, i + 1, point, name) == 0)
       continue;
-    fputs(before, list->line->to);
-    put_name(list, name);
-    fprintf(list->line->to, " %zu", invalid_at(list, point, name));
+    fputs(before, line->to);
+    put_name(line, name);
+    fprintf(line->to, " %zu", invalid_among(failures, count, point, name));
     before = ", ";
   }
 }
 
-static void put_many(const struct list *list, const json_t *first) {
+static void put_many(struct text_line *line, const json_t *failures, const json_t *first,
+                     size_t rounds) {
   const char *point = member_text(first, "point");
-  line_format(list->line, "  %s, %zu runs invalid: ", point, invalid_at(list, point, NULL));
-  put_counts(list, point);
-  fprintf(list->line->to, " of %zu rounds\n", list->rounds);
-  line_format(list->line, "    the first, %s in round %" JSON_INTEGER_FORMAT ": %s",
+  line_format(line, "  %s, %zu runs invalid: ", point,
+              invalid_among(failures, json_array_size(failures), point, NULL));
+  put_counts(line, failures, point);
+  fprintf(line->to, " of %zu rounds\n", rounds);
+  line_format(line, "    the first, %s in round %" JSON_INTEGER_FORMAT ": %s",
               member_text(first, "contestant"), round_of(first), member_text(first, "reason"));
-  fputc('\n', list->line->to);
+  line_end(line);
 }
 
-void failures_table(struct text_line *line, const json_t *experiment, const char *red,
-                    const char *plain) {
-  struct list list = {.line = line,
-                      .failures = json_object_get(experiment, "failures"),
-                      .rounds = rounds_of(experiment),
-                      .red = red,
-                      .plain = plain};
-  for (size_t i = 0; i < json_array_size(list.failures); i++) {
-    const json_t *failure = json_array_get(list.failures, i);
+void failures_table(struct text_line *line, const json_t *experiment) {
+  const json_t *failures = json_object_get(experiment, "failures");
+  size_t count = json_array_size(failures);
+  for (size_t i = 0; i < count; i++) {
+    const json_t *failure = json_array_get(failures, i);
     const char *point = member_text(failure, "point");
     if (i == 0)
       fputs("\nfailed or invalid\n", line->to);
-    if (!is_invalid(failure) || invalid_at(&list, point, NULL) <= FEW)
-      put_one(&list, failure);
-    else if (invalid_among(&list, i, point, NULL) == 0)
-      put_many(&list, failure);
+    if (!is_invalid(failure) || invalid_among(failures, count, point, NULL) <= FEW)
+      put_one(line, failure);
+    else if (invalid_among(failures, i, point, NULL) == 0)
+      put_many(line, failures, failure, rounds_of(experiment));
   }
 }
 

@@ -109,6 +109,13 @@ char *harmless(const char *text) {
   return safe;
 }
 
+size_t harmless_columns(const char *text) {
+  char *safe = harmless(text);
+  size_t columns = safe ? text_columns(safe) : 0;
+  free(safe);
+  return columns;
+}
+
 static void pay_blanks(struct text_line *line) {
   fprintf(line->to, "%*s", (int)line->blanks, "");
   line->blanks = 0;
@@ -149,14 +156,15 @@ void line_left(struct text_line *line, const char *text, size_t columns) {
 }
 
 void line_right(struct text_line *line, const char *text, size_t columns) {
-  char *safe = harmless(text);
-  size_t used = text_columns(safe ? safe : "?");
+  size_t used = harmless_columns(text);
   line->blanks += used < columns ? columns - used : 0;
-  if (used > 0) {
-    pay_blanks(line);
-    fputs(safe ? safe : "?", line->to);
-  }
-  free(safe);
+  if (used > 0)
+    line_put(line, text);
+}
+
+void line_style(struct text_line *line, const char *code) {
+  if (line->colours)
+    fprintf(line->to, "\x1b[%sm", code);
 }
 
 void line_end(struct text_line *line) {

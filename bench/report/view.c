@@ -56,21 +56,21 @@ static size_t id_index(const json_t *objects, const char *id) {
   return i;
 }
 
-static void place_figures(struct view *view) {
+static const json_t **place(const struct view *view, size_t contestant, size_t point,
+                            size_t metric) {
+  return &view->figures[(contestant * view->points + point) * view->metrics + metric];
+}
+
+static void place_all(struct view *view, const json_t *entries, bool again) {
   size_t i;
-  json_t *figure;
-  json_array_foreach(list(view, "figures"), i, figure) {
-    size_t contestant = view_find(view, member_text(figure, "contestant"));
-    size_t point = id_index(list(view, "points"), member_text(figure, "point"));
-    size_t metric = id_index(list(view, "metrics"), member_text(figure, "metric"));
-    if (contestant < view->contestants && point < view->points && metric < view->metrics)
-      view->figures[(contestant * view->points + point) * view->metrics + metric] = figure;
-  }
-  json_array_foreach(list(view, "resolution"), i, figure) {
-    size_t point = id_index(list(view, "points"), member_text(figure, "point"));
-    size_t metric = id_index(list(view, "metrics"), member_text(figure, "metric"));
-    if (point < view->points && metric < view->metrics)
-      view->again[point * view->metrics + metric] = figure;
+  json_t *entry;
+  json_array_foreach(entries, i, entry) {
+    size_t contestant = view_find(view, member_text(entry, "contestant"));
+    size_t point = id_index(list(view, "points"), member_text(entry, "point"));
+    size_t metric = id_index(list(view, "metrics"), member_text(entry, "metric"));
+    bool known = again || contestant < view->contestants;
+    if (known && point < view->points && metric < view->metrics)
+      *place(view, again ? view->contestants : contestant, point, metric) = entry;
   }
 }
 
@@ -87,30 +87,27 @@ int view_open(struct view *view, const json_t *experiment) {
   view->points = json_array_size(list(view, "points"));
   view->metrics = json_array_size(list(view, "metrics"));
   view->baseline = view_find(view, member_text(experiment, "baseline"));
-  bool fits = has_room(view);
-  size_t cells = view->points * view->metrics;
-  view->figures = fits ? calloc(view->contestants * cells + 1, sizeof *view->figures) : NULL;
-  view->again = fits ? calloc(cells + 1, sizeof *view->again) : NULL;
-  if (!view->figures || !view->again) {
-    view_close(view);
+  size_t rows = view->contestants + 1; /* the last one: the baseline's second run */
+  if (has_room(view))
+    view->figures = calloc(rows * view->points * view->metrics + 1, sizeof *view->figures);
+  if (!view->figures)
     return -ENOMEM;
-  }
-  place_figures(view);
+  place_all(view, list(view, "figures"), false);
+  place_all(view, list(view, "resolution"), true);
   return 0;
 }
 
 void view_close(struct view *view) {
   free(view->figures);
-  free(view->again);
   *view = (struct view){0};
 }
 
 const json_t *view_figure(const struct view *view, size_t contestant, size_t point, size_t metric) {
-  return view->figures[(contestant * view->points + point) * view->metrics + metric];
+  return *place(view, contestant, point, metric);
 }
 
 const json_t *view_again(const struct view *view, size_t point, size_t metric) {
-  return view->again[point * view->metrics + metric];
+  return *place(view, view->contestants, point, metric);
 }
 
 struct histogram *view_histogram(const struct view *view, size_t contestant, size_t point) {
@@ -136,16 +133,25 @@ size_t view_first_primary(const struct view *view) {
   return metric;
 }
 
-static bool any_figure(const struct view *view, size_t point, size_t metric) {
-  for (size_t contestant = 0; contestant < view->contestants; contestant++)
-    if (view_figure(view, contestant, point, metric))
-      return true;
-  return false;
+bool view_took_part(const struct view *view, size_t contestant, size_t metric, size_t first,
+                    size_t last) {
+  size_t point = first;
+  while (point < last && !view_figure(view, contestant, point, metric))
+    point++;
+  return point < last;
+}
+
+bool view_measured(const struct view *view, size_t metric, size_t first, size_t last) {
+  size_t contestant = 0;
+  while (contestant < view->contestants && !view_took_part(view, contestant, metric, first, last))
+    contestant++;
+  return contestant < view->contestants;
 }
 
 size_t view_primary_at(const struct view *view, size_t point) {
   size_t metric = 0;
-  while (metric < view->metrics && !(view_primary(view, metric) && any_figure(view, point, metric)))
+  while (metric < view->metrics &&
+         !(view_primary(view, metric) && view_measured(view, metric, point, point + 1)))
     metric++;
   return metric;
 }
@@ -207,68 +213,45 @@ enum verdict verdict_of(const json_t *ratio, const json_t *metric) {
 
 /* ---- resolution, from measuring the same contestant twice ----------------------------------- */
 
-struct distances {
-  double *at;
-  size_t count, spanning, counted;
-  double expected;
-};
-
-static bool is_primary(const json_t *metric) {
-  return json_is_true(json_object_get(metric, "primary"));
-}
-
-static int add_experiment(struct distances *distances, const json_t *experiment) {
-  const json_t *all = json_object_get(experiment, "resolution");
-  size_t room = distances->count + json_array_size(all) + 1;
-  double *at = realloc(distances->at, room * sizeof *at);
-  if (!at)
-    return -ENOMEM;
-  distances->at = at;
-
+/* Their distances from 1 are appended to `distances`. */
+static void add_experiment(struct resolution *resolution, double *distances,
+                           const json_t *experiment) {
   size_t i;
   json_t *again;
-  json_array_foreach(all, i, again) {
+  json_array_foreach(json_object_get(experiment, "resolution"), i, again) {
     const json_t *ratio = json_object_get(again, "ratio");
     double low = member_number(ratio, "low"), high = member_number(ratio, "high");
     const json_t *metric = metric_of(experiment, again);
-    if (!isfinite(low) || !isfinite(high) || !is_primary(metric))
+    if (!isfinite(low) || !isfinite(high) || !json_is_true(json_object_get(metric, "primary")))
       continue;
     if (metric_counted(metric)) { /* its interval is a point, on any machine */
-      distances->counted++;
+      resolution->counted++;
       continue;
     }
-    at[distances->count++] = fmax(fabs(1 - low), fabs(high - 1));
-    distances->spanning += low <= 1 && high >= 1;
-    distances->expected += estimate_coverage(values_present(again));
+    double distance = fmax(fabs(1 - low), fabs(high - 1));
+    distances[resolution->count++] = distance;
+    resolution->worst = fmax(resolution->worst, distance);
+    resolution->spanning += low <= 1 && high >= 1;
+    resolution->expected += estimate_coverage(values_present(again));
   }
-  return 0;
 }
 
-int resolution_of(const json_t *document, const json_t *experiment, struct resolution *ret) {
-  struct distances distances = {0};
-  int r = experiment ? add_experiment(&distances, experiment) : 0;
-  size_t i;
-  json_t *each;
-  if (!experiment) {
-    json_array_foreach(json_object_get(document, "experiments"), i, each) {
-      if (r == 0)
-        r = add_experiment(&distances, each);
-    }
+struct resolution resolution_of(const json_t *document, const json_t *only) {
+  struct resolution resolution = {.typical = NAN, .worst = NAN};
+  size_t i, room = 1;
+  json_t *experiment;
+  json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
+    room += json_array_size(json_object_get(experiment, "resolution"));
   }
-  if (r == 0) {
-    *ret = (struct resolution){
-        .count = distances.count,
-        .spanning = distances.spanning,
-        .counted = distances.counted,
-        .expected = distances.expected,
-    };
-    ret->typical = median_of(distances.at, distances.count);
-    ret->worst = distances.count ? 0 : NAN;
-    for (size_t k = 0; k < distances.count; k++)
-      ret->worst = fmax(ret->worst, distances.at[k]);
+  double *distances = malloc(room * sizeof *distances);
+  json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
+    if (distances && (!only || experiment == only))
+      add_experiment(&resolution, distances, experiment);
   }
-  free(distances.at);
-  return r;
+  if (distances)
+    resolution.typical = median_of(distances, resolution.count);
+  free(distances);
+  return resolution;
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +31,6 @@ void html_print(FILE *to, const char *format, ...) {
     format++;
     if (*format == 's')
       markup_put(to, va_arg(more, const char *));
-    else if (*format == 'd')
-      fprintf(to, "%d", va_arg(more, int));
     else if (*format == 'z' && *++format == 'u')
       fprintf(to, "%zu", va_arg(more, size_t));
     else if (*format == '%')

@@ -5,8 +5,6 @@
  */
 #include "page.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- published findings, next to the plots: each claim with this run's verdict -------------- */

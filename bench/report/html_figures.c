@@ -74,8 +74,15 @@ static void put_heat_cell(struct page *page, const struct view *view, size_t con
     fputs("<td class=\"none\" title=\"not measured\">–</td>", page->to);
 }
 
+static size_t first_primary(const struct view *view) {
+  size_t metric = 0;
+  while (metric < view->metrics && !view_primary(view, metric))
+    metric++;
+  return metric;
+}
+
 static void put_heat_rows(struct page *page, const struct view *view, size_t number) {
-  size_t metric = view_first_primary(view), columns = json_array_size(page->contestants);
+  size_t metric = first_primary(view), columns = json_array_size(page->contestants);
   if (metric == view->metrics)
     return;
   html_print(page->to,
@@ -180,24 +187,30 @@ static void put_keys(struct page *page, const struct view *view, size_t point, s
              member_text(view_metric(view, metric), "id"));
 }
 
+/* The rounds and the ratio of an entry, as attributes and in a square with the value of `figure`. */
+static void put_rest(struct page *page, const json_t *entry, const json_t *figure,
+                     const json_t *metric, double factor) {
+  const json_t *ratio = json_object_get(entry, "ratio");
+  html_attribute(page->to, "data-rounds", json_object_get(entry, "values"));
+  html_ratio_attributes(page->to, ratio);
+  html_attribute(page->to, "data-resolved", json_object_get(ratio, "resolved"));
+  fputc('>', page->to);
+  put_square(page, figure, ratio, metric, factor);
+  fputs("</td>", page->to);
+}
+
 static void put_figure(struct page *page, const struct view *view, const json_t *figure,
                        size_t point, size_t metric, double factor) {
   if (!figure) {
     fputs("<td class=\"none\">–</td>", page->to);
     return;
   }
-  const json_t *ratio = json_object_get(figure, "ratio");
   html_print(page->to, "<td data-contestant=\"%s\"", member_text(figure, "contestant"));
   put_keys(page, view, point, metric);
   html_attribute(page->to, "data-value", json_object_get(figure, "median"));
   html_attribute(page->to, "data-low", json_object_get(figure, "low"));
   html_attribute(page->to, "data-high", json_object_get(figure, "high"));
-  html_attribute(page->to, "data-rounds", json_object_get(figure, "values"));
-  html_ratio_attributes(page->to, ratio);
-  html_attribute(page->to, "data-resolved", json_object_get(ratio, "resolved"));
-  fputc('>', page->to);
-  put_square(page, figure, ratio, view_metric(view, metric), factor);
-  fputs("</td>", page->to);
+  put_rest(page, figure, figure, view_metric(view, metric), factor);
 }
 
 static void put_again(struct page *page, const struct view *view, size_t metric, size_t first,
@@ -205,16 +218,9 @@ static void put_again(struct page *page, const struct view *view, size_t metric,
   html_print(page->to, "<tr class=\"again\"><th scope=\"row\">%s, again <small>A/A</small></th>",
              view_contestant(view, view->baseline));
   for (size_t point = first; point < last; point++) {
-    const json_t *again = view_again(view, point, metric);
-    const json_t *ratio = json_object_get(again, "ratio");
     fputs("<td data-again", page->to);
     put_keys(page, view, point, metric);
-    html_attribute(page->to, "data-rounds", json_object_get(again, "values"));
-    html_ratio_attributes(page->to, ratio);
-    html_attribute(page->to, "data-resolved", json_object_get(ratio, "resolved"));
-    fputc('>', page->to);
-    put_square(page, NULL, ratio, view_metric(view, metric), 1);
-    fputs("</td>", page->to);
+    put_rest(page, view_again(view, point, metric), NULL, view_metric(view, metric), 1);
   }
   fputs("</tr>\n", page->to);
 }

@@ -12,7 +12,7 @@
 
 /* ---- HTML in which no text can be mistaken for markup (html.c) ------------------------------ */
 
-/* printf with %s, %zu, %d and %%. Every %s is escaped, in text and in attributes alike: markup
+/* printf with %s, %zu and %%. Every %s is escaped, in text and in attributes alike: markup
  * comes only from the format. Control characters and bidi overrides become U+FFFD. */
 void html_print(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

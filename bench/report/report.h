@@ -99,10 +99,8 @@ struct histogram *view_histogram(const struct view *view, size_t contestant, siz
 const char *view_label(const struct view *view, size_t point, char to[LABEL_SIZE]);
 
 bool view_primary(const struct view *view, size_t metric);
-/* The first primary metric; equal to `metrics`: there is none. */
-size_t view_first_primary(const struct view *view);
-/* The same, among those that have a figure at the point: different points may have different
- * metrics. */
+/* The first primary metric that has a figure at the point; equal to `metrics`: there is none.
+ * Different points may have different metrics. */
 size_t view_primary_at(const struct view *view, size_t point);
 
 /* Is there a figure of a contestant, or of any, at points[first] to points[last - 1]? */

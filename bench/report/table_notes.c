@@ -5,7 +5,6 @@
  */
 #include "report.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,24 +210,21 @@ enum {
   SHARE_SIZE = 96
 };
 
-static void put_share(struct text_line *line, const json_t *one, const char *key) {
+static void put_share(struct text_line *line, double value, const char *unit) {
   char share[QUANTITY_SIZE], text[SHARE_SIZE];
-  snprintf(text, sizeof text, "%s %%", quantity_text(share, 100 * member_number(one, key)));
+  snprintf(text, sizeof text, "%s %s", quantity_text(share, value), unit);
   line_right(line, text, SHARE_COLUMNS);
 }
 
 static void put_row(struct text_line *line, const json_t *one) {
   const char *role = member_text(one, "role");
-  char largest[QUANTITY_SIZE], text[SHARE_SIZE];
-  bool any = strcmp(role, "any") == 0;
-  snprintf(text, sizeof text, "%.16s%s processor", role, any ? "" : "'s");
+  char text[SHARE_SIZE];
+  snprintf(text, sizeof text, "%.16s%s processor", role, strcmp(role, "any") == 0 ? "" : "'s");
   line->blanks += 2;
   line_left(line, text, ROLE_COLUMNS - 2);
-  put_share(line, one, "late_100us");
-  put_share(line, one, "late_1ms");
-  snprintf(text, sizeof text, "%s ms",
-           quantity_text(largest, member_number(one, "largest_ns") / 1e6));
-  line_right(line, text, SHARE_COLUMNS);
+  put_share(line, 100 * member_number(one, "late_100us"), "%");
+  put_share(line, 100 * member_number(one, "late_1ms"), "%");
+  put_share(line, member_number(one, "largest_ns") / 1e6, "ms");
   line_end(line);
 }
 

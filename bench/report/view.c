@@ -126,13 +126,6 @@ bool view_primary(const struct view *view, size_t metric) {
   return json_is_true(json_object_get(view_metric(view, metric), "primary"));
 }
 
-size_t view_first_primary(const struct view *view) {
-  size_t metric = 0;
-  while (metric < view->metrics && !view_primary(view, metric))
-    metric++;
-  return metric;
-}
-
 bool view_took_part(const struct view *view, size_t contestant, size_t metric, size_t first,
                     size_t last) {
   size_t point = first;

@@ -9,9 +9,7 @@
 #include "claims.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "document_access.h"
@@ -97,17 +95,6 @@ static const char *verdict_on(const char *seen, const char *expected) {
   return strcmp(seen, expected) == 0 ? HOLDS : FAILS;
 }
 
-/* Judge two figures, and put the members of the verdict into `entry`. */
-static int weigh(const struct judge_context *context, const json_t *cost, const json_t *against,
-                 const char *expected, json_t *entry) {
-  if (set_ratio(entry, cost, against, CLAIM_ROUNDS, context->seed) < 0)
-    return -ENOMEM;
-  const char *seen = seen_in(context, json_object_get(entry, "ratio"), expected);
-  int error = json_object_set_new(entry, "seen", json_string(seen));
-  error |= json_object_set_new(entry, "verdict", json_string(verdict_on(seen, expected)));
-  return error ? -ENOMEM : 0;
-}
-
 /* Append to `judged`, unless one of them was not measured. */
 static int judge_one(const struct judge_context *context, const char *expected,
                      const char *contestant, const char *beside, json_t *judged) {
@@ -119,10 +106,12 @@ static int judge_one(const struct judge_context *context, const char *expected,
   json_t *entry =
       json_pack("{s:s, s:o, s:s}", "contestant", contestant, "beside",
                 beside ? json_string(beside) : json_null(), "point", member_text(point, "id"));
-  int error = weigh(context, cost, base, expected, entry);
-  if (json_array_append_new(judged, entry) < 0)
-    error = -ENOMEM;
-  return error;
+  int error = set_ratio(entry, cost, base, CLAIM_ROUNDS, context->seed);
+  const char *seen = seen_in(context, json_object_get(entry, "ratio"), expected);
+  error |= json_object_set_new(entry, "seen", json_string(seen));
+  error |= json_object_set_new(entry, "verdict", json_string(verdict_on(seen, expected)));
+  error |= json_array_append_new(judged, entry);
+  return error ? -ENOMEM : 0;
 }
 
 /* The claim is refuted if it fails for one contestant, and confirmed only if it holds for all. */

@@ -5,7 +5,8 @@
  *
  *   main.c   the command line
  *   read.c   a trace file as events
- *   rows.c   the excerpt: which events are drawn, and the text of each
+ *   steps.c  the excerpt: which events are drawn
+ *   rows.c   the text of each
  *   text.c   drawn for a terminal
  *   svg.c    drawn for a slide
  *
@@ -45,8 +46,9 @@ void events_free(struct events *events);
 /* A number among the event's arguments, or `otherwise`. */
 int64_t event_number(const struct event *event, const char *name, int64_t otherwise);
 const char *event_text(const struct event *event, const char *name, const char *otherwise);
+bool event_says(const struct event *event, const char *name); /* true; it may be missing */
 
-/* ---- rows.c ------------------------------------------------------------------------------- */
+/* ---- steps.c ------------------------------------------------------------------------------ */
 
 struct excerpt {
   uint64_t connection; /* 0: everything the thread does */
@@ -54,6 +56,35 @@ struct excerpt {
   double from_us, to_us;
   uint64_t max_steps;
 };
+
+enum step_kind {
+  STEP_CALL,
+  STEP_SIGNAL,
+  STEP_SUBMIT,
+  STEP_COMPLETE,
+  STEP_LEFT_OUT, /* iterations */
+  STEP_REMARK,   /* overflow, rescue, limit */
+};
+
+struct step {
+  enum step_kind kind;
+  size_t begin, end; /* indices of events; equal for a moment */
+};
+
+struct steps {
+  struct step *at;
+  size_t count, capacity;
+};
+
+/* Calls that wait for any descriptor, or for a signal. */
+bool is_wait(const char *name);
+bool is_receive(const char *name);
+bool is_send(const char *name);
+
+/* The steps of the excerpt; false: no memory. */
+bool steps_choose(const struct events *events, const struct excerpt *excerpt, struct steps *ret);
+
+/* ---- rows.c ------------------------------------------------------------------------------- */
 
 enum direction {
   TO_KERNEL,

@@ -22,6 +22,10 @@ const char *event_text(const struct event *event, const char *name, const char *
   return json_is_string(value) ? json_string_value(value) : otherwise;
 }
 
+bool event_says(const struct event *event, const char *name) {
+  return json_is_true(json_object_get(event->args, name));
+}
+
 static bool read_event(const json_t *value, struct event *ret) {
   const char *phase = json_string_value(json_object_get(value, "ph"));
   const char *name = json_string_value(json_object_get(value, "name"));

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/say.h"
-#include "steps.h"
+#include "ladder.h"
 
 #define SAY(to, ...) snprintf(to, sizeof(to), __VA_ARGS__)
 
@@ -16,10 +16,6 @@
 
 static const char *plural(int64_t count) {
   return count == 1 ? "" : "s";
-}
-
-static void say_bytes(char *to, size_t size, int64_t count) {
-  snprintf(to, size, "%lld byte%s", (long long)count, plural(count));
 }
 
 static const char *signal_name(int64_t signo, char to[32]) {
@@ -52,7 +48,7 @@ static void say_result(const struct event *begin, const struct event *end, struc
   char text[32];
   int64_t result = event_number(end, "result", 0);
   const char *error = event_text(end, "error", NULL);
-  if (json_is_true(json_object_get(end->args, "under way")))
+  if (event_says(end, "under way"))
     SAY(row->label, "(not back when the trace ends)");
   else if (error)
     SAY(row->label, "%s", error);
@@ -69,16 +65,15 @@ static void say_result(const struct event *begin, const struct event *end, struc
   else if (is_named(begin, "recvmmsg") || is_named(begin, "sendmmsg"))
     SAY(row->label, "%lld datagram%s", (long long)result, plural(result));
   else
-    say_bytes(row->label, sizeof row->label, result);
+    SAY(row->label, "%lld byte%s", (long long)result, plural(result));
 }
 
 /* During the call. Whether it slept cannot be seen from its result, only from its duration. */
 static void say_what_kernel_does(const struct event *begin, const struct event *end,
                                  struct row *row) {
   int64_t result = event_number(end, "result", 0);
-  bool blocking = json_is_true(json_object_get(begin->args, "blocking"));
-  if (json_is_true(json_object_get(end->args, "under way")) || result < 0 ||
-      found_nothing(begin, end))
+  bool blocking = event_says(begin, "blocking");
+  if (event_says(end, "under way") || result < 0 || found_nothing(begin, end))
     return;
   if (is_named(begin, "io_uring_enter"))
     SAY(row->kernel, "%s",
@@ -103,7 +98,7 @@ static void say_what_kernel_does(const struct event *begin, const struct event *
 static void say_what_kernel_had(const struct event *begin, const struct event *end,
                                 struct row *row) {
   int64_t result = event_number(end, "result", 0);
-  if (json_is_true(json_object_get(end->args, "under way")))
+  if (event_says(end, "under way"))
     return;
   if (found_nothing(begin, end)) {
     SAY(row->kernel, "%s",
@@ -136,7 +131,7 @@ static enum tone tone_of_call(const struct event *begin, const struct event *end
 
 static void make_call(const struct events *events, const struct step *step, struct row rows[2]) {
   const struct event *begin = &events->at[step->begin], *end = &events->at[step->end];
-  bool blocking = json_is_true(json_object_get(begin->args, "blocking"));
+  bool blocking = event_says(begin, "blocking");
   int64_t fd = event_number(begin, "fd", -1);
   enum tone tone = tone_of_call(begin, end);
   rows[0] = (struct row){.at_us = begin->at_us,
@@ -178,12 +173,10 @@ static void say_operation(const struct event *event, bool submitted, struct row 
   const char *operation = event_text(event, "operation", "?");
   const char *error = event_text(event, "error", NULL);
   int64_t result = event_number(event, "result", 0), size = event_number(event, "size", 0);
-  char bytes[48];
-  say_bytes(bytes, sizeof bytes, submitted ? size : result);
   row->direction = submitted ? TO_KERNEL : TO_APPLICATION;
   row->tone = TONE_OPERATION;
   if (submitted && size)
-    SAY(row->label, "submit %s, %s", operation, bytes);
+    SAY(row->label, "submit %s, %lld byte%s", operation, (long long)size, plural(size));
   else if (submitted)
     SAY(row->label, "submit %s", operation);
   else if (error)
@@ -191,7 +184,7 @@ static void say_operation(const struct event *event, bool submitted, struct row 
   else if (strcmp(operation, "accept") == 0)
     SAY(row->label, "accept done: fd %lld", (long long)result);
   else
-    SAY(row->label, "%s done: %s", operation, bytes);
+    SAY(row->label, "%s done: %lld byte%s", operation, (long long)result, plural(result));
   if (submitted)
     SAY(row->kernel, "in the ring: no call yet");
   else if (is_receive(operation) && result > 0)

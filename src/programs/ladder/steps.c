@@ -6,10 +6,10 @@
  * calls and operations on its descriptor, and those on no descriptor: waits, signals that name
  * none. A request is everything between two replies: waiting for it, reading it, answering it.
  */
-#include "steps.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "ladder.h"
 
 enum {
   DEEPEST = 64
@@ -103,9 +103,6 @@ static bool collect(const struct events *events, int tid, struct steps *all) {
 
 /* The thread that handles most of the connection's events; if none does, the busiest. -1: none.
  * Threads are numbered from 1, and each has an event with its name. false: no memory. */
-
-/* The thread that handles most of the connection's events; if none does, the busiest. -1: none.
- * Threads are numbered from 1, and each has an event with its name. false: no memory. */
 static bool find_thread(const struct events *events, uint64_t connection, int *ret) {
   size_t *times = calloc(events->count + 1, sizeof *times);
   int best = -1;
@@ -136,19 +133,11 @@ static bool concerns(const struct events *events, const struct step *step, uint6
   int64_t whose = event_number(begin, "connection", event_number(end, "connection", 0));
   if (whose)
     return whose == (int64_t)connection;
-  switch (step->kind) {
-  case STEP_CALL:
+  if (step->kind == STEP_CALL)
     return is_wait(begin->name) || strcmp(begin->name, "read") == 0; /* of a signalfd */
-  case STEP_SIGNAL:
+  if (step->kind == STEP_SIGNAL)
     return event_number(begin, "fd", -1) < 0;
-  case STEP_SUBMIT:
-  case STEP_COMPLETE:
-    return false;
-  case STEP_LEFT_OUT:
-  case STEP_REMARK:
-    return true;
-  }
-  return false;
+  return step->kind == STEP_LEFT_OUT || step->kind == STEP_REMARK;
 }
 
 /* The row of the call that took the signal shows it already. */

@@ -71,6 +71,11 @@ static void put_text(FILE *file, int x, int y, const char *class, const char *an
   fputs("</text>\n", file);
 }
 
+static void put_line(FILE *file, const char *class, int x1, int y1, int x2, int y2) {
+  fprintf(file, "<line class=\"%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", class, x1, y1, x2,
+          y2);
+}
+
 /* ---- time ------------------------------------------------------------------------------- */
 
 /* Many rows are drawn closer together than few, or a slide would be too small to read. */
@@ -97,8 +102,7 @@ static int height_of(const struct rows *rows) {
 
 static void put_axis_piece(FILE *file, int y, int down, double us) {
   bool stretched = us * PER_US<down - 1, cut = us * PER_US> down + 1;
-  fprintf(file, "<line class=\"axis%s\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n",
-          stretched ? " stretched" : "", AXIS_X, y, AXIS_X, y + down);
+  put_line(file, stretched ? "axis stretched" : "axis", AXIS_X, y, AXIS_X, y + down);
   if (!cut)
     return;
   int middle = y + down / 2;
@@ -107,8 +111,7 @@ static void put_axis_piece(FILE *file, int y, int down, double us) {
           "width=\"4\" height=\"6\"/>\n",
           AXIS_X - 2, middle - 3);
   for (int side = -3; side <= 3; side += 6)
-    fprintf(file, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", AXIS_X - 6,
-            middle + side + 3, AXIS_X + 6, middle + side - 3);
+    put_line(file, "axis", AXIS_X - 6, middle + side + 3, AXIS_X + 6, middle + side - 3);
 }
 
 /* With a decimal if a call takes only a microsecond, without one for a tenth of a second. */
@@ -120,8 +123,7 @@ static const char *microseconds(double us, char to[32]) {
 static void put_tick(FILE *file, int y, double us) {
   char text[32];
   put_text(file, AXIS_X - 9, y + 5, "tick", "end", us > 0 ? microseconds(us, text) : "0 \xc2\xb5s");
-  fprintf(file, "<line class=\"axis\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", AXIS_X - 4, y,
-          AXIS_X + 4, y);
+  put_line(file, "axis", AXIS_X - 4, y, AXIS_X + 4, y);
 }
 
 /* ---- rows ------------------------------------------------------------------------------- */
@@ -175,8 +177,7 @@ static void put_lifelines(FILE *file, int height) {
   } lines[] = {{APPLICATION_X, "application"}, {KERNEL_X, "kernel"}};
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
     put_text(file, lines[i].x, HEAD - 36, "head", "middle", lines[i].name);
-    fprintf(file, "<line class=\"life\" x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n", lines[i].x,
-            HEAD - 26, lines[i].x, HEAD + height + 14);
+    put_line(file, "life", lines[i].x, HEAD - 26, lines[i].x, HEAD + height + 14);
   }
 }
 

@@ -129,6 +129,13 @@ struct address address_from(const struct sockaddr *any, socklen_t size) {
   return address;
 }
 
+struct address address_of_socket(int fd) {
+  struct sockaddr_storage bound;
+  socklen_t size = sizeof bound;
+  bool known = getsockname(fd, (struct sockaddr *)&bound, &size) == 0;
+  return address_from(known ? (struct sockaddr *)&bound : NULL, size);
+}
+
 bool address_same_ends(int fd) {
   struct sockaddr_storage ours, theirs;
   socklen_t ours_size = sizeof ours, theirs_size = sizeof theirs;

@@ -51,6 +51,9 @@ void address_set_port(struct address *address, uint16_t port);
 /* A copy of the address that a callback received; all zero if it is of another family. */
 struct address address_from(const struct sockaddr *any, socklen_t size);
 
+/* The address that a socket is bound to; all zero if there is none. */
+struct address address_of_socket(int fd);
+
 /* Is the socket connected to itself? If no server listens, the kernel may give the socket the very
  * port that it connects to (RFC 9293, 3.5: a simultaneous open). */
 bool address_same_ends(int fd);

@@ -23,11 +23,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "program.h"
 
 enum {
-  KEEP_SIZE = 512 * 1024,      /* a buffer that a burst enlarged beyond this is freed when empty */
-  RETRY_NS = 10 * 1000 * 1000, /* if the descriptor cannot be watched, or memory is short */
+  KEEP_SIZE = 512 * 1024, /* a buffer that a burst enlarged beyond this is freed when empty */
+  RETRY_MS = 10,          /* if the descriptor cannot be watched, or memory is short */
 };
 
 struct output {
@@ -133,7 +134,7 @@ static void write_failed(struct output *output, int error) {
   if (full && output->watchable)
     error = ioloop_update_handler(output->loop, output->fd, IOLOOP_WRITE);
   else if (full || error == ENOMEM || error == ENOBUFS)
-    error = ioloop_call_later(output->loop, RETRY_NS, on_retry, output, NULL);
+    error = ioloop_call_later(output->loop, RETRY_MS * NS_PER_MS, on_retry, output, NULL);
   else
     error = -error;
   output->blocked = !error;

@@ -54,13 +54,11 @@ static bool lacks_something(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* A short wait before a call that failed for lack of resources is retried. False: shutdown has
- * begun. */
+/* A call failed for lack of resources: pause. False: shutdown has begun. */
 static bool wait_a_moment(struct thread *thread) {
   return threads_wait_for_room(thread->server->threads, PAUSE_MS);
 }
 
-/* A call failed for lack of resources: pause, then return true if it may be retried. */
 static bool may_retry(struct thread *thread, int error) {
   return lacks_something(error) && wait_a_moment(thread);
 }
@@ -131,8 +129,9 @@ static int serve_connection(struct thread *thread) {
 
 /* Rounded up: 0 would mean forever. */
 static void set_timeout(int fd, int option, uint64_t ns) {
-  uint64_t us = ns / 1000 + (ns % 1000 != 0);
-  struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+  uint64_t us = (ns + NS_PER_US - 1) / NS_PER_US;
+  struct timeval time = {.tv_sec = (time_t)(us / US_PER_SECOND),
+                         .tv_usec = (suseconds_t)(us % US_PER_SECOND)};
   (void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
 }
 
@@ -198,7 +197,7 @@ static bool accept_failed(struct thread *thread, int error, unsigned times) {
 static int serve_listener(struct thread *thread) {
   struct server *server = thread->server;
   unsigned failures = 0;
-  while (threads_wait_for_limit(server->threads) && !threads_abandoned(server->threads)) {
+  while (threads_wait_for_limit(server->threads) && !server->threads->abandoned) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     trace_call_begin(thread->track, "accept", thread->fd);
@@ -308,7 +307,7 @@ static int receive_all(struct udp *udp, struct buffers *buffers) {
   struct thread *thread = udp->thread;
   const char *call = udp->any ? "recvmsg" : "recvfrom";
   int error = 0;
-  while (!error && !threads_abandoned(thread->server->threads)) {
+  while (!error && !thread->server->threads->abandoned) {
     trace_call_begin(thread->track, call, thread->fd);
     ssize_t n = receive(udp, buffers->data, DATAGRAM_SIZE);
     trace_call_end(thread->track, call, thread->fd, n);
@@ -329,14 +328,13 @@ static int receive_all(struct udp *udp, struct buffers *buffers) {
 }
 
 static int serve_datagrams(struct thread *thread) {
-  struct udp udp = {.thread = thread, .any = ioloop__ask_local(thread->fd)};
-  socklen_t size = sizeof udp.peer;
+  struct udp udp = {.thread = thread,
+                    .bound = address_of_socket(thread->fd),
+                    .any = ioloop__ask_local(thread->fd)};
   struct buffers *buffers;
   while (!(buffers = malloc(sizeof *buffers)))
     if (!wait_a_moment(thread))
       return -ENOMEM;
-  if (getsockname(thread->fd, (struct sockaddr *)&udp.peer, &size) == 0)
-    udp.bound = address_from((struct sockaddr *)&udp.peer, size);
   int error = receive_all(&udp, buffers);
   free(buffers);
   return error;

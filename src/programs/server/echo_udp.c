@@ -17,13 +17,6 @@ static void count(struct server *server, enum counter which, uint64_t more) {
     counts_add(server->counts, which, more);
 }
 
-static struct address bound_address(int fd) {
-  struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-  socklen_t size = sizeof address;
-  (void)getsockname(fd, (struct sockaddr *)&address, &size);
-  return address_from((struct sockaddr *)&address, size);
-}
-
 /* Is the sender this server itself? Only a forged sender can be. All sockets have one port, so for
  * any other sender comparing the port is enough. */
 static bool leads_back(const struct server *server, const struct datagram *socket,
@@ -31,7 +24,7 @@ static bool leads_back(const struct server *server, const struct datagram *socke
   struct address from = address_from(peer, peer_size);
   if (address_port(&from) != server->udp_port)
     return false;
-  struct address own = bound_address(datagram_fd(socket));
+  struct address own = address_of_socket(datagram_fd(socket));
   return address_leads_back(&from, &own);
 }
 
@@ -69,7 +62,7 @@ int server_add_udp(struct server *server, int fd) {
     return error;
   datagram_set_gate(socket, server->gate);
   server->udp[server->udp_count++] = socket;
-  struct address own = bound_address(fd);
+  struct address own = address_of_socket(fd);
   server->udp_port = address_port(&own);
   return 0;
 }

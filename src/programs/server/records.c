@@ -44,8 +44,8 @@ static size_t write_prefix(struct record_clock *clock, char *to, const char *pro
     localtime_r(&now.tv_sec, &local);
     strftime(clock->text, sizeof clock->text, "%Y-%m-%d %H:%M:%S", &local);
   }
-  int size = snprintf(to, PREFIX_ROOM, "%s.%06ld %s %s ", clock->text, now.tv_nsec / 1000, protocol,
-                      address_text(peer, text));
+  int size = snprintf(to, PREFIX_ROOM, "%s.%06ld %s %s ", clock->text,
+                      now.tv_nsec / (long)NS_PER_US, protocol, address_text(peer, text));
   return (size_t)size;
 }
 

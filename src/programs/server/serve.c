@@ -127,7 +127,7 @@ static int make_loop(struct server *server, struct backend_choice choice) {
     choice.name = "poll";
   int error = backends_new_loop(choice, BLOCKING_MODEL, &server->loop);
   if (!error && !server->blocking)
-    ioloop_set_spin(server->loop, server->options.spin_us * 1000);
+    ioloop_set_spin(server->loop, server->options.spin_us * NS_PER_US);
   return error;
 }
 

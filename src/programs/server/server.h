@@ -27,9 +27,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "common/address.h"
+#include "common/clock.h"
 #include "common/output.h"
 #include "iostream.h"
 #include "options.h"

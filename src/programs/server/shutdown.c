@@ -22,7 +22,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/program.h"
 #include "common/say.h"
 #include "server.h"

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/say.h"
 #include "server.h"
 #include "threads.h"
@@ -192,7 +191,7 @@ int complain_of_stdout(int error) {
 
 bool server_may_complain(struct server *server) {
   uint64_t now = ioloop_time(server->loop), last = atomic_load(&server->complained_ns);
-  return (!last || now - last >= UINT64_C(1000000000)) &&
+  return (!last || now - last >= NS_PER_SECOND) &&
          atomic_compare_exchange_strong(&server->complained_ns, &last, now);
 }
 

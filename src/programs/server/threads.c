@@ -19,10 +19,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "common/say.h"
 #include "loop/platform.h"
 
 enum {
@@ -59,17 +57,11 @@ static void *run(void *arg) {
   return NULL;
 }
 
-static struct timespec in_ms(int ms) {
-  struct timespec time;
-  clock_gettime(CLOCK_REALTIME, &time); /* the condition's clock; a step of it is harmless here */
-  time.tv_nsec += ms * 1000000L;
-  time.tv_sec += time.tv_nsec / 1000000000;
-  time.tv_nsec %= 1000000000;
-  return time;
-}
-
-bool threads_wait_for_room(struct threads *threads, int ms) {
-  struct timespec until = in_ms(ms);
+bool threads_wait_for_room(struct threads *threads, unsigned ms) {
+  /* The condition's clock; a step of it is harmless here. */
+  uint64_t until_ns = clock_ns(CLOCK_REALTIME) + ms * NS_PER_MS;
+  const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
+                                 .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
   pthread_mutex_lock(&threads->mutex);
   size_t before = threads->connections;
   int error = 0;
@@ -90,13 +82,6 @@ bool threads_wait_for_limit(struct threads *threads) {
   bool below = threads->connections < limit;
   pthread_mutex_unlock(&threads->mutex);
   return below;
-}
-
-bool threads_abandoned(struct threads *threads) {
-  pthread_mutex_lock(&threads->mutex);
-  bool abandoned = threads->abandoned;
-  pthread_mutex_unlock(&threads->mutex);
-  return abandoned;
 }
 
 /* ---- starting ------------------------------------------------------------------------- */
@@ -244,7 +229,8 @@ static void end_input(struct thread *thread, int how) {
 static void end_all(struct threads *threads, int how) {
   pthread_mutex_lock(&threads->mutex);
   threads->ending = true;
-  threads->abandoned = threads->abandoned || how == SHUT_RDWR;
+  if (how == SHUT_RDWR)
+    threads->abandoned = true;
   for (struct thread *thread = threads->all; thread; thread = thread->next)
     end_input(thread, how);
   pthread_cond_broadcast(&threads->room);

@@ -37,7 +37,7 @@ struct thread {
   pthread_t thread;
 };
 
-/* Private to threads.c and records.c. */
+/* Private to threads.c and records.c, except `abandoned`. */
 struct threads {
   struct server *server;
 
@@ -47,7 +47,8 @@ struct threads {
   size_t running, connections;
   uint64_t kernel_drops; /* of sockets that are closed */
   bool notified;         /* a callback is on its way to the loop */
-  bool ending, abandoned;
+  bool ending;
+  atomic_bool abandoned; /* the time for shutdown is over; read without the mutex as well */
 
   pthread_cond_t may_queue; /* records.c: lines were taken, or `stalled` or `abandoned` changed */
   struct line *first, **last;
@@ -66,13 +67,10 @@ int threads_start(struct threads *threads, enum thread_kind kind, int fd,
 /* ---- in a thread ---------------------------------------------------------------------- */
 
 /* Wait for a connection to end, at most `ms`. False: no more connections are wanted. */
-bool threads_wait_for_room(struct threads *threads, int ms);
+bool threads_wait_for_room(struct threads *threads, unsigned ms);
 
 /* Wait until --max-connections allows one more. False as above. */
 bool threads_wait_for_limit(struct threads *threads);
-
-/* The time for shutdown is over. */
-bool threads_abandoned(struct threads *threads);
 
 /* With the mutex held: make the loop take lines and finished threads. If there is no memory for the
  * callback, the next call tries again; no line is lost. */

@@ -26,7 +26,7 @@ enum {
   READ_SIZE = 64 * 1024, /* the capacity of a pipe */
 };
 
-#define PAUSE_NS UINT64_C(100000000) /* before retrying after a lack of memory */
+#define PAUSE_NS (100 * NS_PER_MS) /* before retrying after a lack of memory */
 
 struct relay {
   struct ioloop *loop;

@@ -24,7 +24,6 @@
 #include <unistd.h>
 
 #include "common/backends.h"
-#include "common/clock.h"
 #include "common/program.h"
 #include "common/say.h"
 #include "workers.h"

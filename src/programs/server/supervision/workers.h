@@ -15,9 +15,9 @@
 
 /* ---- when a worker that died is started again ------------------------------------------- */
 
-#define BACKOFF_FIRST_NS UINT64_C(100000000)   /* 100 ms */
-#define BACKOFF_MOST_NS  UINT64_C(5000000000)  /* 5 s */
-#define BACKOFF_WELL_NS  UINT64_C(10000000000) /* a process that lived this long is healthy: 10 s */
+#define BACKOFF_FIRST_NS (100 * NS_PER_MS)
+#define BACKOFF_MOST_NS  (5 * NS_PER_SECOND)
+#define BACKOFF_WELL_NS  (10 * NS_PER_SECOND) /* a process that lived this long is healthy */
 
 /* Zero at first. */
 struct backoff {

@@ -96,8 +96,9 @@ static void put_timeout(const struct writer *w, const struct record *record) {
     fprintf(w->file, "\"timeout_us\":%.3f", (double)record->value / 1e3);
 }
 
-static void put_ready_count(const struct writer *w, const struct record *record) {
-  fprintf(w->file, "\"ready\":%" PRId64, record->value);
+static void put_count(const struct writer *w, const struct record *record) {
+  const char *what = record->kind == RECORD_RESCUE ? "descriptors" : "ready";
+  fprintf(w->file, "\"%s\":%" PRId64, what, record->value);
 }
 
 static void put_blocking(const struct writer *w, const struct record *record) {
@@ -137,10 +138,6 @@ static void put_signal(const struct writer *w, const struct record *record) {
     fprintf(w->file, ",\"band\":%d,", record->extra);
   fprintf(w->file, "\"signal\":%" PRId64 ",\"queued\":%" PRIu64, record->value,
           record->duration_ns);
-}
-
-static void put_rescue(const struct writer *w, const struct record *record) {
-  fprintf(w->file, "\"descriptors\":%" PRId64, record->value);
 }
 
 static void put_ready(const struct writer *w, const struct record *record) {
@@ -203,21 +200,21 @@ static const struct shape {
   const char *category;
   put_arguments *put, *put_at_end; /* NULL: there are none */
 } shapes[] = {
-    [RECORD_WAIT_BEGIN] = {'B', "wait", "loop", put_timeout},
-    [RECORD_WAIT_END] = {'E', "wait", "loop", put_ready_count},
+    [RECORD_WAIT_BEGIN] = {'B', "wait", "loop", put_timeout, NULL},
+    [RECORD_WAIT_END] = {'E', "wait", "loop", put_count, NULL},
     [RECORD_CALL] = {'X', NULL, "system call", put_where, put_return},
-    [RECORD_CALL_BEGIN] = {'B', NULL, "system call", put_blocking},
-    [RECORD_CALL_END] = {'E', NULL, "system call", put_return},
-    [RECORD_SUBMITTED] = {'i', "submit", "operation", put_submitted},
-    [RECORD_COMPLETED] = {'i', "complete", "operation", put_completed},
-    [RECORD_SIGNAL] = {'i', "signal", "signal", put_signal},
-    [RECORD_OVERFLOW] = {'i', "overflow", "signal"},
-    [RECORD_RESCUE] = {'i', "rescue", "signal", put_rescue},
-    [RECORD_READY] = {'i', "ready", "loop", put_ready},
-    [RECORD_USER_BEGIN] = {'B', NULL, "program", put_user},
-    [RECORD_USER_END] = {'E', NULL, "program"},
-    [RECORD_IDLE] = {'X', "left out", "trace", put_idle},
-    [RECORD_FULL] = {'i', "limit reached", "trace", put_limit},
+    [RECORD_CALL_BEGIN] = {'B', NULL, "system call", put_blocking, NULL},
+    [RECORD_CALL_END] = {'E', NULL, "system call", put_return, NULL},
+    [RECORD_SUBMITTED] = {'i', "submit", "operation", put_submitted, NULL},
+    [RECORD_COMPLETED] = {'i', "complete", "operation", put_completed, NULL},
+    [RECORD_SIGNAL] = {'i', "signal", "signal", put_signal, NULL},
+    [RECORD_OVERFLOW] = {'i', "overflow", "signal", NULL, NULL},
+    [RECORD_RESCUE] = {'i', "rescue", "signal", put_count, NULL},
+    [RECORD_READY] = {'i', "ready", "loop", put_ready, NULL},
+    [RECORD_USER_BEGIN] = {'B', NULL, "program", put_user, NULL},
+    [RECORD_USER_END] = {'E', NULL, "program", NULL, NULL},
+    [RECORD_IDLE] = {'X', "left out", "trace", put_idle, NULL},
+    [RECORD_FULL] = {'i', "limit reached", "trace", put_limit, NULL},
 };
 
 static const char *name_of(const struct record *record) {
@@ -288,14 +285,14 @@ void trace_write_chrome(struct trace *trace, FILE *file) {
   struct writer w = {.trace = trace, .file = file, .pid = (int)getpid()};
   char name[128];
   fputs("{\"displayTimeUnit\":\"ns\",\"otherData\":{\"program\":", file);
-  put_text(file, trace->program);
+  put_text(file, trace->options.program);
   fputs(",\"backend\":", file);
-  put_text(file, trace->backend);
+  put_text(file, trace->options.backend);
   fputs(",\"model\":", file);
-  put_text(file, trace->model);
+  put_text(file, trace->options.model);
   fprintf(file, ",\"limit\":%" PRIu64 ",\"complete\":%s},\"traceEvents\":[", trace->options.limit,
           atomic_load(&trace->full) ? "false" : "true");
-  snprintf(name, sizeof name, "%s --backend=%s", trace->program, trace->backend);
+  snprintf(name, sizeof name, "%s --backend=%s", trace->options.program, trace->options.backend);
   put_name(&w, "process_name", name);
   size_t settled;
   for (struct trace_track *track = next_track(trace, NULL, &settled); track;

@@ -199,19 +199,7 @@ static void free_trace(struct trace *trace) {
   free(trace->memory);
   free(trace->connection_of);
   free(trace->path);
-  free(trace->program);
-  free(trace->backend);
-  free(trace->model);
   free(trace);
-}
-
-static bool copy_texts(struct trace *trace, const struct trace_options *options) {
-  trace->path = strdup(options->path);
-  trace->program = strdup(options->program);
-  trace->backend = strdup(options->backend);
-  trace->model = strdup(options->model);
-  trace->connection_of = calloc(options->descriptors, sizeof *trace->connection_of);
-  return trace->path && trace->program && trace->backend && trace->model && trace->connection_of;
 }
 
 /* Without it, chunks come from malloc. */
@@ -238,7 +226,9 @@ int trace_new(const struct trace_options *options, void (*on_full)(void *arg), v
   trace->tracks_end = &trace->tracks;
   pthread_mutex_init(&trace->mutex, NULL);
   touch_memory(trace, options->limit);
-  int r = copy_texts(trace, options) ? trace_write_file(trace) : -ENOMEM;
+  trace->path = strdup(options->path);
+  trace->connection_of = calloc(options->descriptors, sizeof *trace->connection_of);
+  int r = trace->path && trace->connection_of ? trace_write_file(trace) : -ENOMEM;
   if (r)
     free_trace(trace);
   else

@@ -71,7 +71,7 @@ struct trace_track {
 
 struct trace {
   struct trace_options options;
-  char *path, *program, *backend, *model;
+  char *path;
   uint64_t epoch_ns;
   void (*on_full)(void *arg);
   void *arg;

@@ -23,9 +23,9 @@ struct trace;
 struct trace_track;
 
 struct trace_options {
-  const char *path;
-  uint64_t limit; /* maximum events in the file, not counting names and the events that end it */
-  const char *program; /* these are copied */
+  const char *path; /* is copied; the other texts must live as long as the trace */
+  uint64_t limit;   /* maximum events in the file, not counting names and the events that end it */
+  const char *program;
   const char *backend;
   const char *model;  /* as in ioloop_backend_info */
   size_t descriptors; /* numbers below this have their connection recorded */

@@ -15,10 +15,64 @@
 
 #include "common/address.h"
 #include "common/output.h"
-#include "input.h"
 #include "iostream.h"
 #include "message.h"
-#include "options.h"
+
+/* ---- options.c ------------------------------------------------------------------------ */
+
+struct client_options {
+  const char *backend; /* NULL: IOLOOP_BACKEND or the best one */
+  bool tcp, udp;       /* exactly one is true */
+  const char *host;
+  uint64_t port;
+  const char *user; /* NULL: the user who runs it */
+  bool raw, no_wait;
+  uint64_t count, concurrency;
+  uint64_t timeout_ns;
+  const char **messages; /* the caller's array of argc, filled in */
+  size_t message_count;  /* 0: the lines of stdin */
+  bool help, version;
+};
+
+/* 0, or EXIT_USAGE after printing an error. ret->messages must be set. */
+int options_parse(int argc, char **argv, struct client_options *ret);
+
+/* Print --help on stdout. Returns an exit code. */
+int options_print_help(void);
+
+/* ---- input.c: the source of the messages' texts, the command line or the lines of stdin - */
+
+struct input;
+
+enum input_result {
+  INPUT_TEXT,  /* there is one */
+  INPUT_LATER, /* not yet: on_more will be called */
+  INPUT_END,   /* there are no more */
+};
+
+struct input_options {
+  const char *const *arguments; /* owned by the caller */
+  size_t argument_count;        /* 0: lines of stdin */
+  bool keep_newline;            /* keep the newline of each line */
+  uint64_t repeat;              /* return each text N times */
+  void (*on_more)(void *arg);   /* a text may be available */
+  /* stdin cannot be read: -errno, or -ENOMEM for a line that is too long. INPUT_END follows. */
+  void (*on_error)(void *arg, int error);
+  void *arg;
+};
+
+/* -errno of watching stdin; -ENOMEM. */
+int input_new(struct ioloop *loop, const struct input_options *options, struct input **ret);
+
+/* The next text; valid until the next call. */
+enum input_result input_next(struct input *input, const char **ret_text, size_t *ret_size);
+
+/* The total number of texts; 0: not known. */
+uint64_t input_total(const struct input *input);
+
+void input_free(struct input *input);
+
+/* ---- the client ----------------------------------------------------------------------- */
 
 struct client;
 
@@ -49,7 +103,7 @@ struct worker {
 struct transport {
   const char *name;
   /* Start an attempt at the address: race_won or race_lost follows. -errno: it cannot be tried. */
-  int (*open)(struct attempt *attempt);
+  int (*open)(struct attempt *attempt, const struct address *address);
   /* Send worker->message to the address that has already answered. */
   void (*send)(struct worker *worker);
   /* The echo did not arrive in time: call client_failed or client_unreachable. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * input.c - texts from the command line or from stdin; see input.h.
+ * input.c - texts from the command line or from stdin; see client.h.
  *
  * stdin is read only when a line is needed that has not been read yet, so a fast writer fills its
  * pipe and not our memory. It is not made non-blocking, because that would affect every process
  * that shares it (a shell's terminal!); poll() before each read() does instead. A regular file is
  * always ready and no I/O model can watch it: one callback per iteration reads it.
  */
-#include "input.h"
+#include "client.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * main.c - the client: put together, run, taken apart.
- */
+/* main.c - the client: put together, run, taken apart. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * message.c - the message of the lectures as JSON; see message.h.
- */
+/* message.c - the message of the lectures as JSON; see message.h. */
 #include "message.h"
 
 #include <errno.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * options.c - the client's options: one table for parsing, for errors and for --help.
- */
-#include "options.h"
+/* options.c - the client's options: one table for parsing, for errors and for --help. */
+#include "client.h"
 
 #include "common/cli.h"
 #include "common/clock.h"

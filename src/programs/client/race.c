@@ -47,7 +47,8 @@ static void try_next(struct worker *worker) {
   stop_timer(worker);
   while (worker->tried < worker->last) {
     struct attempt *attempt = &worker->attempts[worker->tried++];
-    attempt->error = worker->client->transport->open(attempt);
+    attempt->error =
+        worker->client->transport->open(attempt, &worker->client->targets.at[attempt->target]);
     if (attempt->error)
       continue;
     worker->open++;

@@ -130,11 +130,9 @@ static void on_close(struct iostream *stream, int error, void *arg) {
 
 /* ---- the transport -------------------------------------------------------------------- */
 
-static int open_stream(struct attempt *attempt) {
-  const struct client *client = attempt->worker->client;
-  const struct address *address = &client->targets.at[attempt->target];
-  return iostream_connect(client->loop, &address->any, address_size(address), on_connect, on_close,
-                          attempt, &attempt->stream);
+static int open_stream(struct attempt *attempt, const struct address *address) {
+  return iostream_connect(attempt->worker->client->loop, &address->any, address_size(address),
+                          on_connect, on_close, attempt, &attempt->stream);
 }
 
 /* Without the close callback, which is for ends that we did not cause. */

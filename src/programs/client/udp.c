@@ -99,15 +99,14 @@ static int connect_socket(int fd, const struct address *address) {
   return address_same_ends(fd) ? -ELOOP : 0;
 }
 
-static int open_socket(struct attempt *attempt) {
-  const struct client *client = attempt->worker->client;
-  const struct address *address = &client->targets.at[attempt->target];
+static int open_socket(struct attempt *attempt, const struct address *address) {
+  struct ioloop *loop = attempt->worker->client->loop;
   int fd = socket(address->any.sa_family, SOCK_DGRAM, 0);
   if (fd < 0)
     return -errno;
   int error = connect_socket(fd, address);
   if (!error)
-    error = datagram_new(client->loop, fd, on_datagram, on_error, attempt, &attempt->socket);
+    error = datagram_new(loop, fd, on_datagram, on_error, attempt, &attempt->socket);
   if (error) {
     close(fd);
     return error;

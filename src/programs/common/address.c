@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * address.c - names and addresses; see address.h.
- */
+/* address.c - names and addresses; see address.h. */
 #include "address.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * address.h - from names to socket addresses and back to text.
- */
+/* address.h - from names to socket addresses and back to text. */
 #ifndef PROGRAMS_ADDRESS_H
 #define PROGRAMS_ADDRESS_H
 

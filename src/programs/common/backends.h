@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * backends.h - choosing the I/O model on a command line, and listing the choices.
- */
+/* backends.h - choosing the I/O model on a command line, and listing the choices. */
 #ifndef PROGRAMS_BACKENDS_H
 #define PROGRAMS_BACKENDS_H
 

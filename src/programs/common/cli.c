@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cli.c - the parser of cli.h.
- */
+/* cli.c - the parser of cli.h. */
 #include "cli.h"
 
 #include <inttypes.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * clock.h - the clocks in nanoseconds, and the units of time.
- */
+/* clock.h - the clocks in nanoseconds, and the units of time. */
 #ifndef PROGRAMS_CLOCK_H
 #define PROGRAMS_CLOCK_H
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpus.c - parsing a list of processors, and refusing one that names a missing processor.
- */
+/* cpus.c - parsing a list of processors, and refusing one that names a missing processor. */
 #include "cpus.h"
 
 #include <errno.h>

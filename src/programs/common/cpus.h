@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * cpus.h - lists of processors ("0,2-3"), and pinning threads to them.
- */
+/* cpus.h - lists of processors ("0,2-3"), and pinning threads to them. */
 #ifndef PROGRAMS_CPUS_H
 #define PROGRAMS_CPUS_H
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * say.c - lines on stderr; see say.h.
- */
+/* say.c - lines on stderr; see say.h. */
 #include "say.h"
 
 #include <errno.h>

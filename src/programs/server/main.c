@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * main.c - the echo-print server, in one process or several.
- */
+/* main.c - the echo-print server, in one process or several. */
 #include <signal.h>
 #include <string.h>
 
@@ -10,7 +8,6 @@
 #include "common/program.h"
 #include "common/say.h"
 #include "ioloop.h"
-#include "options.h"
 #include "server.h"
 #include "supervision/workers.h"
 

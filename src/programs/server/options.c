@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * options.c - the server's options: one table for parsing, for errors and for --help.
- */
-#include "options.h"
+/* options.c - the server's options: one table for parsing, for errors and for --help. */
+#include "server.h"
 
 #include <limits.h>
 
 #include "common/cli.h"
-#include "common/clock.h"
 #include "common/say.h"
 
 enum {

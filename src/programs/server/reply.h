@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * reply.h - the reply to a message: --reply.
- */
+/* reply.h - the reply to a message: --reply. */
 #ifndef SERVER_REPLY_H
 #define SERVER_REPLY_H
 
@@ -9,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "options.h"
+enum reply_kind {
+  REPLY_ECHO,
+  REPLY_SOCKPERF,
+};
 
 enum {
   REPLY_HEADER_SIZE = 14,          /* of sockperf's messages */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * threads.h - threads that each serve one descriptor with blocking calls, from start to end.
- */
+/* threads.h - threads that each serve one descriptor with blocking calls, from start to end. */
 #ifndef SERVER_THREADS_H
 #define SERVER_THREADS_H
 

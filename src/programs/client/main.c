@@ -144,9 +144,8 @@ static int resolve(struct client *client) {
     address_interleave(&client->targets);
     return 0;
   }
-  complain("--host=%s: cannot find its address: %s (give the server's name or address)",
-           options->host, reason);
-  return EXIT_TROUBLE;
+  return complain("--host=%s: cannot find its address: %s (give the server's name or address)",
+                  options->host, reason);
 }
 
 static void run(struct client *client) {
@@ -191,10 +190,8 @@ static int start(int argc, char **argv, const char **messages) {
 int main(int argc, char **argv) {
   program_begin(argv[0]);
   const char **messages = calloc((size_t)argc + 1, sizeof *messages);
-  if (!messages) {
-    complain("cannot start: %s", strerror(ENOMEM));
-    return EXIT_TROUBLE;
-  }
+  if (!messages)
+    return complain("cannot start: %s", strerror(ENOMEM));
   int status = start(argc, argv, messages);
   free(messages);
   return status;

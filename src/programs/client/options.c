@@ -41,10 +41,8 @@ static const struct cli_option table[] = {
 /* TCP cannot transfer an empty message: there would be no echo to wait for. */
 static int refuse_empty(const struct client_options *options) {
   for (size_t i = 0; options->raw && options->tcp && i < options->message_count; i++)
-    if (!*options->messages[i]) {
-      complain("MESSAGE %zu is empty: with --raw TCP cannot send that; --udp can", i + 1);
-      return EXIT_USAGE;
-    }
+    if (!*options->messages[i])
+      return misuse("MESSAGE %zu is empty: with --raw TCP cannot send that; --udp can", i + 1);
   return 0;
 }
 
@@ -62,10 +60,8 @@ int options_parse(int argc, char **argv, struct client_options *ret) {
   int error = cli_parse(&cli, argc, argv);
   if (error)
     return error;
-  if (options.tcp && options.udp) {
-    complain("--tcp --udp: must be one of the two");
-    return EXIT_USAGE;
-  }
+  if (options.tcp && options.udp)
+    return misuse("--tcp --udp: must be one of the two");
   options.tcp = !options.udp;
   options.message_count = cli.argument_count;
   *ret = options;

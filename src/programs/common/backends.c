@@ -100,15 +100,13 @@ static int refuse(struct backend_choice choice, const char *own, int error) {
   char available[256];
   int unknown = ioloop_backend_probe(choice.name, &info);
   list_available(own, available, sizeof available);
-  if (unknown == -EINVAL) {
-    complain("%s=%s: %s; allowed are %s, and variants of some, as libevent:poll", choice.source,
-             choice.name,
-             *info.name     ? info.reason
-             : *choice.name ? "there is no such backend"
-                            : "a name is missing",
-             available);
-    return EXIT_USAGE;
-  }
+  if (unknown == -EINVAL)
+    return misuse("%s=%s: %s; allowed are %s, and variants of some, as libevent:poll",
+                  choice.source, choice.name,
+                  *info.name     ? info.reason
+                  : *choice.name ? "there is no such backend"
+                                 : "a name is missing",
+                  available);
   if (error == -ENOMEM)
     complain("cannot start: %s (close other programs, or raise the limit: ulimit -v)",
              strerror(-error));

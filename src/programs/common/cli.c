@@ -33,24 +33,14 @@ static bool parse_digits(const char *text, uint64_t *ret) {
 
 /* Decimal seconds without floating point: 3, 0.25, .5, to nine places. */
 static bool parse_seconds(const char *text, uint64_t *ret_ns) {
-  char whole[16] = "0", places[10] = "000000000";
-  const char *point = strchr(text, '.');
-  size_t whole_size = point ? (size_t)(point - text) : strlen(text);
-  size_t places_size = point ? strlen(point + 1) : 0;
-  if (whole_size >= sizeof whole || places_size >= sizeof places || whole_size + places_size == 0)
+  char ns[32];
+  const char *point = strchr(text, '.'), *places = point ? point + 1 : "";
+  size_t whole_size = point ? (size_t)(point - text) : strlen(text), places_size = strlen(places);
+  if (whole_size > 15 || places_size > 9 || whole_size + places_size == 0)
     return false;
-  if (whole_size > 0) {
-    memcpy(whole, text, whole_size);
-    whole[whole_size] = '\0';
-  }
-  if (places_size > 0)
-    memcpy(places, point + 1, places_size);
-  uint64_t seconds, ns;
-  if (!parse_digits(whole, &seconds) || !parse_digits(places, &ns) ||
-      seconds > UINT64_MAX / NS_PER_SECOND - 1)
-    return false;
-  *ret_ns = seconds * NS_PER_SECOND + ns;
-  return true;
+  snprintf(ns, sizeof ns, "%.*s%s%.*s", (int)whole_size, text, places, 9 - (int)places_size,
+           "000000000");
+  return parse_digits(ns, ret_ns);
 }
 
 static void describe_time(const struct cli_option *option, char *to, size_t room) {
@@ -89,8 +79,7 @@ static void describe_allowed(const struct cli_option *option, char *to, size_t r
 static int refuse(const struct cli_option *option, const char *value) {
   char allowed[256];
   describe_allowed(option, allowed, sizeof allowed);
-  complain("--%s=%s: must be %s", option->name, value, allowed);
-  return EXIT_USAGE;
+  return misuse("--%s=%s: must be %s", option->name, value, allowed);
 }
 
 static bool take_choice(const struct cli_option *option, const char *value, int *ret) {
@@ -205,8 +194,7 @@ static int refuse_unknown(const struct cli *cli, const char *argument, const cha
   const struct cli_option *near = nearest(cli, name, size);
   if (near)
     snprintf(hint, sizeof hint, " (did you mean --%s?)", near->name);
-  complain("unknown option %.64s%s; allowed are%s", argument, hint, allowed);
-  return EXIT_USAGE;
+  return misuse("unknown option %.64s%s; allowed are%s", argument, hint, allowed);
 }
 
 static const struct cli_option *find_option(const struct cli *cli, const char *name, size_t size) {
@@ -220,18 +208,15 @@ static int refuse_missing(const struct cli_option *option) {
   char spelling[64], allowed[256];
   spell(option, spelling, sizeof spelling);
   describe_allowed(option, allowed, sizeof allowed);
-  complain("--%s: a value is missing: %s%s%s", option->name, spelling, *allowed ? ", " : "",
-           allowed);
-  return EXIT_USAGE;
+  return misuse("--%s: a value is missing: %s%s%s", option->name, spelling, *allowed ? ", " : "",
+                allowed);
 }
 
 /* `value`: the text after '=', or NULL; `next`: the next word of the command line, or NULL. */
 static int take_option(const struct cli *cli, const struct cli_option *option, const char *value,
                        const char *next, bool *ret_took_next) {
-  if (option->kind == CLI_IS_FLAG && value) {
-    complain("--%s=%.64s: takes no value", option->name, value);
-    return EXIT_USAGE;
-  }
+  if (option->kind == CLI_IS_FLAG && value)
+    return misuse("--%s=%.64s: takes no value", option->name, value);
   if (option->kind == CLI_IS_FLAG)
     return take(cli, option, NULL);
   if (!value && option->optional) {
@@ -259,10 +244,8 @@ static int parse_word(struct cli *cli, const char *word, const char *next, bool 
 }
 
 static int take_argument(struct cli *cli, const char *word) {
-  if (!cli->argument) {
-    complain("unexpected argument %.64s: only options are allowed, as in --port=8888", word);
-    return EXIT_USAGE;
-  }
+  if (!cli->argument)
+    return misuse("unexpected argument %.64s: only options are allowed, as in --port=8888", word);
   cli->arguments[cli->argument_count++] = word;
   return 0;
 }
@@ -343,8 +326,7 @@ int cli_finish_stdout(void) {
   int error = outfile_flush(stdout);
   if (!error)
     return EXIT_OK;
-  complain("cannot write to stdout: %s", strerror(-error));
-  return EXIT_TROUBLE;
+  return complain("cannot write to stdout: %s", strerror(-error));
 }
 
 int cli_print_help(const struct cli_option *options, const char *text) {

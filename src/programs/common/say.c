@@ -46,7 +46,7 @@ static void put(const char *data, size_t size) {
 
 static void say_line(const char *prefix, const char *format, va_list arguments) {
   char text[LINE_MAX_BYTES];
-  int used = snprintf(text, sizeof text, "%s", prefix);
+  int used = snprintf(text, sizeof text, "%.64s%s", prefix, *prefix ? ": " : "");
   int more = vsnprintf(text + used, sizeof text - (size_t)used, format, arguments);
   if (more < 0)
     return;
@@ -61,11 +61,18 @@ void say(const char *format, ...) {
   va_end(arguments);
 }
 
-void complain(const char *format, ...) {
-  char prefix[64];
-  snprintf(prefix, sizeof prefix, "%s: ", program);
+int complain(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  say_line(prefix, format, arguments);
+  say_line(program, format, arguments);
   va_end(arguments);
+  return EXIT_TROUBLE;
+}
+
+int misuse(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  say_line(program, format, arguments);
+  va_end(arguments);
+  return EXIT_USAGE;
 }

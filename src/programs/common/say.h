@@ -23,7 +23,8 @@ const char *say_program(void);
 /* Print a line as it is. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* "server: ..." */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "server: ..." Each returns the exit code of such an error: EXIT_TROUBLE, EXIT_USAGE. */
+int complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int misuse(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

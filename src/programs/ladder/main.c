@@ -84,20 +84,15 @@ static void name_output(int argc, char **argv) {
       argv[i] = output;
 }
 
-static int refuse(const char *line) {
-  complain("%s", line);
-  return EXIT_USAGE;
-}
-
 static int check(const struct ladder_options *options, size_t traces) {
   if (options->help || options->version)
     return 0;
   if (traces == 0)
-    return refuse("which trace? (as in: ioladder --text trace.json; see --help)");
+    return misuse("which trace? (as in: ioladder --text trace.json; see --help)");
   if (!options->output && !options->text)
-    return refuse("where to? give -o FIGURE.svg, or --text for the terminal");
+    return misuse("where to? give -o FIGURE.svg, or --text for the terminal");
   if (options->from_us > options->to_us)
-    return refuse("--from: is later than --to; exchange them");
+    return misuse("--from: is later than --to; exchange them");
   return 0;
 }
 
@@ -126,9 +121,8 @@ static int write_figure(const struct ladder_options *options, const struct figur
   }
   if (!error)
     return EXIT_OK;
-  complain("cannot write %s: %s (see that its folder exists, may be written and has room)",
-           options->output, strerror(-error));
-  return EXIT_TROUBLE;
+  return complain("cannot write %s: %s (see that its folder exists, may be written and has room)",
+                  options->output, strerror(-error));
 }
 
 static int draw(const struct ladder_options *options, const struct figure *figure) {
@@ -145,10 +139,8 @@ static int load(struct ladder *ladder, const struct excerpt *excerpt) {
 
 static int run(struct ladder_options *options, const char *const *paths, size_t count) {
   struct ladder *ladders = calloc(count, sizeof *ladders);
-  if (!ladders) {
-    complain("not enough memory");
-    return EXIT_TROUBLE;
-  }
+  if (!ladders)
+    return complain("not enough memory");
   const char *input = options->output ? outfile_among(options->output, paths, count) : NULL;
   if (input) {
     complain("--output=%s: is the trace %s; give another name", options->output, input);

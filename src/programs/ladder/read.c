@@ -8,8 +8,8 @@
 #include "ladder.h"
 
 static int refuse(const char *path, const char *why) {
-  complain("%s: is not a trace of the server: %s (make one with server --trace=FILE)", path, why);
-  return EXIT_TROUBLE;
+  return complain("%s: is not a trace of the server: %s (make one with server --trace=FILE)", path,
+                  why);
 }
 
 int64_t event_number(const struct event *event, const char *name, int64_t otherwise) {
@@ -65,17 +65,13 @@ int events_read(const char *path, struct events *ret) {
   json_error_t error;
   int failed;
   FILE *file = outfile_read(path, &failed);
-  if (!file) {
-    complain("cannot read %s: %s", path, strerror(-failed));
-    return EXIT_TROUBLE;
-  }
+  if (!file)
+    return complain("cannot read %s: %s", path, strerror(-failed));
   struct events events = {.document = json_loadf(file, 0, &error)};
   fclose(file);
-  if (!events.document) {
-    complain("%s: is not JSON: %s, line %d (make a trace with server --trace=FILE)", path,
-             error.text, error.line);
-    return EXIT_TROUBLE;
-  }
+  if (!events.document)
+    return complain("%s: is not JSON: %s, line %d (make a trace with server --trace=FILE)", path,
+                    error.text, error.line);
   const json_t *array = json_object_get(events.document, "traceEvents");
   int status = json_is_array(array) ? read_events(path, array, &events)
                                     : refuse(path, "it has no array traceEvents");

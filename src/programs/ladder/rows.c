@@ -240,10 +240,8 @@ int rows_choose(const struct events *events, const struct excerpt *excerpt, cons
                 struct rows *ret) {
   struct steps steps;
   struct rows rows = {.count = 0};
-  if (!steps_choose(events, excerpt, &steps)) {
-    complain("%s: not enough memory", path);
-    return EXIT_TROUBLE;
-  }
+  if (!steps_choose(events, excerpt, &steps))
+    return complain("%s: not enough memory", path);
   size_t count = steps.count < excerpt->max_steps ? steps.count : (size_t)excerpt->max_steps;
   rows.left_out = steps.count - count;
   rows.at = calloc(2 * count + 1, sizeof *rows.at);

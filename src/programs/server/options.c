@@ -77,43 +77,37 @@ static const struct cli_option table[] = {
     CLI_END,
 };
 
-static int refuse(const char *line) {
-  complain("%s", line);
-  return EXIT_USAGE;
-}
-
 /* Errors that no single option causes. */
 static int check_combination(const struct server_options *options) {
   if (options->handler == HANDLER_THREAD && !options->tcp)
-    return refuse("--handler=thread: serves connections, and --udp alone has none; leave out one "
+    return misuse("--handler=thread: serves connections, and --udp alone has none; leave out one "
                   "of the two");
   if (!options->tcp && (options->max_connections || options->idle_timeout_ns || options->backlog))
-    return refuse("--max-connections, --idle-timeout and --backlog: are for connections, and --udp "
+    return misuse("--max-connections, --idle-timeout and --backlog: are for connections, and --udp "
                   "alone has none; leave out one of the two");
   if (options->prefix && options->print == PRINT_NONE)
-    return refuse("--prefix: is printed before records, and --print=none prints none; leave out "
+    return misuse("--prefix: is printed before records, and --print=none prints none; leave out "
                   "one of the two");
   if (options->no_echo && options->reply == REPLY_SOCKPERF)
-    return refuse("--no-echo: sends nothing back, but --reply=sockperf replies; leave out one of "
+    return misuse("--no-echo: sends nothing back, but --reply=sockperf replies; leave out one of "
                   "the two");
   if (options->trace_limit && !options->trace)
-    return refuse("--trace-limit: limits --trace=FILE, which is not there; give both, or neither");
+    return misuse("--trace-limit: limits --trace=FILE, which is not there; give both, or neither");
   if (options->slow_ns && options->trace)
-    return refuse("--slow: is not for use with --trace, which records how long each callback runs; "
+    return misuse("--slow: is not for use with --trace, which records how long each callback runs; "
                   "leave out one of the two");
   return 0;
 }
 
 int options_check_blocking(const struct server_options *options) {
   if (options->handler == HANDLER_INLINE)
-    return refuse("--handler=inline: the blocking model has no loop to serve connections on; leave "
+    return misuse("--handler=inline: the blocking model has no loop to serve connections on; leave "
                   "it out, or choose another --backend");
   if (options->spin_us)
-    return refuse(
-        "--spin: the blocking model has no loop that could look for more; leave it out, or "
-        "choose another --backend");
+    return misuse("--spin: the blocking model has no loop that could look for more; leave it out, "
+                  "or choose another --backend");
   if (options->slow_ns)
-    return refuse("--slow: the blocking model has no loop whose callbacks could be slow; leave it "
+    return misuse("--slow: the blocking model has no loop whose callbacks could be slow; leave it "
                   "out, or choose another --backend");
   return 0;
 }
@@ -127,11 +121,9 @@ int options_parse(int argc, char **argv, struct server_options *ret) {
     return error;
   if (!options.tcp && !options.udp)
     options.tcp = options.udp = true;
-  if (options.cpu_list && !cpus_parse(options.cpu_list, &options.cpus)) {
-    complain("--cpu=%s: must be numbers of processors below %d, and ranges, as 0 or 0,2-3",
-             options.cpu_list, CPUS_MAX);
-    return EXIT_USAGE;
-  }
+  if (options.cpu_list && !cpus_parse(options.cpu_list, &options.cpus))
+    return misuse("--cpu=%s: must be numbers of processors below %d, and ranges, as 0 or 0,2-3",
+                  options.cpu_list, CPUS_MAX);
   error = check_combination(&options);
   if (!options.trace_limit)
     options.trace_limit = DEFAULT_TRACE_LIMIT;

@@ -116,9 +116,8 @@ static int make_parts(struct server *server) {
   if (!error)
     return 0;
   bool limit = error == -EMFILE || error == -ENFILE;
-  complain("cannot start: %s%s", strerror(-error),
-           limit ? " (raise the limit of descriptors: ulimit -n 1024)" : "");
-  return EXIT_TROUBLE;
+  return complain("cannot start: %s%s", strerror(-error),
+                  limit ? " (raise the limit of descriptors: ulimit -n 1024)" : "");
 }
 
 /* The loop of a blocking server has no sockets: any backend will do. */

@@ -208,9 +208,9 @@ static const char *remedy(const struct failure *failure) {
 
 static int refuse(const struct failure *failure) {
   char text[ADDRESS_TEXT_SIZE];
-  complain("cannot listen on %s %s: %s (%s)", failure->protocol,
-           address_text(&failure->address, text), strerror(-failure->error), remedy(failure));
-  return EXIT_TROUBLE;
+  return complain("cannot listen on %s %s: %s (%s)", failure->protocol,
+                  address_text(&failure->address, text), strerror(-failure->error),
+                  remedy(failure));
 }
 
 int sockets_open(const struct server_options *options, struct sockets *sets, size_t count) {
@@ -218,11 +218,10 @@ int sockets_open(const struct server_options *options, struct sockets *sets, siz
   struct address_list list;
   struct failure failure;
   const char *reason = address_resolve(options->host, (uint16_t)options->port, &list);
-  if (reason) {
-    complain("--host=%s: cannot find its address: %s (give a name or an address of this machine)",
-             options->host, reason);
-    return EXIT_TROUBLE;
-  }
+  if (reason)
+    return complain(
+        "--host=%s: cannot find its address: %s (give a name or an address of this machine)",
+        options->host, reason);
   int searches = options->port == 0 ? PORT_SEARCHES : 1;
   int error = -EADDRINUSE;
   while (error == -EADDRINUSE && searches-- > 0)

@@ -173,20 +173,18 @@ void slow_summarize(const struct server *server) {
 int complain_of_lost(uint64_t records) {
   if (records == 0)
     return EXIT_OK;
-  complain("%" PRIu64 " records were not printed: the reader of stdout took nothing for %d s",
-           records, SHUTDOWN_MS / 1000);
-  return EXIT_TROUBLE;
+  return complain("%" PRIu64
+                  " records were not printed: the reader of stdout took nothing for %d s",
+                  records, SHUTDOWN_MS / 1000);
 }
 
 int complain_of_start(int error) {
-  complain("cannot start: %s (see the limits of this shell: ulimit -a)", strerror(-error));
-  return EXIT_TROUBLE;
+  return complain("cannot start: %s (see the limits of this shell: ulimit -a)", strerror(-error));
 }
 
 int complain_of_stdout(int error) {
-  complain("cannot write to stdout: %s (%s; or print nothing: --print=none)", strerror(-error),
-           output_remedy(error));
-  return EXIT_TROUBLE;
+  return complain("cannot write to stdout: %s (%s; or print nothing: --print=none)",
+                  strerror(-error), output_remedy(error));
 }
 
 bool server_may_complain(struct server *server) {

@@ -21,12 +21,10 @@ struct watch {
   int stalled, resumed, emptied, failed, error;
 };
 
-static void on_stalled(void *arg) {
-  ((struct watch *)arg)->stalled++;
-}
-
-static void on_resumed(void *arg) {
-  ((struct watch *)arg)->resumed++;
+static void on_stalled(void *arg, bool stalled) {
+  struct watch *watch = arg;
+  watch->stalled += stalled;
+  watch->resumed += !stalled;
 }
 
 static void on_emptied(void *arg) {
@@ -40,11 +38,8 @@ static void on_failed(void *arg, int error) {
 }
 
 static struct output *make(struct ioloop *loop, int fd, struct watch *watch) {
-  const struct output_events events = {.stalled = on_stalled,
-                                       .resumed = on_resumed,
-                                       .emptied = on_emptied,
-                                       .failed = on_failed,
-                                       .arg = watch};
+  const struct output_events events = {
+      .stalled = on_stalled, .emptied = on_emptied, .failed = on_failed, .arg = watch};
   struct output *output;
   CHECK_OK(output_new(loop, fd, &events, &output));
   return output;

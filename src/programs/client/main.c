@@ -27,15 +27,11 @@ static void on_input_error(void *arg, int error) {
                  strerror(-error));
 }
 
-static void on_stalled(void *arg) {
+static void on_stalled(void *arg, bool stalled) {
   struct client *client = arg;
-  client->stalled = true;
-}
-
-static void on_resumed(void *arg) {
-  struct client *client = arg;
-  client->stalled = false;
-  client_pump(client);
+  client->stalled = stalled;
+  if (!stalled)
+    client_pump(client);
 }
 
 static void on_output_failed(void *arg, int error) {
@@ -99,11 +95,8 @@ static int make_input(struct client *client) {
 }
 
 static int make_output(struct client *client) {
-  const struct output_events events = {.stalled = on_stalled,
-                                       .resumed = on_resumed,
-                                       .emptied = pump,
-                                       .failed = on_output_failed,
-                                       .arg = client};
+  const struct output_events events = {
+      .stalled = on_stalled, .emptied = pump, .failed = on_output_failed, .arg = client};
   return output_new(client->loop, STDOUT_FILENO, &events, &client->output);
 }
 

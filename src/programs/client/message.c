@@ -9,49 +9,26 @@
 
 #include "common/text.h"
 
-static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
-
+/* The letter after a backslash; 0: it has none. */
 static char short_escape(uint32_t code) {
-  switch (code) {
-  case '"':
-  case '\\':
-    return (char)code;
-  case '\b':
-    return 'b';
-  case '\f':
-    return 'f';
-  case '\n':
-    return 'n';
-  case '\r':
-    return 'r';
-  case '\t':
-    return 't';
-  default:
-    return 0;
-  }
+  static const char marks[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+  const char *at = code > 0 && code < 0x80 ? strchr(marks, (int)code) : NULL;
+  return at ? letters[at - marks] : '\0';
 }
 
-/* One character of `length` bytes. All that do not show are below U+10000: no surrogate pairs. */
-static size_t put_character(char *to, const char *data, size_t length, uint32_t code) {
+/* One character of `length` bytes. All that do not show are below U+10000: no surrogate pairs. The
+ * NUL of an escape has room: at least the closing quote follows. */
+static char *put_character(char *to, const char *data, size_t length, uint32_t code) {
   char letter = short_escape(code);
   if (letter) {
-    to[0] = '\\';
-    to[1] = letter;
-    return 2;
+    *to++ = '\\';
+    *to++ = letter;
+    return to;
   }
-  if (!utf8_shows(code)) {
-    char escape[8];
-    snprintf(escape, sizeof escape, "\\u%04x", (unsigned)code & 0xffffU);
-    memcpy(to, escape, 6);
-    return 6;
-  }
+  if (!utf8_shows(code))
+    return to + snprintf(to, sizeof "\\u0000", "\\u%04x", (unsigned)code & 0xffffU);
   memcpy(to, data, length);
-  return length;
-}
-
-static size_t put_replacement(char *to) {
-  memcpy(to, replacement, sizeof replacement - 1);
-  return sizeof replacement - 1;
+  return to + length;
 }
 
 size_t json_string(char *to, const char *data, size_t size) {
@@ -60,19 +37,13 @@ size_t json_string(char *to, const char *data, size_t size) {
   while (size > 0) {
     uint32_t code;
     size_t length = utf8_decode(data, size, &code);
-    to += length > 0 ? put_character(to, data, length, code) : put_replacement(to);
+    to = length > 0 ? put_character(to, data, length, code) : stpcpy(to, "\xef\xbf\xbd");
     length += length == 0;
     data += length;
     size -= length;
   }
   *to++ = '"';
   return (size_t)(to - begin);
-}
-
-static char *put_text(char *to, const char *text) {
-  size_t size = strlen(text);
-  memcpy(to, text, size);
-  return to + size;
 }
 
 int message_make_json(const char *user, time_t now, const char *data, size_t size,
@@ -90,9 +61,9 @@ int message_make_json(const char *user, time_t now, const char *data, size_t siz
                       JSON_STRING_ROOM(user_size) + JSON_STRING_ROOM(size));
   if (!text)
     return -ENOMEM;
-  char *to = put_text(text, user_key);
+  char *to = stpcpy(text, user_key);
   to += json_string(to, user, user_size);
-  to = put_text(put_text(put_text(to, time_key), clock), text_key);
+  to = stpcpy(stpcpy(stpcpy(to, time_key), clock), text_key);
   to += json_string(to, data, size);
   *to++ = '}';
   ret->data = text;

@@ -108,14 +108,13 @@ static int refuse(struct backend_choice choice, const char *own, int error) {
                                  : "a name is missing",
                   available);
   if (error == -ENOMEM)
-    complain("cannot start: %s (close other programs, or raise the limit: ulimit -v)",
-             strerror(-error));
-  else if (error == -EMFILE || error == -ENFILE)
-    complain("cannot start: %s (raise the limit of descriptors: ulimit -n 1024)", strerror(-error));
-  else
-    complain("%s=%s: cannot be used here: %s; available are %s", choice.source, choice.name,
-             info.error ? info.reason : strerror(-error), available);
-  return EXIT_TROUBLE;
+    return complain("cannot start: %s (close other programs, or raise the limit: ulimit -v)",
+                    strerror(-error));
+  if (error == -EMFILE || error == -ENFILE)
+    return complain("cannot start: %s (raise the limit of descriptors: ulimit -n 1024)",
+                    strerror(-error));
+  return complain("%s=%s: cannot be used here: %s; available are %s", choice.source, choice.name,
+                  info.error ? info.reason : strerror(-error), available);
 }
 
 struct backend_choice backends_choose(const char *option) {

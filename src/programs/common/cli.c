@@ -279,11 +279,15 @@ enum {
 };
 
 /* '@' prints the program's name. */
-static void print_character(char c) {
-  if (c == '@')
-    fputs(say_program(), stdout);
-  else
-    putchar(c);
+static void print_text(const char *text, size_t size, int indent) {
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] == '@')
+      fputs(say_program(), stdout);
+    else
+      putchar(text[i]);
+    if (text[i] == '\n')
+      printf("%*s", indent, "");
+  }
 }
 
 static void print_options(const struct cli_option *option) {
@@ -291,11 +295,7 @@ static void print_options(const struct cli_option *option) {
     char spelling[64];
     spell(option, spelling, sizeof spelling);
     printf("  %-*s", HELP_COLUMN - 2, spelling);
-    for (const char *at = option->help; *at; at++) {
-      print_character(*at);
-      if (*at == '\n')
-        printf("%*s", HELP_COLUMN, "");
-    }
+    print_text(option->help, strlen(option->help), HELP_COLUMN);
     putchar('\n');
   }
 }
@@ -316,8 +316,7 @@ const char *cli_plain(void) {
 static void print_line(const char *line, size_t size) {
   bool heading = size > 0 && line[0] >= 'A' && line[0] <= 'Z';
   fputs(heading ? cli_bold() : "", stdout);
-  for (size_t i = 0; i < size; i++)
-    print_character(line[i]);
+  print_text(line, size, 0);
   fputs(heading ? cli_plain() : "", stdout);
   putchar('\n');
 }

@@ -48,13 +48,12 @@ static int refuse(unsigned number, int error) {
   char usable[256];
   cpus_describe(usable, sizeof usable);
   if (error == -EINVAL)
-    complain("--cpu: there is no processor %u here that may be used (there are %s)", number,
-             usable);
-  else if (error == -ENOSYS)
-    complain("--cpu: this system cannot keep a process on a processor (Linux can); leave it out");
-  else
-    complain("--cpu: cannot stay on processor %u: %s", number, strerror(-error));
-  return EXIT_TROUBLE;
+    return complain("--cpu: there is no processor %u here that may be used (there are %s)", number,
+                    usable);
+  if (error == -ENOSYS)
+    return complain(
+        "--cpu: this system cannot keep a process on a processor (Linux can); leave it out");
+  return complain("--cpu: cannot stay on processor %u: %s", number, strerror(-error));
 }
 
 int cpus_check(const struct cpus *cpus) {
@@ -66,13 +65,15 @@ int cpus_check(const struct cpus *cpus) {
   return 0;
 }
 
+static int pin(const unsigned short *numbers, size_t count) {
+  int error = cpus_pin(numbers, count);
+  return error ? refuse(*numbers, error) : 0;
+}
+
 int cpus_stay(const struct cpus *cpus) {
-  int error = cpus_pin(cpus->at, cpus->count);
-  return error ? refuse(cpus->at[0], error) : 0;
+  return pin(cpus->at, cpus->count);
 }
 
 int cpus_stay_on(const struct cpus *cpus, size_t index) {
-  const unsigned short *number = &cpus->at[index % cpus->count];
-  int error = cpus_pin(number, 1);
-  return error ? refuse(*number, error) : 0;
+  return pin(&cpus->at[index % cpus->count], 1);
 }

@@ -105,12 +105,15 @@ static void let_go_of_large_buffer(struct output *output) {
   output->room = 0;
 }
 
+static void set_stalled(struct output *output, bool stalled) {
+  output->stalled = stalled;
+  if (output->events.stalled)
+    output->events.stalled(output->events.arg, stalled);
+}
+
 static void tell(struct output *output) {
-  if (output->stalled && output_pending(output) <= OUTPUT_LOW) {
-    output->stalled = false;
-    if (output->events.resumed)
-      output->events.resumed(output->events.arg);
-  }
+  if (output->stalled && output_pending(output) <= OUTPUT_LOW)
+    set_stalled(output, false);
   if (output_pending(output) > 0)
     return;
   output->head = output->tail = 0;
@@ -225,11 +228,8 @@ void output_commit(struct output *output, size_t size) {
     output_flush(output);
   if (output_pending(output) > 0)
     queue_flush(output);
-  if (!output->stalled && output_pending(output) >= OUTPUT_HIGH) {
-    output->stalled = true;
-    if (output->events.stalled)
-      output->events.stalled(output->events.arg);
-  }
+  if (!output->stalled && output_pending(output) >= OUTPUT_HIGH)
+    set_stalled(output, true);
 }
 
 void output_put(struct output *output, const char *data, size_t size) {

@@ -4,7 +4,7 @@
  *
  * Output of one iteration of the loop is written by one write() at the beginning of the next. If
  * the reader is slower than we are, the rest is kept here, and the program is asked to stop
- * producing (`stalled`) and later to continue (`resumed`).
+ * producing, and later to continue (`stalled`).
  */
 #ifndef PROGRAMS_OUTPUT_H
 #define PROGRAMS_OUTPUT_H
@@ -17,9 +17,8 @@
 struct output;
 
 struct output_events {
-  void (*stalled)(void *arg); /* OUTPUT_HIGH or more are pending */
-  void (*resumed)(void *arg); /* OUTPUT_LOW or less are left */
-  void (*emptied)(void *arg); /* nothing is pending */
+  void (*stalled)(void *arg, bool stalled); /* OUTPUT_HIGH are pending; OUTPUT_LOW are left */
+  void (*emptied)(void *arg);               /* nothing is pending */
   /* Nothing more can be written: -EPIPE, -ENOSPC, -ENOMEM ... Pending and later output is
    * discarded. Called once. */
   void (*failed)(void *arg, int error);

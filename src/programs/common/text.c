@@ -143,24 +143,10 @@ void text_put(FILE *to, const char *text, const char *(*special)(uint32_t code),
 }
 
 static const char *entity(uint32_t code) {
-  switch (code) {
-  case '&':
-    return "&amp;";
-  case '<':
-    return "&lt;";
-  case '>':
-    return "&gt;";
-  case '"':
-    return "&quot;";
-  case '\'':
-    return "&#39;";
-  case '\n':
-    return "\n";
-  case '\t':
-    return "\t";
-  default:
-    return NULL;
-  }
+  static const char marks[] = "&<>\"'\n\t";
+  static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "\n", "\t"};
+  const char *at = code > 0 && code < 0x80 ? strchr(marks, (int)code) : NULL;
+  return at ? entities[at - marks] : NULL;
 }
 
 void markup_put(FILE *to, const char *text) {

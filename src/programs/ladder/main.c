@@ -138,15 +138,12 @@ static int load(struct ladder *ladder, const struct excerpt *excerpt) {
 }
 
 static int run(struct ladder_options *options, const char *const *paths, size_t count) {
+  const char *input = options->output ? outfile_among(options->output, paths, count) : NULL;
+  if (input)
+    return misuse("--output=%s: is the trace %s; give another name", options->output, input);
   struct ladder *ladders = calloc(count, sizeof *ladders);
   if (!ladders)
     return complain("not enough memory");
-  const char *input = options->output ? outfile_among(options->output, paths, count) : NULL;
-  if (input) {
-    complain("--output=%s: is the trace %s; give another name", options->output, input);
-    free(ladders);
-    return EXIT_USAGE;
-  }
   options->excerpt.from_us = (double)options->from_us;
   options->excerpt.to_us = (double)options->to_us;
   int status = 0;

@@ -227,13 +227,12 @@ static void make_moment(const struct events *events, const struct step *step, st
 
 static int complain_of_nothing(const struct excerpt *excerpt, const char *path) {
   if (excerpt->connection)
-    complain("%s: nothing to draw of connection %llu in this excerpt (see what there is with "
-             "--connection=0, or choose another --connection, --request, --from or --to)",
-             path, (unsigned long long)excerpt->connection);
-  else
-    complain("%s: nothing to draw in this excerpt (choose another --request, --from or --to)",
-             path);
-  return EXIT_TROUBLE;
+    return complain(
+        "%s: nothing to draw of connection %llu in this excerpt (see what there is with "
+        "--connection=0, or choose another --connection, --request, --from or --to)",
+        path, (unsigned long long)excerpt->connection);
+  return complain("%s: nothing to draw in this excerpt (choose another --request, --from or --to)",
+                  path);
 }
 
 int rows_choose(const struct events *events, const struct excerpt *excerpt, const char *path,

@@ -74,8 +74,11 @@ static int print(struct thread *thread, const char *protocol, const struct addre
   return error;
 }
 
-static ssize_t result_of(ssize_t n) {
-  return n < 0 ? -errno : n;
+/* The call has returned `n`: its result, or -errno. */
+static ssize_t called(struct thread *thread, const char *name, ssize_t n) {
+  ssize_t result = n < 0 ? -errno : n;
+  trace_call_end(thread->track, name, thread->fd, result);
+  return result;
 }
 
 /* ---- a connection --------------------------------------------------------------------- */
@@ -83,8 +86,7 @@ static ssize_t result_of(ssize_t n) {
 static int send_all(struct thread *thread, const char *data, size_t size) {
   while (size > 0) {
     trace_call_begin(thread->track, "send", thread->fd);
-    ssize_t n = result_of(send(thread->fd, data, size, 0)); /* SIGPIPE is ignored here */
-    trace_call_end(thread->track, "send", thread->fd, n);
+    ssize_t n = called(thread, "send", send(thread->fd, data, size, 0)); /* without SIGPIPE */
     if (n < 0 && n != -EINTR && !may_retry(thread, (int)-n))
       return (int)n;
     data += n > 0 ? n : 0;
@@ -113,8 +115,7 @@ static int serve_connection(struct thread *thread) {
   char data[READ_SIZE];
   for (;;) {
     trace_call_begin(thread->track, "recv", thread->fd);
-    ssize_t n = result_of(recv(thread->fd, data, sizeof data, 0));
-    trace_call_end(thread->track, "recv", thread->fd, n);
+    ssize_t n = called(thread, "recv", recv(thread->fd, data, sizeof data, 0));
     if (n == -EINTR || (n < 0 && may_retry(thread, (int)-n)))
       continue;
     if (n <= 0)
@@ -201,9 +202,8 @@ static int serve_listener(struct thread *thread) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
     trace_call_begin(thread->track, "accept", thread->fd);
-    int fd = accept(thread->fd, (struct sockaddr *)&peer, &size);
-    trace_call_end(thread->track, "accept", thread->fd, result_of(fd));
-    if (fd < 0 && !accept_failed(thread, errno, ++failures))
+    int fd = (int)called(thread, "accept", accept(thread->fd, (struct sockaddr *)&peer, &size));
+    if (fd < 0 && !accept_failed(thread, -fd, ++failures))
       break;
     if (fd < 0)
       continue;
@@ -245,7 +245,7 @@ static ssize_t receive_with_local(struct udp *udp, char *data, size_t size) {
                           .msg_iovlen = 1,
                           .msg_control = control.bytes,
                           .msg_controllen = sizeof control};
-  ssize_t n = result_of(recvmsg(udp->thread->fd, &header, 0));
+  ssize_t n = recvmsg(udp->thread->fd, &header, 0);
   if (n < 0)
     return n;
   udp->peer_size = header.msg_namelen;
@@ -257,8 +257,7 @@ static ssize_t receive(struct udp *udp, char *data, size_t size) {
   if (udp->any)
     return receive_with_local(udp, data, size);
   udp->peer_size = sizeof udp->peer;
-  return result_of(
-      recvfrom(udp->thread->fd, data, size, 0, (struct sockaddr *)&udp->peer, &udp->peer_size));
+  return recvfrom(udp->thread->fd, data, size, 0, (struct sockaddr *)&udp->peer, &udp->peer_size);
 }
 
 static ssize_t send_from_local(struct udp *udp, const char *data, size_t size) {
@@ -268,14 +267,14 @@ static ssize_t send_from_local(struct udp *udp, const char *data, size_t size) {
       .msg_name = &udp->peer, .msg_namelen = udp->peer_size, .msg_iov = &part, .msg_iovlen = 1};
   if (udp->local.any.sa_family != AF_UNSPEC)
     ioloop__put_local(&header, control.bytes, &udp->local);
-  return result_of(sendmsg(udp->thread->fd, &header, 0));
+  return sendmsg(udp->thread->fd, &header, 0);
 }
 
 static ssize_t send_back(struct udp *udp, const char *data, size_t size) {
   if (udp->any)
     return send_from_local(udp, data, size);
-  return result_of(
-      sendto(udp->thread->fd, data, size, 0, (const struct sockaddr *)&udp->peer, udp->peer_size));
+  return sendto(udp->thread->fd, data, size, 0, (const struct sockaddr *)&udp->peer,
+                udp->peer_size);
 }
 
 static void answer(struct udp *udp, struct buffers *buffers, size_t size) {
@@ -287,9 +286,7 @@ static void answer(struct udp *udp, struct buffers *buffers, size_t size) {
   if (!data)
     return;
   trace_call_begin(thread->track, call, thread->fd);
-  ssize_t n = send_back(udp, data, size);
-  trace_call_end(thread->track, call, thread->fd, n);
-  if (n >= 0)
+  if (called(thread, call, send_back(udp, data, size)) >= 0)
     counts_add_shared(counts, COUNT_ECHOED, size);
   else
     counts_add_shared(counts, COUNT_REPLY_DROPS, 1);
@@ -309,8 +306,7 @@ static int receive_all(struct udp *udp, struct buffers *buffers) {
   int error = 0;
   while (!error && !thread->server->threads->abandoned) {
     trace_call_begin(thread->track, call, thread->fd);
-    ssize_t n = receive(udp, buffers->data, DATAGRAM_SIZE);
-    trace_call_end(thread->track, call, thread->fd, n);
+    ssize_t n = called(thread, call, receive(udp, buffers->data, DATAGRAM_SIZE));
     if (n < 0 && !receive_failed(thread, (int)-n))
       break;
     if (n < 0)

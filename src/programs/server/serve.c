@@ -20,18 +20,11 @@
 
 /* ---- how stdout affects the rest ------------------------------------------------------ */
 
-static void on_stalled(void *arg) {
+static void on_stalled(void *arg, bool stalled) {
   struct server *server = arg;
-  iostream_gate_close(server->gate);
+  (stalled ? iostream_gate_close : iostream_gate_open)(server->gate);
   if (server->threads)
-    threads_stall(server->threads, true);
-}
-
-static void on_resumed(void *arg) {
-  struct server *server = arg;
-  iostream_gate_open(server->gate);
-  if (server->threads)
-    threads_stall(server->threads, false);
+    threads_stall(server->threads, stalled);
 }
 
 static void on_emptied(void *arg) {
@@ -95,11 +88,8 @@ static int make_threads(struct server *server) {
 }
 
 static int make_parts(struct server *server) {
-  const struct output_events events = {.stalled = on_stalled,
-                                       .resumed = on_resumed,
-                                       .emptied = on_emptied,
-                                       .failed = on_failed,
-                                       .arg = server};
+  const struct output_events events = {
+      .stalled = on_stalled, .emptied = on_emptied, .failed = on_failed, .arg = server};
   int error = iostream_gate_new(&server->gate);
   if (!error)
     error = output_new(server->loop, STDOUT_FILENO, &events, &server->output);

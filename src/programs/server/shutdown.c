@@ -91,7 +91,7 @@ static void on_check_time(struct ioloop *loop, void *arg) {
   bool reading = iostream_gate_is_open(server->gate); /* and not only since the flush */
   output_flush(server->output);
   if (server->threads)
-    threads_finish(server->threads);
+    threads_end(server->threads, SHUT_RD);
   else if (server->tcp && reading && nothing_came(server))
     tcpserver_each(server->tcp, close_if_read, NULL);
   server_check_shutdown(server);
@@ -106,7 +106,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   server->forced = true;
   if (server->threads)
-    threads_abandon(server->threads);
+    threads_end(server->threads, SHUT_RDWR);
   else if (server->tcp)
     tcpserver_each(server->tcp, close_now, server);
   if (ioloop_call_later(loop, FORCED_MS * NS_PER_MS, on_last, server, NULL) < 0)
@@ -129,7 +129,7 @@ void server_begin_shutdown(struct server *server, int signo) {
   if (server->tcp)
     tcpserver_stop(server->tcp);
   if (server->blocking)
-    threads_finish(server->threads);
+    threads_end(server->threads, SHUT_RD);
   int error = ioloop_call_every(loop, CHECK_MS * NS_PER_MS, on_check_time, server, NULL);
   if (!error)
     error = ioloop_call_later(loop, SHUTDOWN_MS * NS_PER_MS, on_time_over, server, NULL);

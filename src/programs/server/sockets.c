@@ -240,15 +240,12 @@ void sockets_close(struct sockets *set) {
   set->at = NULL;
 }
 
-static void announce(const struct sockets *set, bool tcp, const char *backend) {
-  char text[ADDRESS_TEXT_SIZE];
-  for (size_t i = 0; i < set->count; i++)
-    if (set->at[i].tcp == tcp)
-      say("listening %s %s backend=%s", tcp ? "tcp" : "udp",
-          address_text(&set->at[i].address, text), backend);
-}
-
 void sockets_announce(const struct sockets *set, const char *backend) {
-  announce(set, true, backend);
-  announce(set, false, backend);
+  static const char *const protocols[] = {"tcp", "udp"};
+  char text[ADDRESS_TEXT_SIZE];
+  for (int udp = 0; udp <= 1; udp++)
+    for (size_t i = 0; i < set->count; i++)
+      if (set->at[i].tcp == !udp)
+        say("listening %s %s backend=%s", protocols[udp], address_text(&set->at[i].address, text),
+            backend);
 }

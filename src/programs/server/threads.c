@@ -194,13 +194,8 @@ void threads_stall(struct threads *threads, bool stalled) {
   pthread_mutex_unlock(&threads->mutex);
 }
 
-size_t threads_running(struct threads *threads) {
-  if (!threads)
-    return 0;
-  pthread_mutex_lock(&threads->mutex);
-  size_t running = threads->running;
-  pthread_mutex_unlock(&threads->mutex);
-  return running;
+size_t threads_running(const struct threads *threads) {
+  return threads ? threads->running : 0;
 }
 
 uint64_t threads_kernel_drops(struct threads *threads) {
@@ -226,7 +221,7 @@ static void end_input(struct thread *thread, int how) {
   pthread_kill(thread->thread, WAKE_SIGNAL);
 }
 
-static void end_all(struct threads *threads, int how) {
+void threads_end(struct threads *threads, int how) {
   pthread_mutex_lock(&threads->mutex);
   threads->ending = true;
   if (how == SHUT_RDWR)
@@ -236,14 +231,6 @@ static void end_all(struct threads *threads, int how) {
   pthread_cond_broadcast(&threads->room);
   pthread_cond_broadcast(&threads->may_queue);
   pthread_mutex_unlock(&threads->mutex);
-}
-
-void threads_finish(struct threads *threads) {
-  end_all(threads, SHUT_RD);
-}
-
-void threads_abandon(struct threads *threads) {
-  end_all(threads, SHUT_RDWR);
 }
 
 /* ---- creating and freeing ------------------------------------------------------------- */

@@ -42,7 +42,8 @@ struct threads {
   pthread_mutex_t mutex; /* guards the rest */
   pthread_cond_t room;   /* a connection has ended, or no more are wanted */
   struct thread *all, *finished;
-  size_t running, connections;
+  atomic_size_t running; /* read without the mutex as well */
+  size_t connections;
   uint64_t kernel_drops; /* of sockets that are closed */
   bool notified;         /* a callback is on its way to the loop */
   bool ending;
@@ -89,16 +90,14 @@ void threads_take_lines(struct threads *threads);
 void threads_stall(struct threads *threads, bool stalled);
 
 /* NULL: 0. */
-size_t threads_running(struct threads *threads);
+size_t threads_running(const struct threads *threads);
 
 /* Datagrams that the kernel dropped, on sockets that threads serve or have served. */
 uint64_t threads_kernel_drops(struct threads *threads);
 
-/* No more input: each thread serves what has arrived and ends. May be repeated. */
-void threads_finish(struct threads *threads);
-
-/* Neither input nor output: threads that block in send() or wait for stdout end as well. */
-void threads_abandon(struct threads *threads);
+/* SHUT_RD: no more input; each thread serves what has arrived and ends. SHUT_RDWR: no output either;
+ * threads that block in send() or wait for stdout end as well. May be repeated. */
+void threads_end(struct threads *threads, int how);
 
 /* Free, unless threads still run: then the memory they use is leaked. NULL is fine. */
 void threads_free(struct threads *threads);

@@ -22,13 +22,11 @@ enum {
 
 static int refuse(const char *path, int error) {
   if (error == -EINVAL)
-    complain("--trace=%s: is not a regular file; give a name that may be overwritten, as "
-             "trace.json",
-             path);
-  else
-    complain("cannot write the trace %s: %s (see that its folder exists and may be written)", path,
-             strerror(-error));
-  return EXIT_TROUBLE;
+    return complain("--trace=%s: is not a regular file; give a name that may be overwritten, as "
+                    "trace.json",
+                    path);
+  return complain("cannot write the trace %s: %s (see that its folder exists and may be written)",
+                  path, strerror(-error));
 }
 
 /* trace.json of worker 2: trace.2.json. false: too long. */

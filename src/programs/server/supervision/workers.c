@@ -225,19 +225,12 @@ static void start_due(struct workers *workers) {
 
 /* ---- stdout --------------------------------------------------------------------------- */
 
-static void hold_all(struct workers *workers, bool hold) {
-  workers->stalled = hold;
+static void on_stalled(void *arg, bool stalled) {
+  struct workers *workers = arg;
+  workers->stalled = stalled;
   for (size_t i = 0; i < workers->count; i++)
     if (workers->slots[i].relay)
-      relay_hold(workers->slots[i].relay, hold);
-}
-
-static void on_stalled(void *arg) {
-  hold_all(arg, true);
-}
-
-static void on_resumed(void *arg) {
-  hold_all(arg, false);
+      relay_hold(workers->slots[i].relay, stalled);
 }
 
 static void on_emptied(void *arg) {
@@ -297,11 +290,8 @@ static int make_slots(struct workers *workers) {
 
 /* The parent's loop has two descriptors per worker: any backend will do. */
 static int make_parts(struct workers *workers) {
-  const struct output_events events = {.stalled = on_stalled,
-                                       .resumed = on_resumed,
-                                       .emptied = on_emptied,
-                                       .failed = on_failed,
-                                       .arg = workers};
+  const struct output_events events = {
+      .stalled = on_stalled, .emptied = on_emptied, .failed = on_failed, .arg = workers};
   int error = make_slots(workers);
   if (!error)
     error = ioloop_new("poll", &workers->loop);

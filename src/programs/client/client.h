@@ -25,7 +25,7 @@ struct client_options {
   bool tcp, udp;       /* exactly one is true */
   const char *host;
   uint64_t port;
-  const char *user; /* NULL: the user who runs it */
+  const char *user; /* NULL: your login name */
   bool raw, no_wait;
   uint64_t count, concurrency;
   uint64_t timeout_ns;

@@ -114,29 +114,21 @@ void generator__drive(struct generator *generator);
 /* At an interruption, before generator__fail. */
 void generator__break_off(struct generator *generator);
 
-/* Something has just been received. */
-static inline void generator__heard(struct generator *generator) {
-  generator->now_ns = generator->progress_ns = ioloop_time(generator->loop);
-  generator->silent = false;
+static inline bool generator__is_measured(const struct generator *generator, uint64_t planned_ns) {
+  return planned_ns - generator->from_ns < generator->to_ns - generator->from_ns;
 }
 
-/* Closed loop: send `count` new requests, if they still belong to the run, and all planned ones. */
+/* ---- requests and echoes: generator_requests.c --------------------------------------------- */
+
+/* Send a request that is planned for this time. If there is no memory for it, the run is over. */
+void generator__request(struct client *client, uint64_t planned_ns);
+/* Closed loop: send `count` new requests, if they still belong to the run. */
 void generator__ask(struct client *client, size_t count);
-/* Plan a request for this time; false if that failed (no memory: the run is over). */
-bool generator__plan(struct client *client, uint64_t planned_ns);
-/* The echo of the request planned for `planned_ns` is complete, at now_ns. */
-void generator__echoed(struct generator *generator, uint64_t planned_ns);
-/* A request is given up. */
-void generator__lost(struct generator *generator);
 
 static inline uint64_t generator__number(const struct client *client, uint64_t number) {
   return (uint64_t)client->index << GENERATOR_NUMBER_BITS | number;
 }
 
-/* ---- requests and echoes: generator_requests.c --------------------------------------------- */
-
-/* Send all planned requests, as far as possible. */
-void generator__pump(struct client *client);
 /* The handler of an active client's descriptor; arg: the client. */
 ioloop_handler generator__on_event;
 /* UDP, closed loop: give up requests older than drain_ns, and send new ones. */

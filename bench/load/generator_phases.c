@@ -25,58 +25,12 @@ enum {
 /* Requests that became due this recently are still sent; older ones never will be. */
 static const uint64_t catch_up_ns = NS_PER_SECOND / 10;
 
-/* ---- requests ---------------------------------------------------------------------------- */
-
-static bool is_measured(const struct generator *generator, uint64_t planned_ns) {
-  return planned_ns - generator->from_ns < generator->to_ns - generator->from_ns;
-}
-
-/* Closed loop: should another request be sent? */
-static bool wants_more(const struct generator *generator) {
-  const struct generator_options *options = &generator->options;
-  return generator->issuing && generator->now_ns < generator->to_ns &&
-         (options->requests == 0 || generator->result->sent < options->requests);
-}
-
-bool generator__plan(struct client *client, uint64_t planned_ns) {
-  struct generator *generator = client->generator;
-  if (flight_push(&client->flight, planned_ns) < 0) {
-    generator__fail(generator, -ENOMEM, "no memory");
-    return false;
-  }
-  if (generator->under_way++ == 0 && !generator->silent)
-    generator->progress_ns = generator->now_ns;
-  generator->result->sent += is_measured(generator, planned_ns);
-  return true;
-}
-
-void generator__ask(struct client *client, size_t count) {
-  struct generator *generator = client->generator;
-  for (; count && wants_more(generator); count--)
-    if (!generator__plan(client, generator->now_ns))
-      return;
-  generator__pump(client);
-}
-
-void generator__echoed(struct generator *generator, uint64_t planned_ns) {
-  generator->under_way--;
-  if (!is_measured(generator, planned_ns))
-    return;
-  generator->result->echoed++;
-  histogram_record(generator->latency, generator->now_ns - planned_ns);
-}
-
-void generator__lost(struct generator *generator) {
-  generator->under_way--;
-  generator->silent = true;
-}
-
 /* ---- the open loop's schedule ------------------------------------------------------------ */
 
 static void note_lateness(struct generator *generator, uint64_t due_ns) {
   struct generator_result *result = generator->result;
   uint64_t late_ns = generator->now_ns - due_ns;
-  if (!is_measured(generator, due_ns))
+  if (!generator__is_measured(generator, due_ns))
     return;
   result->late += late_ns > generator->options.late_ns;
   if (late_ns > result->late_max_ns)
@@ -90,8 +44,7 @@ static void issue(struct generator *generator, uint64_t due_ns) {
   if (++generator->turn == generator->options.connections)
     generator->turn = 0;
   note_lateness(generator, due_ns);
-  if (generator__plan(client, due_ns))
-    generator__pump(client);
+  generator__request(client, due_ns);
   if (generator->under_way > MOST_UNDER_WAY)
     generator__fail(generator, -ENOBUFS,
                     "%d requests wait for their echo: the rate is far too high for the server",

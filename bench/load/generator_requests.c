@@ -13,6 +13,49 @@ enum {
   DRAIN = 16 /* datagrams per iteration */
 };
 
+/* ---- planned, echoed, lost ------------------------------------------------------------------- */
+
+/* Closed loop: should another request be sent? */
+static bool wants_more(const struct generator *generator) {
+  const struct generator_options *options = &generator->options;
+  return generator->issuing && generator->now_ns < generator->to_ns &&
+         (options->requests == 0 || generator->result->sent < options->requests);
+}
+
+/* It is to be sent. False: no memory, and the run is over. */
+static bool plan(struct client *client, uint64_t planned_ns) {
+  struct generator *generator = client->generator;
+  if (flight_push(&client->flight, planned_ns) < 0) {
+    generator__fail(generator, -ENOMEM, "no memory");
+    return false;
+  }
+  if (generator->under_way++ == 0 && !generator->silent)
+    generator->progress_ns = generator->now_ns;
+  generator->result->sent += generator__is_measured(generator, planned_ns);
+  return true;
+}
+
+/* Its echo is complete, at now_ns. */
+static void note_echo(struct generator *generator, uint64_t planned_ns) {
+  generator->under_way--;
+  if (!generator__is_measured(generator, planned_ns))
+    return;
+  generator->result->echoed++;
+  histogram_record(generator->latency, generator->now_ns - planned_ns);
+}
+
+/* It is given up. */
+static void note_loss(struct generator *generator) {
+  generator->under_way--;
+  generator->silent = true;
+}
+
+/* Something has just been received. */
+static void note_receipt(struct generator *generator) {
+  generator->now_ns = generator->progress_ns = ioloop_time(generator->loop);
+  generator->silent = false;
+}
+
 static void watch_writing(struct client *client, bool on) {
   client->writing = on;
   generator__watch(client, on ? IOLOOP_READ | IOLOOP_WRITE : IOLOOP_READ, generator__on_event);
@@ -107,7 +150,7 @@ static void check(struct client *client, const unsigned char *bytes, size_t left
     client->received += part;
     if (client->received == size) {
       client->received = 0;
-      generator__echoed(generator, flight_pop(&client->flight));
+      note_echo(generator, flight_pop(&client->flight));
     }
   }
 }
@@ -126,7 +169,7 @@ static void receive_stream(struct client *client) {
   size_t got = generator__receive(client, GENERATOR_IN_SIZE, stage(client));
   if (got == 0)
     return;
-  generator__heard(generator);
+  note_receipt(generator);
   size_t size = generator->options.size, bytes = client->received + got;
   size_t echoes = bytes == size ? 1 : bytes / size;
   if (bytes > (client->unsent - client->flight.first) * size + client->sent) {
@@ -188,7 +231,7 @@ static void take(struct client *client, size_t size) {
   if (!message_matches(generator->pattern, whole, 0, generator->in, size))
     generator__fail_echo(client, number, 0, generator->in, size);
   else
-    generator__echoed(generator, planned_ns);
+    note_echo(generator, planned_ns);
 }
 
 /* One recv per echo: a second one only if another echo is on its way. */
@@ -202,7 +245,7 @@ static void receive_datagrams(struct client *client) {
       generator__fail_socket(client->generator, "a socket", errno);
     if (size < 0)
       return;
-    generator__heard(generator);
+    note_receipt(generator);
     take(client, (size_t)size);
   }
 }
@@ -217,7 +260,7 @@ static void sweep_client(struct client *client) {
     if (planned_ns + generator->options.drain_ns > generator->now_ns)
       break;
     flight_take(flight, flight->first);
-    generator__lost(generator);
+    note_loss(generator);
     lost++;
   }
   generator__ask(client, lost);
@@ -230,13 +273,27 @@ void generator__sweep(struct generator *generator) {
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
-void generator__pump(struct client *client) {
+/* Send all planned requests, as far as possible. */
+static void pump(struct client *client) {
   if (client->writing || client->unsent == client->flight.next)
     return;
   if (client->generator->options.udp)
     pump_datagrams(client);
   else
     pump_stream(client);
+}
+
+void generator__ask(struct client *client, size_t count) {
+  struct generator *generator = client->generator;
+  for (; count && wants_more(generator); count--)
+    if (!plan(client, generator->now_ns))
+      return;
+  pump(client);
+}
+
+void generator__request(struct client *client, uint64_t planned_ns) {
+  if (plan(client, planned_ns))
+    pump(client);
 }
 
 void generator__on_event(struct ioloop *loop, int fd, unsigned events, void *arg) {
@@ -252,6 +309,6 @@ void generator__on_event(struct ioloop *loop, int fd, unsigned events, void *arg
   }
   if (client->writing && (events & IOLOOP_WRITE) && !generator__is_over(client->generator)) {
     watch_writing(client, false);
-    generator__pump(client);
+    pump(client);
   }
 }

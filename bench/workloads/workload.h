@@ -24,11 +24,12 @@ typedef int workload(const char *method, const char *const *rest, size_t count);
 workload workload_ring, workload_cascade, workload_handlers; /* pipes.c */
 workload workload_timers, workload_wake;
 
-/* A number from 1 to `most`, or 0 after printing an error. */
 enum {
   MOST = 1000000000,
   MOST_PIPES = 1000000,
 };
+
+/* A number from 1 to `most`, or 0 after printing an error. */
 size_t workload_number(const char *text, size_t most);
 
 /* May be called several times with measure_end; the times add up. */

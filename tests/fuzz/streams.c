@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * streams.c - streams against a model (streams.h): the operations, how a script is played, and how
+ * it is brought to an end.
+ *
+ * Half of the scripts are strict: before each operation the loop settles, which means that all that
+ * the model expects has happened and nothing is left to do. The same script then gives the same
+ * story under each model of I/O, and is played under `poll` first to compare. A story has the
+ * results and callbacks of one end, in their order, with the bytes of iostream_read added up. It
+ * ends where the manual, or the kernel, leaves the rest open (struct end, `unclear`).
+ */
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "streams.h"
+
+enum {
+  RECENT = 8,       /* ends that most operations choose from */
+  FEWEST_TURNS = 3, /* in which what was deferred is done */
+  MOST_TURNS = 2000 /* until the loop has nothing to do */
+};
+#ifndef PATIENCE_NS
+#define PATIENCE_NS (UINT64_C(8) * 1000000000)
+#endif
+
+struct world world;
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+void begin_operation(void) {
+  if (world.strict && !world.depth)
+    settle();
+}
+
+/* Of the newest, so that old ones are left in whatever state they are; sometimes of all. */
+static struct end *pick_end(uint32_t arg) {
+  begin_operation();
+  uint32_t count = 2 * (uint32_t)world.connections;
+  uint32_t among = count < RECENT || arg % 16 == 15 ? count : RECENT;
+  return among ? &world.ends[count - 1 - arg / 16 % among] : NULL;
+}
+
+struct end *pick_stream(uint32_t arg) {
+  struct end *end = pick_end(arg);
+  if (end && !end->ours)
+    end = peer_of(end);
+  return end && end->stream ? end : NULL;
+}
+
+struct end *pick_raw(uint32_t arg) {
+  struct end *end = pick_end(arg);
+  if (end && end->ours)
+    end = peer_of(end);
+  return end && !end->ours && end->fd >= 0 ? end : NULL;
+}
+
+int pick_gate(uint32_t arg) {
+  begin_operation();
+  return (int)(arg % GATES);
+}
+
+struct server *pick_server(uint32_t arg) {
+  begin_operation();
+  return &world.servers[arg % SERVERS];
+}
+
+size_t size_of(uint32_t arg) {
+  size_t value = arg / 8;
+  switch (arg % 8) {
+  case 7:
+    return 1 + value * 40;
+  case 6:
+    return 1 + value;
+  case 5:
+    return 1 + value % 1000;
+  default:
+    return 1 + value % 40;
+  }
+}
+
+/* ---- reactions and stories ------------------------------------------------------------------ */
+
+static void op_on(const uint32_t *args) {
+  size_t first, count = fuzz_claim(1 + args[2] % 3, &first);
+  bool datagrams = args[1] % EVENTS == ON_DATAGRAM;
+  const struct end *end = datagrams ? NULL : pick_end(args[0]);
+  if (world.action_count == ACTIONS || (!datagrams && !end))
+    return;
+  world.actions[world.action_count++] =
+      (struct action){.end = datagrams ? (int)(args[0] % 6) : end->index,
+                      .event = args[1] % EVENTS,
+                      .first = first,
+                      .count = count};
+}
+
+void react(int end, enum event event) {
+  /* When a queue is empty is for the model of I/O to say. */
+  if (world.strict && (event == ON_DRAIN || event == ON_DATAGRAM))
+    return;
+  for (size_t i = 0; i < world.action_count; i++) {
+    struct action action = world.actions[i];
+    if (action.end != end || action.event != event)
+      continue;
+    world.action_count--;
+    memmove(&world.actions[i], &world.actions[i + 1],
+            (world.action_count - i) * sizeof world.actions[0]);
+    fuzz_execute(world.script, action.first, action.first + action.count);
+    return;
+  }
+}
+
+static void append(struct end *end, const char *text) {
+  size_t size = strlen(text);
+  if (end->story_size + size + 1 > sizeof end->story)
+    end->unclear = true;
+  if (end->unclear)
+    return;
+  memcpy(end->story + end->story_size, text, size + 1);
+  end->story_size += size;
+}
+
+void tell(struct end *end, const char *format, ...) {
+  char text[64];
+  if (end->chunk) {
+    snprintf(text, sizeof text, " %llu", (unsigned long long)end->chunk);
+    end->chunk = 0;
+    append(end, text);
+  }
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  fuzz_note("  end %d:%s", end->index, text);
+  append(end, text);
+}
+
+void leave_open(struct end *end) {
+  end->unclear = peer_of(end)->unclear = true;
+}
+
+/* ---- running the loop ----------------------------------------------------------------------- */
+
+static int turn(uint64_t timeout_ns) {
+  world.turn++;
+  int called = ioloop_run_once(world.loop, timeout_ns);
+  FUZZ_CHECK(called >= 0, "ioloop_run_once: %d", called);
+  fuzz_count(FUZZ_EVENTS, (uint64_t)called);
+  return called;
+}
+
+static void op_turn(const uint32_t *args) {
+  if (world.depth)
+    return;
+  for (uint32_t i = 0; i <= args[0] % 3; i++)
+    (void)turn(0);
+}
+
+static bool serve_raw_sockets(void) {
+  bool any = false;
+  for (int i = 0; i < 2 * world.connections; i++) {
+    struct end *end = &world.ends[i];
+    if (end->ours || !end->eager || end->fd < 0 || end->saw_end)
+      continue;
+    raw_receive(end, SIZE_MAX);
+    any |= owed_to(end) != NULL;
+  }
+  return any;
+}
+
+/* What is owed, by whichever end; `end` is -1 if it is a server's or a datagram socket's. */
+static const char *owed(int *end) {
+  for (*end = 0; *end < 2 * world.connections; ++*end) {
+    const char *what = owed_to(&world.ends[*end]);
+    if (what)
+      return what;
+  }
+  *end = -1;
+  const char *what = owed_by_servers();
+  return what ? what : owed_by_datagrams();
+}
+
+static bool presumes_readiness(void) {
+  return strncmp(ioloop_backend_name(world.loop), "nonblocking", 11) == 0;
+}
+
+/* An event that is noticed only at the next wait is a failure, so each wait may last until the
+ * deadline; unless a raw socket, which the loop does not watch, is what must move. */
+void settle(void) {
+  uint64_t deadline = fuzz_now() + PATIENCE_NS;
+  const char *what;
+  int end, quiet = 0;
+  if (world.depth)
+    return;
+  for (;;) {
+    bool raw = serve_raw_sockets();
+    what = owed(&end);
+    if (!what)
+      break;
+    uint64_t now = fuzz_now();
+    FUZZ_CHECK(now < deadline, "%s: not within 8 s (end %d)", what, end);
+    (void)turn(raw ? 1000000 : deadline - now);
+  }
+  for (; turn(0) > 0 || quiet < FEWEST_TURNS; quiet++) {
+    (void)serve_raw_sockets();
+    if (presumes_readiness() && quiet == FEWEST_TURNS)
+      break;
+    FUZZ_CHECK(quiet < MOST_TURNS, "the loop spins");
+  }
+}
+
+static void op_settle(const uint32_t *args) {
+  (void)args;
+  settle();
+}
+
+/* ---- a script ------------------------------------------------------------------------------- */
+
+static const struct fuzz_operation operations[] = {
+    {"pair", 1, 20, op_pair},      {"server", 4, 3, op_server},  {"dial", 2, 14, op_dial},
+    {"refused", 1, 1, op_refused}, {"sstop", 1, 1, op_sstop},    {"sclose", 1, 1, op_sclose},
+    {"each", 1, 2, op_each},       {"read", 1, 40, op_read},     {"readn", 2, 24, op_readn},
+    {"until", 3, 24, op_until},    {"stop", 1, 8, op_stop},      {"write", 2, 60, op_write},
+    {"shut", 1, 10, op_shut},      {"finish", 1, 5, op_finish},  {"close", 1, 5, op_close},
+    {"marks", 3, 6, op_marks},     {"near", 3, 10, op_near},     {"drain", 2, 8, op_drain},
+    {"nodelay", 2, 2, op_nodelay}, {"gate", 2, 10, op_gate},     {"gopen", 1, 12, op_gopen},
+    {"gclose", 1, 8, op_gclose},   {"gfree", 1, 1, op_gfree},    {"rsend", 2, 40, op_rsend},
+    {"rrecv", 2, 12, op_rrecv},    {"rshut", 1, 6, op_rshut},    {"rclose", 1, 4, op_rclose},
+    {"rreset", 1, 4, op_rreset},   {"reager", 2, 6, op_eager},   {"buffers", 2, 10, op_buffers},
+    {"dgram", 2, 6, op_dgram},     {"dsend", 3, 20, op_dsend},   {"dgate", 2, 3, op_dgate},
+    {"ddrain", 2, 2, op_ddrain},   {"dclose", 1, 1, op_dclose},  {"on", 3, 40, op_on},
+    {"turn", 1, 50, op_turn},      {"settle", 0, 10, op_settle}, {0}};
+
+static size_t open_descriptors(void) {
+  size_t count = 0;
+  DIR *folder = opendir("/dev/fd");
+  FUZZ_CHECK(folder, "no /dev/fd");
+  while (readdir(folder))
+    count++;
+  closedir(folder);
+  return count;
+}
+
+/* The server is at its limit. */
+static bool in_backlog(const struct end *end) {
+  return !end->ours && end->fd < 0 && !end->gone;
+}
+
+/* No gate, no watermark, everything is read, and each end half-closes. */
+static bool finish_end(struct end *end, bool half_close) {
+  end->eager = true;
+  if (!end->ours && half_close)
+    raw_finish(end);
+  if (!end->stream)
+    return true;
+  do_watermarks(end, 0, SIZE_MAX);
+  if (end->stream && end->reading == NO_READ && !end->closing)
+    do_read_any(end);
+  if (end->stream && half_close && !end->shut && !end->closing)
+    do_shutdown(end);
+  return in_backlog(peer_of(end));
+}
+
+/* Let the rest arrive; then every stream must end by itself. Each that ends may let a server accept
+ * another one. */
+static void conclude(void) {
+  world.action_count = 0;
+  for (int i = 0; i < GATES; i++)
+    if (world.gates[i])
+      INSIDE("iostream_gate_open", iostream_gate_open(world.gates[i]));
+  bool done = false;
+  for (int round = 0; round < 2 || !done; round++) {
+    done = true;
+    for (int i = 0; i < 2 * world.connections; i++)
+      done &= finish_end(&world.ends[i], round > 0);
+    FUZZ_CHECK(round < 4 + CONNECTIONS, "a stream has not ended");
+    settle();
+  }
+}
+
+static void close_all(void) {
+  world.action_count = 0;
+  close_servers();
+  for (int i = 0; i < 2 * world.connections; i++) {
+    struct end *end = &world.ends[i];
+    if (end->stream)
+      do_close(end);
+    else if (end->fd >= 0)
+      raw_close(end);
+    FUZZ_CHECK(end->closed == (end->ours ? 1 : 0), "end %d: closed %u times", i, end->closed);
+  }
+  close_datagrams();
+  for (int i = 0; i < GATES; i++)
+    iostream_gate_free(world.gates[i]);
+}
+
+/* One in eight ends while everything is under way. */
+static void play(const struct fuzz_script *script, const char *backend, bool strict) {
+  size_t descriptors = open_descriptors();
+  memset(&world, 0, sizeof world);
+  world.script = script;
+  world.strict = strict;
+  for (int i = 0; i < ENDS; i++) {
+    world.ends[i].index = i;
+    world.ends[i].fd = world.ends[i].gate = -1;
+  }
+  int r = ioloop_new(backend, &world.loop);
+  FUZZ_CHECK(r == 0, "ioloop_new: %d", r);
+  fuzz_execute(script, 0, script->count);
+  if (script->seed % 8 != 7)
+    conclude();
+  close_all();
+  struct ioloop_metrics metrics;
+  ioloop_get_metrics(world.loop, &metrics);
+  FUZZ_CHECK(metrics.rescues == 0, "%llu rescues", (unsigned long long)metrics.rescues);
+  FUZZ_CHECK(metrics.abandoned == 0, "%llu abandoned", (unsigned long long)metrics.abandoned);
+  r = ioloop_free(world.loop);
+  FUZZ_CHECK(r == 0, "ioloop_free: %d", r);
+  FUZZ_CHECK(open_descriptors() == descriptors, "%zu descriptors instead of %zu",
+             open_descriptors(), descriptors);
+}
+
+/* ---- two models ----------------------------------------------------------------------------- */
+
+static void compare(const struct end *here, const struct end *there) {
+  size_t size = here->story_size < there->story_size ? here->story_size : there->story_size;
+  bool whole = !here->unclear && !there->unclear;
+  if (memcmp(here->story, there->story, size) == 0 &&
+      (!whole || here->story_size == there->story_size))
+    return;
+  fuzz_note("here %s\nthere%s", here->story, there->story);
+  fuzz_fail("end %d: here '%.400s', under poll '%.400s'", here->index, here->story, there->story);
+}
+
+static void run(const struct fuzz_script *script, const char *backend) {
+  static struct world reference;
+  bool strict = script->seed % 2;
+  make_pattern();
+  /* Under linux-aio a thread of the kernel reports some changes, and releases a closed file, a moment
+   * later: the story depends on time. */
+  if (strict && strcmp(backend, "poll") != 0 && strcmp(backend, "linux-aio") != 0) {
+    play(script, "poll", true);
+    reference = world;
+  }
+  play(script, backend, strict);
+  for (int i = 0; i < 2 * reference.connections; i++)
+    compare(&world.ends[i], &reference.ends[i]);
+}
+
+int main(int argc, char **argv) {
+  static const struct fuzz fuzz = {
+      .name = "streams",
+      .about =
+          "Streams, servers and datagram sockets against a model: every byte, every callback,\n"
+          "their order, and what must come before the loop is quiet. Scripts of odd seeds are\n"
+          "also compared with the same script under poll.",
+      .operations = operations,
+      .script_operations = 120,
+      .seconds = 40,
+      .run = run};
+  return fuzz_main(argc, argv, &fuzz);
+}

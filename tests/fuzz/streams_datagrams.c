@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * streams_datagrams.c - datagram sockets: whole datagrams, each at most once, in the order of each
+ * sender; and all of them as long as few enough are under way for any kernel to keep them.
+ *
+ * A datagram carries bytes that depend on its sender and its number. One without bytes is known
+ * only by its place in the order.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "streams.h"
+
+enum {
+  SOCKETS = 6,
+  MOST_LETTERS = 48,       /* under way to one socket: every kernel keeps as many */
+  MOST_BYTES = 100 * 1024, /* ... in all */
+  LARGEST = 65507
+};
+
+struct letter {
+  int from;
+  unsigned serial;
+  size_t size;
+};
+
+struct mailbox {
+  int index;
+  bool udp;
+  struct datagram *socket;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_un local;
+    struct sockaddr_storage storage;
+  } address;
+  socklen_t address_size;
+  int gate;
+  unsigned gate_closed_in; /* the turn */
+  unsigned serial;
+  struct letter letters[MOST_LETTERS]; /* on their way to it */
+  size_t letter_count, letter_bytes;
+  uint64_t received, received_bytes;
+};
+
+static struct mailbox mailboxes[SOCKETS];
+static char letter_data[LARGEST];
+
+static struct mailbox *pick_mailbox(uint32_t arg) {
+  begin_operation();
+  return &mailboxes[arg % SOCKETS];
+}
+
+static void write_letter(const struct letter *letter, char *data) {
+  for (size_t i = 0; i < letter->size; i++)
+    data[i] = (char)(letter->serial * 31u + (unsigned)letter->from * 7u + (unsigned)i);
+}
+
+/* ---- receiving ------------------------------------------------------------------------------ */
+
+static int sender_of(const struct sockaddr *peer, socklen_t size) {
+  for (int i = 0; i < SOCKETS; i++)
+    if (mailboxes[i].address_size == size && memcmp(&mailboxes[i].address, peer, size) == 0)
+      return i;
+  fuzz_fail("a datagram of an unknown sender");
+}
+
+/* The oldest of that sender. */
+static struct letter take_letter(struct mailbox *box, int from) {
+  for (size_t i = 0; i < box->letter_count; i++) {
+    struct letter letter = box->letters[i];
+    if (letter.from != from)
+      continue;
+    box->letter_count--;
+    box->letter_bytes -= letter.size;
+    memmove(&box->letters[i], &box->letters[i + 1],
+            (box->letter_count - i) * sizeof box->letters[0]);
+    return letter;
+  }
+  fuzz_fail("socket %d: a datagram that was not sent", box->index);
+}
+
+static void on_datagram(struct datagram *socket, const char *data, size_t size,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  struct mailbox *box = arg;
+  const char *outer = enter_callback("datagram_drain");
+  FUZZ_CHECK(box->socket == socket, "socket %d: a datagram after its end", box->index);
+  /* "Once received, a datagram is delivered": the gate may have been closed in this turn. */
+  bool held = box->gate >= 0 && !iostream_gate_is_open(world.gates[box->gate]);
+  FUZZ_CHECK(outer || !held || box->gate_closed_in == world.turn,
+             "socket %d: a datagram, but its gate is closed", box->index);
+  struct letter letter = take_letter(box, sender_of(peer, peer_size));
+  FUZZ_CHECK(letter.size == size, "socket %d: %zu bytes instead of %zu", box->index, size,
+             letter.size);
+  static char expected[LARGEST];
+  write_letter(&letter, expected);
+  FUZZ_CHECK(memcmp(data, expected, size) == 0, "socket %d: wrong bytes", box->index);
+  box->received++;
+  box->received_bytes += size;
+  react(box->index, ON_DATAGRAM);
+  leave_callback(outer);
+}
+
+static void on_error(struct datagram *socket, int error, void *arg) {
+  const struct mailbox *box = arg;
+  const char *outer = enter_callback("datagram_drain");
+  FUZZ_CHECK(box->socket == socket, "socket %d: an error after its end", box->index);
+  /* AF_UNIX refuses a datagram to an address that is gone. */
+  FUZZ_CHECK(!box->udp && (error == -ECONNREFUSED || error == -ENOENT), "socket %d: error %d",
+             box->index, error);
+  leave_callback(outer);
+}
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+void op_dgram(const uint32_t *args) {
+  struct mailbox *box = pick_mailbox(args[0]);
+  if (box->socket || box->address_size)
+    return;
+  *box = (struct mailbox){.index = (int)(box - mailboxes), .udp = args[1] % 2, .gate = -1};
+  socklen_t size = sizeof box->address.v4;
+  if (box->udp) {
+    box->address.v4 =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  } else {
+    box->address.local.sun_family = AF_UNIX;
+    int length = snprintf(box->address.local.sun_path + 1, 100, "ioloop-fuzz-%ld-dgram-%d",
+                          (long)getpid(), box->index);
+    size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+  }
+  int r;
+  INSIDE("datagram_bind", r = datagram_bind(world.loop, &box->address.any, size, on_datagram,
+                                            on_error, box, &box->socket));
+  FUZZ_CHECK(r == 0, "datagram_bind: %d", r);
+  box->address_size = sizeof box->address;
+  FUZZ_CHECK(getsockname(datagram_fd(box->socket), &box->address.any, &box->address_size) == 0,
+             "%s", strerror(errno));
+}
+
+/* From, to, size. */
+void op_dsend(const uint32_t *args) {
+  struct mailbox *from = pick_mailbox(args[0]), *to = &mailboxes[args[1] % SOCKETS];
+  size_t size = size_of(args[2]) - 1;
+  if (!from->socket || !to->address_size || from->udp != to->udp)
+    return;
+  if (size > LARGEST && from->udp) {
+    static const char large[LARGEST + 1];
+    int r = datagram_send(from->socket, large, sizeof large, &to->address.any, to->address_size);
+    FUZZ_CHECK(r == -EMSGSIZE, "socket %d: %d for a datagram too large", from->index, r);
+    return;
+  }
+  size = size < LARGEST ? size : LARGEST;
+  if (to->socket && (to->letter_count == MOST_LETTERS || to->letter_bytes + size > MOST_BYTES))
+    return;
+  struct letter letter = {.from = from->index, .serial = from->serial++, .size = size};
+  write_letter(&letter, letter_data);
+  int r;
+  INSIDE("datagram_send",
+         r = datagram_send(from->socket, letter_data, size, &to->address.any, to->address_size));
+  FUZZ_CHECK(r == 0, "socket %d: datagram_send returns %d", from->index, r);
+  if (!to->socket)
+    return;
+  to->letters[to->letter_count++] = letter;
+  to->letter_bytes += size;
+}
+
+void op_dgate(const uint32_t *args) {
+  struct mailbox *box = pick_mailbox(args[0]);
+  int gate = args[1] % 4 ? pick_gate(args[1] / 4) : -1;
+  if (!box->socket || (gate >= 0 && !world.gates[gate]))
+    return;
+  INSIDE("datagram_set_gate", datagram_set_gate(box->socket, gate < 0 ? NULL : world.gates[gate]));
+  box->gate = gate;
+  box->gate_closed_in = world.turn;
+}
+
+void datagram_gate_changed(int gate, bool freed) {
+  for (int i = 0; i < SOCKETS; i++) {
+    if (mailboxes[i].gate != gate || !mailboxes[i].socket)
+      continue;
+    mailboxes[i].gate_closed_in = world.turn;
+    if (freed)
+      mailboxes[i].gate = -1;
+  }
+}
+
+/* "Deliver datagrams, even if the gate is closed, until the queue is empty or `max`
+ * were delivered". */
+void op_ddrain(const uint32_t *args) {
+  struct mailbox *box = pick_mailbox(args[0]);
+  uint64_t before = box->received;
+  size_t most = args[1] % 20, count;
+  if (!box->socket || world.depth)
+    return;
+  INSIDE("datagram_drain", count = datagram_drain(box->socket, most));
+  FUZZ_CHECK(count <= most, "socket %d: %zu of at most %zu", box->index, count, most);
+  FUZZ_CHECK(count == box->received - before, "socket %d: %zu, but %llu callbacks", box->index,
+             count, (unsigned long long)(box->received - before));
+}
+
+static void close_mailbox(struct mailbox *box) {
+  struct datagram *socket = box->socket;
+  struct datagram_metrics metrics;
+  datagram_get_metrics(socket, &metrics);
+  FUZZ_CHECK(metrics.received == box->received && metrics.received_bytes == box->received_bytes,
+             "socket %d: it counts %llu datagrams, not %llu", box->index,
+             (unsigned long long)metrics.received, (unsigned long long)box->received);
+  FUZZ_CHECK(!metrics.truncated && !metrics.kernel_drops, "socket %d: truncated or dropped",
+             box->index);
+  box->socket = NULL;
+  box->letter_count = box->letter_bytes = 0;
+  INSIDE("datagram_close", datagram_close(socket));
+}
+
+void op_dclose(const uint32_t *args) {
+  struct mailbox *box = pick_mailbox(args[0]);
+  if (box->socket)
+    close_mailbox(box);
+}
+
+/* ---- what must be seen ---------------------------------------------------------------------- */
+
+const char *owed_by_datagrams(void) {
+  for (int i = 0; i < SOCKETS; i++) {
+    const struct mailbox *box = &mailboxes[i];
+    bool held =
+        box->gate >= 0 && world.gates[box->gate] && !iostream_gate_is_open(world.gates[box->gate]);
+    if (box->socket && box->letter_count > 0 && !held)
+      return "a datagram";
+  }
+  return NULL;
+}
+
+void close_datagrams(void) {
+  for (int i = 0; i < SOCKETS; i++)
+    if (mailboxes[i].socket)
+      close_mailbox(&mailboxes[i]);
+  memset(mailboxes, 0, sizeof mailboxes);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* streams_ends.c - the operations of a stream and its callbacks, with the model next to each. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "streams.h"
+
+/* ---- callbacks ------------------------------------------------------------------------------ */
+
+const char *enter_callback(const char *allowed) {
+  const char *outer = world.inside;
+  FUZZ_CHECK(!outer || (allowed && strstr(allowed, outer)), "a callback from inside %s", outer);
+  world.inside = NULL;
+  world.depth++;
+  return outer;
+}
+
+void leave_callback(const char *outer) {
+  world.depth--;
+  world.inside = outer;
+}
+
+static void check_alive(const struct end *end, const struct iostream *stream) {
+  FUZZ_CHECK(end->stream == stream, "end %d: a callback after its end", end->index);
+}
+
+static void on_drain(struct iostream *stream, void *arg) {
+  struct end *end = arg;
+  const char *outer = enter_callback(NULL);
+  check_alive(end, stream);
+  FUZZ_CHECK(end->wants_drain, "end %d: a drain callback that is not set", end->index);
+  FUZZ_CHECK(iostream_pending(stream) == 0, "end %d: drained with %zu bytes", end->index,
+             iostream_pending(stream));
+  FUZZ_CHECK(end->drain_due, "end %d: drained, but nothing was pending", end->index);
+  end->drain_due = false;
+  end->idle_since = ioloop_time(world.loop);
+  react(end->index, ON_DRAIN);
+  leave_callback(outer);
+}
+
+void on_connect(struct iostream *stream, void *arg) {
+  struct end *end = arg;
+  const char *outer = enter_callback(NULL);
+  check_alive(end, stream);
+  FUZZ_CHECK(end->connecting, "end %d: connected twice", end->index);
+  FUZZ_CHECK(!end->connect_error, "end %d: connected, but nothing listens", end->index);
+  end->connecting = false;
+  tell(end, " connected");
+  react(end->index, ON_CONNECT);
+  leave_callback(outer);
+}
+
+static enum ending ending_by_close(const struct end *end, int error) {
+  const struct end *peer = peer_of(end);
+  /* "With unread input, TCP sends the peer a reset; where the backend completes, the input may
+   * have left the socket already, and then the peer sees an orderly end." */
+  return error || peer->put > end->got ? EITHER : END;
+}
+
+void on_close(struct iostream *stream, int error, void *arg) {
+  struct end *end = arg;
+  const char *outer = enter_callback("iostream_close tcpserver_close");
+  FUZZ_CHECK(end->closed++ == 0, "end %d: closed twice", end->index);
+  check_alive(end, stream);
+  FUZZ_CHECK(iostream_fd(stream) == -1, "end %d: a descriptor in the close callback", end->index);
+  world.inside = outer;
+  check_close_error(end, error);
+  world.inside = NULL;
+  size_t pending = iostream_pending(stream);
+  uint64_t unless_written = outer ? end->put - pending - end->unsent : 0;
+  end_is_gone(end, ending_by_close(end, error), end->put - pending,
+              end->tcp ? unless_written : end->put - pending);
+  end->stream = NULL;
+  if (end->server) {
+    end->server->open--;
+    end->server = NULL;
+  }
+  tell(end, " closed %d", error);
+  if (end->ending == EITHER)
+    leave_open(end);
+  react(end->index, ON_CLOSE);
+  leave_callback(outer);
+}
+
+static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+  struct end *end = arg;
+  const char *outer = enter_callback(NULL);
+  check_alive(end, stream);
+  FUZZ_CHECK(end->reading != NO_READ, "end %d: %zu bytes, but no read is under way", end->index,
+             size);
+  FUZZ_CHECK(!end->connecting, "end %d: %zu bytes before it is connected", end->index, size);
+  FUZZ_CHECK(may_read_now(end), "end %d: %zu bytes, but %s", end->index, size,
+             end->choked ? "it is over its watermark" : "its gate is closed");
+  end->idle_since = ioloop_time(world.loop);
+  enum reading reading = end->reading;
+  if (size == 0) {
+    check_end_of_input(end);
+    end->saw_end = true;
+    end->reading = NO_READ;
+    tell(end, " end");
+  } else if (reading == ANY) {
+    check_bytes(end, data, size);
+    end->chunk += size;
+  } else {
+    ptrdiff_t frame = frame_of(end, peer_of(end)->put - end->got);
+    FUZZ_CHECK((ptrdiff_t)size == frame, "end %d: %zu bytes instead of %td", end->index, size,
+               frame);
+    check_bytes(end, data, size);
+    end->reading = NO_READ;
+    tell(end, " <%zu>", size);
+  }
+  /* In how many pieces iostream_read delivers is not specified: no action in a story. */
+  if (size == 0)
+    react(end->index, ON_END);
+  else if (reading != ANY || !world.strict)
+    react(end->index, ON_READ);
+  leave_callback(outer);
+}
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+void adopt_stream(struct end *end, struct iostream *stream) {
+  end->used = end->ours = true;
+  end->stream = stream;
+  end->fd = end->gate = -1;
+  end->low = 64 * 1024;
+  end->high = 256 * 1024;
+  end->idle_since = ioloop_time(world.loop);
+  INSIDE("iostream_set_close_callback", iostream_set_close_callback(stream, on_close, end));
+}
+
+static void check_read_result(struct end *end, int result, enum reading reading, bool valid) {
+  int expected = !valid ? -EINVAL : end->closing ? -EPIPE : end->reading != NO_READ ? -EALREADY : 0;
+  FUZZ_CHECK(result == expected, "end %d: the read returns %d instead of %d", end->index, result,
+             expected);
+  if (result == 0)
+    end->reading = reading;
+  tell(end, " read%d", result);
+}
+
+void do_read_any(struct end *end) {
+  int r;
+  INSIDE("iostream_read", r = iostream_read(end->stream, on_read, end));
+  check_read_result(end, r, ANY, true);
+}
+
+void op_read(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (end)
+    do_read_any(end);
+}
+
+/* Sometimes what there is to read, one byte less, or one more. */
+static size_t size_near(const struct end *end, uint32_t arg) {
+  uint64_t unread = peer_of(end)->put - end->got;
+  return arg % 8 == 4 && unread > 0 ? (size_t)(unread + arg / 8 % 3) - 1 : size_of(arg);
+}
+
+void op_readn(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  size_t size = size_near(end, args[1]);
+  int r;
+  INSIDE("iostream_read_bytes", r = iostream_read_bytes(end->stream, size, on_read, end));
+  check_read_result(end, r, BYTES, size > 0);
+  if (r == 0)
+    end->size = size;
+}
+
+/* Of the letters of the pattern; mostly a short one, which occurs soon. */
+static size_t make_delimiter(uint32_t arg, char *delimiter) {
+  static const unsigned char sizes[] = {1, 1, 2, 2, 2, 3, 4, 16};
+  size_t size = sizes[arg % 8];
+  for (size_t i = 0; i < size; i++)
+    delimiter[i] = "ab\r\n"[arg >> (3 + 2 * (i % 5)) & 3];
+  return size;
+}
+
+void op_until(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  size_t most = size_near(end, args[1]);
+  char delimiter[16] = "";
+  size_t size = make_delimiter(args[2], delimiter);
+  int r;
+  INSIDE("iostream_read_until",
+         r = iostream_read_until(end->stream, delimiter, size, most, on_read, end));
+  check_read_result(end, r, UNTIL, size >= 1 && size <= 16 && most >= size);
+  if (r)
+    return;
+  end->size = most;
+  end->delimiter_size = size;
+  memcpy(end->delimiter, delimiter, size);
+}
+
+void op_stop(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  INSIDE("iostream_read_stop", iostream_read_stop(end->stream));
+  end->reading = NO_READ;
+  tell(end, " stop");
+}
+
+void op_write(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  size_t size = size_of(args[1]);
+  if (!end)
+    return;
+  char *data = malloc(size + 1);
+  FUZZ_CHECK(data, "no memory");
+  fill_pattern(end, end->put, data, size);
+  update_choked(end);
+  if (iostream_pending(end->stream) + size > end->high)
+    leave_open(end);
+  int r, expected = end->shut || end->closing ? -EPIPE : 0;
+  INSIDE("iostream_write", r = iostream_write(end->stream, data, size));
+  free(data);
+  FUZZ_CHECK(r == expected, "end %d: a write returns %d instead of %d", end->index, r, expected);
+  tell(end, " write%d", r);
+  if (r)
+    return;
+  note_write(end, size);
+  update_choked(end);
+  if (iostream_pending(end->stream) > 0)
+    end->drain_due = true;
+}
+
+void do_shutdown(struct end *end) {
+  int r, expected = end->shut || end->closing ? -EPIPE : 0;
+  INSIDE("iostream_shutdown", r = iostream_shutdown(end->stream));
+  FUZZ_CHECK(r == expected, "end %d: a half-close returns %d instead of %d", end->index, r,
+             expected);
+  end->shut = end->shut || r == 0;
+  tell(end, " shut%d", r);
+}
+
+void op_shut(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (end)
+    do_shutdown(end);
+}
+
+void op_finish(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  INSIDE("iostream_close_when_sent", iostream_close_when_sent(end->stream));
+  end->closing = true;
+  end->reading = NO_READ;
+  tell(end, " finish");
+}
+
+void do_close(struct end *end) {
+  end->unsent = end->tcp ? unsent_in(iostream_fd(end->stream)) : 0;
+  INSIDE("iostream_close", iostream_close(end->stream));
+  FUZZ_CHECK(!end->stream, "end %d: iostream_close did not close it", end->index);
+}
+
+void op_close(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (end)
+    do_close(end);
+}
+
+void do_watermarks(struct end *end, size_t low, size_t high) {
+  int r;
+  update_choked(end);
+  if (iostream_pending(end->stream) > 0)
+    leave_open(end);
+  INSIDE("iostream_set_watermarks", r = iostream_set_watermarks(end->stream, low, high));
+  FUZZ_CHECK(r == (low > high ? -EINVAL : 0), "end %d: watermarks %zu, %zu: %d", end->index, low,
+             high, r);
+  if (r)
+    return;
+  end->low = low;
+  end->high = high;
+  update_choked(end);
+}
+
+void op_marks(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (end)
+    do_watermarks(end, size_of(args[1]) - 1, size_of(args[2]) - 1);
+}
+
+/* Close to what is pending, where an error by one shows: 0 to 4 stand for -2 to 2. */
+void op_near(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  size_t pending = iostream_pending(end->stream);
+  size_t low = pending + args[1] % 5, high = pending + args[2] % 5;
+  do_watermarks(end, low < 2 ? 0 : low - 2, high < 2 ? 0 : high - 2);
+}
+
+void op_drain(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  end->wants_drain = args[1] % 4;
+  if (iostream_pending(end->stream) == 0)
+    end->drain_due = false; /* it was, before */
+  INSIDE("iostream_set_drain_callback",
+         iostream_set_drain_callback(end->stream, end->wants_drain ? on_drain : NULL, end));
+}
+
+void op_nodelay(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  int r;
+  INSIDE("iostream_set_nodelay", r = iostream_set_nodelay(end->stream, args[1] % 2));
+  FUZZ_CHECK(r == (end->tcp ? 0 : -EOPNOTSUPP), "end %d: nodelay returns %d", end->index, r);
+}
+
+void op_gate(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  int gate = args[1] % 4 ? pick_gate(args[1] / 4) : -1;
+  if (!end)
+    return;
+  if (gate >= 0 && !world.gates[gate])
+    FUZZ_CHECK(iostream_gate_new(&world.gates[gate]) == 0, "no gate");
+  INSIDE("iostream_set_gate", iostream_set_gate(end->stream, gate < 0 ? NULL : world.gates[gate]));
+  end->gate = gate;
+}
+
+void op_gopen(const uint32_t *args) {
+  int gate = pick_gate(args[0]);
+  if (world.gates[gate])
+    INSIDE("iostream_gate_open", iostream_gate_open(world.gates[gate]));
+}
+
+void op_gclose(const uint32_t *args) {
+  int gate = pick_gate(args[0]);
+  if (world.gates[gate])
+    INSIDE("iostream_gate_close", iostream_gate_close(world.gates[gate]));
+  datagram_gate_changed(gate, false);
+}
+
+void op_gfree(const uint32_t *args) {
+  int gate = pick_gate(args[0]);
+  INSIDE("iostream_gate_free", iostream_gate_free(world.gates[gate]));
+  world.gates[gate] = NULL;
+  for (int i = 0; i < ENDS; i++)
+    if (world.ends[i].gate == gate)
+      world.ends[i].gate = -1;
+  datagram_gate_changed(gate, true);
+}

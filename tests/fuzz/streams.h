@@ -79,7 +79,7 @@ struct end {
   int gate; /* -1: none */
   unsigned closed;
   struct server *server;
-  uint64_t idle_since;
+  uint64_t idle_since; /* no later than that */
 
   uint64_t chunk; /* bytes of ANY, not yet in the story */
   size_t story_size;
@@ -126,6 +126,9 @@ struct world {
   struct server servers[SERVERS];
   struct action actions[ACTIONS];
   size_t action_count;
+  bool unclear; /* no story goes on: one that is left open may change each of them */
+  const struct end *reacting;
+  uint64_t turn_began;
   const char *inside; /* the library's function under way, if any */
   int depth;          /* callbacks under way */
   unsigned turn;

@@ -35,7 +35,6 @@ static void on_drain(struct iostream *stream, void *arg) {
              iostream_pending(stream));
   FUZZ_CHECK(end->drain_due, "end %d: drained, but nothing was pending", end->index);
   end->drain_due = false;
-  end->idle_since = ioloop_time(world.loop);
   react(end->index, ON_DRAIN);
   leave_callback(outer);
 }
@@ -93,7 +92,6 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
   FUZZ_CHECK(!end->connecting, "end %d: %zu bytes before it is connected", end->index, size);
   FUZZ_CHECK(may_read_now(end), "end %d: %zu bytes, but %s", end->index, size,
              end->choked ? "it is over its watermark" : "its gate is closed");
-  end->idle_since = ioloop_time(world.loop);
   enum reading reading = end->reading;
   if (size == 0) {
     check_end_of_input(end);
@@ -127,7 +125,7 @@ void adopt_stream(struct end *end, struct iostream *stream) {
   end->fd = end->gate = -1;
   end->low = 64 * 1024;
   end->high = 256 * 1024;
-  end->idle_since = ioloop_time(world.loop);
+  end->idle_since = world.turn_began;
   INSIDE("iostream_set_close_callback", iostream_set_close_callback(stream, on_close, end));
 }
 

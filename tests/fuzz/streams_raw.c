@@ -186,7 +186,9 @@ static void raw_is_gone(struct end *end, bool reset) {
   if (end->shut && ending != END)
     ending =
         EITHER; /* whether the end or the error is seen first depends on when the model reads */
-  if (ending == EITHER)
+  /* "Where the backend completes, all writes of one iteration leave with the next wait." */
+  const struct iostream *writer = peer_of(end)->stream;
+  if (ending == EITHER || (world.depth && writer && iostream_pending(writer) > 0))
     leave_open(end);
   close(end->fd);
   end->fd = -1;

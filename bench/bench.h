@@ -2,7 +2,7 @@
 /*
  * bench.h - the map of the lab, and the context of all its parts: options, processors, progress.
  *
- *   .            the command line: main.c, options.c, help.c; the list in experiments.c
+ *   .            the command line: main.c, options.c, help.c; setup.c lists the experiments
  *   method/      how a comparison is run: rounds, order, A/A, the grid of results
  *   experiments/ one file per experiment: its points, its metrics, one measurement
  *   contestants/ what is measured: starting it, its processors, its stderr
@@ -55,47 +55,23 @@ struct bench {
   enum bench_size size;
   struct contestants contestants; /* chosen */
   const char *baseline;           /* a contestant's name */
-  unsigned rounds;
-  uint64_t seed;
+  uint64_t rounds, seed;
   uint64_t duration_ns, warmup_ns; /* of one measurement */
   uint64_t slo_ns;                 /* the p99 limit of `load` */
-  size_t message_size;
+  uint64_t message_size;
   bool sized; /* --size was given: no points of other sizes */
   bool poisson;
   bool tcp, udp;                               /* --protocol: both unless one was chosen */
   struct number_list connections, idle, rates; /* --connections, --idle, --rate */
   bool describe;                               /* for --help: list the points, measure nothing */
   int server_cpu, generator_cpu;               /* -1: anywhere (one processor only) */
-  uint16_t port;                               /* 0: a free one each time */
+  uint64_t port;                               /* 0: a free one each time */
   volatile sig_atomic_t interrupted;           /* Ctrl-C: finish with the results so far */
 };
 
 extern const struct experiment experiment_latency, experiment_load, experiment_idle,
     experiment_ring, experiment_cascade, experiment_churn, experiment_handlers, experiment_timers,
     experiment_overflow, experiment_wake, experiment_count, experiment_witness;
-
-/* ---- the list of experiments (experiments.c) --------------------------------------- */
-
-/* In the order in which `all` runs them; ends with NULL. The same for `quick`. */
-extern const struct experiment *const experiments_all[];
-extern const struct experiment *const experiments_quick[];
-
-/* NULL: there is none of that name. */
-const struct experiment *experiment_find(const char *name);
-
-/* Print "  latency    Round trips" for each on stdout. */
-void experiments_print(void);
-
-extern const char help_before_experiments[], help_after_experiments[];
-
-struct lab_options; /* options.h */
-
-/* Does at least one of the experiments (they end with NULL) use each option that was given? 0, or
- * EXIT_USAGE after printing a line that names those that do. */
-int takes_check(const struct lab_options *options, const struct experiment *const *experiments);
-
-/* The same for a command, which uses `takes`. */
-int takes_check_command(const struct lab_options *options, const char *command, unsigned takes);
 
 /* ---- progress: on stderr, one line that is rewritten on a terminal ----------------- */
 

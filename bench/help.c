@@ -51,6 +51,11 @@ const char help_after_experiments[] =
     "  Exit status: 0 done, 1 error (one line says why), a regression, or nothing that compare\n"
     "  could compare, 2 wrong command line, 130 Ctrl-C (with the results so far).\n";
 
+void help_print_experiments(void) {
+  for (size_t i = 0; experiments_all[i]; i++)
+    printf("  %-9s  %s\n", experiments_all[i]->name, experiments_all[i]->title);
+}
+
 /* ---- one experiment ---------------------------------------------------------------- */
 
 enum {
@@ -101,7 +106,7 @@ static void print_metrics(const struct experiment *experiment) {
   }
 }
 
-void options_print_experiment(struct bench *bench, const struct experiment *experiment) {
+void help_print_experiment(struct bench *bench, const struct experiment *experiment) {
   printf("%s%s - %s%s\n", cli_bold(), experiment->name, experiment->title, cli_plain());
   print_heading("REPRODUCES");
   print_wrapped(experiment->reproduces);

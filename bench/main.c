@@ -15,7 +15,6 @@
 #include "load/against.h"
 #include "method/interrupt.h"
 #include "options.h"
-#include "setup.h"
 
 /* ---- reports ----------------------------------------------------------------------- */
 
@@ -88,8 +87,9 @@ static struct lab_options keep_earlier(const struct lab_options *options, const 
   return kept;
 }
 
-static int run_all(struct bench *bench, const struct lab_options *options,
-                   const struct experiment *const *experiments, int argc, char **argv) {
+static int run_all(struct lab_options *options, const struct experiment *const *experiments,
+                   int argc, char **argv) {
+  struct bench *bench = &options->bench;
   json_t *document = document_new(bench, argc, argv);
   int code = document ? EXIT_OK : EXIT_TROUBLE;
   if (!document) {
@@ -107,20 +107,19 @@ static int run_all(struct bench *bench, const struct lab_options *options,
   return bench->interrupted ? interrupt_exit_code() : code;
 }
 
-static int run_experiments(const struct lab_options *options, int argc, char **argv) {
+static int run_experiments(struct lab_options *options, int argc, char **argv) {
   const struct experiment *experiments[EXPERIMENTS_MAX + 1];
-  struct bench bench;
-  int code = setup_experiments(options, experiments, &bench.size);
+  int code = setup_experiments(options, experiments);
   if (!code)
-    code = takes_check(options, experiments);
+    code = options_check(options, experiments);
   if (!code)
-    code = setup_bench(options, &bench);
+    code = setup_bench(options);
   if (code)
     return code;
   code = setup_outputs(options);
   if (!code)
-    code = run_all(&bench, options, experiments, argc, argv);
-  contestants_free(&bench.contestants);
+    code = run_all(options, experiments, argc, argv);
+  contestants_free(&options->bench.contestants);
   return code;
 }
 
@@ -229,26 +228,22 @@ static int print_version(void) {
   return cli_finish_stdout();
 }
 
-static int print_help_of_command(const struct command_line *command) {
-  return cli_print_help(NULL, command->help);
-}
-
 /* Of a command, of each named experiment, or of the lab. */
-static int print_help(const struct lab_options *options) {
+static int print_help(struct lab_options *options) {
   const struct experiment *experiments[EXPERIMENTS_MAX + 1];
-  struct bench bench;
   if (!options->argument_count)
     return options_print_help();
   const struct command_line *command = find_command(options->arguments[0]);
   if (command)
-    return print_help_of_command(command);
-  int code = setup_experiments(options, experiments, &bench.size);
+    return cli_print_help(NULL, command->help);
+  int code = setup_experiments(options, experiments);
   if (code)
     return code;
-  setup_description(options, &bench);
+  options->bench.size = SIZE_FULL;
+  setup_defaults(&options->bench);
   for (size_t i = 0; experiments[i]; i++) {
     fputs(i > 0 ? "\n\n" : "", stdout);
-    options_print_experiment(&bench, experiments[i]);
+    help_print_experiment(&options->bench, experiments[i]);
   }
   return cli_finish_stdout();
 }
@@ -265,7 +260,7 @@ static int run(int argc, char **argv, const char **arguments) {
   const struct command_line *command = find_command(options.argument_count ? arguments[0] : NULL);
   if (!command)
     return run_experiments(&options, argc, argv);
-  code = takes_check_command(&options, command->name, command->takes);
+  code = options_check_command(&options, command->name, command->takes);
   return code ? code : command->run(&options);
 }
 

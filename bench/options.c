@@ -29,19 +29,19 @@ static const struct cli_option table[] = {
     CLI_TEXT("contestants", "LIST", AT(contestants),
              "the contestants: names (see @ list), all, backends, peers;\n"
              "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"),
-    CLI_TEXT("baseline", "NAME", AT(baseline),
+    CLI_TEXT("baseline", "NAME", AT(bench.baseline),
              "the contestant that ratios are taken against (default: epoll, or the\n"
              "first one; peer:epoll if loops are compared without servers)"),
-    CLI_NUMBER("rounds", "N", AT(rounds), 1, MAX_ROUNDS,
+    CLI_NUMBER("rounds", "N", AT(bench.rounds), 1, MAX_ROUNDS,
                "measure everything N times (default: 5; quick: 3); with fewer than 3\n"
                "there are no intervals and no resolved differences"),
-    CLI_NUMBER("seed", "N", AT(seed), 0, INT64_MAX,
+    CLI_NUMBER("seed", "N", AT(bench.seed), 0, INT64_MAX,
                "of the order, arrivals and bootstraps (default: from the clock)"),
-    CLI_SECONDS("duration", "SEC", AT(duration_ns), SHORTEST_NS, LONGEST_NS,
+    CLI_SECONDS("duration", "SEC", AT(bench.duration_ns), SHORTEST_NS, LONGEST_NS,
                 "of one measurement (default: 1; all: 0.4; quick: 0.15)"),
-    CLI_SECONDS("warmup", "SEC", AT(warmup_ns), 0, LONGEST_NS,
+    CLI_SECONDS("warmup", "SEC", AT(bench.warmup_ns), 0, LONGEST_NS,
                 "before it, not recorded (default: 0.2; all: 0.1; quick: 0.04)"),
-    CLI_NUMBER("size", "BYTES", AT(size), GENERATOR_MIN_SIZE, GENERATOR_MAX_SIZE,
+    CLI_NUMBER("size", "BYTES", AT(bench.message_size), GENERATOR_MIN_SIZE, GENERATOR_MAX_SIZE,
                "of a message, over UDP at most 65507 (default: 64)"),
     CLI_TEXT("connections", "LIST", AT(words.connections),
              "active connections, as 1,50: a point for each\n"
@@ -52,10 +52,10 @@ static const struct cli_option table[] = {
              "idle: numbers of silent connections, as 0,1000 (default: 0 to 15000)"),
     CLI_TEXT("rate", "LIST", AT(words.rates),
              "load: requests per second, as 1000,20000 (default: 10 to 95 % of capacity)"),
-    CLI_FLAG("poisson", AT(poisson), "load: random arrivals (default: at a constant rate)"),
-    CLI_SECONDS("slo", "SEC", AT(slo_ns), 1000, LONGEST_NS,
+    CLI_FLAG("poisson", AT(bench.poisson), "load: random arrivals (default: at a constant rate)"),
+    CLI_SECONDS("slo", "SEC", AT(bench.slo_ns), 1000, LONGEST_NS,
                 "load: find the highest rate with a p99 within SEC (default: 0.001)"),
-    CLI_NUMBER("port", "N", AT(port), 0, 65535,
+    CLI_NUMBER("port", "N", AT(bench.port), 0, 65535,
                "of the servers; 0 picks a free one each time (default: 0)"),
     CLI_TEXT("cpu", "S,G", AT(words.cpu),
              "the processors of server and generator (default: the first two available)"),
@@ -128,47 +128,29 @@ static int take_processors(const char *text, struct lab_options *options) {
              text);
     return EXIT_USAGE;
   }
-  options->server_cpu = cpus.at[0];
-  options->generator_cpu = cpus.at[1];
+  options->bench.server_cpu = cpus.at[0];
+  options->bench.generator_cpu = cpus.at[1];
   return cpus_check(&cpus);
 }
 
 /* ---- checking and parsing ---------------------------------------------------------- */
 
-static uint64_t seed_from_clock(void) {
-  return clock_ns(CLOCK_REALTIME) % NS_PER_SECOND;
-}
-
-/* The options of enum takes; the others (--quiet, --help) are accepted everywhere. */
-static const struct {
-  const char *option;
-  unsigned takes;
-} meanings[] = {
-    {"contestants", TAKES_CONTESTANTS},
-    {"baseline", TAKES_BASELINE},
-    {"rounds", TAKES_ROUNDS},
-    {"seed", TAKES_SEED},
-    {"duration", TAKES_DURATION},
-    {"warmup", TAKES_WARMUP},
-    {"size", TAKES_SIZE},
-    {"connections", TAKES_CONNECTIONS},
-    {"protocol", TAKES_TCP},
-    {"idle", TAKES_IDLE},
-    {"rate", TAKES_RATE},
-    {"poisson", TAKES_POISSON},
-    {"slo", TAKES_SLO},
-    {"port", TAKES_PORT},
-    {"cpu", TAKES_CPU},
-    {"json", TAKES_JSON},
-    {"csv", TAKES_CSV},
-    {"html", TAKES_HTML},
-    {"hgrm", TAKES_HGRM},
+/* The options of enum takes, in the order of its bits; the others (--quiet, --help) are accepted
+ * everywhere. */
+static const char *const spellings[] = {
+    "--contestants", "--baseline",     "--rounds",
+    "--seed",        "--duration",     "--warmup",
+    "--size",        "--connections",  "--connections with more than one number",
+    "--protocol",    "--protocol=udp", "--idle",
+    "--rate",        "--poisson",      "--slo",
+    "--port",        "--cpu",          "--json",
+    "--csv",         "--html",         "--hgrm",
 };
 
 static unsigned meaning_of(const char *option) {
-  for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
-    if (strcmp(meanings[i].option, option) == 0)
-      return meanings[i].takes;
+  for (size_t i = 0; i < sizeof spellings / sizeof spellings[0]; i++)
+    if (strcmp(spellings[i] + strlen("--"), option) == 0)
+      return 1U << i;
   return 0;
 }
 
@@ -177,7 +159,7 @@ static unsigned what_was_given(const struct lab_options *options, const bool *gi
   for (size_t i = 0; table[i].name; i++)
     if (given[i])
       takes |= meaning_of(table[i].name);
-  if (options->connections.count > 1)
+  if (options->bench.connections.count > 1)
     takes ^= TAKES_CONNECTIONS | TAKES_CONNECTION_LIST;
   if (options->protocol == CHOICE_UDP)
     takes ^= TAKES_TCP | TAKES_UDP;
@@ -199,10 +181,10 @@ static int check_outputs(const struct lab_options *options) {
 }
 
 static int check_size(const struct lab_options *options) {
-  if (options->protocol != CHOICE_UDP || options->size <= GENERATOR_MAX_DATAGRAM)
+  if (options->protocol != CHOICE_UDP || options->bench.message_size <= GENERATOR_MAX_DATAGRAM)
     return 0;
-  complain("--size=%" PRIu64 ": a datagram has at most %d bytes (--protocol=udp)", options->size,
-           (int)GENERATOR_MAX_DATAGRAM);
+  complain("--size=%" PRIu64 ": a datagram has at most %d bytes (--protocol=udp)",
+           options->bench.message_size, (int)GENERATOR_MAX_DATAGRAM);
   return EXIT_USAGE;
 }
 
@@ -217,13 +199,13 @@ static int check_together(unsigned given) {
 int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret) {
   bool given[sizeof table / sizeof table[0]] = {false};
   struct lab_options options = {.arguments = arguments,
-                                .seed = seed_from_clock(),
-                                .duration_ns = UINT64_MAX,
-                                .warmup_ns = UINT64_MAX,
-                                .slo_ns = NS_PER_MS,
                                 .protocol = CHOICE_BOTH,
-                                .server_cpu = PROCESSOR_UNSET,
-                                .generator_cpu = PROCESSOR_UNSET};
+                                .bench = {.seed = clock_ns(CLOCK_REALTIME) % NS_PER_SECOND,
+                                          .duration_ns = DURATION_UNSET,
+                                          .warmup_ns = DURATION_UNSET,
+                                          .slo_ns = NS_PER_MS,
+                                          .server_cpu = PROCESSOR_UNSET,
+                                          .generator_cpu = PROCESSOR_UNSET}};
   struct cli cli = {.options = table,
                     .into = &options,
                     .given = given,
@@ -232,13 +214,16 @@ int options_parse(int argc, char **argv, const char **arguments, struct lab_opti
   int error = cli_parse(&cli, argc, argv);
   options.argument_count = cli.argument_count;
   if (!error)
-    error = take_list(options.words.connections, &connections_rule, &options.connections);
+    error = take_list(options.words.connections, &connections_rule, &options.bench.connections);
   if (!error)
-    error = take_list(options.words.idle, &idle_rule, &options.idle);
+    error = take_list(options.words.idle, &idle_rule, &options.bench.idle);
   if (!error)
-    error = take_list(options.words.rates, &rate_rule, &options.rates);
+    error = take_list(options.words.rates, &rate_rule, &options.bench.rates);
   if (!error)
     error = take_processors(options.words.cpu, &options);
+  options.bench.tcp = options.protocol != CHOICE_UDP;
+  options.bench.udp = options.protocol != CHOICE_TCP;
+  options.bench.sized = options.bench.message_size != 0;
   options.given = what_was_given(&options, given);
   if (!error)
     error = check_together(options.given);
@@ -251,10 +236,53 @@ int options_parse(int argc, char **argv, const char **arguments, struct lab_opti
   return error;
 }
 
+/* ---- which experiments use them ----------------------------------------------------- */
+
+enum {
+  LINE = 512
+};
+
+static void add_name(char line[LINE], const char *name) {
+  size_t used = strlen(line);
+  snprintf(line + used, LINE - used, "%s%s", used ? ", " : "", name);
+}
+
+/* The experiments of a list (it ends with NULL) that take it; if all do: 0. */
+static void name_takers(const struct experiment *const *experiments, unsigned takes,
+                        char line[LINE]) {
+  line[0] = '\0';
+  for (size_t i = 0; experiments[i]; i++)
+    if ((experiments[i]->takes & takes) == takes)
+      add_name(line, experiments[i]->name);
+}
+
+static int refuse(unsigned given, const char *asked, unsigned taken) {
+  char takers[LINE];
+  unsigned bit = 0;
+  while (!(given & ~taken & 1U << bit))
+    bit++;
+  name_takers(experiments_all, 1U << bit, takers);
+  complain("%s: is not for %s; it is for %s", spellings[bit], asked, takers);
+  return EXIT_USAGE;
+}
+
+int options_check(const struct lab_options *options, const struct experiment *const *experiments) {
+  unsigned taken = 0;
+  char asked[LINE];
+  for (size_t i = 0; experiments[i]; i++)
+    taken |= experiments[i]->takes;
+  name_takers(experiments, 0, asked);
+  return options->given & ~taken ? refuse(options->given, asked, taken) : 0;
+}
+
+int options_check_command(const struct lab_options *options, const char *command, unsigned takes) {
+  return options->given & ~takes ? refuse(options->given, command, takes) : 0;
+}
+
 int options_print_help(void) {
   int error = cli_print_help(table, help_before_experiments);
   if (error)
     return error;
-  experiments_print();
+  help_print_experiments();
   return cli_print_help(table, help_after_experiments);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options.h - the lab's command line.
+ * options.h - the lab's command line, and from options to a lab that can run: every error in them is
+ * reported before the first measurement, not after half an hour.
  */
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
@@ -12,21 +13,16 @@
 #include "bench.h"
 
 struct lab_options {
+  struct bench bench;     /* options.c fills in what the options set, setup.c the rest */
   unsigned given;         /* enum takes: which options were given */
   const char **arguments; /* arguments: experiments, or a command and files */
   size_t argument_count;
-  const char *contestants, *baseline;
+  const char *contestants; /* NULL: not given */
   struct {
     const char *connections, *idle, *rates, *cpu;
-  } words; /* as given, before they are interpreted */
-  struct number_list connections, idle, rates;
-  uint64_t rounds; /* 0: not given */
-  uint64_t seed;
-  uint64_t duration_ns, warmup_ns; /* UINT64_MAX: not given */
-  uint64_t slo_ns, size, port;
-  int protocol;                  /* enum protocol_choice */
-  int server_cpu, generator_cpu; /* PROCESSOR_UNSET: the first two available */
-  bool poisson, quiet, help, version;
+  } words;      /* as given, before they are interpreted */
+  int protocol; /* enum protocol_choice */
+  bool quiet, help, version;
   const char *json, *csv, *html, *hgrm;
 };
 
@@ -36,16 +32,52 @@ enum protocol_choice {
   CHOICE_BOTH
 };
 
+#define DURATION_UNSET UINT64_MAX
+
 enum {
-  PROCESSOR_UNSET = -2
+  PROCESSOR_UNSET = -2,
+  EXPERIMENTS_MAX = 64
 };
 
 /* 0, or EXIT_USAGE after printing an error. `arguments` has room for argc. */
 int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret);
 
+/* Does at least one of the experiments (they end with NULL) use each option that was given? 0, or
+ * EXIT_USAGE after printing a line that names those that do. */
+int options_check(const struct lab_options *options, const struct experiment *const *experiments);
+
+/* The same for a command, which uses `takes`. */
+int options_check_command(const struct lab_options *options, const char *command, unsigned takes);
+
 /* Print --help on stdout. Returns an exit code. */
 int options_print_help(void);
+
+/* ---- help.c ------------------------------------------------------------------------ */
+
+extern const char help_before_experiments[], help_after_experiments[];
+
+/* "  latency    Round trips" for each experiment; not flushed. */
+void help_print_experiments(void);
 /* The --help of one experiment; not flushed. */
-void options_print_experiment(struct bench *bench, const struct experiment *experiment);
+void help_print_experiment(struct bench *bench, const struct experiment *experiment);
+
+/* ---- setup.c ----------------------------------------------------------------------- */
+
+/* In the order in which `all` runs them; ends with NULL. */
+extern const struct experiment *const experiments_all[];
+
+/* The named experiments, or those of quick or all, which also choose the size; ends with NULL. Like
+ * all functions below: 0, or an exit code after printing an error. */
+int setup_experiments(struct lab_options *options,
+                      const struct experiment *ret[EXPERIMENTS_MAX + 1]);
+
+/* Everything else in options->bench. */
+int setup_bench(struct lab_options *options);
+
+/* The numbers that were not given, by bench->size. */
+void setup_defaults(struct bench *bench);
+
+/* Can the requested files be written? */
+int setup_outputs(const struct lab_options *options);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* setup.c - see setup.h. */
-#include "setup.h"
+/* setup.c - the experiments, and setting up the lab for them; see options.h. */
+#include "options.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +22,36 @@ enum {
 };
 
 /* ---- which experiments ------------------------------------------------------------- */
+
+const struct experiment *const experiments_all[] = {
+    &experiment_latency,
+    &experiment_load,
+    &experiment_idle,
+    &experiment_churn,
+    &experiment_ring,
+    &experiment_cascade,
+    &experiment_timers,
+    &experiment_handlers,
+    &experiment_wake,
+    &experiment_overflow,
+    &experiment_count,
+    &experiment_witness,
+    NULL,
+};
+
+static const struct experiment *const experiments_quick[] = {
+    &experiment_latency,
+    &experiment_idle,
+    &experiment_ring,
+    NULL,
+};
+
+static const struct experiment *find(const char *name) {
+  for (size_t i = 0; experiments_all[i]; i++)
+    if (strcmp(experiments_all[i]->name, name) == 0)
+      return experiments_all[i];
+  return NULL;
+}
 
 static int refuse_experiment(const char *name) {
   char known[512] = "";
@@ -45,8 +75,8 @@ static void copy(const struct experiment *const *from,
   ret[count] = NULL;
 }
 
-int setup_experiments(const struct lab_options *options,
-                      const struct experiment *ret[EXPERIMENTS_MAX + 1], enum bench_size *size) {
+int setup_experiments(struct lab_options *options,
+                      const struct experiment *ret[EXPERIMENTS_MAX + 1]) {
   size_t count = options->argument_count;
   if (count == 0) {
     complain("no experiment named; for example: %s quick, or: %s latency (see --help)",
@@ -56,7 +86,7 @@ int setup_experiments(const struct lab_options *options,
   bool quick = strcmp(options->arguments[0], "quick") == 0;
   if (count == 1 && (quick || strcmp(options->arguments[0], "all") == 0)) {
     copy(quick ? experiments_quick : experiments_all, ret);
-    *size = quick ? SIZE_QUICK : SIZE_NORMAL;
+    options->bench.size = quick ? SIZE_QUICK : SIZE_NORMAL;
     return 0;
   }
   for (size_t i = 0; i < count; i++)
@@ -70,7 +100,7 @@ int setup_experiments(const struct lab_options *options,
     return EXIT_USAGE;
   }
   for (size_t i = 0; i < count; i++) {
-    ret[i] = experiment_find(options->arguments[i]);
+    ret[i] = find(options->arguments[i]);
     if (!ret[i])
       return refuse_experiment(options->arguments[i]);
     for (size_t j = 0; j < i; j++)
@@ -80,7 +110,7 @@ int setup_experiments(const struct lab_options *options,
       }
   }
   ret[count] = NULL;
-  *size = SIZE_FULL;
+  options->bench.size = SIZE_FULL;
   return 0;
 }
 
@@ -95,34 +125,15 @@ static const struct {
     [SIZE_FULL] = {5, 1000 * NS_PER_MS, 200 * NS_PER_MS},
 };
 
-void setup_description(const struct lab_options *options, struct bench *ret) {
-  enum bench_size size = SIZE_FULL;
-  *ret = (struct bench){
-      .size = size,
-      .rounds = options->rounds ? (unsigned)options->rounds : defaults[size].rounds,
-      .seed = options->seed,
-      .slo_ns = options->slo_ns,
-      .message_size = options->size ? (size_t)options->size : DEFAULT_SIZE,
-      .sized = options->size != 0,
-      .tcp = options->protocol != CHOICE_UDP,
-      .udp = options->protocol != CHOICE_TCP,
-      .connections = options->connections,
-      .idle = options->idle,
-      .rates = options->rates,
-      .poisson = options->poisson,
-      .port = (uint16_t)options->port,
-  };
-}
-
-static void fill_numbers(const struct lab_options *options, enum bench_size size,
-                         struct bench *bench) {
-  setup_description(options, bench);
-  bench->size = size;
-  bench->rounds = options->rounds ? (unsigned)options->rounds : defaults[size].rounds;
-  bench->duration_ns =
-      options->duration_ns != UINT64_MAX ? options->duration_ns : defaults[size].duration_ns;
-  bench->warmup_ns =
-      options->warmup_ns != UINT64_MAX ? options->warmup_ns : defaults[size].warmup_ns;
+void setup_defaults(struct bench *bench) {
+  if (!bench->rounds)
+    bench->rounds = defaults[bench->size].rounds;
+  if (bench->duration_ns == DURATION_UNSET)
+    bench->duration_ns = defaults[bench->size].duration_ns;
+  if (bench->warmup_ns == DURATION_UNSET)
+    bench->warmup_ns = defaults[bench->size].warmup_ns;
+  if (!bench->sized)
+    bench->message_size = DEFAULT_SIZE;
 }
 
 static double largest(const struct number_list *numbers) {
@@ -146,13 +157,11 @@ static int check_descriptors(const struct bench *bench) {
 
 /* ---- processors and the port ------------------------------------------------------- */
 
-static void choose_processors(const struct lab_options *options, struct bench *bench) {
-  bench->server_cpu = options->server_cpu;
-  bench->generator_cpu = options->generator_cpu;
-  if (options->server_cpu != PROCESSOR_UNSET)
+static void choose_processors(struct bench *bench, bool quiet) {
+  if (bench->server_cpu != PROCESSOR_UNSET)
     return;
   system_two_processors(&bench->server_cpu, &bench->generator_cpu);
-  if (bench->server_cpu < 0 && !options->quiet)
+  if (bench->server_cpu < 0 && !quiet)
     say("one processor only: server and generator share it, and each is in the other's figures");
 }
 
@@ -178,12 +187,12 @@ static int check_port(const struct bench *bench) {
   if (!bench->port)
     return 0;
   if (bench->tcp)
-    error = try_port(SOCK_STREAM, bench->port);
+    error = try_port(SOCK_STREAM, (uint16_t)bench->port);
   if (!error && bench->udp)
-    error = try_port(SOCK_DGRAM, bench->port);
+    error = try_port(SOCK_DGRAM, (uint16_t)bench->port);
   if (!error)
     return 0;
-  complain("--port=%" PRIu16
+  complain("--port=%" PRIu64
            ": cannot be used: %s; choose another, or leave it out and each server "
            "takes a free one",
            bench->port, strerror(-error));
@@ -192,19 +201,20 @@ static int check_port(const struct bench *bench) {
 
 /* ---- contestants ------------------------------------------------------------------- */
 
-static int check_baseline(const struct lab_options *options, struct bench *bench) {
-  bench->baseline = options->baseline ? options->baseline : "epoll";
-  if (!options->baseline)
+static int check_baseline(struct bench *bench) {
+  if (!bench->baseline) {
+    bench->baseline = "epoll";
     return 0;
-  const struct contestant *baseline = contestants_find(&bench->contestants, options->baseline);
+  }
+  const struct contestant *baseline = contestants_find(&bench->contestants, bench->baseline);
   if (baseline && baseline->available)
     return 0;
   if (baseline)
-    complain("--baseline=%s: cannot take part here: %s", options->baseline, baseline->reason);
+    complain("--baseline=%s: cannot take part here: %s", bench->baseline, baseline->reason);
   else
     complain("--baseline=%s: is not one of the contestants; choose one of them (see list), or name "
              "it in --contestants too",
-             options->baseline);
+             bench->baseline);
   return baseline ? EXIT_TROUBLE : EXIT_USAGE;
 }
 
@@ -217,12 +227,11 @@ static int check_any_available(const struct bench *bench) {
   return EXIT_TROUBLE;
 }
 
-static int choose_contestants(const struct lab_options *options, struct bench *bench) {
-  int code =
-      contestants_choose(options->contestants ? options->contestants : "all", &bench->contestants);
+static int choose_contestants(const char *names, struct bench *bench) {
+  int code = contestants_choose(names ? names : "all", &bench->contestants);
   if (code)
     return code;
-  code = check_baseline(options, bench);
+  code = check_baseline(bench);
   if (!code)
     code = check_any_available(bench);
   if (code)
@@ -230,20 +239,22 @@ static int choose_contestants(const struct lab_options *options, struct bench *b
   return code;
 }
 
-int setup_bench(const struct lab_options *options, struct bench *ret) {
-  fill_numbers(options, ret->size, ret);
-  int code = check_descriptors(ret);
+int setup_bench(struct lab_options *options) {
+  struct bench *bench = &options->bench;
+  setup_defaults(bench);
+  int code = check_descriptors(bench);
   if (!code)
-    code = check_port(ret);
+    code = check_port(bench);
   if (!code)
-    code = choose_contestants(options, ret);
+    code = choose_contestants(options->contestants, bench);
   if (code)
     return code;
-  choose_processors(options, ret);
+  choose_processors(bench, options->quiet);
   if (options->quiet)
     progress_quiet();
   else
-    say("seed %" PRIu64 " (--seed=%" PRIu64 " makes the same order again)", ret->seed, ret->seed);
+    say("seed %" PRIu64 " (--seed=%" PRIu64 " makes the same order again)", bench->seed,
+        bench->seed);
   return 0;
 }
 

@@ -218,7 +218,7 @@ static int count_requests(struct bench *bench, const struct contestant *contesta
   load.options.warmup_ns = 0;
   load.options.duration_ns = 0;
   int error = tool_begin(tool_of(point), &tool);
-  contestant_command(contestant, false, bench->port, &plain);
+  contestant_command(contestant, false, (uint16_t)bench->port, &plain);
   if (!error)
     error = tool_command(&tool, &plain, &whole);
   if (!error)

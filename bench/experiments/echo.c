@@ -29,7 +29,7 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
               .udp = point->udp,
               .connections = point->connections,
               .idle = point->idle,
-              .size = point->size ? point->size : bench->message_size,
+              .size = point->size ? point->size : (size_t)bench->message_size,
               .depth = depth,
               .churn = point->churn,
               .rate = point->rate,
@@ -48,8 +48,8 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
 int echo_begin(struct bench *bench, const struct contestant *contestant,
                const struct echo_load *load, struct server_process *server, struct sample *sample) {
   bool udp = load->options.udp;
-  int error = server_start(contestant, udp, bench->port, bench->server_cpu, &load->limits, server,
-                           sample->stderr_tail, sizeof sample->stderr_tail);
+  int error = server_start(contestant, udp, (uint16_t)bench->port, bench->server_cpu, &load->limits,
+                           server, sample->stderr_tail, sizeof sample->stderr_tail);
   if (error)
     snprintf(sample->reason, sizeof sample->reason, "its server did not start: %s",
              error == -ECHILD ? "it ended at once" : strerror(-error));

@@ -91,7 +91,8 @@ int result_grid_new(struct bench *bench, const struct experiment *experiment,
                     struct result_grid *ret) {
   *ret = (struct result_grid){.bench = bench,
                               .experiment = experiment,
-                              .rounds = experiment->rounds ? experiment->rounds : bench->rounds,
+                              .rounds =
+                                  experiment->rounds ? experiment->rounds : (unsigned)bench->rounds,
                               .absent = json_array(),
                               .failures = json_array()};
   int error = ret->absent && ret->failures ? 0 : -ENOMEM;

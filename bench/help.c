@@ -93,7 +93,7 @@ static void print_points(struct bench *bench, const struct experiment *experimen
 
 static void print_metrics(const struct experiment *experiment) {
   print_heading("METRICS");
-  for (size_t i = 0; i < experiment->metric_count; i++) {
+  for (size_t i = 0; experiment->metrics[i].id; i++) {
     const struct metric *metric = &experiment->metrics[i];
     char traits[64] = "";
     if (*metric->unit)

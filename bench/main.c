@@ -108,8 +108,8 @@ static int run_all(struct lab_options *options, const struct experiment *const *
 }
 
 static int run_experiments(struct lab_options *options, int argc, char **argv) {
-  const struct experiment *experiments[EXPERIMENTS_MAX + 1];
-  int code = setup_experiments(options, experiments);
+  const struct experiment *const *experiments;
+  int code = setup_experiments(options, &experiments);
   if (!code)
     code = options_check(options, experiments);
   if (!code)
@@ -230,13 +230,13 @@ static int print_version(void) {
 
 /* Of a command, of each named experiment, or of the lab. */
 static int print_help(struct lab_options *options) {
-  const struct experiment *experiments[EXPERIMENTS_MAX + 1];
+  const struct experiment *const *experiments;
   if (!options->argument_count)
     return options_print_help();
   const struct command_line *command = find_command(options->arguments[0]);
   if (command)
     return cli_print_help(NULL, command->help);
-  int code = setup_experiments(options, experiments);
+  int code = setup_experiments(options, &experiments);
   if (code)
     return code;
   options->bench.size = SIZE_FULL;

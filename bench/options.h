@@ -35,8 +35,7 @@ enum protocol_choice {
 #define DURATION_UNSET UINT64_MAX
 
 enum {
-  PROCESSOR_UNSET = -2,
-  EXPERIMENTS_MAX = 64
+  PROCESSOR_UNSET = -2
 };
 
 /* 0, or EXIT_USAGE after printing an error. `arguments` has room for argc. */
@@ -68,8 +67,7 @@ extern const struct experiment *const experiments_all[];
 
 /* The named experiments, or those of quick or all, which also choose the size; ends with NULL. Like
  * all functions below: 0, or an exit code after printing an error. */
-int setup_experiments(struct lab_options *options,
-                      const struct experiment *ret[EXPERIMENTS_MAX + 1]);
+int setup_experiments(struct lab_options *options, const struct experiment *const **ret);
 
 /* Everything else in options->bench. */
 int setup_bench(struct lab_options *options);

@@ -17,6 +17,7 @@
 #include "common/say.h"
 
 enum {
+  EXPERIMENTS_MAX = 64,
   DEFAULT_SIZE = 64,     /* bytes of a message */
   SPARE_DESCRIPTORS = 64 /* of a server or generator, besides its connections */
 };
@@ -65,18 +66,8 @@ static int refuse_experiment(const char *name) {
   return EXIT_USAGE;
 }
 
-static void copy(const struct experiment *const *from,
-                 const struct experiment *ret[EXPERIMENTS_MAX + 1]) {
-  size_t count = 0;
-  while (from[count] && count < EXPERIMENTS_MAX) {
-    ret[count] = from[count];
-    count++;
-  }
-  ret[count] = NULL;
-}
-
-int setup_experiments(struct lab_options *options,
-                      const struct experiment *ret[EXPERIMENTS_MAX + 1]) {
+int setup_experiments(struct lab_options *options, const struct experiment *const **ret) {
+  static const struct experiment *named[EXPERIMENTS_MAX + 1];
   size_t count = options->argument_count;
   if (count == 0) {
     complain("no experiment named; for example: %s quick, or: %s latency (see --help)",
@@ -85,7 +76,7 @@ int setup_experiments(struct lab_options *options,
   }
   bool quick = strcmp(options->arguments[0], "quick") == 0;
   if (count == 1 && (quick || strcmp(options->arguments[0], "all") == 0)) {
-    copy(quick ? experiments_quick : experiments_all, ret);
+    *ret = quick ? experiments_quick : experiments_all;
     options->bench.size = quick ? SIZE_QUICK : SIZE_NORMAL;
     return 0;
   }
@@ -100,16 +91,17 @@ int setup_experiments(struct lab_options *options,
     return EXIT_USAGE;
   }
   for (size_t i = 0; i < count; i++) {
-    ret[i] = find(options->arguments[i]);
-    if (!ret[i])
+    named[i] = find(options->arguments[i]);
+    if (!named[i])
       return refuse_experiment(options->arguments[i]);
     for (size_t j = 0; j < i; j++)
-      if (ret[j] == ret[i]) {
-        complain("%s: is named twice; --rounds=N measures it more often", ret[i]->name);
+      if (named[j] == named[i]) {
+        complain("%s: is named twice; --rounds=N measures it more often", named[i]->name);
         return EXIT_USAGE;
       }
   }
-  ret[count] = NULL;
+  named[count] = NULL;
+  *ret = named;
   options->bench.size = SIZE_FULL;
   return 0;
 }

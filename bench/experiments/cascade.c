@@ -4,11 +4,6 @@
 
 #include "workload.h"
 
-static const struct metric metrics[] = {
-    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an event"),
-    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
-};
-
 static size_t points(struct bench *bench, struct point *ret) {
   static const size_t pipes[] = {100, 1000, 4000};
   size_t count = workload_sizes(bench);
@@ -32,8 +27,11 @@ const struct experiment experiment_cascade = {
     .x_label = "pipes",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics = metrics,
-    .metric_count = WORKLOAD_METRICS,
+    .metrics =
+        {
+            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an event"),
+            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
+        },
     .points = points,
     .measure = workload_measure,
     .contestants = workload_contestants,

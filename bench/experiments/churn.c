@@ -4,16 +4,6 @@
 
 #include "echo.h"
 
-static const struct metric metrics[] = {
-    [ECHO_P50] = ECHO_METRIC_P50("time from connect to echo", true),
-    [ECHO_P99] = ECHO_METRIC_P99("time from connect to echo", true),
-    [ECHO_P999] = ECHO_METRIC_P999("time from connect to echo", false),
-    [ECHO_RATE] = ECHO_METRIC_RATE("connections served", "higher", true),
-    [ECHO_CPU] = ECHO_METRIC_CPU("a connection", true),
-    [ECHO_BUSY] = ECHO_METRIC_BUSY,
-    [ECHO_LOST] = ECHO_METRIC_LOST,
-};
-
 static size_t points(struct bench *bench, struct point *ret) {
   static const double normal[] = {10}, full[] = {1, 10, 100};
   bool whole = bench->size == SIZE_FULL;
@@ -39,8 +29,16 @@ const struct experiment experiment_churn = {
     .x_label = "clients at once",
     .x_log = true,
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST,
-    .metrics = metrics,
-    .metric_count = ECHO_METRICS,
+    .metrics =
+        {
+            [ECHO_P50] = ECHO_METRIC_P50("time from connect to echo", true),
+            [ECHO_P99] = ECHO_METRIC_P99("time from connect to echo", true),
+            [ECHO_P999] = ECHO_METRIC_P999("time from connect to echo", false),
+            [ECHO_RATE] = ECHO_METRIC_RATE("connections served", "higher", true),
+            [ECHO_CPU] = ECHO_METRIC_CPU("a connection", true),
+            [ECHO_BUSY] = ECHO_METRIC_BUSY,
+            [ECHO_LOST] = ECHO_METRIC_LOST,
+        },
     .points = points,
     .refuses = echo_refuses,
     .measure = echo_measure_point,

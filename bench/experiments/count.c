@@ -23,11 +23,6 @@ enum {
   RING_PIPES = 100
 };
 
-static const struct metric metrics[METRICS] = {
-    [CALLS] = {"calls", "system calls, each", "calls", "lower", true},
-    [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower", true},
-};
-
 /* ---- the tools: strace for system calls, valgrind's callgrind for instructions ------ */
 
 enum tool {
@@ -295,8 +290,12 @@ const struct experiment experiment_count = {
         "much: its counts show nothing else. Instructions in the kernel are not included, nor "
         "those of io_uring's kernel threads.",
     .takes = TAKES_ALWAYS | TAKES_CONTESTANTS | TAKES_SIZE | TAKES_TCP | TAKES_PORT,
-    .metrics = metrics,
-    .metric_count = METRICS,
+    .metrics =
+        {
+            [CALLS] = {"calls", "system calls, each", "calls", "lower", true},
+            [INSTRUCTIONS] = {"instructions", "user instructions, each", "instructions", "lower",
+                              true},
+        },
     .counted = true,
     .points = points,
     .refuses = refuses,

@@ -8,11 +8,6 @@ enum {
   CHANGES = 20000 /* per run, whatever the number of descriptors */
 };
 
-static const struct metric metrics[] = {
-    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an addition and removal"),
-    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an addition and removal"),
-};
-
 static size_t points(struct bench *bench, struct point *ret) {
   static const size_t descriptors[] = {100, 1000, 8000};
   size_t count = workload_sizes(bench);
@@ -38,8 +33,11 @@ const struct experiment experiment_handlers = {
     .x_label = "descriptors",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics = metrics,
-    .metric_count = WORKLOAD_METRICS,
+    .metrics =
+        {
+            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an addition and removal"),
+            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an addition and removal"),
+        },
     .points = points,
     .measure = workload_measure,
     .contestants = workload_contestants,

@@ -12,16 +12,6 @@ enum {
   SPARE_DESCRIPTORS = 64
 };
 
-static const struct metric metrics[] = {
-    [ECHO_P50] = ECHO_METRIC_P50("round trip", true),
-    [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
-    [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
-    [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", false),
-    [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
-    [ECHO_BUSY] = ECHO_METRIC_BUSY,
-    [ECHO_LOST] = ECHO_METRIC_LOST,
-};
-
 static const struct number_list quick = {{0, 500}, 2}, normal = {{0, 1000, 4000}, 3},
                                 full = {{0, 500, 1000, 2000, 4000, 8000, 15000}, 7};
 
@@ -148,8 +138,16 @@ const struct experiment experiment_idle = {
               "Next to the figures is a verdict on whether the findings of the papers still hold.",
     .x_label = "idle connections",
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_IDLE,
-    .metrics = metrics,
-    .metric_count = ECHO_METRICS,
+    .metrics =
+        {
+            [ECHO_P50] = ECHO_METRIC_P50("round trip", true),
+            [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
+            [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
+            [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", false),
+            [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
+            [ECHO_BUSY] = ECHO_METRIC_BUSY,
+            [ECHO_LOST] = ECHO_METRIC_LOST,
+        },
     .points = points,
     .refuses = echo_refuses,
     .measure = echo_measure_point,

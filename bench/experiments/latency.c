@@ -6,16 +6,6 @@
 
 #define ROUND_TRIP "round trip"
 
-static const struct metric metrics[] = {
-    [ECHO_P50] = ECHO_METRIC_P50(ROUND_TRIP, true),
-    [ECHO_P99] = ECHO_METRIC_P99(ROUND_TRIP, true),
-    [ECHO_P999] = ECHO_METRIC_P999(ROUND_TRIP, false),
-    [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", true),
-    [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
-    [ECHO_BUSY] = ECHO_METRIC_BUSY,
-    [ECHO_LOST] = ECHO_METRIC_LOST,
-};
-
 /* More than one read of a small buffer takes: shows a model that answers it in parts. */
 static size_t size_points(const struct bench *bench, struct point *ret) {
   static const size_t sizes[] = {16 * 1024, 64 * 1024};
@@ -71,8 +61,16 @@ const struct experiment experiment_latency = {
     .x_label = "connections",
     .x_log = true,
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST | TAKES_UDP,
-    .metrics = metrics,
-    .metric_count = ECHO_METRICS,
+    .metrics =
+        {
+            [ECHO_P50] = ECHO_METRIC_P50(ROUND_TRIP, true),
+            [ECHO_P99] = ECHO_METRIC_P99(ROUND_TRIP, true),
+            [ECHO_P999] = ECHO_METRIC_P999(ROUND_TRIP, false),
+            [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", true),
+            [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
+            [ECHO_BUSY] = ECHO_METRIC_BUSY,
+            [ECHO_LOST] = ECHO_METRIC_LOST,
+        },
     .points = points,
     .refuses = echo_refuses,
     .measure = echo_measure_point,

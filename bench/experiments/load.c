@@ -20,17 +20,6 @@ enum {
   METRICS
 };
 
-static const struct metric metrics[METRICS] = {
-    [ECHO_P50] = ECHO_METRIC_P50("latency from the planned send", true),
-    [ECHO_P99] = ECHO_METRIC_P99("latency from the planned send", true),
-    [ECHO_P999] = ECHO_METRIC_P999("latency from the planned send", true),
-    [ECHO_RATE] = ECHO_METRIC_RATE("echoes", "", false),
-    [ECHO_CPU] = ECHO_METRIC_CPU("a request", false),
-    [ECHO_BUSY] = ECHO_METRIC_BUSY,
-    [ECHO_LOST] = ECHO_METRIC_LOST,
-    [SLO_RATE] = {"slo_rate", "highest rate that keeps p99 within --slo", "1/s", "higher", true},
-};
-
 /* ---- capacity ---------------------------------------------------------------------- */
 
 static const struct contestant *reference(const struct bench *bench) {
@@ -210,8 +199,18 @@ const struct experiment experiment_load = {
               "little more capacity moves that point a lot.",
     .x_label = "requests a second",
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP | TAKES_RATE | TAKES_POISSON | TAKES_SLO,
-    .metrics = metrics,
-    .metric_count = METRICS,
+    .metrics =
+        {
+            [ECHO_P50] = ECHO_METRIC_P50("latency from the planned send", true),
+            [ECHO_P99] = ECHO_METRIC_P99("latency from the planned send", true),
+            [ECHO_P999] = ECHO_METRIC_P999("latency from the planned send", true),
+            [ECHO_RATE] = ECHO_METRIC_RATE("echoes", "", false),
+            [ECHO_CPU] = ECHO_METRIC_CPU("a request", false),
+            [ECHO_BUSY] = ECHO_METRIC_BUSY,
+            [ECHO_LOST] = ECHO_METRIC_LOST,
+            [SLO_RATE] = {"slo_rate", "highest rate that keeps p99 within --slo", "1/s", "higher",
+                          true},
+        },
     .points = points,
     .refuses = echo_refuses,
     .measure = measure,

@@ -13,19 +13,6 @@ enum {
   METRICS
 };
 
-static const struct metric metrics[METRICS] = {
-    [ECHO_P50] = ECHO_METRIC_P50("round trip", false),
-    [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
-    [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
-    [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", true),
-    [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
-    [ECHO_BUSY] = ECHO_METRIC_BUSY,
-    [ECHO_LOST] = ECHO_METRIC_LOST,
-    [OVERFLOWS] = {"overflows", "overflows of the queue, in all", "", "", true},
-    [RESCUES] = {"rescues", "descriptors that only the safety scan found ready: must be 0", "",
-                 "lower", true},
-};
-
 static int contestants(struct bench *bench, struct contestants *ret) {
   static const char *const names[] = {"epoll", "rtsig"};
   struct contestant one;
@@ -93,8 +80,19 @@ const struct experiment experiment_overflow = {
         "the last safety net must be 0. epoll, which needs no signals, is the baseline.",
     .x_label = "signals that the queue takes",
     .takes = TAKES_ECHO,
-    .metrics = metrics,
-    .metric_count = METRICS,
+    .metrics =
+        {
+            [ECHO_P50] = ECHO_METRIC_P50("round trip", false),
+            [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
+            [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
+            [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", true),
+            [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
+            [ECHO_BUSY] = ECHO_METRIC_BUSY,
+            [ECHO_LOST] = ECHO_METRIC_LOST,
+            [OVERFLOWS] = {"overflows", "overflows of the queue, in all", "", "", true},
+            [RESCUES] = {"rescues", "descriptors that only the safety scan found ready: must be 0",
+                         "", "lower", true},
+        },
     .points = points,
     .measure = measure,
     .contestants = contestants,

@@ -11,11 +11,6 @@ enum {
   PER_PIPE = 2
 };
 
-static const struct metric metrics[] = {
-    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an event"),
-    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
-};
-
 static bool add(size_t pipes, size_t active, bool sockets, struct point *ret) {
   double room = (double)descriptors_raise_limit() - SPARE_DESCRIPTORS;
   const char *what = sockets ? "socket pairs" : "pipes";
@@ -63,8 +58,11 @@ const struct experiment experiment_ring = {
     .x_label = "pipes",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics = metrics,
-    .metric_count = WORKLOAD_METRICS,
+    .metrics =
+        {
+            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an event"),
+            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
+        },
     .points = points,
     .measure = workload_measure,
     .contestants = workload_contestants,

@@ -5,11 +5,6 @@
 
 #include "workload.h"
 
-static const struct metric metrics[] = {
-    [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an operation"),
-    [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an operation"),
-};
-
 static void fill(size_t timers, const char *operation, struct point *ret) {
   *ret = (struct point){.x = (double)timers};
   snprintf(ret->workload, sizeof ret->workload, "timers %zu %s", timers, operation);
@@ -50,8 +45,11 @@ const struct experiment experiment_timers = {
     .x_label = "timers",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics = metrics,
-    .metric_count = WORKLOAD_METRICS,
+    .metrics =
+        {
+            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an operation"),
+            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an operation"),
+        },
     .points = points,
     .refuses = refuses,
     .measure = workload_measure,

@@ -13,13 +13,6 @@ enum {
   WAKE_METRICS
 };
 
-static const struct metric metrics[WAKE_METRICS] = {
-    [WAKE_P50] = {"p50", "median time from one thread to the loop of another", "ns", "lower", true},
-    [WAKE_P99] = {"p99", "99th percentile of it", "ns", "lower", true},
-    [WAKE_P999] = {"p999", "99.9th percentile of it", "ns", "lower", false},
-    [WAKE_CPU] = {"cpu", "CPU time of both threads a wake-up", "ns", "lower", false},
-};
-
 static size_t points(struct bench *bench, struct point *ret) {
   ret[0] = (struct point){.id = "sleeping", .label = "a sleeping loop"};
   snprintf(ret[0].workload, sizeof ret[0].workload, "wake %d",
@@ -53,8 +46,14 @@ const struct experiment experiment_wake = {
               "is recorded, many times. Most of it is spent in the kernel: a write to an eventfd "
               "or pipe, and a wake-up on the same processor.",
     .takes = TAKES_WORKLOAD,
-    .metrics = metrics,
-    .metric_count = WAKE_METRICS,
+    .metrics =
+        {
+            [WAKE_P50] = {"p50", "median time from one thread to the loop of another", "ns",
+                          "lower", true},
+            [WAKE_P99] = {"p99", "99th percentile of it", "ns", "lower", true},
+            [WAKE_P999] = {"p999", "99.9th percentile of it", "ns", "lower", false},
+            [WAKE_CPU] = {"cpu", "CPU time of both threads a wake-up", "ns", "lower", false},
+        },
     .points = points,
     .measure = measure,
     .contestants = workload_contestants,

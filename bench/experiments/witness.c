@@ -43,15 +43,6 @@ enum {
   METRICS
 };
 
-static const struct metric metrics[METRICS] = {
-    [OURS_P50] = {"ours_p50", "median, ours", "ns", "lower", true},
-    [THEIRS_P50] = {"sockperf_p50", "median, sockperf", "ns", "lower", true},
-    [RATIO_P50] = {"ratio_p50", "median, ours / sockperf", "", "", true},
-    [OURS_P99] = {"ours_p99", "p99, ours", "ns", "lower", true},
-    [THEIRS_P99] = {"sockperf_p99", "p99, sockperf", "ns", "lower", true},
-    [RATIO_P99] = {"ratio_p99", "p99, ours / sockperf", "", "", true},
-};
-
 static const uint64_t left_out_ns = (WARM_UP_MS + COOL_DOWN_MS) * NS_PER_MS;
 
 static size_t points(struct bench *bench, struct point *ret) {
@@ -213,8 +204,15 @@ const struct experiment experiment_witness = {
               "Ratios are taken within a round: they should be near 1, or one of the two is wrong.",
     .takes = (TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP) &
              ~(unsigned)(TAKES_WARMUP | TAKES_CONNECTIONS),
-    .metrics = metrics,
-    .metric_count = METRICS,
+    .metrics =
+        {
+            [OURS_P50] = {"ours_p50", "median, ours", "ns", "lower", true},
+            [THEIRS_P50] = {"sockperf_p50", "median, sockperf", "ns", "lower", true},
+            [RATIO_P50] = {"ratio_p50", "median, ours / sockperf", "", "", true},
+            [OURS_P99] = {"ours_p99", "p99, ours", "ns", "lower", true},
+            [THEIRS_P99] = {"sockperf_p99", "p99, sockperf", "ns", "lower", true},
+            [RATIO_P99] = {"ratio_p99", "p99, ours / sockperf", "", "", true},
+        },
     .points = points,
     .refuses = refuses,
     .measure = measure,

@@ -61,7 +61,7 @@ static int keep_latencies(struct cell *cell, const struct sample *sample) {
 
 static int keep(struct result_grid *grid, size_t point, size_t slot, const struct sample *sample) {
   struct cell *cell = grid_cell(grid, point, slot);
-  for (size_t i = 0; i < grid->experiment->metric_count; i++)
+  for (size_t i = 0; i < grid->metrics; i++)
     cell->values[i * grid->rounds + grid->begun - 1] = sample->values[i];
   cell->failures = 0;
   return keep_latencies(cell, sample);

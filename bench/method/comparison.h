@@ -106,8 +106,7 @@ struct experiment {
   unsigned takes;         /* enum takes: the options that it uses */
   const char *x_label;    /* NULL: points have no axis */
   bool x_log;
-  const struct metric *metrics;
-  size_t metric_count;
+  struct metric metrics[METRICS_MAX + 1]; /* the first without an id ends them */
   bool counted; /* its metrics hardly vary: one round is enough, and there is no interval */
   /* Fill in points (at most POINTS_MAX) for bench->size (quick, normal, full). Returns their
    * number. */

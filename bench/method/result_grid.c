@@ -66,7 +66,7 @@ static void choose_baseline(struct result_grid *grid) {
 }
 
 static int fill_cell(struct result_grid *grid, size_t point, size_t slot) {
-  size_t count = grid->experiment->metric_count * grid->rounds;
+  size_t count = grid->metrics * grid->rounds;
   struct cell *cell = grid_cell(grid, point, slot);
   cell->values = malloc((count ? count : 1) * sizeof *cell->values);
   if (!cell->values)
@@ -95,6 +95,8 @@ int result_grid_new(struct bench *bench, const struct experiment *experiment,
                                   experiment->rounds ? experiment->rounds : (unsigned)bench->rounds,
                               .absent = json_array(),
                               .failures = json_array()};
+  while (experiment->metrics[ret->metrics].id)
+    ret->metrics++;
   int error = ret->absent && ret->failures ? 0 : -ENOMEM;
   if (!error && experiment->contestants)
     error = experiment->contestants(bench, &ret->own);
@@ -182,7 +184,7 @@ static json_t *figures(const struct result_grid *grid) {
   json_t *array = json_array();
   for (size_t i = 0; i < grid->point_count; i++)
     for (size_t j = 0; j < grid->contestants; j++)
-      for (size_t k = 0; k < grid->experiment->metric_count; k++)
+      for (size_t k = 0; k < grid->metrics; k++)
         if (any(values_of(grid, i, j, k), grid->begun))
           json_array_append_new(array, figure(grid, i, j, k));
   return array;
@@ -193,7 +195,7 @@ static json_t *resolution(const struct result_grid *grid) {
   json_t *array = json_array();
   size_t twin = grid->contestants;
   for (size_t i = 0; twin && i < grid->point_count; i++)
-    for (size_t k = 0; k < grid->experiment->metric_count; k++)
+    for (size_t k = 0; k < grid->metrics; k++)
       if (any(values_of(grid, i, twin, k), grid->begun))
         json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:o}", "point", grid->points[i].id,
                                                "metric", grid->experiment->metrics[k].id, "values",
@@ -230,7 +232,7 @@ static json_t *points(const struct result_grid *grid) {
 
 static json_t *metrics(const struct experiment *experiment) {
   json_t *array = json_array();
-  for (size_t i = 0; i < experiment->metric_count; i++) {
+  for (size_t i = 0; experiment->metrics[i].id; i++) {
     const struct metric *metric = &experiment->metrics[i];
     json_array_append_new(array,
                           json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "id", metric->id, "label",

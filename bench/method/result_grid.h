@@ -24,6 +24,7 @@ struct result_grid {
   size_t baseline;
   struct point points[POINTS_MAX];
   size_t point_count;
+  size_t metrics;         /* of the experiment */
   unsigned rounds, begun; /* planned; begun so far */
   struct cell *cells;     /* [point * (contestants + 1) + slot] */
   json_t *absent, *failures;

@@ -36,6 +36,7 @@
 #include "machine/machine.h"
 #include "method/comparison.h"
 
+/* Also the index of an experiment's points in a table. */
 enum bench_size {
   SIZE_QUICK,
   SIZE_NORMAL,

@@ -5,11 +5,10 @@
 #include "echo.h"
 
 static size_t points(struct bench *bench, struct point *ret) {
-  static const double normal[] = {10}, full[] = {1, 10, 100};
-  bool whole = bench->size == SIZE_FULL;
+  static const struct number_list clients[] = {{{10}, 1}, {{10}, 1}, {{1, 10, 100}, 3}};
   struct bench tcp = *bench;
   tcp.tcp = true; /* only TCP has connections */
-  size_t count = echo_points(&tcp, false, whole ? full : normal, whole ? 3 : 1, ret);
+  size_t count = echo_points(&tcp, false, &clients[bench->size], ret);
   for (size_t i = 0; i < count; i++) {
     ret[i].churn = true;
     snprintf(ret[i].label, sizeof ret[i].label, "%zu at once", ret[i].connections);
@@ -29,16 +28,9 @@ const struct experiment experiment_churn = {
     .x_label = "clients at once",
     .x_log = true,
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_CONNECTION_LIST,
-    .metrics =
-        {
-            [ECHO_P50] = ECHO_METRIC_P50("time from connect to echo", true),
-            [ECHO_P99] = ECHO_METRIC_P99("time from connect to echo", true),
-            [ECHO_P999] = ECHO_METRIC_P999("time from connect to echo", false),
-            [ECHO_RATE] = ECHO_METRIC_RATE("connections served", "higher", true),
-            [ECHO_CPU] = ECHO_METRIC_CPU("a connection", true),
-            [ECHO_BUSY] = ECHO_METRIC_BUSY,
-            [ECHO_LOST] = ECHO_METRIC_LOST,
-        },
+    .metrics = {ECHO_METRICS_OF(1 << ECHO_P50 | 1 << ECHO_P99 | 1 << ECHO_RATE | 1 << ECHO_CPU,
+                                "time from connect to echo", "a connection", "connections served",
+                                "higher")},
     .points = points,
     .refuses = echo_refuses,
     .measure = echo_measure_point,

@@ -122,21 +122,20 @@ const char *echo_refuses(struct bench *bench, const struct contestant *contestan
   return !point->udp && !contestant->tcp ? "serves UDP only" : NULL;
 }
 
-size_t echo_points(const struct bench *bench, bool udp, const double *connections, size_t count,
+size_t echo_points(const struct bench *bench, bool udp, const struct number_list *connections,
                    struct point *ret) {
-  size_t made = 0;
-  if (bench->connections.count) {
-    connections = bench->connections.at;
-    count = bench->connections.count;
-  }
-  for (size_t i = 0; i < count && (udp ? bench->udp : bench->tcp); i++) {
-    struct point *point = &ret[made++];
-    size_t number = (size_t)connections[i];
-    *point = (struct point){.x = connections[i], .udp = udp, .connections = number, .depth = 1};
+  if (udp ? !bench->udp : !bench->tcp)
+    return 0;
+  if (bench->connections.count)
+    connections = &bench->connections;
+  for (size_t i = 0; i < connections->count; i++) {
+    struct point *point = &ret[i];
+    size_t number = (size_t)connections->at[i];
+    *point = (struct point){.x = connections->at[i], .udp = udp, .connections = number, .depth = 1};
     snprintf(point->id, sizeof point->id, "%s-%zu", udp ? "udp" : "tcp", number);
     snprintf(point->label, sizeof point->label, "%s, %zu %s%s", udp ? "UDP" : "TCP", number,
              udp ? "socket" : "connection", number == 1 ? "" : "s");
     snprintf(point->group, sizeof point->group, "%s", udp ? "UDP" : "TCP");
   }
-  return made;
+  return connections->count;
 }

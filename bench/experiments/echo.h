@@ -20,22 +20,17 @@ enum echo_metric {
   ECHO_METRICS
 };
 
-/* Rows of a table of metrics; `primary`: the experiment's main figure. */
-#define ECHO_METRIC_P50(what, primary)                                                             \
-  { "p50", "median " what, "ns", "lower", primary }
-#define ECHO_METRIC_P99(what, primary)                                                             \
-  { "p99", "99th percentile of " what, "ns", "lower", primary }
-#define ECHO_METRIC_P999(what, primary)                                                            \
-  { "p999", "99.9th percentile of " what, "ns", "lower", primary }
-#define ECHO_METRIC_RATE(what, better, primary)                                                    \
-  { "rate", what, "1/s", better, primary }
-#define ECHO_METRIC_CPU(what, primary)                                                             \
-  { "cpu", "server's CPU time " what, "ns", "lower", primary }
-#define ECHO_METRIC_BUSY                                                                           \
-  { "busy", "generator's CPU share (near 1: it, not the server, limits the rate)", "", "", false }
-
-#define ECHO_METRIC_LOST                                                                           \
-  { "lost", "datagrams without an echo", "", "lower", false }
+/* Them as the first of an experiment's metrics. `primary`: a bit for each main figure; `trip`: what
+ * is timed; `request`: what the server's CPU time is divided by; `better` may be "" for the rate. */
+#define ECHO_METRICS_OF(primary, trip, request, rate, better)                                      \
+  [ECHO_P50] = {"p50", "median " trip, "ns", "lower", (primary) >> ECHO_P50 & 1},                  \
+  [ECHO_P99] = {"p99", "99th percentile of " trip, "ns", "lower", (primary) >> ECHO_P99 & 1},      \
+  [ECHO_P999] = {"p999", "99.9th percentile of " trip, "ns", "lower", (primary) >> ECHO_P999 & 1}, \
+  [ECHO_RATE] = {"rate", rate, "1/s", better, (primary) >> ECHO_RATE & 1},                         \
+  [ECHO_CPU] = {"cpu", "server's CPU time " request, "ns", "lower", (primary) >> ECHO_CPU & 1},    \
+  [ECHO_BUSY] = {"busy", "generator's CPU share (near 1: it, not the server, limits the rate)",    \
+                 "", "", false},                                                                   \
+  [ECHO_LOST] = {"lost", "datagrams without an echo", "", "lower", false}
 
 /* One server and one load on it. */
 struct echo_load {
@@ -70,8 +65,9 @@ void echo_fill(const struct echo_load *load, struct sample *sample);
 const char *echo_refuses(struct bench *bench, const struct contestant *contestant,
                          const struct point *point);
 
-/* A point for each number, TCP or UDP: "tcp-50", "TCP, 50 connections". Returns their number. */
-size_t echo_points(const struct bench *bench, bool udp, const double *connections, size_t count,
+/* A point for each number (or for each of --connections), TCP or UDP, if that was chosen: "tcp-50",
+ * "TCP, 50 connections". Returns how many there are. */
+size_t echo_points(const struct bench *bench, bool udp, const struct number_list *connections,
                    struct point *ret);
 
 #endif

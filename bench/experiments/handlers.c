@@ -33,11 +33,7 @@ const struct experiment experiment_handlers = {
     .x_label = "descriptors",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics =
-        {
-            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an addition and removal"),
-            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an addition and removal"),
-        },
+    .metrics = {WORKLOAD_METRICS_OF("an addition and removal")},
     .points = points,
     .measure = workload_measure,
     .contestants = workload_contestants,

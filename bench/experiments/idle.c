@@ -12,15 +12,6 @@ enum {
   SPARE_DESCRIPTORS = 64
 };
 
-static const struct number_list quick = {{0, 500}, 2}, normal = {{0, 1000, 4000}, 3},
-                                full = {{0, 500, 1000, 2000, 4000, 8000, 15000}, 7};
-
-static const struct number_list *wanted(const struct bench *bench) {
-  if (bench->idle.count)
-    return &bench->idle;
-  return bench->size == SIZE_QUICK ? &quick : bench->size == SIZE_NORMAL ? &normal : &full;
-}
-
 static void fill(struct point *point, size_t active, size_t idle) {
   *point = (struct point){
       .group = "TCP", .x = (double)idle, .connections = active, .idle = idle, .depth = 1};
@@ -29,7 +20,9 @@ static void fill(struct point *point, size_t active, size_t idle) {
 }
 
 static size_t points(struct bench *bench, struct point *ret) {
-  const struct number_list *numbers = wanted(bench);
+  static const struct number_list usual[] = {
+      {{0, 500}, 2}, {{0, 1000, 4000}, 3}, {{0, 500, 1000, 2000, 4000, 8000, 15000}, 7}};
+  const struct number_list *numbers = bench->idle.count ? &bench->idle : &usual[bench->size];
   size_t active = bench->connections.count ? (size_t)bench->connections.at[0] : ACTIVE;
   double most = (double)descriptors_raise_limit() - SPARE_DESCRIPTORS - (double)active;
   size_t count = 0;
@@ -138,16 +131,8 @@ const struct experiment experiment_idle = {
               "Next to the figures is a verdict on whether the findings of the papers still hold.",
     .x_label = "idle connections",
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_IDLE,
-    .metrics =
-        {
-            [ECHO_P50] = ECHO_METRIC_P50("round trip", true),
-            [ECHO_P99] = ECHO_METRIC_P99("round trip", true),
-            [ECHO_P999] = ECHO_METRIC_P999("round trip", false),
-            [ECHO_RATE] = ECHO_METRIC_RATE("round trips", "higher", false),
-            [ECHO_CPU] = ECHO_METRIC_CPU("a request", true),
-            [ECHO_BUSY] = ECHO_METRIC_BUSY,
-            [ECHO_LOST] = ECHO_METRIC_LOST,
-        },
+    .metrics = {ECHO_METRICS_OF(1 << ECHO_P50 | 1 << ECHO_P99 | 1 << ECHO_CPU, "round trip",
+                                "a request", "round trips", "higher")},
     .points = points,
     .refuses = echo_refuses,
     .measure = echo_measure_point,

@@ -58,9 +58,6 @@ static double capacity(struct bench *bench, bool udp) {
 
 /* ---- points ------------------------------------------------------------------------ */
 
-static const struct number_list quick = {{10, 50, 90}, 3}, normal = {{10, 50, 90}, 3},
-                                full = {{10, 25, 50, 75, 85, 95}, 6};
-
 static struct point *add_point(struct bench *bench, bool udp, struct point *ret) {
   *ret = (struct point){.udp = udp, .connections = connections(bench), .depth = 1};
   snprintf(ret->group, sizeof ret->group, "%s", udp ? "UDP" : "TCP");
@@ -101,9 +98,9 @@ static void add_slo(struct bench *bench, bool udp, double most, struct point *re
 }
 
 static size_t points_of(struct bench *bench, bool udp, struct point *ret) {
-  const struct number_list *shares = bench->size == SIZE_QUICK    ? &quick
-                                     : bench->size == SIZE_NORMAL ? &normal
-                                                                  : &full;
+  static const struct number_list usual[] = {
+      {{10, 50, 90}, 3}, {{10, 50, 90}, 3}, {{10, 25, 50, 75, 85, 95}, 6}};
+  const struct number_list *shares = &usual[bench->size];
   if (bench->rates.count)
     return given_points(bench, udp, ret);
   double most = bench->describe ? NAN : capacity(bench, udp);
@@ -199,18 +196,10 @@ const struct experiment experiment_load = {
               "little more capacity moves that point a lot.",
     .x_label = "requests a second",
     .takes = TAKES_ECHO | TAKES_CONTESTANTS | TAKES_UDP | TAKES_RATE | TAKES_POISSON | TAKES_SLO,
-    .metrics =
-        {
-            [ECHO_P50] = ECHO_METRIC_P50("latency from the planned send", true),
-            [ECHO_P99] = ECHO_METRIC_P99("latency from the planned send", true),
-            [ECHO_P999] = ECHO_METRIC_P999("latency from the planned send", true),
-            [ECHO_RATE] = ECHO_METRIC_RATE("echoes", "", false),
-            [ECHO_CPU] = ECHO_METRIC_CPU("a request", false),
-            [ECHO_BUSY] = ECHO_METRIC_BUSY,
-            [ECHO_LOST] = ECHO_METRIC_LOST,
-            [SLO_RATE] = {"slo_rate", "highest rate that keeps p99 within --slo", "1/s", "higher",
-                          true},
-        },
+    .metrics = {ECHO_METRICS_OF(1 << ECHO_P50 | 1 << ECHO_P99 | 1 << ECHO_P999,
+                                "latency from the planned send", "a request", "echoes", ""),
+                [SLO_RATE] = {"slo_rate", "highest rate that keeps p99 within --slo", "1/s",
+                              "higher", true}},
     .points = points,
     .refuses = echo_refuses,
     .measure = measure,

@@ -58,11 +58,7 @@ const struct experiment experiment_ring = {
     .x_label = "pipes",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics =
-        {
-            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an event"),
-            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an event"),
-        },
+    .metrics = {WORKLOAD_METRICS_OF("an event")},
     .points = points,
     .measure = workload_measure,
     .contestants = workload_contestants,

@@ -45,11 +45,7 @@ const struct experiment experiment_timers = {
     .x_label = "timers",
     .x_log = true,
     .takes = TAKES_WORKLOAD,
-    .metrics =
-        {
-            [WORKLOAD_TIME] = WORKLOAD_METRIC_TIME("an operation"),
-            [WORKLOAD_CPU] = WORKLOAD_METRIC_CPU("an operation"),
-        },
+    .metrics = {WORKLOAD_METRICS_OF("an operation")},
     .points = points,
     .refuses = refuses,
     .measure = workload_measure,

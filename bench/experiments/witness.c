@@ -47,10 +47,10 @@ static const uint64_t left_out_ns = (WARM_UP_MS + COOL_DOWN_MS) * NS_PER_MS;
 
 static size_t points(struct bench *bench, struct point *ret) {
   struct bench one = *bench; /* whatever --connections is: sockperf uses one */
-  static const double connections[] = {1};
+  static const struct number_list connections = {{1}, 1};
   one.connections.count = 0;
-  size_t count = echo_points(&one, false, connections, 1, ret);
-  return count + echo_points(&one, true, connections, 1, ret + count);
+  size_t count = echo_points(&one, false, &connections, ret);
+  return count + echo_points(&one, true, &connections, ret + count);
 }
 
 static const char *refuses(struct bench *bench, const struct contestant *contestant,

@@ -13,31 +13,30 @@
 
 static const uint64_t patience_ns = UINT64_C(120000000000);
 
-/* name, program, method, and the server that must be chosen for it to take part */
+/* `needs` is NULL if it needs only to be built. */
 static const struct peer {
-  const char *name, *library, *method, *needs, *servers[2];
+  const char *name, *library, *method, *needs;
   bool first; /* of its library */
 } peers[] = {
-    {"peer:epoll", "epoll", "-", "Linux", {"peer:epoll"}, true},
-    {"peer:poll", "poll", "-", NULL, {"peer:epoll"}, false},
-    {"peer:select", "select", "-", NULL, {"peer:epoll"}, false},
-    {"peer:libevent", "libevent", "epoll", "libevent", {"peer:event", "peer:bufferevent"}, true},
-    {"peer:libevent:poll",
-     "libevent",
-     "poll",
-     "libevent",
-     {"peer:event", "peer:bufferevent"},
-     false},
-    {"peer:libevent:select",
-     "libevent",
-     "select",
-     "libevent",
-     {"peer:event", "peer:bufferevent"},
-     false},
-    {"peer:libev", "libev", "epoll", "libev", {"peer:libev"}, true},
-    {"peer:libev:poll", "libev", "poll", "libev", {"peer:libev"}, false},
-    {"peer:libev:select", "libev", "select", "libev", {"peer:libev"}, false},
-    {"peer:libuv", "libuv", "-", "libuv", {"peer:libuv"}, true},
+    {"peer:epoll", "epoll", "-", "Linux", true},
+    {"peer:poll", "poll", "-", NULL, false},
+    {"peer:select", "select", "-", NULL, false},
+    {"peer:libevent", "libevent", "epoll", "libevent", true},
+    {"peer:libevent:poll", "libevent", "poll", "libevent", false},
+    {"peer:libevent:select", "libevent", "select", "libevent", false},
+    {"peer:libev", "libev", "epoll", "libev", true},
+    {"peer:libev:poll", "libev", "poll", "libev", false},
+    {"peer:libev:select", "libev", "select", "libev", false},
+    {"peer:libuv", "libuv", "-", "libuv", true},
+};
+
+/* The servers of which one must be chosen for a library's workload to take part. */
+static const struct {
+  const char *library, *server;
+} counterparts[] = {
+    {"epoll", "peer:epoll"},    {"poll", "peer:epoll"},           {"select", "peer:epoll"},
+    {"libevent", "peer:event"}, {"libevent", "peer:bufferevent"}, {"libev", "peer:libev"},
+    {"libuv", "peer:libuv"},
 };
 
 /* ---- contestants ------------------------------------------------------------------- */
@@ -49,7 +48,6 @@ static const struct peer *find_peer(const char *name) {
   return NULL;
 }
 
-/* `needs` is NULL if it needs only to be built. */
 static void check_program(struct contestant *contestant, const char *library, const char *needs) {
   char program[64], path[PATH_MAX];
   snprintf(program, sizeof program, "bench-workload-%s", library);
@@ -60,18 +58,18 @@ static void check_program(struct contestant *contestant, const char *library, co
 }
 
 static bool chosen(const struct bench *bench, const struct peer *peer) {
-  for (size_t i = 0; i < sizeof peer->servers / sizeof peer->servers[0]; i++)
-    if (peer->servers[i] && contestants_find(&bench->contestants, peer->servers[i]))
+  for (size_t i = 0; i < sizeof counterparts / sizeof counterparts[0]; i++)
+    if (strcmp(counterparts[i].library, peer->library) == 0 &&
+        contestants_find(&bench->contestants, counterparts[i].server))
       return true;
   return false;
 }
 
-static int add_peers(const struct bench *bench, enum workload_methods methods,
-                     struct contestants *ret) {
+static int add_peers(const struct bench *bench, bool libraries_only, struct contestants *ret) {
   int error = 0;
   for (size_t i = 0; !error && i < sizeof peers / sizeof peers[0]; i++) {
     struct contestant one = {.kind = CONTESTANT_WORKLOAD};
-    if (!chosen(bench, &peers[i]) || (methods == LIBRARIES_ONLY && !peers[i].first))
+    if (!chosen(bench, &peers[i]) || (libraries_only && !peers[i].first))
       continue;
     snprintf(one.name, sizeof one.name, "%s", peers[i].name);
     check_program(&one, peers[i].library, peers[i].needs);
@@ -91,32 +89,28 @@ static int add_backend(const struct contestant *server, struct contestants *ret)
   return contestants_add(ret, &one);
 }
 
-static int add_ours(const struct bench *bench, enum workload_methods methods,
-                    struct contestants *ret) {
+static int add_ours(const struct bench *bench, bool libraries_only, struct contestants *ret) {
   size_t before = ret->count;
   int error = 0;
   for (size_t i = 0; !error && i < bench->contestants.count; i++) {
     const struct contestant *server = &bench->contestants.at[i];
     if (server->kind != CONTESTANT_BACKEND)
       continue;
-    if (methods == LIBRARIES_ONLY && (ret->count > before || !server->available))
+    if (libraries_only && (ret->count > before || !server->available))
       continue;
     error = add_backend(server, ret);
   }
   return error;
 }
 
-static int add(struct bench *bench, enum workload_methods methods, struct contestants *ret) {
-  int error = add_ours(bench, methods, ret);
-  return error ? error : add_peers(bench, methods, ret);
-}
-
 int workload_contestants(struct bench *bench, struct contestants *ret) {
-  return add(bench, ALL_METHODS, ret);
+  int error = add_ours(bench, false, ret);
+  return error ? error : add_peers(bench, false, ret);
 }
 
 int workload_libraries(struct bench *bench, struct contestants *ret) {
-  return add(bench, LIBRARIES_ONLY, ret);
+  int error = add_ours(bench, true, ret);
+  return error ? error : add_peers(bench, true, ret);
 }
 
 bool workload_of_peer(const char *name) {

@@ -14,23 +14,19 @@
 
 enum workload_metric {
   WORKLOAD_TIME,
-  WORKLOAD_CPU,
-  WORKLOAD_METRICS
+  WORKLOAD_CPU
 };
 
-#define WORKLOAD_METRIC_TIME(what)                                                                 \
-  { "time", "time " what, "ns", "lower", true }
-#define WORKLOAD_METRIC_CPU(what)                                                                  \
-  { "cpu", "CPU time " what, "ns", "lower", false }
+#define WORKLOAD_METRICS_OF(what)                                                                  \
+  [WORKLOAD_TIME] = {"time", "time " what, "ns", "lower", true}, [WORKLOAD_CPU] = {                \
+                                                                     "cpu", "CPU time " what,      \
+                                                                     "ns", "lower", false}
 
 #define WORKLOAD_BASELINE "peer:epoll"
 
-enum workload_methods {
-  ALL_METHODS,   /* ours under each backend, libraries on epoll, poll and select */
-  LIBRARIES_ONLY /* independent of how a loop waits: each library once */
-};
-
-/* Those whose counterparts among bench's contestants were chosen. 0, -ENOMEM. */
+/* Those whose counterparts among bench's contestants were chosen: ours under each backend, libraries
+ * on epoll, poll and select; or, for what does not depend on how a loop waits, each library once. 0,
+ * -ENOMEM. */
 int workload_contestants(struct bench *bench, struct contestants *ret);
 int workload_libraries(struct bench *bench, struct contestants *ret);
 

@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/cli.h"
 #include "options.h"
 
-const char help_before_experiments[] =
+static const char before_experiments[] =
     "@ - compare I/O models, and the same work written by hand and on other libraries\n"
     "\n"
     "EXAMPLES\n"
@@ -27,7 +26,7 @@ const char help_before_experiments[] =
     "\n"
     "EXPERIMENTS\n";
 
-const char help_after_experiments[] =
+static const char after_experiments[] =
     "  quick      latency, idle and ring, shortened\n"
     "  all        all of them\n"
     "\n"
@@ -51,9 +50,13 @@ const char help_after_experiments[] =
     "  Exit status: 0 done, 1 error (one line says why), a regression, or nothing that compare\n"
     "  could compare, 2 wrong command line, 130 Ctrl-C (with the results so far).\n";
 
-void help_print_experiments(void) {
+int help_print(void) {
+  int error = cli_print_help(options_table, before_experiments);
+  if (error)
+    return error;
   for (size_t i = 0; experiments_all[i]; i++)
     printf("  %-9s  %s\n", experiments_all[i]->name, experiments_all[i]->title);
+  return cli_print_help(options_table, after_experiments);
 }
 
 /* ---- one experiment ---------------------------------------------------------------- */
@@ -95,14 +98,10 @@ static void print_metrics(const struct experiment *experiment) {
   print_heading("METRICS");
   for (size_t i = 0; experiment->metrics[i].id; i++) {
     const struct metric *metric = &experiment->metrics[i];
-    char traits[64] = "";
-    if (*metric->unit)
-      snprintf(traits, sizeof traits, ", %s", metric->unit);
-    if (*metric->better) {
-      size_t used = strlen(traits);
-      snprintf(traits + used, sizeof traits - used, ", %s is better", metric->better);
-    }
-    printf("  %-12s  %s%s\n", metric->id, metric->label, traits);
+    printf("  %-12s  %s%s%s", metric->id, metric->label, *metric->unit ? ", " : "", metric->unit);
+    if (*metric->better)
+      printf(", %s is better", metric->better);
+    putchar('\n');
   }
 }
 

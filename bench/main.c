@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cli.h"
 #include "common/outfile.h"
 #include "common/program.h"
 #include "common/say.h"
@@ -223,16 +222,11 @@ static const struct command_line *find_command(const char *name) {
 
 /* ---- the command line -------------------------------------------------------------- */
 
-static int print_version(void) {
-  printf("bench %s\n", IOLOOP_VERSION);
-  return cli_finish_stdout();
-}
-
 /* Of a command, of each named experiment, or of the lab. */
 static int print_help(struct lab_options *options) {
   const struct experiment *const *experiments;
   if (!options->argument_count)
-    return options_print_help();
+    return help_print();
   const struct command_line *command = find_command(options->arguments[0]);
   if (command)
     return cli_print_help(NULL, command->help);
@@ -255,8 +249,10 @@ static int run(int argc, char **argv, const char **arguments) {
     return code;
   if (options.help)
     return print_help(&options);
-  if (options.version)
-    return print_version();
+  if (options.version) {
+    printf("bench %s\n", IOLOOP_VERSION);
+    return cli_finish_stdout();
+  }
   const struct command_line *command = find_command(options.argument_count ? arguments[0] : NULL);
   if (!command)
     return run_experiments(&options, argc, argv);

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/cli.h"
 #include "common/clock.h"
 #include "common/cpus.h"
 #include "common/say.h"
@@ -25,7 +24,7 @@ static const char *const protocol_names[] = {"tcp", "udp", "both", NULL};
 
 #define AT(field) offsetof(struct lab_options, field)
 
-static const struct cli_option table[] = {
+const struct cli_option options_table[] = {
     CLI_TEXT("contestants", "LIST", AT(contestants),
              "the contestants: names (see @ list), all, backends, peers;\n"
              "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"),
@@ -156,9 +155,9 @@ static unsigned meaning_of(const char *option) {
 
 static unsigned what_was_given(const struct lab_options *options, const bool *given) {
   unsigned takes = 0;
-  for (size_t i = 0; table[i].name; i++)
+  for (size_t i = 0; options_table[i].name; i++)
     if (given[i])
-      takes |= meaning_of(table[i].name);
+      takes |= meaning_of(options_table[i].name);
   if (options->bench.connections.count > 1)
     takes ^= TAKES_CONNECTIONS | TAKES_CONNECTION_LIST;
   if (options->protocol == CHOICE_UDP)
@@ -197,7 +196,7 @@ static int check_together(unsigned given) {
 }
 
 int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret) {
-  bool given[sizeof table / sizeof table[0]] = {false};
+  bool given[sizeof options_table / sizeof options_table[0]] = {false};
   struct lab_options options = {.arguments = arguments,
                                 .protocol = CHOICE_BOTH,
                                 .bench = {.seed = clock_ns(CLOCK_REALTIME) % NS_PER_SECOND,
@@ -206,7 +205,7 @@ int options_parse(int argc, char **argv, const char **arguments, struct lab_opti
                                           .slo_ns = NS_PER_MS,
                                           .server_cpu = PROCESSOR_UNSET,
                                           .generator_cpu = PROCESSOR_UNSET}};
-  struct cli cli = {.options = table,
+  struct cli cli = {.options = options_table,
                     .into = &options,
                     .given = given,
                     .argument = "NAME",
@@ -238,51 +237,25 @@ int options_parse(int argc, char **argv, const char **arguments, struct lab_opti
 
 /* ---- which experiments use them ----------------------------------------------------- */
 
-enum {
-  LINE = 512
-};
-
-static void add_name(char line[LINE], const char *name) {
-  size_t used = strlen(line);
-  snprintf(line + used, LINE - used, "%s%s", used ? ", " : "", name);
-}
-
-/* The experiments of a list (it ends with NULL) that take it; if all do: 0. */
-static void name_takers(const struct experiment *const *experiments, unsigned takes,
-                        char line[LINE]) {
-  line[0] = '\0';
-  for (size_t i = 0; experiments[i]; i++)
-    if ((experiments[i]->takes & takes) == takes)
-      add_name(line, experiments[i]->name);
-}
-
 static int refuse(unsigned given, const char *asked, unsigned taken) {
-  char takers[LINE];
+  char takers[EXPERIMENT_NAMES_SIZE];
   unsigned bit = 0;
   while (!(given & ~taken & 1U << bit))
     bit++;
-  name_takers(experiments_all, 1U << bit, takers);
+  setup_names(experiments_all, 1U << bit, takers);
   complain("%s: is not for %s; it is for %s", spellings[bit], asked, takers);
   return EXIT_USAGE;
 }
 
 int options_check(const struct lab_options *options, const struct experiment *const *experiments) {
   unsigned taken = 0;
-  char asked[LINE];
+  char asked[EXPERIMENT_NAMES_SIZE];
   for (size_t i = 0; experiments[i]; i++)
     taken |= experiments[i]->takes;
-  name_takers(experiments, 0, asked);
+  setup_names(experiments, 0, asked);
   return options->given & ~taken ? refuse(options->given, asked, taken) : 0;
 }
 
 int options_check_command(const struct lab_options *options, const char *command, unsigned takes) {
   return options->given & ~takes ? refuse(options->given, command, takes) : 0;
-}
-
-int options_print_help(void) {
-  int error = cli_print_help(table, help_before_experiments);
-  if (error)
-    return error;
-  help_print_experiments();
-  return cli_print_help(table, help_after_experiments);
 }

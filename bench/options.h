@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "bench.h"
+#include "common/cli.h"
 
 struct lab_options {
   struct bench bench;     /* options.c fills in what the options set, setup.c the rest */
@@ -35,8 +36,11 @@ enum protocol_choice {
 #define DURATION_UNSET UINT64_MAX
 
 enum {
-  PROCESSOR_UNSET = -2
+  PROCESSOR_UNSET = -2,
+  EXPERIMENT_NAMES_SIZE = 512
 };
+
+extern const struct cli_option options_table[];
 
 /* 0, or EXIT_USAGE after printing an error. `arguments` has room for argc. */
 int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret);
@@ -48,15 +52,10 @@ int options_check(const struct lab_options *options, const struct experiment *co
 /* The same for a command, which uses `takes`. */
 int options_check_command(const struct lab_options *options, const char *command, unsigned takes);
 
-/* Print --help on stdout. Returns an exit code. */
-int options_print_help(void);
-
 /* ---- help.c ------------------------------------------------------------------------ */
 
-extern const char help_before_experiments[], help_after_experiments[];
-
-/* "  latency    Round trips" for each experiment; not flushed. */
-void help_print_experiments(void);
+/* Print --help on stdout. Returns an exit code. */
+int help_print(void);
 /* The --help of one experiment; not flushed. */
 void help_print_experiment(struct bench *bench, const struct experiment *experiment);
 
@@ -64,6 +63,10 @@ void help_print_experiment(struct bench *bench, const struct experiment *experim
 
 /* In the order in which `all` runs them; ends with NULL. */
 extern const struct experiment *const experiments_all[];
+
+/* The names of those of a list (it ends with NULL) that take all of `takes`: "latency, load". */
+void setup_names(const struct experiment *const *experiments, unsigned takes,
+                 char ret[EXPERIMENT_NAMES_SIZE]);
 
 /* The named experiments, or those of quick or all, which also choose the size; ends with NULL. Like
  * all functions below: 0, or an exit code after printing an error. */

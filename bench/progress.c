@@ -43,17 +43,6 @@ static size_t width(void) {
   return size.ws_col;
 }
 
-static void put(const char *text) {
-  size_t size = strlen(text);
-  while (size > 0) {
-    ssize_t n = write(STDERR_FILENO, text, size);
-    if (n <= 0)
-      return; /* it is only progress */
-    text += n;
-    size -= (size_t)n;
-  }
-}
-
 void progress_begin(const char *experiment, size_t total) {
   state.experiment = experiment;
   state.total = total;
@@ -85,13 +74,12 @@ void progress_step(const char *what) {
   /* A line that wraps could not be rewritten. */
   if (used > 0 && (size_t)used >= width())
     line[width() - 1] = '\0';
-  put("\r\x1b[K");
-  put(line);
+  fprintf(stderr, "\r\x1b[K%s", line);
   state.drawn = true;
 }
 
 void progress_end(void) {
   if (state.drawn)
-    put("\r\x1b[K");
+    fputs("\r\x1b[K", stderr);
   state.drawn = false;
 }

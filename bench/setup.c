@@ -54,13 +54,20 @@ static const struct experiment *find(const char *name) {
   return NULL;
 }
 
+void setup_names(const struct experiment *const *experiments, unsigned takes,
+                 char ret[EXPERIMENT_NAMES_SIZE]) {
+  size_t used = 0;
+  ret[0] = '\0';
+  for (size_t i = 0; experiments[i]; i++)
+    if ((experiments[i]->takes & takes) == takes && used < EXPERIMENT_NAMES_SIZE)
+      used += (size_t)snprintf(ret + used, EXPERIMENT_NAMES_SIZE - used, "%s%s", used ? ", " : "",
+                               experiments[i]->name);
+}
+
 static int refuse_experiment(const char *name) {
-  char known[512] = "";
-  for (size_t i = 0; experiments_all[i]; i++) {
-    size_t used = strlen(known);
-    snprintf(known + used, sizeof known - used, "%s, ", experiments_all[i]->name);
-  }
-  complain("%s: there is no such experiment; there are %squick and all, and the commands list, "
+  char known[EXPERIMENT_NAMES_SIZE];
+  setup_names(experiments_all, 0, known);
+  complain("%s: there is no such experiment; there are %s, quick and all, and the commands list, "
            "report, merge, compare and against (see --help)",
            name, known);
   return EXIT_USAGE;

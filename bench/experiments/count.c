@@ -18,7 +18,6 @@
 enum {
   CALLS,
   INSTRUCTIONS,
-  METRICS,
   SHORT_RUN = 500, /* requests; the long run has twice as many */
   RING_PIPES = 100
 };
@@ -60,21 +59,6 @@ static const char *tool_trouble(enum tool tool) {
   return programs_find_tool(tool_name(tool), path, sizeof path) ? NULL : "not installed";
 }
 
-/* A file for strace's counts; callgrind prints its count on stderr. 0 or -errno. */
-static int tool_begin(enum tool tool, struct tool_run *ret) {
-  *ret = (struct tool_run){.tool = tool};
-  if (tool != TOOL_STRACE)
-    return 0;
-  snprintf(ret->path, sizeof ret->path, "/tmp/ioloop-bench-XXXXXX");
-  int fd = mkstemp(ret->path);
-  if (fd < 0) {
-    *ret->path = '\0';
-    return -errno;
-  }
-  close(fd);
-  return 0;
-}
-
 /* Put the tool's arguments before those of `program`. strace -D: the tracer becomes the grandchild,
  * so that the child's pid is the program's. 0 or -errno as command_add. */
 static int tool_command(const struct tool_run *run, const struct command *program,
@@ -92,6 +76,22 @@ static int tool_command(const struct tool_run *run, const struct command *progra
   for (size_t i = 0; i < program->count; i++)
     command_add(ret, "%s", program->argv[i]);
   return ret->error;
+}
+
+/* Also makes a file for strace's counts; callgrind prints its count on stderr. 0 or -errno. */
+static int tool_begin(enum tool tool, const struct command *program, struct tool_run *ret,
+                      struct command *ret_command) {
+  *ret = (struct tool_run){.tool = tool};
+  if (tool == TOOL_STRACE) {
+    snprintf(ret->path, sizeof ret->path, "/tmp/ioloop-bench-XXXXXX");
+    int fd = mkstemp(ret->path);
+    if (fd < 0) {
+      *ret->path = '\0';
+      return -errno;
+    }
+    close(fd);
+  }
+  return tool_command(ret, program, ret_command);
 }
 
 /* "100.00    0.002779          95        29         1 total": the fourth number. */
@@ -167,15 +167,10 @@ static size_t points(struct bench *bench, struct point *ret) {
 /* ---- contestants: servers and workloads -------------------------------------------- */
 
 static int contestants(struct bench *bench, struct contestants *ret) {
-  struct contestants workloads = {.at = NULL};
-  int error = workload_contestants(bench, &workloads);
+  int error = 0;
   for (size_t i = 0; !error && i < bench->contestants.count; i++)
     error = contestants_add(ret, &bench->contestants.at[i]);
-  for (size_t i = 0; !error && i < workloads.count; i++)
-    if (!contestants_find(ret, workloads.at[i].name))
-      error = contestants_add(ret, &workloads.at[i]);
-  contestants_free(&workloads);
-  return error;
+  return error ? error : workload_contestants(bench, ret);
 }
 
 static const char *refuses(struct bench *bench, const struct contestant *contestant,
@@ -212,10 +207,8 @@ static int count_requests(struct bench *bench, const struct contestant *contesta
   load.options.requests = requests;
   load.options.warmup_ns = 0;
   load.options.duration_ns = 0;
-  int error = tool_begin(tool_of(point), &tool);
   contestant_command(contestant, false, (uint16_t)bench->port, &plain);
-  if (!error)
-    error = tool_command(&tool, &plain, &whole);
+  int error = tool_begin(tool_of(point), &plain, &tool, &whole);
   if (!error)
     error = server_start_command(&whole, bench->server_cpu, NULL, &server, sample->stderr_tail,
                                  sizeof sample->stderr_tail);
@@ -236,11 +229,9 @@ static int count_events(struct bench *bench, const struct contestant *contestant
   struct tool_run tool;
   struct command plain, whole;
   struct workload_result result = {.operations = 0};
-  int error = tool_begin(tool_of(point), &tool);
   workload_command(contestant, point->workload, &plain);
   command_add(&plain, "%u", rounds);
-  if (!error)
-    error = tool_command(&tool, &plain, &whole);
+  int error = tool_begin(tool_of(point), &plain, &tool, &whole);
   if (!error)
     error = workload_run(bench, &whole, sample, &result);
   *events = result.operations;
@@ -301,5 +292,4 @@ const struct experiment experiment_count = {
     .refuses = refuses,
     .measure = measure,
     .contestants = contestants,
-    .rounds = 1,
 };

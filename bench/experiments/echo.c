@@ -15,14 +15,11 @@ enum {
 
 #define LAST_WORDS_NS UINT64_C(500000000)
 
-static bool own_processor(const struct bench *bench) {
-  return bench->generator_cpu >= 0 && bench->generator_cpu != bench->server_cpu;
-}
-
 void echo_load_at(const struct bench *bench, const struct point *point, unsigned round,
                   struct echo_load *ret) {
   size_t depth = point->depth ? point->depth : 1;
   bool few = point->rate > 0 || point->connections * depth < SPIN_BELOW;
+  bool alone = bench->generator_cpu >= 0 && bench->generator_cpu != bench->server_cpu;
   *ret = (struct echo_load){
       .options =
           {
@@ -39,7 +36,7 @@ void echo_load_at(const struct bench *bench, const struct point *point, unsigned
               .warmup_ns = bench->warmup_ns,
               .duration_ns = bench->duration_ns,
               .cpu = bench->generator_cpu,
-              .spin = few && own_processor(bench),
+              .spin = few && alone,
           },
       .limits = point->limits,
   };

@@ -9,16 +9,15 @@ static size_t size_points(const struct bench *bench, struct point *ret) {
   static const size_t sizes[] = {16 * 1024, 64 * 1024};
   static const struct number_list one = {{1}, 1};
   size_t count = 0;
-  if (bench->sized || bench->connections.count)
+  if (bench->sized || bench->connections.count || !bench->tcp)
     return 0;
   for (size_t i = 0; i < 2; i++) {
-    size_t made = echo_points(bench, false, &one, ret + count);
-    for (struct point *point = ret + count; made > 0; made--, point++, count++) {
-      point->size = sizes[i];
-      snprintf(point->id, sizeof point->id, "tcp-1-%zuk", sizes[i] / 1024);
-      snprintf(point->label, sizeof point->label, "TCP, 1 connection, %zu KiB", sizes[i] / 1024);
-      snprintf(point->group, sizeof point->group, "TCP, %zu KiB", sizes[i] / 1024);
-    }
+    struct point *point = &ret[count];
+    count += echo_points(bench, false, &one, point);
+    point->size = sizes[i];
+    snprintf(point->id, sizeof point->id, "tcp-1-%zuk", sizes[i] / 1024);
+    snprintf(point->label, sizeof point->label, "TCP, 1 connection, %zu KiB", sizes[i] / 1024);
+    snprintf(point->group, sizeof point->group, "TCP, %zu KiB", sizes[i] / 1024);
   }
   return count;
 }

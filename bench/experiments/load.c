@@ -16,8 +16,7 @@ enum {
   CONNECTIONS = 50,
   CAPACITY_RUNS = 3,
   STEPS = 6, /* of the bisection: to a 64th of the way */
-  SLO_RATE = ECHO_METRICS,
-  METRICS
+  SLO_RATE = ECHO_METRICS
 };
 
 /* ---- capacity ---------------------------------------------------------------------- */
@@ -58,26 +57,24 @@ static double capacity(struct bench *bench, bool udp) {
 
 /* ---- points ------------------------------------------------------------------------ */
 
-static struct point *add_point(struct bench *bench, bool udp, struct point *ret) {
-  *ret = (struct point){.udp = udp, .connections = connections(bench), .depth = 1};
+static struct point *add_point(struct bench *bench, bool udp, double rate, struct point *ret) {
+  *ret = (struct point){
+      .udp = udp, .connections = connections(bench), .depth = 1, .x = rate, .rate = rate};
   snprintf(ret->group, sizeof ret->group, "%s", udp ? "UDP" : "TCP");
   return ret;
 }
 
 static size_t given_points(struct bench *bench, bool udp, struct point *ret) {
-  const char *protocol = udp ? "udp" : "tcp";
   for (size_t i = 0; i < bench->rates.count; i++) {
-    struct point *point = add_point(bench, udp, &ret[i]);
-    point->rate = point->x = bench->rates.at[i];
-    snprintf(point->id, sizeof point->id, "%s-rate-%g", protocol, point->rate);
+    struct point *point = add_point(bench, udp, bench->rates.at[i], &ret[i]);
+    snprintf(point->id, sizeof point->id, "%s-rate-%g", udp ? "udp" : "tcp", point->rate);
     snprintf(point->label, sizeof point->label, "%s, %g/s", udp ? "UDP" : "TCP", point->rate);
   }
   return bench->rates.count;
 }
 
 static void add_share(struct bench *bench, bool udp, double share, double most, struct point *ret) {
-  struct point *point = add_point(bench, udp, ret);
-  point->rate = point->x = most * share / 100;
+  struct point *point = add_point(bench, udp, most * share / 100, ret);
   snprintf(point->id, sizeof point->id, "%s-%g", udp ? "udp" : "tcp", share);
   if (bench->describe)
     snprintf(point->label, sizeof point->label, "%s, %g %% of the baseline's capacity",
@@ -89,7 +86,7 @@ static void add_share(struct bench *bench, bool udp, double share, double most, 
 
 /* setting: the starting point of the bisection. */
 static void add_slo(struct bench *bench, bool udp, double most, struct point *ret) {
-  struct point *point = add_point(bench, udp, ret);
+  struct point *point = add_point(bench, udp, 0, ret);
   point->x = NAN;
   point->setting = most;
   snprintf(point->id, sizeof point->id, "%s-slo", udp ? "udp" : "tcp");

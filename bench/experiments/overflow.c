@@ -9,8 +9,7 @@
 enum {
   CONNECTIONS = 100,
   OVERFLOWS = ECHO_METRICS,
-  RESCUES,
-  METRICS
+  RESCUES
 };
 
 static int contestants(struct bench *bench, struct contestants *ret) {

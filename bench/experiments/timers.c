@@ -5,21 +5,20 @@
 
 #include "workload.h"
 
-static void fill(size_t timers, const char *operation, struct point *ret) {
-  *ret = (struct point){.x = (double)timers};
-  snprintf(ret->workload, sizeof ret->workload, "timers %zu %s", timers, operation);
-  snprintf(ret->id, sizeof ret->id, "%s-%zu", operation, timers);
-  snprintf(ret->label, sizeof ret->label, "%s, %zu timers", operation, timers);
-  snprintf(ret->group, sizeof ret->group, "%s", operation);
-}
-
 static size_t points(struct bench *bench, struct point *ret) {
   static const char *const operations[] = {"add", "rearm", "cancel", "fire"};
   static const size_t timers[] = {1000, 10000, 100000, 1000000};
   size_t sizes = bench->size == SIZE_QUICK ? 2 : 4, count = 0;
   for (size_t i = 0; i < 4; i++)
-    for (size_t j = 0; j < sizes; j++)
-      fill(timers[j], operations[i], &ret[count++]);
+    for (size_t j = 0; j < sizes; j++, count++) {
+      struct point *point = &ret[count];
+      const char *operation = operations[i];
+      *point = (struct point){.x = (double)timers[j]};
+      snprintf(point->workload, sizeof point->workload, "timers %zu %s", timers[j], operation);
+      snprintf(point->id, sizeof point->id, "%s-%zu", operation, timers[j]);
+      snprintf(point->label, sizeof point->label, "%s, %zu timers", operation, timers[j]);
+      snprintf(point->group, sizeof point->group, "%s", operation);
+    }
   return count;
 }
 

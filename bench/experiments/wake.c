@@ -9,8 +9,7 @@ enum {
   WAKE_P50 = 0,
   WAKE_P99,
   WAKE_P999,
-  WAKE_CPU,
-  WAKE_METRICS
+  WAKE_CPU
 };
 
 static size_t points(struct bench *bench, struct point *ret) {

@@ -39,8 +39,7 @@ enum {
   RATIO_P50,
   OURS_P99,
   THEIRS_P99,
-  RATIO_P99,
-  METRICS
+  RATIO_P99
 };
 
 static const uint64_t left_out_ns = (WARM_UP_MS + COOL_DOWN_MS) * NS_PER_MS;
@@ -101,15 +100,6 @@ static int compose(const struct bench *bench, const struct generator_options *lo
   return ret->error;
 }
 
-static void explain(const struct text *text, int status, struct sample *sample) {
-  char how[96];
-  size_t size;
-  const char *line = stderr_last_line(text->at ? text->at : "", &size);
-  child_describe_end(status, how, sizeof how);
-  snprintf(sample->reason, sizeof sample->reason, "sockperf failed (%s): %.*s", how, (int)size,
-           line);
-}
-
 /* Wait for its end and parse its output. */
 static int finish(const struct bench *bench, struct child *child, struct text *text,
                   struct sample *sample) {
@@ -124,11 +114,17 @@ static int finish(const struct bench *bench, struct child *child, struct text *t
              strerror(-error));
   if (error)
     return error;
+  const char *output = text->at ? text->at : "";
   if (status != 0) {
-    explain(text, status, sample);
+    char how[96];
+    size_t size;
+    const char *line = stderr_last_line(output, &size);
+    child_describe_end(status, how, sizeof how);
+    snprintf(sample->reason, sizeof sample->reason, "sockperf failed (%s): %.*s", how, (int)size,
+             line);
     return -ECHILD;
   }
-  error = sockperf_parse(text->at ? text->at : "", &result, sample->reason, sizeof sample->reason);
+  error = sockperf_parse(output, &result, sample->reason, sizeof sample->reason);
   if (error)
     return error;
   sample->values[THEIRS_P50] = result.p50_ns;

@@ -55,9 +55,4 @@ int workload_run(struct bench *bench, const struct command *command, struct samp
 int workload_measure(struct bench *bench, const struct contestant *contestant,
                      const struct point *point, unsigned round, struct sample *sample);
 
-/* How many of three sizes are measured: one if quick, all if full. */
-static inline size_t workload_sizes(const struct bench *bench) {
-  return bench->size == SIZE_QUICK ? 1 : bench->size == SIZE_NORMAL ? 2 : 3;
-}
-
 #endif

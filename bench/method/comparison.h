@@ -107,7 +107,7 @@ struct experiment {
   const char *x_label;    /* NULL: points have no axis */
   bool x_log;
   struct metric metrics[METRICS_MAX + 1]; /* the first without an id ends them */
-  bool counted; /* its metrics hardly vary: one round is enough, and there is no interval */
+  bool counted; /* its metrics hardly vary: there is one round, and no interval */
   /* Fill in points (at most POINTS_MAX) for bench->size (quick, normal, full). Returns their
    * number. */
   size_t (*points)(struct bench *bench, struct point *points);
@@ -123,7 +123,6 @@ struct experiment {
    * servers. */
   int (*contestants)(struct bench *bench, struct contestants *ret);
   const char *baseline;        /* NULL: bench's, or the first contestant if that takes no part */
-  unsigned rounds;             /* 0: bench's; counts that do not vary need only one */
   const struct claims *claims; /* published results of others; NULL: none */
 };
 

@@ -65,34 +65,27 @@ static void choose_baseline(struct result_grid *grid) {
     grid->slots[grid->contestants] = grid->slots[grid->baseline];
 }
 
-static int fill_cell(struct result_grid *grid, size_t point, size_t slot) {
-  size_t count = grid->metrics * grid->rounds;
-  struct cell *cell = grid_cell(grid, point, slot);
-  cell->values = malloc((count ? count : 1) * sizeof *cell->values);
-  if (!cell->values)
-    return -ENOMEM;
-  for (size_t i = 0; i < count; i++)
-    cell->values[i] = NAN;
-  cell->left_out = refusal(grid, grid->slots[slot], point) != NULL;
-  return 0;
-}
-
 static int make_cells(struct result_grid *grid) {
-  size_t slots = grid->contestants ? grid->contestants + 1 : 0;
-  grid->cells = calloc(grid->point_count * slots + 1, sizeof *grid->cells);
-  int error = grid->cells ? 0 : -ENOMEM;
-  for (size_t i = 0; !error && i < grid->point_count; i++)
-    for (size_t j = 0; !error && j < slots; j++)
-      error = fill_cell(grid, i, j);
-  return error;
+  size_t slots = grid->contestants ? grid->contestants + 1 : 0, cells = grid->point_count * slots;
+  size_t size = grid->metrics * grid->rounds;
+  grid->cells = calloc(cells + 1, sizeof *grid->cells);
+  grid->values = malloc((cells * size + 1) * sizeof *grid->values);
+  if (!grid->cells || !grid->values)
+    return -ENOMEM;
+  for (size_t i = 0; i < cells * size; i++)
+    grid->values[i] = NAN;
+  for (size_t i = 0; i < cells; i++) {
+    grid->cells[i].values = &grid->values[i * size];
+    grid->cells[i].left_out = refusal(grid, grid->slots[i % slots], i / slots) != NULL;
+  }
+  return 0;
 }
 
 int result_grid_new(struct bench *bench, const struct experiment *experiment,
                     struct result_grid *ret) {
   *ret = (struct result_grid){.bench = bench,
                               .experiment = experiment,
-                              .rounds =
-                                  experiment->rounds ? experiment->rounds : (unsigned)bench->rounds,
+                              .rounds = experiment->counted ? 1 : (unsigned)bench->rounds,
                               .absent = json_array(),
                               .failures = json_array()};
   while (experiment->metrics[ret->metrics].id)
@@ -112,10 +105,9 @@ int result_grid_new(struct bench *bench, const struct experiment *experiment,
 
 void result_grid_free(struct result_grid *grid) {
   size_t slots = grid->contestants ? grid->contestants + 1 : 0;
-  for (size_t i = 0; grid->cells && i < grid->point_count * slots; i++) {
-    free(grid->cells[i].values);
+  for (size_t i = 0; grid->cells && i < grid->point_count * slots; i++)
     histogram_free(grid->cells[i].latency);
-  }
+  free(grid->values);
   free(grid->cells);
   free(grid->slots);
   contestants_free(&grid->own);
@@ -263,24 +255,19 @@ static json_t *x_axis(const struct experiment *experiment) {
   return json_pack("{s:s, s:b}", "label", experiment->x_label, "log", experiment->x_log);
 }
 
-static json_t *pack(const struct result_grid *grid) {
+json_t *result_grid_to_json(const struct result_grid *grid) {
   const struct experiment *experiment = grid->experiment;
   const char *baseline = grid->contestants ? grid->slots[grid->baseline]->name : "";
-  return json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
-                   "name", experiment->name, "title", experiment->title, "redoes",
-                   experiment->reproduces, "method", experiment->method, "parameters",
-                   parameters(grid), "baseline", baseline, "contestants", contestants(grid),
-                   "absent", grid->absent, "x_axis", x_axis(experiment), "points", points(grid),
-                   "metrics", metrics(experiment), "figures", figures(grid), "resolution",
-                   resolution(grid), "histograms", histograms(grid), "failures", grid->failures);
-}
-
-json_t *result_grid_to_json(const struct result_grid *grid) {
-  json_t *json = pack(grid);
-  const struct claims *claims = grid->experiment->claims;
-  if (!json || !claims)
+  json_t *json = json_pack(
+      "{s:s, s:s, s:s, s:s, s:o, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:o, s:O}", "name",
+      experiment->name, "title", experiment->title, "redoes", experiment->reproduces, "method",
+      experiment->method, "parameters", parameters(grid), "baseline", baseline, "contestants",
+      contestants(grid), "absent", grid->absent, "x_axis", x_axis(experiment), "points",
+      points(grid), "metrics", metrics(experiment), "figures", figures(grid), "resolution",
+      resolution(grid), "histograms", histograms(grid), "failures", grid->failures);
+  if (!json || !experiment->claims)
     return json;
-  if (json_object_set_new(json, "claims", claims_to_json(claims)) == 0 &&
+  if (json_object_set_new(json, "claims", claims_to_json(experiment->claims)) == 0 &&
       claims_judge(json, grid->bench->seed) == 0)
     return json;
   json_decref(json);

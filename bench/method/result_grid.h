@@ -27,6 +27,7 @@ struct result_grid {
   size_t metrics;         /* of the experiment */
   unsigned rounds, begun; /* planned; begun so far */
   struct cell *cells;     /* [point * (contestants + 1) + slot] */
+  double *values;         /* of all cells */
   json_t *absent, *failures;
 };
 

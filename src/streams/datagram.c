@@ -20,10 +20,7 @@ static void on_timeout(struct ioloop *loop, void *arg);
 
 /* Call on_timeout after `delay_ns`, or earlier if it is to be called anyway. */
 static int wake_later(struct datagram *it, uint64_t delay_ns) {
-  if (it->timeout)
-    return 0;
-  return delay_ns ? ioloop_call_later(it->loop, delay_ns, on_timeout, it, &it->timeout)
-                  : ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout);
+  return it->timeout ? 0 : ioloop_call_later(it->loop, delay_ns, on_timeout, it, &it->timeout);
 }
 
 void datagram__wake(struct datagram *it) {

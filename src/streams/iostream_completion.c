@@ -46,7 +46,7 @@ void iostream__update_receiving(struct iostream *stream) {
   if (!iostream__wants_input(stream) || stream->pause || stream->operations & RECEIVING ||
       ioloop__inherited(stream->loop))
     return;
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   int r = completer->table->receive(completer->state, &stream->receiving, stream->fd);
   if (r)
     receiving_failed(stream, r);
@@ -59,7 +59,7 @@ static void stop_receiving(struct iostream *stream) {
   if ((stream->operations & (RECEIVING | STOPPING)) != RECEIVING)
     return;
   stream->operations |= STOPPING;
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   completer->table->stop(completer->state, &stream->receiving);
 }
 
@@ -116,7 +116,7 @@ static bool waits_for_sent(const struct iostream *stream) {
 }
 
 static void send_queue(struct iostream *stream, bool quiet) {
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   size_t size = ioloop__fifo_size(stream->queue);
   quiet = quiet && size <= QUIET_SIZE && !waits_for_sent(stream);
   int r = completer->table->send(completer->state, &stream->sending, stream->fd,
@@ -142,7 +142,7 @@ static void start_sending(struct ioloop__list *link) {
 void iostream__begin_sending(struct iostream *stream) {
   if (stream->operations & SENDING || stream->unsent.next || stream->pause)
     return;
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (completer->running && !(stream->operations & WAITING))
     ioloop__list_insert(completer->deferred->list.prev, &stream->unsent);
   else
@@ -150,7 +150,7 @@ void iostream__begin_sending(struct iostream *stream) {
 }
 
 void iostream__await_sent(struct iostream *stream) {
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & QUIETLY)
     completer->table->flush_quiet(completer->state);
 }
@@ -260,7 +260,7 @@ void iostream__use_completion(struct iostream *stream) {
 
 /* Start it, and end it at once. */
 static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   size_t size = ioloop__fifo_size(queue);
   if (size && !completer->table->send(completer->state, &stream->sending, stream->fd,
                                       ioloop__fifo_data(queue), size, false))
@@ -270,7 +270,7 @@ static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
 /* What is queued is lost, but, as by readiness, not what only waits for the end of the turn, or for
  * a send that was started in the last. */
 static void end_sending(struct iostream *stream) {
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & SENDING) {
     completer->table->cancel(stream->loop, completer->state, &stream->sending);
     if (!ioloop__fifo_size(stream->queue))
@@ -283,7 +283,7 @@ static void end_sending(struct iostream *stream) {
 }
 
 void iostream__cancel_operations(struct iostream *stream) {
-  const struct ioloop__completer *completer = iostream__completer(stream);
+  const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & RECEIVING)
     completer->table->cancel(stream->loop, completer->state, &stream->receiving);
   end_sending(stream);

@@ -128,11 +128,6 @@ struct iostream {
   uint8_t vain : 5; /* wake-ups that found nothing; wraps */
 };
 
-/* NULL: by readiness. */
-static inline const struct ioloop__completer *iostream__completer(const struct iostream *stream) {
-  return stream->completing ? ioloop__completer(stream->loop) : NULL;
-}
-
 /* ---- iostream.c ------------------------------------------------------------------------ */
 
 /* Fill in a stream over a descriptor that ioloop__accept or ioloop__socket made. The descriptor is

@@ -60,27 +60,6 @@ struct state {
   struct ioloop__pollset set;
 };
 
-static ioloop__pollset_poll poll_ready;
-
-static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)variant;
-  struct state *s = state;
-  ioloop__pollset_init(&s->set, loop, poll_ready);
-  int edges = epoll_create1(EPOLL_CLOEXEC);
-  if (edges < 0)
-    return -errno;
-  int r = ioloop__pollset_add_fixed(&s->set, edges);
-  if (r)
-    close(edges);
-  return r;
-}
-
-static void fini(struct ioloop *loop, void *state) {
-  struct state *s = state;
-  close(s->set.fds[EDGES].fd);
-  ioloop__pollset_fini(loop, s);
-}
-
 static int control(const struct state *s, int operation, uint64_t token, unsigned mask) {
   struct epoll_event event = {.events = mask | EPOLLET, .data.u64 = token};
   int r = epoll_ctl(s->set.fds[EDGES].fd, operation, (int)(uint32_t)token, &event);
@@ -169,6 +148,25 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   if (r)
     return r;
   return s->set.left ? 0 : ioloop__pollset_poll_hot(&s->set, 0); /* those that became hot */
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)variant;
+  struct state *s = state;
+  ioloop__pollset_init(&s->set, loop, poll_ready);
+  int edges = epoll_create1(EPOLL_CLOEXEC);
+  if (edges < 0)
+    return -errno;
+  int r = ioloop__pollset_add_fixed(&s->set, edges);
+  if (r)
+    close(edges);
+  return r;
+}
+
+static void fini(struct ioloop *loop, void *state) {
+  struct state *s = state;
+  close(s->set.fds[EDGES].fd);
+  ioloop__pollset_fini(loop, s);
 }
 
 const struct ioloop_backend ioloop__epoll_et = {

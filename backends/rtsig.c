@@ -86,44 +86,7 @@ struct state {
   uint32_t plain_length, plain_left; /* waits without signals, of how many */
 };
 
-/* ---- its signal ----------------------------------------------------------------------- */
-
-/* Free for us? Not if the program has a handler for it, which would never run again as we block the
- * signal. An ignored signal will do: while blocked it is queued nevertheless. */
-static bool has_handler(int signo) {
-  struct sigaction action;
-  return sigaction(signo, NULL, &action) < 0 ||
-         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
-}
-
-/*
- * A blocked signal may be one that the program waits for. But a parent that blocks or ignores all
- * of them passes that on, so a blocked one is taken if there is no other. Never the highest:
- * valgrind stops threads with it, and swallows any that comes.
- */
-static int find_signal(void) {
-  sigset_t blocked;
-  pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-  int last_resort = -EBUSY;
-  for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
-    if (has_handler(signo))
-      continue;
-    if (sigismember(&blocked, signo) == 0)
-      return signo;
-    if (last_resort < 0)
-      last_resort = signo;
-  }
-  return last_resort;
-}
-
-/* Every queued signal counts against the soft limit, which we may raise up to the hard one. */
-static void raise_queue_limit(void) {
-  struct rlimit limit;
-  if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
-    return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)setrlimit(RLIMIT_SIGPENDING, &limit); /* a longer queue is a convenience */
-}
+/* ---- registrations ------------------------------------------------------------------ */
 
 /* FIOASYNC, unlike F_SETFL, touches no other flag, and reports when it cannot set this one. */
 static int arm(const struct ioloop__signalling *base, int fd) {
@@ -141,104 +104,6 @@ static int disarm(int fd) {
   int r = ioloop__disarm(fd);
   return !r && fcntl(fd, F_SETSIG, 0) < 0 ? -errno : r;
 }
-
-/* ---- beginning and end -------------------------------------------------------------- */
-
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  (void)variant;
-  int r = ioloop__claim_probe(false, reason, reason_size);
-  if (r)
-    return r;
-  if (find_signal() < 0) {
-    snprintf(reason, reason_size, "every real-time signal has a handler in this process");
-    return -EBUSY;
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  int fd = signalfd(-1, &none, SFD_CLOEXEC);
-  if (fd < 0) {
-    int error = errno;
-    snprintf(reason, reason_size, "signalfd: %s", strerror(error));
-    return -error;
-  }
-  close(fd);
-  return 0;
-}
-
-static ioloop__pollset_poll poll_ready;
-
-static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
-  ioloop__pollset_init(&s->base.set, loop, poll_ready);
-  s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (s->signals < 0)
-    return -errno;
-  s->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (s->clock < 0)
-    return -errno;
-  int r = ioloop__pollset_add_fixed(&s->base.set, s->signals);
-  return r ? r : ioloop__pollset_add_fixed(&s->base.set, s->clock);
-}
-
-static void close_set(struct state *s) {
-  if (s->signals >= 0)
-    close(s->signals);
-  if (s->clock >= 0)
-    close(s->clock);
-  ioloop__pollset_fini(s->base.set.loop, s);
-}
-
-static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)variant;
-  struct state *s = state;
-  s->base.arm = arm;
-  s->base.disarm = disarm;
-  s->signals = s->clock = -1;
-  s->thread = gettid();
-  s->waits_since_overflow = OVERFLOW_NEAR;
-  s->signo = find_signal();
-  if (s->signo < 0)
-    return s->signo;
-
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, s->signo);
-  sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base, &signals, false);
-  if (r)
-    return r;
-  raise_queue_limit();
-  r = open_set(s, loop, &signals);
-  if (r) {
-    close_set(s);
-    ioloop__claim_drop(&s->base, true);
-  }
-  return r;
-}
-
-/* The core has removed every descriptor: none of ours signals now. */
-static void fini(struct ioloop *loop, void *state) {
-  (void)loop;
-  struct state *s = state;
-  struct signalfd_siginfo queued[BATCH];
-  while (read(s->signals, queued, sizeof queued) > 0)
-    ;
-  close_set(s);
-  ioloop__claim_drop(&s->base, !s->base.lost);
-}
-
-static void after_fork(struct ioloop *loop, void *state) {
-  (void)loop;
-  struct state *s = state;
-  close_set(s);
-  ioloop__claim_drop(&s->base, true); /* a child inherits the mask, but nothing queued */
-}
-
-static bool takes_signal(const void *state, int signo) {
-  const struct state *s = state;
-  return signo == s->signo || signo == SIGIO;
-}
-
-/* ---- registrations ------------------------------------------------------------------ */
 
 static void tick_while_armed(struct state *s) {
   bool ticking = s->base.armed > 0;
@@ -298,18 +163,13 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsi
   ioloop__pollset_hint(&s->base.set, fd);
 }
 
-/* Their size, or -errno. */
-static int read_signals(struct state *s, struct signalfd_siginfo queued[BATCH]) {
-  uint64_t begun = ioloop__call_begins(s->base.set.loop);
-  ssize_t size = read(s->signals, queued, BATCH * sizeof queued[0]);
-  return ioloop__call_returned(s->base.set.loop, "read", s->signals, size, begun);
-}
-
 /* 1: the queue is empty; 0: it is not; -errno. */
 static int take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
   for (int i = 0; i < MAX_BATCHES; i++) {
-    int size = read_signals(s, queued);
+    uint64_t begun = ioloop__call_begins(s->base.set.loop);
+    ssize_t n = read(s->signals, queued, sizeof queued);
+    int size = ioloop__call_returned(s->base.set.loop, "read", s->signals, n, begun);
     if (size < 0 && size != -EAGAIN)
       return size;
     size_t count = size > 0 ? (size_t)size / sizeof queued[0] : 0;
@@ -394,6 +254,137 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   if ((signalled || ticked) && s->base.set.left == 0)
     return ioloop__pollset_poll_hot(&s->base.set, 0); /* those that became hot */
   return 0;
+}
+
+/* ---- beginning and end -------------------------------------------------------------- */
+
+/* Free for us? Not if the program has a handler for it, which would never run again as we block the
+ * signal. An ignored signal will do: while blocked it is queued nevertheless. */
+static bool has_handler(int signo) {
+  struct sigaction action;
+  return sigaction(signo, NULL, &action) < 0 ||
+         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
+}
+
+/*
+ * A blocked signal may be one that the program waits for. But a parent that blocks or ignores all
+ * of them passes that on, so a blocked one is taken if there is no other. Never the highest:
+ * valgrind stops threads with it, and swallows any that comes.
+ */
+static int find_signal(void) {
+  sigset_t blocked;
+  pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+  int last_resort = -EBUSY;
+  for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
+    if (has_handler(signo))
+      continue;
+    if (sigismember(&blocked, signo) == 0)
+      return signo;
+    if (last_resort < 0)
+      last_resort = signo;
+  }
+  return last_resort;
+}
+
+/* Every queued signal counts against the soft limit, which we may raise up to the hard one. */
+static void raise_queue_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_SIGPENDING, &limit); /* a longer queue is a convenience */
+}
+
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  (void)variant;
+  int r = ioloop__claim_probe(false, reason, reason_size);
+  if (r)
+    return r;
+  if (find_signal() < 0) {
+    snprintf(reason, reason_size, "every real-time signal has a handler in this process");
+    return -EBUSY;
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  int fd = signalfd(-1, &none, SFD_CLOEXEC);
+  if (fd < 0) {
+    int error = errno;
+    snprintf(reason, reason_size, "signalfd: %s", strerror(error));
+    return -error;
+  }
+  close(fd);
+  return 0;
+}
+
+static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
+  ioloop__pollset_init(&s->base.set, loop, poll_ready);
+  s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (s->signals < 0)
+    return -errno;
+  s->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (s->clock < 0)
+    return -errno;
+  int r = ioloop__pollset_add_fixed(&s->base.set, s->signals);
+  return r ? r : ioloop__pollset_add_fixed(&s->base.set, s->clock);
+}
+
+static void close_set(struct state *s) {
+  if (s->signals >= 0)
+    close(s->signals);
+  if (s->clock >= 0)
+    close(s->clock);
+  ioloop__pollset_fini(s->base.set.loop, s);
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)variant;
+  struct state *s = state;
+  s->base.arm = arm;
+  s->base.disarm = disarm;
+  s->signals = s->clock = -1;
+  s->thread = gettid();
+  s->waits_since_overflow = OVERFLOW_NEAR;
+  s->signo = find_signal();
+  if (s->signo < 0)
+    return s->signo;
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, s->signo);
+  sigaddset(&signals, SIGIO);
+  int r = ioloop__claim_take(&s->base, &signals, false);
+  if (r)
+    return r;
+  raise_queue_limit();
+  r = open_set(s, loop, &signals);
+  if (r) {
+    close_set(s);
+    ioloop__claim_drop(&s->base, true);
+  }
+  return r;
+}
+
+/* The core has removed every descriptor: none of ours signals now. */
+static void fini(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  struct signalfd_siginfo queued[BATCH];
+  while (read(s->signals, queued, sizeof queued) > 0)
+    ;
+  close_set(s);
+  ioloop__claim_drop(&s->base, !s->base.lost);
+}
+
+static void after_fork(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  close_set(s);
+  ioloop__claim_drop(&s->base, true); /* a child inherits the mask, but nothing queued */
+}
+
+static bool takes_signal(const void *state, int signo) {
+  const struct state *s = state;
+  return signo == s->signo || signo == SIGIO;
 }
 
 const struct ioloop_backend ioloop__rtsig = {

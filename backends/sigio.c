@@ -63,55 +63,6 @@ struct state {
   bool owed;         /* a SIGIO was taken: all must be polled */
 };
 
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  (void)variant;
-  return ioloop__claim_probe(!ioloop__sigio_per_thread, reason, reason_size);
-}
-
-static ioloop__pollset_poll poll_ready;
-
-static int init(struct ioloop *loop, void *state, const char *variant) {
-  (void)variant;
-  struct state *s = state;
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base, &signals, !ioloop__sigio_per_thread);
-  if (r)
-    return r;
-  r = ioloop__sigio_open();
-  if (r)
-    ioloop__claim_drop(&s->base, true);
-  else
-    ioloop__pollset_init(&s->base.set, loop, poll_ready);
-  s->base.arm = ioloop__sigio_arm;
-  s->base.disarm = ioloop__disarm;
-  return r;
-}
-
-/* The core has removed every descriptor: none of ours signals now. */
-static void fini(struct ioloop *loop, void *state) {
-  struct state *s = state;
-  while (ioloop__sigio_wait(0) == 1)
-    ;
-  if (!s->base.lost)
-    ioloop__sigio_close();
-  ioloop__claim_drop(&s->base, !s->base.lost);
-  ioloop__pollset_fini(loop, s);
-}
-
-static void after_fork(struct ioloop *loop, void *state) {
-  struct state *s = state;
-  if (ioloop__claim_drop(&s->base, true)) /* a child inherits the mask, but nothing pending */
-    ioloop__sigio_close();
-  ioloop__pollset_fini(loop, s);
-}
-
-static bool takes_signal(const void *state, int signo) {
-  (void)state;
-  return signo == SIGIO;
-}
-
 /* Poll all. Returns how many of the cold ones were found ready, or -errno (-EINTR too, which a poll
  * without a timeout can return): nothing was polled. */
 static int poll_all(struct state *s) {
@@ -185,6 +136,53 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   if (s->base.set.hot == 0)
     return await_signal(s, timeout_ns);
   return take_signal(s, 0);
+}
+
+static int probe(const char *variant, char *reason, size_t reason_size) {
+  (void)variant;
+  return ioloop__claim_probe(!ioloop__sigio_per_thread, reason, reason_size);
+}
+
+static int init(struct ioloop *loop, void *state, const char *variant) {
+  (void)variant;
+  struct state *s = state;
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGIO);
+  int r = ioloop__claim_take(&s->base, &signals, !ioloop__sigio_per_thread);
+  if (r)
+    return r;
+  r = ioloop__sigio_open();
+  if (r)
+    ioloop__claim_drop(&s->base, true);
+  else
+    ioloop__pollset_init(&s->base.set, loop, poll_ready);
+  s->base.arm = ioloop__sigio_arm;
+  s->base.disarm = ioloop__disarm;
+  return r;
+}
+
+/* The core has removed every descriptor: none of ours signals now. */
+static void fini(struct ioloop *loop, void *state) {
+  struct state *s = state;
+  while (ioloop__sigio_wait(0) == 1)
+    ;
+  if (!s->base.lost)
+    ioloop__sigio_close();
+  ioloop__claim_drop(&s->base, !s->base.lost);
+  ioloop__pollset_fini(loop, s);
+}
+
+static void after_fork(struct ioloop *loop, void *state) {
+  struct state *s = state;
+  if (ioloop__claim_drop(&s->base, true)) /* a child inherits the mask, but nothing pending */
+    ioloop__sigio_close();
+  ioloop__pollset_fini(loop, s);
+}
+
+static bool takes_signal(const void *state, int signo) {
+  (void)state;
+  return signo == SIGIO;
 }
 
 const struct ioloop_backend ioloop__sigio = {

@@ -28,7 +28,6 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend.h"

@@ -47,7 +47,6 @@
  */
 #include <errno.h>
 
-#include "platform.h"
 #include "signalling.h"
 
 #define SCAN_NS UINT64_C(1000000000)

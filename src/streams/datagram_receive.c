@@ -19,7 +19,6 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "backend.h"
 #include "datagram_internal.h"
 #include "observe.h"
 

@@ -21,10 +21,7 @@
  * are cancelled first, and have ended when the cancel call returns.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "platform.h"
 #include "stream_internal.h"
 
 enum {

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "platform.h"
 #include "tcpserver_internal.h"
 
 enum {

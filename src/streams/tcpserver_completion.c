@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backend.h"
 #include "platform.h"
 #include "tcpserver_internal.h"
 

@@ -191,11 +191,11 @@ static void cancel(const struct state *s, struct slot *slot) {
 
 /* ---- changes of interest --------------------------------------------------------------------- */
 
-/* In a context of its own, that is gone afterwards. */
+/* In a context of its own, that is gone afterwards. No events: of a descriptor that is ready the
+ * kernel would not notice that it has two queues, and refuse it only when it has to wait. */
 static int try_poll(int fd) {
   aio_context_t context;
-  struct iocb request = {
-      .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd, .aio_buf = POLLIN};
+  struct iocb request = {.aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd};
   struct iocb *requests = &request;
   int r = setup(1, &context);
   if (r)
@@ -213,6 +213,11 @@ static bool is_signalfd(int fd) {
   return strcmp(name, "anon_inode:[signalfd]") == 0;
 }
 
+/* One that has hung up is ready whatever is asked for; its slave side answers EIO. */
+static bool is_terminal(int fd) {
+  return isatty(fd) || errno == EIO;
+}
+
 /* Sockets and pipes can be polled; of other kinds the kernel, or its signalfd, has to be asked. */
 static int check(int fd) {
   struct stat status;
@@ -221,7 +226,7 @@ static int check(int fd) {
     return r;
   if (S_ISFIFO(status.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
     return 0;
-  r = is_signalfd(fd) ? -EINVAL : try_poll(fd);
+  r = is_signalfd(fd) || is_terminal(fd) ? -EINVAL : try_poll(fd);
   return r == -EINVAL ? -EPERM : r;
 }
 

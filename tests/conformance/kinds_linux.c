@@ -178,3 +178,22 @@ TEST(130,
   test_loop_free(loop);
   CHECK_SYS(close(fd));
 }
+
+/* Found by the fuzzer: linux-aio accepted such a terminal, and lost the handler when it was drained. */
+TEST(143, "a kind that the model cannot watch is refused also while it is ready") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int master = SYS(posix_openpt(O_RDWR | O_NOCTTY));
+  CHECK_SYS(grantpt(master));
+  CHECK_SYS(unlockpt(master));
+  int slave = SYS(open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK));
+  CHECK_IS(write(slave, "line\n", 5), ==, 5); /* readable */
+  int expected = watches_two_queues() ? 0 : -EPERM;
+  CHECK_IS(ioloop_add_handler(loop, master, IOLOOP_READ, on_event, &record), ==, expected);
+  CHECK_SYS(close(slave)); /* hung up */
+  if (expected == 0)
+    CHECK_OK(ioloop_remove_handler(loop, master));
+  CHECK_IS(ioloop_add_handler(loop, master, IOLOOP_READ, on_event, &record), ==, expected);
+  test_loop_free(loop);
+  CHECK_SYS(close(master));
+}

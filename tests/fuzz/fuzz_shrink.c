@@ -96,6 +96,15 @@ static void simplify_all(struct shrinking *shrinking, struct fuzz_script *script
   }
 }
 
+static void remove_all(struct shrinking *shrinking, struct fuzz_script *script) {
+  bool removed = true;
+  while (removed && !is_over(shrinking)) {
+    removed = false;
+    for (size_t size = (script->count + 1) / 2; size > 0; size /= 2)
+      removed |= remove_parts(shrinking, script, size);
+  }
+}
+
 unsigned fuzz_shrink(const struct fuzz *fuzz, struct fuzz_script *script, const char *backend,
                      struct fuzz_result *result, uint64_t deadline) {
   struct shrinking shrinking = {
@@ -110,14 +119,8 @@ unsigned fuzz_shrink(const struct fuzz *fuzz, struct fuzz_script *script, const 
   }
   shrinking.attempts = often == 5 ? 1 : often >= 3 ? 4 : often ? 8 : 30;
 
-  bool removed = true;
-  while (removed && !is_over(&shrinking)) {
-    removed = false;
-    for (size_t size = (script->count + 1) / 2; size > 0; size /= 2)
-      while (remove_parts(&shrinking, script, size) && size > 1)
-        removed = true;
-  }
+  remove_all(&shrinking, script);
   simplify_all(&shrinking, script);
-  remove_parts(&shrinking, script, 1);
+  remove_all(&shrinking, script);
   return shrinking.tried;
 }

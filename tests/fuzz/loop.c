@@ -188,6 +188,7 @@ static void run(const struct fuzz_script *of, const char *name) {
   traits = traits_of(name);
   script = of;
   calls_set_up();
+  limit_signals(of->seed);
   new_loop((uint32_t[]){0});
   fuzz_execute(script, 0, script->count);
   for (size_t i = 0; i < MAX_LOOPS; i++) {
@@ -215,6 +216,7 @@ static const struct fuzz_operation operations[] = {
     {"urgent", 1, 1, urgent_end},
     {"dup", 1, 3, dup_end},
     {"dup2", 3, 2, dup2_end},
+    {"recycle", 4, 5, recycle_end},
     {"timeout", 3, 12, add_timeout},
     {"move", 2, 6, move_timeout},
     {"cancel", 1, 4, remove_timeout},
@@ -231,6 +233,7 @@ static const struct fuzz_operation operations[] = {
     {"observe", 3, 2, observe},
     {"new", 1, 2, new_loop},
     {"free", 1, 1, free_loop},
+    {"fork", 1, 1, fork_child},
     {"inside", 2, 24, inside},
     {"check", 1, 9, check_one},
     {0},

@@ -8,6 +8,7 @@
  *   loop_calls.c    callbacks of the loop's thread, of other threads, of signal handlers; signals
  *   loop_timers.c   timeouts
  *   loop_observer.c observers
+ *   loop_fork.c     forks
  *   loop_check.c    poll(2) says what is ready: is it reported, and nothing else?
  *
  * The model is exact, except for registrations whose descriptor was closed without being removed
@@ -110,6 +111,9 @@ extern struct end ends[MAX_ENDS];
 extern size_t end_count;
 extern const struct kind kinds_of_linux[]; /* empty elsewhere */
 
+/* Linux: for some seeds few real-time signals can be queued, so that rtsig's queue overflows. */
+void limit_signals(uint64_t seed);
+
 /* A new descriptor, made non-blocking; fd < 0: none. `file`: 0 for a file of its own. */
 struct end *end_new(int fd, const struct kind *kind, unsigned file);
 struct end *end_of(int fd);
@@ -134,9 +138,10 @@ struct registration {
   int fd;
   const struct kind *kind;
   unsigned file, events, mode, function;
-  bool live;    /* may be called */
-  bool dropped; /* its number was closed */
-  uint64_t last_turn;
+  bool live;            /* may be called */
+  bool dropped;         /* its number was closed */
+  uint64_t last_turn;   /* in which it was called */
+  uint64_t born;        /* in the phase of handlers of which iteration; its reports are older */
   unsigned seen, calls; /* during a check */
   struct registration *next;
 };
@@ -152,6 +157,7 @@ void drop_end(const uint32_t *args);
 void reset_end(const uint32_t *args);
 void dup_end(const uint32_t *args);
 void dup2_end(const uint32_t *args);
+void recycle_end(const uint32_t *args);
 
 void registrations_end(struct watched_loop *loop); /* the loop was freed */
 
@@ -181,6 +187,8 @@ void timeouts_check(struct watched_loop *loop, uint64_t begun);
 void timeouts_end(struct watched_loop *loop);
 /* Will one fire within that time? */
 bool timeout_is_near(const struct watched_loop *loop, uint64_t ns);
+
+void fork_child(const uint32_t *args);
 
 /* ---- the oracle --------------------------------------------------------------------------- */
 

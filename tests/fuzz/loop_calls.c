@@ -201,7 +201,7 @@ void add_from_signal(const uint32_t *args) {
 
 /* ---- signals that loops watch ------------------------------------------------------------- */
 
-static const int signals[] = {SIGUSR2, SIGHUP, SIGCHLD};
+static const int signals[] = {SIGUSR2, SIGHUP, SIGALRM};
 enum {
   SIGNALS_WATCHED = sizeof signals / sizeof signals[0],
 };

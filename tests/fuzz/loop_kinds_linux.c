@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -117,6 +118,13 @@ static void open_fifo_both(const struct kind *kind) {
   end_new(open(path, O_RDWR | O_NONBLOCK), kind, 0);
   unlink(path);
   rmdir(directory);
+}
+
+void limit_signals(uint64_t seed) {
+  static const rlim_t limits[] = {0, 1, 3, 16};
+  struct rlimit limit = {limits[seed / 4 % 4], limits[seed / 4 % 4]};
+  if (seed % 4 == 3)
+    setrlimit(RLIMIT_SIGPENDING, &limit);
 }
 
 const struct kind kinds_of_linux[] = {

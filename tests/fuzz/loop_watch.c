@@ -81,6 +81,8 @@ static void called(unsigned function, struct ioloop *loop, int fd, unsigned even
   unsigned wanted = events & (IOLOOP_READ | IOLOOP_WRITE);
   FUZZ_CHECK(wanted && !(wanted & ~r->events), "reported %s of %d, which wants %s", word(events),
              fd, word(r->events));
+  FUZZ_CHECK(r->born != turn, "%d, %s, was reported in the iteration that added it", fd,
+             r->kind->name);
   FUZZ_CHECK(r->last_turn != turn, "reported twice in one iteration: %d, %s", fd, r->kind->name);
   if (events & IOLOOP_ERROR)
     FUZZ_CHECK(wanted == r->events, "ERROR of %d came with %s, but it wants %s", fd, word(events),
@@ -125,6 +127,7 @@ static struct registration *make(struct watched_loop *loop, int fd, const struct
                              .mode = mode,
                              .function = mode / 3 % 2,
                              .last_turn = UINT64_MAX,
+                             .born = UINT64_MAX,
                              .next = every};
   every = r;
   return r;
@@ -188,6 +191,8 @@ void add_handler(const uint32_t *args) {
   if (old)
     old->live = false;
   r->live = true;
+  if (loop->running && loop->phase == HANDLERS)
+    r->born = turn_of(loop);
   registrations[loop->number][end->fd] = r;
 }
 
@@ -249,6 +254,7 @@ void replace_handler(const uint32_t *args) {
   r->live = true;
   r->dropped = old->dropped;
   r->last_turn = old->last_turn;
+  r->born = old->born;
   registrations[loop->number][fd] = r;
 }
 
@@ -359,4 +365,20 @@ void dup2_end(const uint32_t *args) {
     drop_everywhere(fd);
   end_forget(to);
   end_new(dup2(from.fd, fd), from.kind, from.file);
+}
+
+/* args: loop, a registered number, events, what the handler does. What a server does: the number is
+ * closed, and is at once another descriptor's, with a handler of its own. */
+void recycle_end(const uint32_t *args) {
+  struct watched_loop *loop = pick_loop(args[0]);
+  int fd = loop ? pick_number(loop, args[1]) : -1;
+  struct end *end = fd >= 0 ? end_of(fd) : NULL;
+  if (!end)
+    return;
+  remove_everywhere(fd);
+  close_it(end);
+  open_end(&args[3]);
+  end = end_of(fd);
+  if (end)
+    add_handler((uint32_t[]){args[0], (uint32_t)(end - ends), args[2], args[3]});
 }

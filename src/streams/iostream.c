@@ -164,6 +164,15 @@ int iostream__defer(struct iostream *stream) {
   return r;
 }
 
+void iostream__leave_call(struct iostream *stream) {
+  if (--stream->depth > 0)
+    return;
+  if (stream->life == STREAM_CLOSED)
+    release(stream);
+  else if (stream->settle_due && iostream__defer(stream) < 0)
+    iostream__settle(stream);
+}
+
 void iostream__fail(struct iostream *stream, int error) {
   if (stream->life >= STREAM_FAILED)
     return;

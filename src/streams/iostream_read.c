@@ -232,7 +232,7 @@ void iostream_read_stop(struct iostream *stream) {
     return;
   stream->on_read = NULL;
   stream->framed = false;
-  if (stream->life == STREAM_BROKEN)
+  if (iostream__is_over(stream)) /* it waited for this read only */
     iostream__defer(stream);
   iostream__update_interest(stream);
 }

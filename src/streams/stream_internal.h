@@ -149,6 +149,9 @@ static inline void iostream__leave(struct iostream *stream) {
     iostream__settle(stream);
 }
 
+/* The same inside a function that the program called: the loop settles it. */
+void iostream__leave_call(struct iostream *stream);
+
 /* Have iostream__settle called when no callback is under way, and never from inside a function
  * that the program called. -ENOMEM: it will be, but only when the descriptor is ready. */
 int iostream__defer(struct iostream *stream);

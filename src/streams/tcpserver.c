@@ -140,7 +140,10 @@ void tcpserver__admit(struct tcpserver *server, int fd, const struct sockaddr *p
   if (error && error != -EOPNOTSUPP)
     iostream__fail(&connection->stream, error);
   server->options.on_connection(server, &connection->stream, peer, size, server->options.arg);
-  iostream__leave(&connection->stream);
+  if (server->flags & SERVER_STOPPING) /* perhaps from inside tcpserver_stop */
+    iostream__leave_call(&connection->stream);
+  else
+    iostream__leave(&connection->stream);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -214,7 +217,7 @@ void tcpserver_each(struct tcpserver *server, iostream_callback *fn, void *arg) 
     visit.next = visit.next->next;
     iostream__enter(&connection->stream);
     fn(&connection->stream, arg);
-    iostream__leave(&connection->stream);
+    iostream__leave_call(&connection->stream);
   }
   server->visits = visit.outer;
   tcpserver__leave(server);

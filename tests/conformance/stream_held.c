@@ -324,3 +324,29 @@ TEST(88, "the end that came while nothing was read is given to the next read, wh
   }
   test_loop_free(loop);
 }
+
+TEST(88, "a stream that waits only for a read that its gate holds back ends when that is stopped") {
+  struct ioloop *loop = test_loop_new();
+  for (enum kind kind = UNIX_STREAM; kind <= TCP; kind += TCP - UNIX_STREAM) {
+    struct tale tale;
+    struct iostream_gate *gate;
+    open_tale(&tale, loop, kind);
+    CHECK_OK(iostream_gate_new(&gate));
+    iostream_set_gate(tale.stream, gate);
+    CHECK_OK(iostream_read(tale.stream, on_rest, &tale));
+    CHECK_SYS(shutdown(tale.peer, SHUT_WR));
+    RUN_UNTIL(loop, strchr(tale.story, '$'));
+    iostream_gate_close(gate);
+    CHECK_OK(iostream_read(tale.stream, on_rest, &tale));
+    CHECK_OK(iostream_shutdown(tale.stream));
+    run_turns(loop, 3);
+    check_story(&tale, "$");
+    iostream_read_stop(tale.stream);
+    check_story(&tale, "$");
+    RUN_UNTIL(loop, tale.closed);
+    check_story(&tale, "$ closed");
+    end_tale(&tale);
+    iostream_gate_free(gate);
+  }
+  test_loop_free(loop);
+}

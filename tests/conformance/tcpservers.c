@@ -184,6 +184,44 @@ TEST(78, "every stream is visited once, whatever the visits close") {
   test_loop_free(loop);
 }
 
+static void finish(struct iostream *stream, void *arg) {
+  (void)arg;
+  iostream_close_when_sent(stream);
+}
+
+static void on_finished(struct tcpserver *server, struct iostream *stream,
+                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
+  on_visitor(server, stream, peer, peer_size, arg);
+  iostream_close_when_sent(stream);
+}
+
+TEST(78, "a close callback is not called from inside tcpserver_each or tcpserver_stop") {
+  struct ioloop *loop = test_loop_new();
+  struct visitor visitor = {0}, stopped = {0};
+  int client;
+  visitor_open(&visitor, loop, &client, 1);
+  tcpserver_each(visitor.server, finish, NULL);
+  CHECK_IS(visitor.closed, ==, 0);
+  RUN_UNTIL(loop, visitor.closed == 1);
+  tcpserver_close(visitor.server);
+
+  struct tcpserver_options options = {.on_connection = on_finished, .arg = &stopped};
+  struct sockaddr_in address = loopback_address(0);
+  struct sockaddr_storage bound;
+  socklen_t size;
+  CHECK_OK(tcpserver_new(loop, &options, &stopped.server));
+  CHECK_OK(tcpserver_listen(stopped.server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(tcpserver_address(stopped.server, 0, &bound, &size));
+  client = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
+  tcpserver_stop(stopped.server);
+  CHECK_IS(stopped.opened, ==, 1);
+  CHECK_IS(stopped.closed, ==, 0);
+  RUN_UNTIL(loop, stopped.closed == 1);
+  tcpserver_close(stopped.server);
+  CHECK_SYS(close(client));
+  test_loop_free(loop);
+}
+
 TEST(78, "a server may be stopped and closed in its connection callback") {
   struct ioloop *loop = test_loop_new();
   int clients[10];

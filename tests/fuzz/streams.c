@@ -92,7 +92,7 @@ static void op_on(const uint32_t *args) {
   if (world.action_count == ACTIONS || (!datagrams && !end))
     return;
   world.actions[world.action_count++] =
-      (struct action){.end = datagrams ? (int)(args[0] % 6) : end->index,
+      (struct action){.end = datagrams ? (int)(args[0] % 4) : end->index,
                       .event = args[1] % EVENTS,
                       .first = first,
                       .count = count};
@@ -180,6 +180,12 @@ static void op_turn(const uint32_t *args) {
     (void)turn(0);
 }
 
+/* For timeouts. */
+static void op_wait(const uint32_t *args) {
+  if (!world.depth)
+    (void)turn((1 + args[0] % 4) * 1000000);
+}
+
 static bool serve_raw_sockets(void) {
   bool any = false;
   for (int i = 0; i < 2 * world.connections; i++) {
@@ -242,19 +248,26 @@ static void op_settle(const uint32_t *args) {
 /* ---- a script ------------------------------------------------------------------------------- */
 
 static const struct fuzz_operation operations[] = {
-    {"pair", 1, 20, op_pair},      {"server", 4, 3, op_server},  {"dial", 2, 14, op_dial},
-    {"refused", 1, 1, op_refused}, {"sstop", 1, 1, op_sstop},    {"sclose", 1, 1, op_sclose},
-    {"each", 1, 2, op_each},       {"read", 1, 40, op_read},     {"readn", 2, 24, op_readn},
-    {"until", 3, 24, op_until},    {"stop", 1, 8, op_stop},      {"write", 2, 60, op_write},
-    {"shut", 1, 10, op_shut},      {"finish", 1, 5, op_finish},  {"close", 1, 5, op_close},
-    {"marks", 3, 6, op_marks},     {"near", 3, 10, op_near},     {"drain", 2, 8, op_drain},
-    {"nodelay", 2, 2, op_nodelay}, {"gate", 2, 10, op_gate},     {"gopen", 1, 12, op_gopen},
-    {"gclose", 1, 8, op_gclose},   {"gfree", 1, 1, op_gfree},    {"rsend", 2, 40, op_rsend},
-    {"rrecv", 2, 12, op_rrecv},    {"rshut", 1, 6, op_rshut},    {"rclose", 1, 4, op_rclose},
-    {"rreset", 1, 4, op_rreset},   {"reager", 2, 6, op_eager},   {"buffers", 2, 10, op_buffers},
-    {"dgram", 2, 6, op_dgram},     {"dsend", 3, 20, op_dsend},   {"dgate", 2, 3, op_dgate},
-    {"ddrain", 2, 2, op_ddrain},   {"dclose", 1, 1, op_dclose},  {"on", 3, 40, op_on},
-    {"turn", 1, 50, op_turn},      {"settle", 0, 10, op_settle}, {0}};
+    {"pair", 1, 20, op_pair},      {"server", 4, 3, op_server},
+    {"dial", 2, 14, op_dial},      {"refused", 1, 1, op_refused},
+    {"sstop", 1, 1, op_sstop},     {"sclose", 1, 1, op_sclose},
+    {"each", 1, 2, op_each},       {"read", 1, 40, op_read},
+    {"readn", 2, 24, op_readn},    {"until", 3, 24, op_until},
+    {"stop", 1, 8, op_stop},       {"write", 2, 60, op_write},
+    {"shut", 1, 10, op_shut},      {"finish", 1, 5, op_finish},
+    {"close", 1, 5, op_close},     {"marks", 3, 6, op_marks},
+    {"near", 3, 10, op_near},      {"drain", 2, 8, op_drain},
+    {"nodelay", 2, 2, op_nodelay}, {"gate", 2, 10, op_gate},
+    {"gopen", 1, 12, op_gopen},    {"gclose", 1, 8, op_gclose},
+    {"gfree", 1, 1, op_gfree},     {"rsend", 2, 40, op_rsend},
+    {"rrecv", 2, 12, op_rrecv},    {"rshut", 1, 6, op_rshut},
+    {"rclose", 1, 4, op_rclose},   {"rreset", 1, 4, op_rreset},
+    {"reager", 2, 6, op_eager},    {"buffers", 2, 10, op_buffers},
+    {"dgram", 2, 6, op_dgram},     {"dsend", 4, 20, op_dsend},
+    {"dgate", 2, 3, op_dgate},     {"ddrain", 2, 2, op_ddrain},
+    {"dclose", 1, 1, op_dclose},   {"on", 3, 40, op_on},
+    {"turn", 1, 50, op_turn},      {"settle", 0, 10, op_settle},
+    {"wait", 1, 4, op_wait},       {0}};
 
 static size_t open_descriptors(void) {
   size_t count = 0;

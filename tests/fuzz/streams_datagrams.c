@@ -18,9 +18,9 @@
 #include "streams.h"
 
 enum {
-  SOCKETS = 6,
-  MOST_LETTERS = 48,       /* under way to one socket: every kernel keeps as many */
-  MOST_BYTES = 100 * 1024, /* ... in all */
+  SOCKETS = 4,
+  MOST_LETTERS = 24,      /* under way to one socket: every kernel keeps as many */
+  MOST_BYTES = 48 * 1024, /* ... in all */
   LARGEST = 65507
 };
 
@@ -143,19 +143,7 @@ void op_dgram(const uint32_t *args) {
              "%s", strerror(errno));
 }
 
-/* From, to, size. */
-void op_dsend(const uint32_t *args) {
-  struct mailbox *from = pick_mailbox(args[0]), *to = &mailboxes[args[1] % SOCKETS];
-  size_t size = size_of(args[2]) - 1;
-  if (!from->socket || !to->address_size || from->udp != to->udp)
-    return;
-  if (size > LARGEST && from->udp) {
-    static const char large[LARGEST + 1];
-    int r = datagram_send(from->socket, large, sizeof large, &to->address.any, to->address_size);
-    FUZZ_CHECK(r == -EMSGSIZE, "socket %d: %d for a datagram too large", from->index, r);
-    return;
-  }
-  size = size < LARGEST ? size : LARGEST;
+static void send_letter(struct mailbox *from, struct mailbox *to, size_t size) {
   if (to->socket && (to->letter_count == MOST_LETTERS || to->letter_bytes + size > MOST_BYTES))
     return;
   struct letter letter = {.from = from->index, .serial = from->serial++, .size = size};
@@ -168,6 +156,24 @@ void op_dsend(const uint32_t *args) {
     return;
   to->letters[to->letter_count++] = letter;
   to->letter_bytes += size;
+}
+
+/* From, to, size, how many. */
+void op_dsend(const uint32_t *args) {
+  struct mailbox *from = pick_mailbox(args[0]), *to = &mailboxes[args[1] % SOCKETS];
+  size_t size = size_of(args[2]) - 1;
+  if (to->udp != from->udp)
+    to = from;
+  if (!from->socket || !to->address_size)
+    return;
+  if (size > LARGEST && from->udp) {
+    static const char large[LARGEST + 1];
+    int r = datagram_send(from->socket, large, sizeof large, &to->address.any, to->address_size);
+    FUZZ_CHECK(r == -EMSGSIZE, "socket %d: %d for a datagram too large", from->index, r);
+    return;
+  }
+  for (uint32_t i = 0; i <= args[3] % 24 && from->socket; i++)
+    send_letter(from, to, size < LARGEST ? size : LARGEST);
 }
 
 void op_dgate(const uint32_t *args) {

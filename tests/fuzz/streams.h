@@ -66,7 +66,7 @@ struct end {
   uint64_t surely;         /* once gone: of `put`, this much arrives in any case */
   uint64_t unless_written; /* ... and this much if the peer goes on writing, which TCP answers by a
                             * reset */
-  uint64_t unsent;         /* in the kernel, when iostream_close was called */
+  uint64_t unsent;         /* by us or the kernel, when iostream_close was called */
   bool unclear;            /* the rest of its story is left open */
 
   bool connecting, closing, choked, wants_drain, drain_due, discards;

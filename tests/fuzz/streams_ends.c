@@ -69,7 +69,7 @@ void on_close(struct iostream *stream, int error, void *arg) {
   world.inside = NULL;
   size_t pending = iostream_pending(stream);
   bool asked = outer && strcmp(outer, "iostream_close") == 0; /* else what is unsent is unknown */
-  uint64_t unless_written = asked ? end->put - pending - end->unsent : 0;
+  uint64_t unless_written = asked ? end->put - end->unsent : 0;
   end_is_gone(end, ending_by_close(end, error), end->put - pending,
               end->tcp ? unless_written : end->put - pending);
   end->stream = NULL;
@@ -255,7 +255,8 @@ void op_finish(const uint32_t *args) {
 }
 
 void do_close(struct end *end) {
-  end->unsent = end->tcp ? unsent_in(iostream_fd(end->stream)) : 0;
+  end->unsent =
+      iostream_pending(end->stream) + (end->tcp ? unsent_in(iostream_fd(end->stream)) : 0);
   INSIDE("iostream_close", iostream_close(end->stream));
   FUZZ_CHECK(!end->stream, "end %d: iostream_close did not close it", end->index);
 }

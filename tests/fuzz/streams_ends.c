@@ -69,7 +69,7 @@ void on_close(struct iostream *stream, int error, void *arg) {
   world.inside = NULL;
   size_t pending = iostream_pending(stream);
   bool asked = outer && strcmp(outer, "iostream_close") == 0; /* else what is unsent is unknown */
-  uint64_t unless_written = asked ? end->put - end->unsent : 0;
+  uint64_t unless_written = asked && end->put > end->unsent ? end->put - end->unsent : 0;
   end_is_gone(end, ending_by_close(end, error), end->put - pending,
               end->tcp ? unless_written : end->put - pending);
   end->stream = NULL;

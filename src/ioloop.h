@@ -68,9 +68,9 @@ extern "C" {
  * needs it.
  * Two exceptions: select does not report a hang-up to a descriptor that is watched for WRITE only,
  * unless writing would not block, and reports the end of a pipe whose writers are gone only for
- * READ if its read end is watched for WRITE as well (so does libevent:select); epoll, and libevent
- * on epoll, does not notice that a pty becomes writable when the kernel moves its output on in the
- * background (ioloop-backends(7)). Linux reports a socket as failed as long as its error queue is
+ * READ if its read end is watched for WRITE as well (so does libevent:select); epoll, epoll-et,
+ * io_uring, and libevent on epoll do not notice that a pty becomes writable when the kernel moves
+ * its output on in the background (ioloop-backends(7)). Linux reports a socket as failed as long as its error queue is
  * not empty (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY): a handler must empty it (recvmsg
  * with MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
  */

@@ -11,6 +11,10 @@
 
 #include "fuzz.h"
 
+enum {
+  HANG_SECONDS = 2,
+};
+
 struct shrinking {
   const struct fuzz *fuzz;
   const char *backend;
@@ -107,8 +111,11 @@ static void remove_all(struct shrinking *shrinking, struct fuzz_script *script) 
 
 unsigned fuzz_shrink(const struct fuzz *fuzz, struct fuzz_script *script, const char *backend,
                      struct fuzz_result *result, uint64_t deadline) {
+  struct fuzz quick = *fuzz; /* a hang is waited for each time */
+  if (strcmp(result->kind, "hang") == 0)
+    quick.seconds = HANG_SECONDS;
   struct shrinking shrinking = {
-      .fuzz = fuzz, .backend = backend, .result = result, .deadline = deadline, .attempts = 1};
+      .fuzz = &quick, .backend = backend, .result = result, .deadline = deadline, .attempts = 1};
   unsigned often = 0;
   for (int i = 0; i < 5; i++)
     often += fails(&shrinking, script);

@@ -173,8 +173,8 @@ static unsigned traits_of(const char *name) {
     found |= SIGNAL_DRIVEN;
   if (strncmp(name, "select", 6) == 0 || strcmp(name, "libevent:select") == 0)
     found |= SELECT;
-  if (strncmp(name, "epoll", 5) == 0 || strcmp(name, "libevent") == 0 ||
-      strcmp(name, "libevent:epoll") == 0)
+  if (strncmp(name, "epoll", 5) == 0 || strcmp(name, "io_uring") == 0 ||
+      strcmp(name, "libevent") == 0 || strcmp(name, "libevent:epoll") == 0)
     found |= WAKE_UPS;
   if (strcmp(name, "nonblocking") == 0)
     found |= PRESUMES;

@@ -45,7 +45,7 @@ static unsigned expected_of(const struct registration *r) {
   if (entry.revents & POLLHUP)
     expected |= IOLOOP_READ;
   /* "A pty is such a file: it becomes writable without a wake-up when the kernel moves its output
-   * on in the background" (ioloop-backends(7), epoll) */
+   * on in the background" (ioloop-backends(7), epoll; so io_uring's polls) */
   if (traits & WAKE_UPS && r->kind->flags & PTY && !(entry.revents & (POLLERR | POLLHUP)))
     expected &= ~(unsigned)IOLOOP_WRITE;
   /* Two of these may have been taken for one another: see end_new. */

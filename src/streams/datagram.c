@@ -104,7 +104,7 @@ static void on_timeout(struct ioloop *loop, void *arg) {
   it->timeout = 0;
   it->flags &= (uint8_t) ~(DATAGRAM_REST_READ | DATAGRAM_REST_WRITE);
   datagram__enter(it);
-  if (it->kept && !ioloop__gate_stops(&it->gate))
+  if (it->kept && !datagram__held_by_gate(it))
     datagram__deliver_kept(it, SIZE_MAX);
   if (!(it->flags & DATAGRAM_CLOSED))
     datagram__flush(it);

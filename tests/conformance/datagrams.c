@@ -70,6 +70,31 @@ TEST(79, "a closed gate stops receiving, without spinning, until it opens") {
   test_loop_free(loop);
 }
 
+TEST(79, "what a closed gate holds back comes when another one, closed as well, opens") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream_gate *gates[2];
+  struct udp_echo echo;
+  udp_echo_open(&echo, loop);
+  int client = udp_client(echo.port);
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK(iostream_gate_new(&gates[i]));
+    iostream_gate_close(gates[i]);
+  }
+  datagram_set_gate(echo.socket, gates[0]);
+  CHECK_IS(send(client, "x", 1, 0), ==, 1);
+  run_turns(loop, 3);
+  datagram_set_gate(echo.socket, gates[1]);
+  run_turns(loop, 3);
+  CHECK_IS(echo.received, ==, 0);
+  iostream_gate_open(gates[1]);
+  RUN_UNTIL(loop, echo.received == 1);
+  datagram_close(echo.socket);
+  iostream_gate_free(gates[0]);
+  iostream_gate_free(gates[1]);
+  CHECK_SYS(close(client));
+  test_loop_free(loop);
+}
+
 /* AF_UNIX: sent data waits in the peer's queue, so that it fills. */
 TEST(79, "what the kernel does not take waits, up to 256 KiB, and is then dropped and counted") {
   enum {

@@ -154,7 +154,7 @@ char *command_of(const json_t *document);
 /* ---- a line on the terminal (text.c) -------------------------------------------------------- */
 
 /* Harmless text in columns of given widths, which are counted in characters. Output is escaped as
- * records are (escape.h). */
+ * records are (common/text.h). */
 
 struct text_line {
   FILE *to;

@@ -30,12 +30,6 @@ enum {
 
 /* ---- in the thread -------------------------------------------------------------------- */
 
-static struct trace_track *begin_track(struct thread *thread) {
-  static const char *const kinds[] = {"connection", "listener", "datagrams"};
-  bool connection = thread->kind == THREAD_CONNECTION;
-  return tracing_thread(thread->server, kinds[thread->kind], connection ? thread->fd : -1);
-}
-
 static void on_notified(struct ioloop *loop, void *arg);
 
 void threads_notify(struct threads *threads) {
@@ -45,9 +39,11 @@ void threads_notify(struct threads *threads) {
 }
 
 static void *run(void *arg) {
+  static const char *const kinds[] = {"connection", "listener", "datagrams"};
   struct thread *thread = arg;
   struct threads *threads = thread->server->threads;
-  thread->track = begin_track(thread);
+  int connection = thread->kind == THREAD_CONNECTION ? thread->fd : -1;
+  thread->track = tracing_thread(thread->server, kinds[thread->kind], connection);
   thread->error = thread->serve(thread);
   pthread_mutex_lock(&threads->mutex);
   thread->next_finished = threads->finished;

@@ -203,7 +203,7 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
   const json_t *experiment = view->experiment;
   html_print(page->to,
              "<section class=\"experiment\" id=\"experiment-%zu\">\n<h2>%s <code>%s</code></h2>\n"
-             "<p class=\"redoes\">Reproduces: %s</p>\n<p class=\"method\">%s</p>\n",
+             "<p class=\"reproduces\">Reproduces: %s</p>\n<p class=\"method\">%s</p>\n",
              number, member_text(experiment, "title"), member_text(experiment, "name"),
              member_text(experiment, "redoes"), member_text(experiment, "method"));
   put_resolution(page->to, resolution_of(page->document, experiment));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -161,6 +162,12 @@ void take(int fd, size_t bytes) {
   static _Thread_local char data[65536];
   while (bytes > 0) {
     ssize_t got = read(fd, data, bytes < sizeof data ? bytes : sizeof data);
+    /* What was sent is there at once, but for a datagram if the machine is busy. */
+    if (got < 0 && errno == EAGAIN) {
+      struct pollfd arrival = {.fd = fd, .events = POLLIN};
+      CHECK_SYS(poll(&arrival, 1, -1));
+      continue;
+    }
     CHECK_SYS(got);
     CHECK_IS(got, >, 0);
     bytes -= (size_t)got;

@@ -36,9 +36,11 @@ static int report(const struct lab_options *options, const json_t *document) {
     code = first_of(code, report_html(document, options->html));
   if (options->hgrm)
     code = first_of(code, report_hgrm(document, options->hgrm));
-  if (!is_stdout(options->json) && !is_stdout(options->csv) && !is_stdout(options->html))
+  if (!is_stdout(options->json) && !is_stdout(options->csv) && !is_stdout(options->html)) {
     report_table(document, stdout);
-  return first_of(code, cli_finish_stdout());
+    code = first_of(code, cli_finish_stdout());
+  }
+  return code;
 }
 
 /* ---- experiments ------------------------------------------------------------------- */

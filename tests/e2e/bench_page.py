@@ -344,6 +344,10 @@ def _():
         code, _, err = run(BENCH, "report", source, "--html=" + target)
         equal((code, err.count(b"\n")), (1, 1), "exit code and lines of %s" % target)
         check(target.encode() in err and why in err, "%r" % err)
+    with open("/dev/full", "wb") as full:
+        for option in ("--html=-", "--csv=-", "--json=-", "--quiet"):
+            code, _, err = run(BENCH, "report", source, option, stdout=full)
+            equal((code, err.count(b"\n"), b"No space left" in err), (1, 1, True), "%r with %s" % (err, option))
 
 
 # ---- plots ---------------------------------------------------------------------------------

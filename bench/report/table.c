@@ -49,7 +49,7 @@ static size_t line_width(FILE *to) {
 
 static bool wants_colours(FILE *to) {
   const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-  return !(no && *no) && isatty(fileno(to)) && !(term && strcmp(term, "dumb") == 0);
+  return !(no && *no) && isatty(fileno(to)) && term && strcmp(term, "dumb") != 0;
 }
 
 /* ---- one cell: median, spread, ratio --------------------------------------------------- */

@@ -162,7 +162,7 @@ void take(int fd, size_t bytes) {
   static _Thread_local char data[65536];
   while (bytes > 0) {
     ssize_t got = read(fd, data, bytes < sizeof data ? bytes : sizeof data);
-    /* What was sent is there at once, but for a datagram if the machine is busy. */
+    /* On a busy machine a datagram arrives a little after it was sent. */
     if (got < 0 && errno == EAGAIN) {
       struct pollfd arrival = {.fd = fd, .events = POLLIN};
       CHECK_SYS(poll(&arrival, 1, -1));

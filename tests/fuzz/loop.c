@@ -235,7 +235,8 @@ static const struct fuzz_operation operations[] = {
     {"free", 1, 1, free_loop},
     {"fork", 1, 1, fork_child},
     {"inside", 2, 24, inside},
-    {"check", 1, 9, check_one},
+    {"check", 1, 7, check_one},
+    {"exchange", 3, 6, exchange},
     {0},
 };
 

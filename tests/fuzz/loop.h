@@ -88,6 +88,7 @@ struct end {
   int fd;
   const struct kind *kind;
   unsigned file; /* which open file; the same for dups */
+  unsigned pair; /* the same for the two ends of a pair; 0: none */
 };
 
 struct kind {
@@ -130,6 +131,10 @@ void urgent_end(const uint32_t *args);
 
 void end_read(const struct end *end, size_t size);
 void end_write(const struct end *end, size_t size);
+
+/* Until it is not ready for that any longer, as a program does that polls before it reads or writes
+ * no more than there is: no call returns EAGAIN. */
+void end_exhaust(const struct end *end, short poll_events);
 
 /* ---- registrations ------------------------------------------------------------------------ */
 
@@ -193,6 +198,7 @@ void fork_child(const uint32_t *args);
 /* ---- the oracle --------------------------------------------------------------------------- */
 
 void check_one(const uint32_t *args);
+void exchange(const uint32_t *args);
 void check_loop(struct watched_loop *loop);
 
 /* ---- observers ---------------------------------------------------------------------------- */

@@ -36,7 +36,7 @@ struct source {
 struct call {
   struct source *source;
   uint64_t number, turn;
-  bool stop;
+  unsigned stop; /* 1: it stops the loop; more: it adds another callback that does */
   struct call *next;
 };
 
@@ -57,6 +57,8 @@ static struct call *make(struct source *source) {
   return call;
 }
 
+static void add_stop(struct watched_loop *loop, unsigned stop);
+
 static void on_callback(struct ioloop *loop, void *arg) {
   struct call *call = arg;
   struct source *source = call->source;
@@ -68,19 +70,27 @@ static void on_callback(struct ioloop *loop, void *arg) {
              "a callback was called in iteration %llu, not %llu", (unsigned long long)turn,
              (unsigned long long)call->turn);
   source->called++;
-  if (call->stop) {
+  if (call->stop > 1)
+    add_stop(source->loop, call->stop - 1);
+  else if (call->stop)
     ioloop_stop(loop);
+  if (call->stop)
     return;
-  }
   if (!checking)
     run_inside(CALLBACKS);
 }
 
-static void added(struct source *source, struct call *call, int result) {
+static void added(struct source *source, int result) {
   FUZZ_CHECK(result == 0, "adding a callback returned %d", result);
-  (void)call;
   source->added++;
   source->due = turn_of(source->loop) + (source->exact ? 1 : LATEST);
+}
+
+static void add_stop(struct watched_loop *loop, unsigned stop) {
+  struct call *call = make(&plain[loop->number]);
+  call->turn = turn_of(loop) + 1;
+  call->stop = stop;
+  added(&plain[loop->number], ioloop_add_callback(loop->loop, on_callback, call));
 }
 
 /* args: loop, by which function */
@@ -94,7 +104,7 @@ void add_callback(const uint32_t *args) {
   int result = source == &plain[loop->number]
                    ? ioloop_add_callback(loop->loop, on_callback, call)
                    : ioloop_add_callback_threadsafe(loop->loop, on_callback, call);
-  added(source, call, result);
+  added(source, result);
 }
 
 static struct source *new_source(struct watched_loop *loop) {
@@ -195,7 +205,7 @@ void add_from_signal(const uint32_t *args) {
     }
     if (signalled_result == -EAGAIN && queued + 1 >= MOST_FROM_SIGNALS)
       return;
-    added(source, signalled_call, signalled_result);
+    added(source, signalled_result);
   }
 }
 
@@ -287,7 +297,7 @@ static void *stop_from_thread(void *loop) {
 static void on_stop(struct ioloop *loop, void *arg) {
   struct watched_loop *watched = arg;
   enter_phase(watched, loop, TIMEOUTS);
-  ioloop_stop(loop);
+  add_stop(watched, 2); /* nothing but these callbacks ends the wait */
 }
 
 /* args: loop, what stops it, after which time */
@@ -297,10 +307,7 @@ void start_and_stop(const uint32_t *args) {
   if (!loop || loop->running || checking || loop->stop_pending)
     return;
   if (args[1] % 3 == 0) {
-    struct call *call = make(&plain[loop->number]);
-    call->turn = turn_of(loop) + 1;
-    call->stop = true;
-    added(&plain[loop->number], call, ioloop_add_callback(loop->loop, on_callback, call));
+    add_stop(loop, args[2] % 3 + 1);
   } else if (args[1] % 3 == 1) {
     int result = ioloop_call_later(loop->loop, args[2] % 100 * 1000, on_stop, loop, NULL);
     FUZZ_CHECK(result == 0, "call_later returned %d", result);

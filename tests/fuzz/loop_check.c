@@ -170,3 +170,31 @@ void check_one(const uint32_t *args) {
   if (loop)
     check_loop(loop);
 }
+
+static const struct end *peer_of(const struct end *end) {
+  for (size_t i = 0; i < end_count; i++)
+    if (end->pair && ends[i].pair == end->pair && ends[i].fd != end->fd)
+      return &ends[i];
+  return NULL;
+}
+
+/* args: loop, which registration, whether it waits to read or to write. The loop sees it not ready;
+ * then its peer acts; what it does must be noticed. */
+void exchange(const uint32_t *args) {
+  static const short polled[] = {POLLIN, POLLOUT};
+  struct watched_loop *loop = pick_loop(args[0]);
+  const struct end *end = end_count ? &ends[FUZZ_PICK(args[1], end_count)] : NULL;
+  const struct end *peer = end ? peer_of(end) : NULL;
+  if (!loop || loop->running || checking || !peer)
+    return;
+  end_exhaust(end, polled[args[2] % 2]);
+  checking = loop;
+  for (int i = 0; i < TURNS_AT_ONCE; i++)
+    run_turn(loop, 0);
+  checking = NULL;
+  if (args[2] % 2)
+    end_exhaust(peer, POLLIN);
+  else
+    end_write(peer, args[2]);
+  check_loop(loop);
+}

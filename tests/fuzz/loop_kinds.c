@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,7 +43,7 @@ struct end *end_new(int fd, const struct kind *kind, unsigned file) {
   fuzz_count(FUZZ_DESCRIPTORS, 1);
   fuzz_note("   %s is %d", kind->name, fd);
   note_look_alike(fd, kind);
-  ends[end_count] = (struct end){fd, kind, file ? file : ++files};
+  ends[end_count] = (struct end){.fd = fd, .kind = kind, .file = file ? file : ++files};
   return &ends[end_count++];
 }
 
@@ -59,8 +61,12 @@ void end_forget(struct end *end) {
 /* ---- sockets and pipes -------------------------------------------------------------------- */
 
 static void end_pair(const int pair[2], const struct kind *kind) {
-  end_new(pair[0], kind, 0);
-  end_new(pair[1], kind, 0);
+  static unsigned pairs;
+  struct end *ends_of_pair[2] = {end_new(pair[0], kind, 0), end_new(pair[1], kind, 0)};
+  pairs++;
+  for (int i = 0; i < 2; i++)
+    if (ends_of_pair[i])
+      ends_of_pair[i]->pair = pairs;
 }
 
 /* So that it is full soon. */
@@ -245,6 +251,21 @@ void end_read(const struct end *end, size_t size) {
     end->kind->read(end, size);
   else
     (void)!read(end->fd, buffer, size);
+}
+
+void end_exhaust(const struct end *end, short poll_events) {
+  for (int i = 0; i < 100; i++) {
+    struct pollfd entry = {.fd = end->fd, .events = poll_events};
+    int unread = 0;
+    if (poll(&entry, 1, 0) <= 0)
+      return;
+    if (poll_events & POLLOUT)
+      (void)!write(end->fd, buffer, 4000);
+    else if (ioctl(end->fd, FIONREAD, &unread) == 0 && unread > 0)
+      (void)!read(end->fd, buffer, (size_t)unread < sizeof buffer ? (size_t)unread : sizeof buffer);
+    else
+      return;
+  }
 }
 
 void write_end(const uint32_t *args) {

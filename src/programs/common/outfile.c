@@ -27,7 +27,7 @@ int outfile_open(const char *path, struct outfile *ret) {
   *ret = (struct outfile){.path = path, .part = whole ? part_of(path) : NULL};
   if (whole && !ret->part)
     return -ENOMEM;
-  ret->file = fopen(whole ? ret->part : path, "w");
+  ret->file = fopen(whole ? ret->part : path, "we"); /* e: close on exec */
   int error = ret->file ? 0 : -errno;
   if (error)
     free(ret->part);

@@ -47,8 +47,8 @@ void contestants_free(struct contestants *contestants);
 /* The one of that name, including variants and options, or NULL. */
 const struct contestant *contestants_find(const struct contestants *among, const char *name);
 
-/* For code that builds a list: add one unless it is there (-ENOMEM); the contestant of a name (false: there is
- * none). */
+/* For code that builds a list: add one unless it is there (-ENOMEM); the contestant of a name
+ * (false: there is none). */
 int contestants_add(struct contestants *to, const struct contestant *one);
 bool contestant_fill(struct contestant *to, const char *name);
 

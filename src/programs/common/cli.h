@@ -71,9 +71,9 @@ struct cli {
 /* 0, or EXIT_USAGE after printing one line. */
 int cli_parse(struct cli *cli, int argc, char **argv);
 
-/* Print --help on stdout, and return an exit code: `text`, with @ replaced by the program's name (in the options' help too),
- * its headings (lines that begin with a letter) in bold, and the options in place of the line
- * OPTIONS. */
+/* Print --help on stdout, and return an exit code: `text`, with @ replaced by the program's name (in
+ * the options' help too), its headings (lines that begin with a letter) in bold, and the options in
+ * place of the line OPTIONS. */
 int cli_print_help(const struct cli_option *options, const char *text);
 
 /* Print --version on stdout. Returns an exit code. */

@@ -97,6 +97,7 @@ static void on_writable(struct ioloop *loop, int fd, unsigned events, void *arg)
   (void)fd, (void)events;
   on_retry(loop, arg);
 }
+
 static void let_go_of_large_buffer(struct output *output) {
   if (output->room <= KEEP_SIZE)
     return;

@@ -104,8 +104,8 @@ static uint32_t connection_of(struct trace *trace, const struct record *record) 
 
 void trace_add(struct trace_track *track, struct record record) {
   struct trace *trace = track->trace;
-  /* in the file */
-  unsigned events = record.kind == RECORD_CALL || record.kind == RECORD_IDLE ? 2 : 1;
+  bool whole = record.kind == RECORD_CALL || record.kind == RECORD_IDLE;
+  unsigned events = whole ? 2 : 1; /* in the file: beginning and end */
   if (!record.at_ns)
     record.at_ns = clock_ns(CLOCK_MONOTONIC);
   record.connection = connection_of(trace, &record);

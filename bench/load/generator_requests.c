@@ -96,22 +96,17 @@ static void count_sent(struct client *client, size_t sent) {
   }
 }
 
-/* What has failed. With churn, a connection may fail to open until its request has been sent. */
-static const char *stage(const struct client *client) {
-  bool opening = client->generator->options.churn && client->unsent != client->flight.next;
-  return opening ? "connect" : "a connection";
-}
-
 /* Send what is planned. False: the socket is full, or (with churn) not connected yet. */
 static bool send_stream(struct client *client) {
+  bool churn = client->generator->options.churn;
   while (client->unsent != client->flight.next) {
     size_t left = compose(client) - client->sent;
     ssize_t sent = send(client->fd, client->generator->out + client->sent, left, 0);
     if (sent < 0 && errno == EINTR)
       continue;
-    bool connecting = errno == ENOTCONN && client->generator->options.churn;
+    bool connecting = errno == ENOTCONN && churn;
     if (sent < 0 && errno != EAGAIN && !connecting) {
-      generator__fail_socket(client->generator, stage(client), errno);
+      generator__fail_socket(client->generator, churn ? "connect" : "a connection", errno);
       return true;
     }
     if (sent > 0)
@@ -166,7 +161,7 @@ static void close_stream(struct client *client) {
 static void receive_stream(struct client *client) {
   struct generator *generator = client->generator;
   bool churn = generator->options.churn;
-  size_t got = generator__receive(client, GENERATOR_IN_SIZE, stage(client));
+  size_t got = generator__receive(client, GENERATOR_IN_SIZE, "a connection");
   if (got == 0)
     return;
   note_receipt(generator);
@@ -296,19 +291,27 @@ void generator__request(struct client *client, uint64_t planned_ns) {
     pump(client);
 }
 
+static void send_rest(struct client *client, unsigned events) {
+  if (!client->writing || !(events & IOLOOP_WRITE) || generator__is_over(client->generator))
+    return;
+  watch_writing(client, false);
+  pump(client);
+}
+
+/* With churn first the request, if it could not be sent at once: why a connection has failed to
+ * open is an error of connect, and not of a connection. */
 void generator__on_event(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct client *client = arg;
+  const struct generator *generator = client->generator;
   (void)loop, (void)fd;
-  if (generator__is_over(client->generator))
-    return;
-  if (events & IOLOOP_READ) {
-    if (client->generator->options.udp)
+  if (generator->options.churn)
+    send_rest(client, events);
+  if (events & IOLOOP_READ && !generator__is_over(generator)) {
+    if (generator->options.udp)
       receive_datagrams(client);
     else
       receive_stream(client);
   }
-  if (client->writing && (events & IOLOOP_WRITE) && !generator__is_over(client->generator)) {
-    watch_writing(client, false);
-    pump(client);
-  }
+  if (!generator->options.churn)
+    send_rest(client, events);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The load generator against servers that lose, alter, vanish or were never there."""
 import resource
+import signal
 import socket
 
 from against import AGAINST, PATIENT, Faulty, check_in, datagrams, measure, refusal
@@ -135,6 +136,31 @@ def _():
     server.kill()
     equal(process.wait(), 1, "exit code")
     check_in("closed", process.stderr.bytes().decode())
+
+
+def opening(port):
+    """Does a connection to it wait for its SYN to be answered?"""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table]
+    return any(row[2].endswith(":%04X" % port) and row[3] == "02" for row in rows[1:])
+
+
+@case("with --churn: a connection that took long to open, and ended at once")
+def _():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        with socket.create_connection(address):  # there is room for only one
+            process = Process([AGAINST, ":%d" % address[1], "--churn"])
+            wait_until(lambda: opening(address[1]), "a SYN that is dropped")
+            process.signal(signal.SIGSTOP)
+            listener.accept()[0].close()
+            with listener.accept()[0] as connection:
+                connection.shutdown(socket.SHUT_WR)
+                process.signal(signal.SIGCONT)
+                equal(process.wait(), 1, "exit code")
+        check_in("closed a connection (end of file)", process.stderr.bytes().decode())
 
 
 @case("an idle connection that the server closes is noticed")

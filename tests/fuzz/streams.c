@@ -18,13 +18,8 @@
 #include "streams.h"
 
 enum {
-  RECENT = 8,       /* ends that most operations choose from */
-  FEWEST_TURNS = 3, /* in which what was deferred is done */
-  MOST_TURNS = 2000 /* until the loop has nothing to do */
+  RECENT = 8 /* ends that most operations choose from */
 };
-#ifndef PATIENCE_NS
-#define PATIENCE_NS (UINT64_C(8) * 1000000000)
-#endif
 
 struct world world;
 
@@ -143,131 +138,49 @@ void tell(struct end *end, const char *format, ...) {
   append(end, text);
 }
 
-void leave_open(struct end *end) {
-  end->unclear = peer_of(end)->unclear = true;
-  for (size_t i = 0; i < world.action_count; i++)
-    if ((world.actions[i].end ^ end->index) <= 1)
-      world.unclear = true; /* when, and whether, those are done */
-}
-
-/* What is pending although the loop has settled waits for room in the socket; of which there may be
- * more, or less, under another model. */
-static void leave_full_open(void) {
-  bool completes = ioloop_backend_features(world.loop) & IOLOOP_F_COMPLETION;
-  for (int i = 0; i < 2 * world.connections; i++) {
-    struct end *end = &world.ends[i];
-    bool certain = !completes || end->wants_drain || end->choked || end->closing || end->shut;
-    if (end->stream && !end->connecting && certain && iostream_pending(end->stream) > 0)
-      leave_open(end);
-  }
-}
-
-/* ---- running the loop ----------------------------------------------------------------------- */
-
-static int turn(uint64_t timeout_ns) {
-  world.turn++;
-  world.turn_began = ioloop_time(world.loop);
-  int called = ioloop_run_once(world.loop, timeout_ns);
-  FUZZ_CHECK(called >= 0, "ioloop_run_once: %d", called);
-  fuzz_count(FUZZ_EVENTS, (uint64_t)called);
-  return called;
-}
-
-static void op_turn(const uint32_t *args) {
-  if (world.depth)
-    return;
-  for (uint32_t i = 0; i <= args[0] % 3; i++)
-    (void)turn(0);
-}
-
-/* For timeouts. */
-static void op_wait(const uint32_t *args) {
-  if (!world.depth)
-    (void)turn((1 + args[0] % 4) * 1000000);
-}
-
-static bool serve_raw_sockets(void) {
-  bool any = false;
-  for (int i = 0; i < 2 * world.connections; i++) {
-    struct end *end = &world.ends[i];
-    if (end->ours || !end->eager || end->fd < 0 || end->saw_end)
-      continue;
-    raw_receive(end, SIZE_MAX);
-    any |= owed_to(end) != NULL;
-  }
-  return any;
-}
-
-/* What is owed, by whichever end; `end` is -1 if it is a server's or a datagram socket's. */
-static const char *owed(int *end) {
-  for (*end = 0; *end < 2 * world.connections; ++*end) {
-    const char *what = owed_to(&world.ends[*end]);
-    if (what)
-      return what;
-  }
-  *end = -1;
-  const char *what = owed_by_servers();
-  return what ? what : owed_by_datagrams();
-}
-
-static bool presumes_readiness(void) {
-  return strncmp(ioloop_backend_name(world.loop), "nonblocking", 11) == 0;
-}
-
-/* An event that is noticed only at the next wait is a failure, so each wait may last until the
- * deadline; unless a raw socket, which the loop does not watch, is what must move. */
-void settle(void) {
-  uint64_t deadline = fuzz_now() + PATIENCE_NS;
-  const char *what;
-  int end, quiet = 0;
-  if (world.depth)
-    return;
-  for (;;) {
-    bool raw = serve_raw_sockets();
-    what = owed(&end);
-    if (!what)
-      break;
-    uint64_t now = fuzz_now();
-    FUZZ_CHECK(now < deadline, "%s: not within 8 s (end %d)", what, end);
-    (void)turn(raw ? 1000000 : deadline - now);
-  }
-  for (; turn(0) > 0 || quiet < FEWEST_TURNS; quiet++) {
-    (void)serve_raw_sockets();
-    if (presumes_readiness() && quiet == FEWEST_TURNS)
-      break;
-    FUZZ_CHECK(quiet < MOST_TURNS, "the loop spins");
-  }
-  leave_full_open();
-}
-
-static void op_settle(const uint32_t *args) {
-  (void)args;
-  settle();
-}
-
 /* ---- a script ------------------------------------------------------------------------------- */
 
-static const struct fuzz_operation operations[] = {
-    {"pair", 1, 20, op_pair},      {"server", 4, 3, op_server},
-    {"dial", 2, 14, op_dial},      {"refused", 1, 1, op_refused},
-    {"sstop", 1, 1, op_sstop},     {"sclose", 1, 1, op_sclose},
-    {"each", 1, 2, op_each},       {"read", 1, 40, op_read},
-    {"readn", 2, 24, op_readn},    {"until", 3, 24, op_until},
-    {"stop", 1, 8, op_stop},       {"write", 2, 60, op_write},
-    {"shut", 1, 10, op_shut},      {"finish", 1, 5, op_finish},
-    {"close", 1, 5, op_close},     {"marks", 3, 6, op_marks},
-    {"near", 3, 10, op_near},      {"drain", 2, 8, op_drain},
-    {"nodelay", 2, 2, op_nodelay}, {"gate", 2, 10, op_gate},
-    {"gopen", 1, 12, op_gopen},    {"gclose", 1, 8, op_gclose},
-    {"gfree", 1, 1, op_gfree},     {"rsend", 2, 40, op_rsend},
-    {"rrecv", 2, 12, op_rrecv},    {"rshut", 1, 6, op_rshut},
-    {"rclose", 1, 4, op_rclose},   {"rreset", 1, 4, op_rreset},
-    {"reager", 2, 6, op_eager},    {"buffers", 2, 10, op_buffers},
-    {"dgram", 2, 6, op_dgram},     {"dsend", 4, 20, op_dsend},
-    {"dgate", 2, 3, op_dgate},     {"ddrain", 2, 2, op_ddrain},
-    {"dclose", 1, 1, op_dclose},   {"on", 3, 40, op_on},
-    {"turn", 1, 50, op_turn},      {"settle", 0, 10, op_settle},
-    {"wait", 1, 4, op_wait},       {0}};
+static const struct fuzz_operation operations[] = {{"pair", 1, 20, op_pair},
+                                                   {"server", 4, 3, op_server},
+                                                   {"dial", 2, 14, op_dial},
+                                                   {"refused", 1, 1, op_refused},
+                                                   {"sstop", 1, 1, op_sstop},
+                                                   {"sclose", 1, 1, op_sclose},
+                                                   {"each", 1, 2, op_each},
+                                                   {"read", 1, 40, op_read},
+                                                   {"readn", 2, 24, op_readn},
+                                                   {"until", 3, 24, op_until},
+                                                   {"stop", 1, 8, op_stop},
+                                                   {"write", 2, 60, op_write},
+                                                   {"shut", 1, 10, op_shut},
+                                                   {"finish", 1, 5, op_finish},
+                                                   {"close", 1, 5, op_close},
+                                                   {"marks", 3, 6, op_marks},
+                                                   {"near", 3, 10, op_near},
+                                                   {"drain", 2, 8, op_drain},
+                                                   {"nodelay", 2, 2, op_nodelay},
+                                                   {"gate", 2, 10, op_gate},
+                                                   {"gopen", 1, 12, op_gopen},
+                                                   {"gclose", 1, 8, op_gclose},
+                                                   {"gfree", 1, 1, op_gfree},
+                                                   {"rsend", 2, 40, op_rsend},
+                                                   {"rrecv", 2, 12, op_rrecv},
+                                                   {"flood", 1, 2, op_flood},
+                                                   {"rshut", 1, 6, op_rshut},
+                                                   {"rclose", 1, 4, op_rclose},
+                                                   {"rreset", 1, 4, op_rreset},
+                                                   {"reager", 2, 6, op_eager},
+                                                   {"buffers", 2, 10, op_buffers},
+                                                   {"dgram", 2, 6, op_dgram},
+                                                   {"dsend", 4, 20, op_dsend},
+                                                   {"dgate", 2, 3, op_dgate},
+                                                   {"ddrain", 2, 2, op_ddrain},
+                                                   {"dclose", 1, 1, op_dclose},
+                                                   {"on", 3, 40, op_on},
+                                                   {"turn", 1, 50, op_turn},
+                                                   {"settle", 0, 10, op_settle},
+                                                   {"wait", 1, 4, op_wait},
+                                                   {0}};
 
 static size_t open_descriptors(void) {
   size_t count = 0;

@@ -8,6 +8,7 @@
  * of the stream as the manual (iostream(3)) defines it, never as the library has it.
  *
  *   streams.c            scripts: made from a seed, played, brought to an end
+ *   streams_settle.c     runs the loop
  *   streams_model.c      what may be seen, and what must be seen before the loop is quiet
  *   streams_ends.c       the operations of a stream, and its callbacks
  *   streams_raw.c        raw sockets
@@ -72,7 +73,8 @@ struct end {
   bool connecting, closing, choked, wants_drain, drain_due, discards;
   int connect_error; /* 0: it will connect */
   enum reading reading;
-  size_t size; /* of BYTES; at most, of UNTIL */
+  size_t size;    /* of BYTES; at most, of UNTIL */
+  size_t largest; /* of all so far */
   char delimiter[16];
   size_t delimiter_size;
   size_t low, high;
@@ -160,10 +162,16 @@ size_t size_of(uint32_t arg);
 /* Do the first action that waits for this event; in the same callback. */
 void react(int end, enum event event);
 void tell(struct end *end, const char *format, ...) FUZZ_PRINTF(2, 3);
+/* ---- streams_settle.c ------------------------------------------------------------------ */
+
+void op_turn(const uint32_t *args);
+void op_wait(const uint32_t *args);
+void op_settle(const uint32_t *args);
 /* What both ends see from now on depends on the model: on how much of a write the kernel takes, which
  * by completion is known later, or on what the manual leaves open. */
 void leave_open(struct end *end);
 void settle(void);
+int turn(uint64_t timeout_ns);
 
 /* ---- streams_model.c ------------------------------------------------------------------- */
 
@@ -217,6 +225,7 @@ void do_watermarks(struct end *end, size_t low, size_t high);
 /* ---- streams_raw.c --------------------------------------------------------------------- */
 
 void op_pair(const uint32_t *args);
+void op_flood(const uint32_t *args);
 void op_rrecv(const uint32_t *args);
 void op_rsend(const uint32_t *args);
 void op_rshut(const uint32_t *args);

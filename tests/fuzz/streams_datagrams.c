@@ -173,6 +173,8 @@ void op_dsend(const uint32_t *args) {
   size_t size = size_of(args[2]) - 1;
   if (to->udp != from->udp)
     to = from;
+  if (!to->socket && size > 100) /* the sender's queue has room for 256 KiB */
+    size = 100;
   if (!from->socket || !to->address_size)
     return;
   if (size > LARGEST && from->udp) {

@@ -151,6 +151,11 @@ void op_read(const uint32_t *args) {
     do_read_any(end);
 }
 
+static void set_size(struct end *end, size_t size) {
+  end->size = size;
+  end->largest = size > end->largest ? size : end->largest;
+}
+
 /* Sometimes what there is to read, one byte less, or one more. */
 static size_t size_near(const struct end *end, uint32_t arg) {
   uint64_t unread = peer_of(end)->put - end->got;
@@ -166,7 +171,7 @@ void op_readn(const uint32_t *args) {
   INSIDE("iostream_read_bytes", r = iostream_read_bytes(end->stream, size, on_read, end));
   check_read_result(end, r, BYTES, size > 0);
   if (r == 0)
-    end->size = size;
+    set_size(end, size);
 }
 
 /* Of the letters of the pattern; mostly a short one, which occurs soon. */
@@ -191,7 +196,7 @@ void op_until(const uint32_t *args) {
   check_read_result(end, r, UNTIL, size >= 1 && size <= 16 && most >= size);
   if (r)
     return;
-  end->size = most;
+  set_size(end, most);
   end->delimiter_size = size;
   memcpy(end->delimiter, delimiter, size);
 }
@@ -288,11 +293,22 @@ void op_marks(const uint32_t *args) {
     do_watermarks(end, size_of(args[1]) - 1, size_of(args[2]) - 1);
 }
 
-/* Close to what is pending, where an error by one shows: 0 to 4 stand for -2 to 2. */
+/* One that reads and has something pending, where an error by one shows. */
+static struct end *with_pending(struct end *end) {
+  for (int i = 0; i < 2 * world.connections && !world.strict; i++) {
+    struct end *other = &world.ends[(end->index + i) % (2 * world.connections)];
+    if (other->stream && other->reading != NO_READ && iostream_pending(other->stream) > 0)
+      return other;
+  }
+  return end;
+}
+
+/* Around what is pending: 0 to 4 stand for -2 to 2. */
 void op_near(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (!end)
     return;
+  end = with_pending(end);
   size_t pending = iostream_pending(end->stream);
   size_t low = pending + args[1] % 5, high = pending + args[2] % 5;
   do_watermarks(end, low < 2 ? 0 : low - 2, high < 2 ? 0 : high - 2);

@@ -22,6 +22,10 @@
 #define MSG_NOSIGNAL 0
 #endif
 
+enum {
+  FLOODS = 40
+};
+
 static char buffer[256 * 1024];
 
 /* ---- pairs ---------------------------------------------------------------------------------- */
@@ -145,11 +149,7 @@ void op_rrecv(const uint32_t *args) {
     raw_receive(end, size_of(args[1]));
 }
 
-void op_rsend(const uint32_t *args) {
-  struct end *end = pick_raw(args[0]);
-  size_t left = size_of(args[1]);
-  if (!end || end->shut)
-    return;
+static void raw_send(struct end *end, size_t left) {
   while (left > 0) {
     size_t size = left < sizeof buffer ? left : sizeof buffer;
     fill_pattern(end, end->put, buffer, size);
@@ -163,6 +163,40 @@ void op_rsend(const uint32_t *args) {
     }
     note_write(end, (size_t)sent);
     left -= (size_t)sent;
+  }
+}
+
+void op_rsend(const uint32_t *args) {
+  struct end *end = pick_raw(args[0]);
+  if (end && !end->shut)
+    raw_send(end, size_of(args[1]));
+}
+
+/* What a stream has received and not delivered: no more than its reads asked for and one receive;
+ * by completion, as many as were under way until the kernel stopped them. */
+static void check_held(const struct end *sender, const struct end *reader) {
+  bool completes = ioloop_backend_features(world.loop) & IOLOOP_F_COMPLETION;
+  uint64_t limit = reader->largest + (completes ? 4096 : 64) * UINT64_C(1024), outside = 0;
+#ifdef SIOCOUTQ
+  int unsent = 0;
+  if (sender->tcp && ioctl(sender->fd, SIOCOUTQ, &unsent) == 0)
+    outside = (uint64_t)unsent;
+#endif
+  outside += unread_in(iostream_fd(reader->stream));
+  FUZZ_CHECK(sender->put - reader->got <= outside + limit, "end %d holds %llu bytes", reader->index,
+             (unsigned long long)(sender->put - reader->got - outside));
+}
+
+/* Without a pause, whatever the other side does. */
+void op_flood(const uint32_t *args) {
+  struct end *end = pick_raw(args[0]);
+  if (!end || world.depth || world.strict)
+    return;
+  for (int round = 0; round < FLOODS && end->fd >= 0 && !end->shut; round++) {
+    raw_send(end, sizeof buffer);
+    (void)turn(0);
+    if (end->fd >= 0 && peer_of(end)->stream)
+      check_held(end, peer_of(end));
   }
 }
 
@@ -188,7 +222,8 @@ static void raw_is_gone(struct end *end, bool reset) {
         EITHER; /* whether the end or the error is seen first depends on when the model reads */
   /* "Where the backend completes, all writes of one iteration leave with the next wait." */
   const struct iostream *writer = peer_of(end)->stream;
-  if (ending == EITHER || (world.depth && writer && iostream_pending(writer) > 0))
+  bool lost = ending != END && unsent > 0;
+  if (ending == EITHER || lost || (world.depth && writer && iostream_pending(writer) > 0))
     leave_open(end);
   close(end->fd);
   end->fd = -1;

@@ -133,7 +133,9 @@ int iostream_write(struct iostream *stream, const void *data, size_t size);
  * -EPIPE: closed. */
 int iostream_set_nodelay(struct iostream *stream, bool on);
 
-/* Bytes queued and not yet passed to the kernel. */
+/* Bytes queued and not yet passed to the kernel. Where the backend completes, bytes that were sent
+ * count until the end of their send is noticed: late, if neither a drain callback nor a watermark or
+ * an end of the stream waits for it. */
 size_t iostream_pending(const struct iostream *stream);
 
 /* When more than `high` bytes are pending, the stream stops reading until `low` or fewer are left:

@@ -108,7 +108,7 @@ static void new_loop(const uint32_t *args) {
   struct watched_loop *loop = &loops[args[0] % MAX_LOOPS];
   bool others = pick_loop(0);
   struct ioloop *made = NULL;
-  if (loop->loop)
+  if (loop->loop || scarce)
     return;
   int result = ioloop_new(backend, &made);
   fuzz_note("   a new loop: %d", result);
@@ -191,6 +191,7 @@ static void run(const struct fuzz_script *of, const char *name) {
   limit_signals(of->seed);
   new_loop((uint32_t[]){0});
   fuzz_execute(script, 0, script->count);
+  limit_descriptors((uint32_t[]){0, 0});
   for (size_t i = 0; i < MAX_LOOPS; i++) {
     check_loop(&loops[i]);
     if (loops[i].loop)
@@ -234,6 +235,8 @@ static const struct fuzz_operation operations[] = {
     {"new", 1, 2, new_loop},
     {"free", 1, 1, free_loop},
     {"fork", 1, 1, fork_child},
+    {"crowd", 3, 1, crowd},
+    {"limit", 2, 2, limit_descriptors},
     {"inside", 2, 24, inside},
     {"check", 1, 7, check_one},
     {"exchange", 3, 6, exchange},

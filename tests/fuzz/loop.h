@@ -9,6 +9,7 @@
  *   loop_timers.c   timeouts
  *   loop_observer.c observers
  *   loop_fork.c     forks
+ *   loop_crowd.c    more ready descriptors than a wait reports
  *   loop_check.c    poll(2) says what is ready: is it reported, and nothing else?
  *
  * The model is exact, except for registrations whose descriptor was closed without being removed
@@ -106,6 +107,7 @@ enum {
   PTY = 1 << 2,
   SOCKET = 1 << 3,
   LOOK_ALIKE = 1 << 4, /* two of them have one inode */
+  STORED = 1 << 5,     /* a regular file that can be polled */
 };
 
 extern struct end ends[MAX_ENDS];
@@ -194,6 +196,10 @@ void timeouts_end(struct watched_loop *loop);
 bool timeout_is_near(const struct watched_loop *loop, uint64_t ns);
 
 void fork_child(const uint32_t *args);
+void crowd(const uint32_t *args);
+
+void limit_descriptors(const uint32_t *args);
+extern bool scarce; /* the limit is low: no descriptor is made */
 
 /* ---- the oracle --------------------------------------------------------------------------- */
 

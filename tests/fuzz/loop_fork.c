@@ -71,7 +71,7 @@ void fork_child(const uint32_t *args) {
       if (loops[i].loop && args[0] & 4)
         FUZZ_CHECK(ioloop_free(loops[i].loop) == 0, "in a child: freeing a copy");
     }
-    if (args[0] & 2)
+    if (args[0] & 2 && !scarce)
       use_own();
     _exit(0);
   }

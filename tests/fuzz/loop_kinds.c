@@ -233,7 +233,7 @@ void open_end(const uint32_t *args) {
     of_linux++;
   size_t which = FUZZ_PICK(args[0], all + of_linux);
   const struct kind *kind = which < all ? &kinds[which] : &kinds_of_linux[which - all];
-  if (end_count + 3 <= MAX_ENDS)
+  if (end_count + 3 <= MAX_ENDS && !scarce)
     kind->open(kind);
 }
 

@@ -134,7 +134,7 @@ const struct kind kinds_of_linux[] = {
     {"inotify", LOOK_ALIKE, open_inotify, write_inotify, NULL},
     {"epoll", 0, open_epoll, ignore_end, ignore_end},
     {"seqpacket", SOCKET, open_seqpacket, NULL, NULL},
-    {"/proc/self/mounts", 0, open_mounts, ignore_end, NULL},
+    {"/proc/self/mounts", STORED, open_mounts, ignore_end, NULL},
     {"fifo open for both", TWO_QUEUES, open_fifo_both, NULL, NULL},
     {0},
 };

@@ -141,7 +141,8 @@ static struct registration *current(const struct watched_loop *loop, int fd) {
 /* "Terminals, a FIFO opened for reading and writing, and other files with two wait queues cannot be
  * watched, nor can a signalfd: EPERM" (ioloop-backends(7), linux-aio). */
 static bool is_refused(const struct kind *kind) {
-  return kind->flags & REFUSED || (traits & AIO && kind->flags & TWO_QUEUES);
+  return kind->flags & REFUSED || (traits & AIO && kind->flags & TWO_QUEUES) ||
+         (scarce && kind->flags & STORED);
 }
 
 static void check_added(const struct end *end, const struct registration *old, unsigned events,
@@ -176,6 +177,8 @@ void add_handler(const uint32_t *args) {
     return;
   }
   const struct end *end = &ends[FUZZ_PICK(args[1], end_count)];
+  if (scarce && end->kind->flags & (REFUSED | STORED)) /* the kernel's answer takes a descriptor */
+    return;
   struct registration *old = current(loop, end->fd);
   struct registration *r = make(loop, end->fd, end->kind, end->file, args[3]);
   r->events = events_from(args[2]);
@@ -353,7 +356,7 @@ void dup_end(const uint32_t *args) {
 
 /* args: from, to, whether the handlers of the number are removed before (two of three) */
 void dup2_end(const uint32_t *args) {
-  if (!end_count)
+  if (!end_count || scarce)
     return;
   struct end from = ends[FUZZ_PICK(args[0], end_count)], *to = &ends[FUZZ_PICK(args[1], end_count)];
   if (from.fd == to->fd)

@@ -100,14 +100,17 @@ static void take_letter(struct mailbox *box, int from, const char *data, size_t 
   fuzz_fail("socket %d: a datagram that was not sent", box->index);
 }
 
+static bool is_held(const struct mailbox *box) {
+  return box->gate >= 0 && world.gates[box->gate] && !iostream_gate_is_open(world.gates[box->gate]);
+}
+
 static void on_datagram(struct datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct mailbox *box = arg;
   const char *outer = enter_callback("datagram_drain");
   FUZZ_CHECK(box->socket == socket, "socket %d: a datagram after its end", box->index);
   /* "Once received, a datagram is delivered": the gate may have been closed in this turn. */
-  bool held = box->gate >= 0 && !iostream_gate_is_open(world.gates[box->gate]);
-  FUZZ_CHECK(outer || !held || box->gate_closed_in == world.turn,
+  FUZZ_CHECK(outer || !is_held(box) || box->gate_closed_in == world.turn,
              "socket %d: a datagram, but its gate is closed", box->index);
   take_letter(box, sender_of(peer, peer_size), data, size);
   box->received++;
@@ -247,13 +250,20 @@ void op_dclose(const uint32_t *args) {
 
 /* ---- what must be seen ---------------------------------------------------------------------- */
 
+/* One to a socket that does not read, AF_UNIX, may hold up those behind it in its sender's queue. */
+static bool may_wait(const struct letter *letter) {
+  for (int i = 0; i < SOCKETS; i++)
+    for (size_t j = 0; j < mailboxes[i].letter_count && is_held(&mailboxes[i]); j++)
+      if (mailboxes[i].letters[j].from == letter->from)
+        return true;
+  return letter->queued;
+}
+
 const char *owed_by_datagrams(void) {
   for (int i = 0; i < SOCKETS; i++) {
     const struct mailbox *box = &mailboxes[i];
-    bool held =
-        box->gate >= 0 && world.gates[box->gate] && !iostream_gate_is_open(world.gates[box->gate]);
-    for (size_t j = 0; box->socket && j < box->letter_count && !held; j++)
-      if (!box->letters[j].queued)
+    for (size_t j = 0; box->socket && j < box->letter_count && !is_held(box); j++)
+      if (!may_wait(&box->letters[j]))
         return "a datagram";
   }
   return NULL;

@@ -9,12 +9,13 @@
 
 #include "internal.h"
 
-/* The process is compared only where a write would follow: it costs a system call. */
+/* The process is compared only where a write would follow: it costs a system call. A pipe takes a
+ * page for what is written: where there is none, the next to come tries again, for all. */
 void ioloop__wake(struct ioloop *loop) {
   if (atomic_load(&loop->callbacks.wake_pending) || ioloop__is_not_ours(loop))
     return;
-  if (!atomic_exchange(&loop->callbacks.wake_pending, true))
-    ioloop__waker_wake(loop->waker[1]);
+  if (!atomic_exchange(&loop->callbacks.wake_pending, true) && !ioloop__waker_wake(loop->waker[1]))
+    atomic_store(&loop->callbacks.wake_pending, false);
 }
 
 void ioloop_stop(struct ioloop *loop) {

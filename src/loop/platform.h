@@ -23,7 +23,7 @@ uint64_t ioloop__now(void);
  * writes fds[1]. They are the same descriptor where an eventfd serves; with `signalling` it is a
  * pipe, because an eventfd cannot raise SIGIO. */
 int ioloop__waker_open(int fds[2], bool signalling);
-void ioloop__waker_wake(int fd); /* signal-safe; keeps errno */
+bool ioloop__waker_wake(int fd); /* signal-safe; keeps errno; false: the kernel has no memory */
 void ioloop__waker_clear(int fd);
 void ioloop__waker_close(int fds[2]);
 

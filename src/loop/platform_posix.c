@@ -99,13 +99,13 @@ int ioloop__pipe_waker_open(int fds[2]) {
   return r;
 }
 
-void ioloop__waker_wake(int fd) {
+bool ioloop__waker_wake(int fd) {
   int saved = errno;
   /* Eight bytes: an eventfd takes nothing else. Full means that it is readable already. */
   static const uint64_t one = 1;
-  ssize_t ignored = write(fd, &one, sizeof one);
-  (void)ignored;
+  bool done = write(fd, &one, sizeof one) > 0 || errno == EAGAIN;
   errno = saved;
+  return done;
 }
 
 void ioloop__waker_clear(int fd) {

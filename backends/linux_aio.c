@@ -151,6 +151,8 @@ static int take_due(struct ioloop *loop, struct state *s, struct iocb **requests
   return count;
 }
 
+static int check(int fd);
+
 /* Submit them; those that could not be are due again. */
 static int start_batch(struct ioloop *loop, struct state *s, struct iocb **requests, int count) {
   int r = submit(loop, s, requests, count);
@@ -164,11 +166,13 @@ static int start_batch(struct ioloop *loop, struct state *s, struct iocb **reque
   }
   if (r == -EAGAIN)
     return grow(loop, s);
-  if (r < 0 && !ioloop__is_passing(r)) {
-    ioloop__fd_gone(loop, (int)requests[0]->aio_fildes); /* closed without remove */
-    return 0;
-  }
-  return r < 0 ? r : 0;
+  if (r >= 0 || ioloop__is_passing(r))
+    return r < 0 ? r : 0;
+  int fd = (int)requests[0]->aio_fildes, why = check(fd);
+  if (why != -EBADF && why != -EPERM)
+    return r;                /* not for the descriptor's sake */
+  ioloop__fd_gone(loop, fd); /* closed without remove */
+  return 0;
 }
 
 static int start_due(struct ioloop *loop, struct state *s) {

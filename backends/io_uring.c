@@ -289,6 +289,8 @@ static int enter(struct ioloop__ring *ring, uint64_t timeout_ns) {
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready) {
   struct ioloop__ring *ring = state;
+  if (ring->error)
+    return ring->error;
   arm_again(loop, ring);
   uint64_t limit_ns = ring->flush_quiet ? 0 : timeout_ns;
   if (ring->rearm_count && limit_ns > IOLOOP__PAUSE_NS)

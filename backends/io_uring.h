@@ -49,6 +49,8 @@ struct ioloop__ring {
   pthread_t thread; /* that made it: the kernel takes requests of no other */
   unsigned fork_count;
   uint32_t poll_number; /* of the last poll that was armed */
+  int error; /* the kernel takes no requests from us, and operations were given up: each wait fails,
+              * as completions may come for what no longer exists */
 
   /* Polls that have fired and are armed again when the handlers have run: before the next wait. */
   int rearm[IOLOOP__MAX_READY];

@@ -129,12 +129,15 @@ static int wait_and_stop_again(struct ioloop__ring *ring, struct ioloop__op *op)
 }
 
 /* true: the kernel takes no requests from us, and never will. */
-static bool has_failed(int error) {
+static bool has_failed(struct ioloop__ring *ring, int error) {
   if (error >= 0 || error == -ETIME || error == -EBUSY || error == -EINTR)
     return false;
-  if (ioloop__is_passing(error))
+  if (ioloop__is_passing(error)) {
     ioloop__pause();
-  return !ioloop__is_passing(error);
+    return false;
+  }
+  ring->error = error;
+  return true;
 }
 
 /* Results that the kernel still delivers are not reported. */
@@ -148,7 +151,8 @@ static void give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloo
 void ioloop__ring_cancel(struct ioloop *loop, void *state, struct ioloop__op *op) {
   struct ioloop__ring *ring = state;
   struct ioloop__completed completed = {.flags = IORING_CQE_F_MORE};
-  bool quiet = ioloop__ring_find_unreported(ring, op) >= 0, failed = ioloop__ring_is_foreign(ring);
+  bool quiet = ioloop__ring_find_unreported(ring, op) >= 0;
+  bool failed = ioloop__ring_is_foreign(ring) || ring->error;
   if (!quiet)
     ioloop__ring_stop(ring, op);
   while (!failed && completed.flags & IORING_CQE_F_MORE) {
@@ -161,7 +165,7 @@ void ioloop__ring_cancel(struct ioloop *loop, void *state, struct ioloop__op *op
       return;
     if (io_uring_cq_has_overflow(&ring->uring))
       make_room(ring);
-    failed = has_failed(quiet ? ioloop__ring_submit(ring) : wait_and_stop_again(ring, op));
+    failed = has_failed(ring, quiet ? ioloop__ring_submit(ring) : wait_and_stop_again(ring, op));
   }
   if (failed)
     give_up(loop, ring, op);

@@ -102,8 +102,8 @@ static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, 
   server->depth++;
   if (result >= 0)
     listener->failures = 0;
-  if (result == -EAGAIN) /* it has become non-blocking */
-    listener->by_completion = false;
+  if (result == -EAGAIN) /* it has become non-blocking, and has to stay so: accept has no flag */
+    listener->by_completion = ioloop__adopt(listener->fd, true) < 0;
   else if (result < 0 && result != -ECANCELED)
     (void)tcpserver__accept_failed(listener, result);
   else if (result >= 0 &&

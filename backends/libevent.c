@@ -110,7 +110,7 @@ static void fini(struct ioloop *loop, void *state) {
 
 static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
-  if (!s->keeps_files || ioloop__libevent_has_room()) {
+  if (!s->keeps_files || ioloop__libevent_can_reinit(s->base)) {
     if (s->keeps_files)
       event_reinit(s->base); /* a new set to delete from; releases the parent's */
     fini(loop, state);

@@ -71,6 +71,13 @@ struct event_base *ioloop__libevent_new_base(const char *method) {
 
 const char *const ioloop__libevent_variants[] = {"epoll", "poll", "select", NULL};
 
+bool ioloop__libevent_can_reinit(const struct event_base *base) {
+  struct event_base *trial = ioloop__libevent_new_base(event_base_get_method(base));
+  if (trial)
+    event_base_free(trial);
+  return trial;
+}
+
 int ioloop__libevent_probe(const char *method, char *reason, size_t reason_size) {
   struct event_base *base = ioloop__libevent_new_base(method);
   if (base) {

@@ -22,6 +22,10 @@ bool ioloop__libevent_has_room(void);
  * without the method. */
 struct event_base *ioloop__libevent_new_base(const char *method);
 
+/* event_reinit ends the process if it lacks descriptors or memory for a new set. A new base, which
+ * needs as much and more, is tried out. */
+bool ioloop__libevent_can_reinit(const struct event_base *base);
+
 /* Can libevent be used, on this method? As in backend.h. */
 extern const char *const ioloop__libevent_variants[];
 int ioloop__libevent_probe(const char *method, char *reason, size_t reason_size);

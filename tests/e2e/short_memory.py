@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 
-from harness import CLIENT, SERVER, Process, Server, case, check, main, sanitized, skip
+from harness import CLIENT, DEADLINE, SERVER, Process, Server, case, check, main, sanitized, skip
 
 PRELOAD = os.environ.get("IOLOOP_FAILING_ALLOCATIONS")
 FIRST = 60  # allocations that are tried: a server has made all of its own by then
@@ -23,17 +23,19 @@ def need_preload():
         skip("a sanitizer's allocations cannot be made to fail")
 
 
-def ask(port):
-    """Whatever comes of it: the server may have no memory for this one."""
+def ask(port, seconds):
+    """True if both protocols answer. The server may have no memory for one."""
+    answers = 0
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as sock:
-            sock.settimeout(0.2)
+            sock.settimeout(seconds)
             try:
                 sock.connect(("127.0.0.1", port))
                 sock.send(b"hello\n")
-                sock.recv(100)
+                answers += sock.recv(100) == b"hello\n"
             except OSError:
                 pass
+    return answers == 2
 
 
 def serve(options, number, count):
@@ -41,7 +43,9 @@ def serve(options, number, count):
     server.stderr.wait(lambda data: b"listening tcp" in data or b"server: " in data, "a port or a reason")
     found = re.search(rb"listening tcp \S+:(\d+)", server.stderr.bytes())
     if found:
-        ask(int(found[1]))
+        answered = ask(int(found[1]), 0.2) or count > 1 or ask(int(found[1]), DEADLINE)
+        check(answered or b"server: " in server.stderr.bytes(),
+              "no answer after allocation %d has failed, %s" % (number, options))
         server.signal(signal.SIGTERM)
     code = server.wait()
     check(code in (0, 1), "exit %d with allocation %d failing %d times, %s" % (code, number, count, options))

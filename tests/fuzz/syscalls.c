@@ -120,12 +120,14 @@ static void print_finding(const struct fault_case *it) {
          plan->lasting ? " --lasting" : "");
 }
 
-/* "Interrupted" and "not now" are no reasons to fail: the call is made again. For a change of
- * flags they mean something else, and connect goes on by itself. */
+/* "Interrupted" and "not now" are no reasons to fail: the call is made again. For some calls they
+ * mean something else: no memory, or that connect goes on by itself. */
 static bool should_recover(const struct fault_plan *plan) {
   static const enum fault_call others[] = {
-      FAULT_fcntl, FAULT_connect,      FAULT_io_setup, FAULT_io_submit,         FAULT_io_cancel,
-      FAULT_mmap,  FAULT_ring_receive, FAULT_open,     FAULT_pthread_mutex_init};
+      FAULT_fcntl,          FAULT_connect,   FAULT_io_setup,
+      FAULT_io_submit,      FAULT_io_cancel, FAULT_mmap,
+      FAULT_ring_receive,   FAULT_open,      FAULT_pthread_mutex_init,
+      FAULT_io_uring_submit};
   if (plan->error != EINTR && plan->error != EAGAIN)
     return false;
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)

@@ -43,7 +43,8 @@ static void on_closed(struct iostream *stream, int error, void *arg) {
 static void check_bytes(struct side *side, const char *data, size_t size) {
   for (size_t i = 0; i < size; i++)
     if (data[i] != byte_at(side->received + i))
-      scene_broken(side->scene, "byte %zu is wrong", side->received + i);
+      scene_broken(side->scene, "byte %zu of %zu sent is wrong: %.8s (byte %zu of %zu that came)",
+                   side->received + i, side->sent, &data[i], i, size);
   side->received += size;
 }
 
@@ -112,6 +113,8 @@ static void on_connection(struct tcpserver *server, struct iostream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct side *side = arg;
   (void)server, (void)peer, (void)peer_size;
+  if (side->stream)
+    scene_broken(side->scene, "another program connects to this server");
   side->stream = stream;
   iostream_set_close_callback(stream, on_closed, side);
   (void)iostream_set_nodelay(stream, false);

@@ -24,7 +24,8 @@ static int wake_later(struct datagram *it, uint64_t delay_ns) {
 }
 
 void datagram__wake(struct datagram *it) {
-  (void)wake_later(it, 0);
+  if (!it->timeout)
+    (void)ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout); /* before all that are due */
 }
 
 void datagram__update_interest(struct datagram *it) {
@@ -85,7 +86,8 @@ static void report_error(struct datagram *it) {
     it->on_error(it, error, it->arg);
   /* A program that answers each error by a send that fails must not keep us here. */
   if (it->error && !(it->flags & DATAGRAM_CLOSED))
-    (void)wake_later(it, 0);
+    if (!it->timeout)
+      (void)ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout); /* before all that are due */
 }
 
 void datagram__leave(struct datagram *it) {

@@ -49,7 +49,9 @@
  *       .state_size = sizeof(struct state), .init = init, .fini = fini, .modify = modify,
  *       .wait = wait_ready, .after_fork = fini};
  *
- * To add one: a file here, a line in meson.build, a line in src/loop/registry.c. Then read poll.c.
+ * To add one: a file here (this one includes limits.h, poll.h and stdlib.h), a line in meson.build, a
+ * line in src/loop/registry.c. Then read poll.c, which also goes on where the limit of descriptors
+ * was lowered below what it polls (behaviours 126 and 134); this one then fails with -EINVAL.
  *
  * A backend only translates. The core passes on changes of interest one at a time, calls wait, and
  * gets an array of what is ready; only the core calls user code. So a handler can do anything
@@ -218,9 +220,5 @@ void ioloop__note_rescue(struct ioloop *loop, uint64_t count);
 
 /* The other counters. */
 struct ioloop_metrics *ioloop__metrics(struct ioloop *loop);
-
-extern const struct ioloop_backend ioloop__select, ioloop__poll, ioloop__epoll, ioloop__sigio,
-    ioloop__rtsig, ioloop__libevent, ioloop__epoll_et, ioloop__nonblocking, ioloop__kqueue,
-    ioloop__io_uring, ioloop__linux_aio;
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * registry.c - the I/O models by name, best first, including those that are not built.
  *
- * To add one, add a line to the table below and one to meson.build, which defines IOLOOP_BACKEND_X
- * (the backend's address, or NULL) and IOLOOP_WHY_NOT_X (why it was not built).
+ * To add one, add a line to the table below and one to backends/meson.build, which defines
+ * IOLOOP_BACKEND_X (the backend's address, or NULL) and IOLOOP_WHY_NOT_X (why it was not built).
  *
  * The last entry is not a backend: a server that blocks in each call has no loop. It is listed
  * because Stevens starts with that model, because `server` implements it, and so that asking for it
@@ -18,6 +18,8 @@
 #include "backend.h"
 #include "config.h"
 #include "internal.h"
+
+extern const struct ioloop_backend IOLOOP_BACKENDS; /* those that are built, from meson.build */
 
 static const struct {
   const char *name;

@@ -61,16 +61,13 @@ bool iostream_gate_is_open(const struct iostream_gate *gate) {
   return gate->open;
 }
 
-bool ioloop__gate_hold(struct ioloop__gate_member *member,
-                       void (*fn)(struct ioloop__gate_member *me)) {
-  if (!ioloop__gate_stops(member))
-    return false;
+void ioloop__gate_enlist(struct ioloop__gate_member *member,
+                         void (*fn)(struct ioloop__gate_member *me)) {
   if (!member->resume) {
     ioloop__list_remove(&member->link);
     ioloop__list_insert(member->gate->held.prev, &member->link);
   }
   member->resume = fn;
-  return true;
 }
 
 void ioloop__gate_detach(struct ioloop__gate_member *member) {

@@ -28,18 +28,22 @@ struct ioloop__gate_member {
   void (*resume)(struct ioloop__gate_member *me); /* NULL: it was not stopped */
 };
 
-static inline bool ioloop__gate_stops(const struct ioloop__gate_member *member) {
-  return member->gate && !member->gate->open;
-}
-
 static inline bool ioloop__gate_holds(const struct ioloop__gate_member *member) {
   return member->resume;
 }
 
+void ioloop__gate_enlist(struct ioloop__gate_member *member,
+                         void (*resume)(struct ioloop__gate_member *me));
+
 /* true: the gate is closed, and the member must not read. `resume` is called once, when it may
- * again; it must not call the program. */
-bool ioloop__gate_hold(struct ioloop__gate_member *member,
-                       void (*resume)(struct ioloop__gate_member *me));
+ * again; it must not call the program. Inline, as it is asked before each read. */
+static inline bool ioloop__gate_hold(struct ioloop__gate_member *member,
+                                     void (*resume)(struct ioloop__gate_member *me)) {
+  if (!member->gate || member->gate->open)
+    return false;
+  ioloop__gate_enlist(member, resume);
+  return true;
+}
 
 /* Leave the gate, without being resumed. */
 void ioloop__gate_detach(struct ioloop__gate_member *member);

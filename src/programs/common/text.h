@@ -2,7 +2,7 @@
 /*
  * text.h - bytes from elsewhere as text that does no harm: which of them are well-formed UTF-8 (RFC
  * 3629: no overlong forms, no surrogates, nothing above U+10FFFF), which characters are safe to
- * print, and both questions answered for a terminal and for SVG and HTML.
+ * print on a terminal, and for SVG and HTML.
  */
 #ifndef PROGRAMS_TEXT_H
 #define PROGRAMS_TEXT_H

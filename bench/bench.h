@@ -92,6 +92,13 @@ void progress_end(void);
 /* Format, version, date, command line, seed, environment, and an empty "experiments". */
 json_t *document_new(const struct bench *bench, int argc, char **argv);
 
+enum {
+  FAULT_SIZE = 256
+};
+/* Has it the structure that docs/bench-schema.md describes? If not, `fault` says what is wrong
+ * first: "experiments[0].points is missing". */
+bool document_check(const json_t *document, char fault[FAULT_SIZE]);
+
 /* Read and check one. NULL after printing an error: no such file, not JSON, not ours, another
  * version. */
 json_t *document_load(const char *path);

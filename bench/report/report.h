@@ -19,8 +19,8 @@
  *   gnuplot.c          runs gnuplot, and makes its SVG suitable for a page
  *
  * Documents may come from anywhere, and so may every text in them: each output escapes in its own
- * way. Members that are missing or of the wrong type read as empty text, NaN (document_access.h) or
- * no figure: a report shows the rest.
+ * way. Their structure is that of the schema (results/document_check.c); a member that may be
+ * missing reads as empty text, NaN (document_access.h) or no figure.
  */
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H

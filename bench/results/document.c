@@ -51,12 +51,10 @@ static bool is_usable(const char *path, const json_t *document) {
     free(text);
     return false;
   }
-  bool whole = json_is_array(json_object_get(document, "experiments")) &&
-               json_is_object(json_object_get(document, "environment"));
+  char fault[FAULT_SIZE];
+  bool whole = document_check(document, fault);
   if (!whole)
-    complain("%s: is not a whole result of bench: \"experiments\" or \"environment\" is missing; "
-             "give a file that --json wrote",
-             path);
+    complain("%s: is not a whole result of bench: %s; give a file that --json wrote", path, fault);
   return whole;
 }
 
@@ -102,8 +100,5 @@ int document_save(const json_t *document, const char *path) {
     int failed = outfile_close(&out, !error);
     error = error ? error : failed;
   }
-  if (!error)
-    return EXIT_OK;
-  complain("cannot write %s: %s", path, strerror(-error));
-  return EXIT_TROUBLE;
+  return error ? outfile_complain(path, error) : EXIT_OK;
 }

@@ -4,7 +4,7 @@ command ends in order with them: a report, or a one-line error."""
 import os
 import re
 
-from bench_documents import broken_documents, small_document
+from bench_documents import broken_documents, extreme_document, put, small_document
 from harness import case, check, equal, main, run
 from reports import BENCH, path_of, save
 
@@ -47,6 +47,56 @@ def _():
             check_orderly(what, arguments)
         count += 1
     check(count > 40, "only %d documents" % count)
+
+
+def without(key):
+    return lambda document, one: one.pop(key)
+
+
+def with_one(path, what):
+    return lambda document, one: put(document, path, what)
+
+
+FIRST = ("experiments", 0)
+FAULTS = [
+    (without("points"), "experiments[0].points is missing"),
+    (with_one(FIRST + ("figures",), "x"), "experiments[0].figures is text, not a list"),
+    (with_one(("experiments",), [1.5]), "experiments[0] is a number, not an object"),
+    (with_one(("experiments",), 2 ** 63 - 1), "experiments is a whole number, not a list"),
+    (with_one(("environment",), None), "environment is null, not an object"),
+    (with_one(("command",), ["bench", 1]), "command[1] is a whole number, not text"),
+    (with_one(FIRST + ("contestants", 0), 5), "experiments[0].contestants[0] is a whole number, not text"),
+    (with_one(FIRST + ("resolution", 0), None), "experiments[0].resolution[0] is null, not an object"),
+    (with_one(FIRST + ("resolution", 0), "x"), "experiments[0].resolution[0] is text, not an object"),
+    (with_one(FIRST + ("figures", 3, "values", 2), "5"), "experiments[0].figures[3].values[2] is text, not a number"),
+    (with_one(FIRST + ("failures", 0, "round"), 1.5), "experiments[0].failures[0].round is a number, not a whole"),
+]
+
+
+@case("a document with a wrong member is refused by every command, with its name and the member's")
+def _():
+    good = save(small_document(), "good.json")
+    for change, fault in FAULTS:
+        damaged = small_document("damaged")
+        change(damaged, damaged["experiments"][0])
+        path = save(damaged, "damaged.json")
+        for words in (["report", path], ["merge", "-o", "-", good, path], ["compare", path, good]):
+            code, out, err = run(BENCH, *words, env=PLAIN)
+            equal((code, out), (1, b""), "exit code and stdout of %s with %s (%r)" % (words[0], fault, err))
+            said = err.decode()
+            check("%s: is not a whole result of bench: %s" % (path, fault) in said, "%s says %r" % (words[0], said))
+
+
+@case("older documents lack some members, and extreme numbers are no fault")
+def _():
+    older = small_document()
+    for key in ("hiccups", "created", "command", "seed", "interrupted"):
+        del older[key]
+    for metric in older["experiments"][0]["metrics"]:
+        metric.pop("counted", None)
+    for document in (older, extreme_document()):
+        code, _, err = run(BENCH, "report", save(document, "sound.json"), env=PLAIN)
+        equal((code, err), (0, b""), "exit code and stderr")
 
 
 @case("what merges of broken documents write can be read again")

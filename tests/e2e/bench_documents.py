@@ -342,16 +342,17 @@ def extreme_document():
     one = extreme["experiments"][0]
     for figure in one["figures"]:
         figure.update(values=[0, 1e308, -1e308, 1e-320] * 2, median=1e-320, low=-1e308, high=1e308,
-                      ratio={"median": 1e308, "low": -1e308, "high": 1e308, "resolved": "yes"})
+                      ratio={"median": 1e308, "low": -1e308, "high": 1e308, "resolved": True})
     for again in one["resolution"]:
-        again.update(values=[-1e308, 1e308] * 3, ratio={"median": 1e-320, "low": 1e-320, "high": 1e308})
+        again.update(values=[-1e308, 1e308] * 3, ratio={"median": 1e-320, "low": 1e-320, "high": 1e308,
+                                                              "resolved": False})
     for number, point in enumerate(one["points"]):
         point.update(x=[-5, 0, 1e308][number % 3], label="é" * 3000, group="g" * 500)
     one["x_axis"] = {"label": "x", "log": True}
     one["parameters"]["rounds"] = 1e308
     one["failures"][0]["round"] = 2 ** 63 - 1
-    extreme["environment"].update({"é" * 100: 1, "é" * 100 + "x": {"y" * 300: 2}, "cores": 1e300})
-    extreme["merged"] = [1, None, {}]
+    extreme["environment"].update({"é" * 100: 1, "é" * 100 + "x": {"y" * 300: 2}, "cores": 2 ** 63 - 1})
+    extreme["merged"] = [{}, {"environment": {}}]
     return extreme
 
 

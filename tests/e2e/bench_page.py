@@ -321,10 +321,12 @@ def _():
     check("could not draw" not in text, "gnuplot was given what it could not draw")
 
 
-@case("page: a document without experiments, and one where all is missing, are pages too")
+@case("page: a document without experiments, and one where all is empty, are pages too")
 def _():
     check("Run it again" in page_of(dict(DOCUMENT, experiments=[]), "empty")[0], "not a page")
-    bare = {"format": DOCUMENT["format"], "version": 1, "environment": {}, "experiments": [{"name": "x"}, {}]}
+    bare = {"format": DOCUMENT["format"], "version": 1, "environment": {}, "experiments": []}
+    empty = {key: type(value)() for key, value in DOCUMENT["experiments"][0].items() if value is not None}
+    bare["experiments"] = [dict(empty, name="x", x_axis=None), dict(empty, x_axis=None)]
     text, page = page_of(bare, "bare")
     equal((page.disorder, text[-8:]), ([], "</html>\n"), "the page")
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -144,14 +143,21 @@ static double largest(const struct number_list *numbers) {
 
 static int check_descriptors(const struct bench *bench) {
   unsigned long long limit = descriptors_raise_limit();
-  double wanted = largest(&bench->connections) + largest(&bench->idle);
+  double active = largest(&bench->connections), idle = largest(&bench->idle);
+  double wanted = active + idle;
   if (wanted + SPARE_DESCRIPTORS <= (double)limit)
     return 0;
-  complain("--connections and --idle: %.0f connections are more than a process may have here: its "
-           "limit of open files is %llu, of which %d are for other things; use fewer, or raise "
-           "it (ulimit -Hn)",
-           wanted, limit, (int)SPARE_DESCRIPTORS);
-  return EXIT_TROUBLE;
+  if (limit < SPARE_DESCRIPTORS)
+    return complain("a process may have only %llu open files here, and a measurement needs %d and "
+                    "one per connection; raise the limit (ulimit -Hn)",
+                    limit, (int)SPARE_DESCRIPTORS);
+  return complain("%s: %.0f connections are more than a process may have here: its limit of open "
+                  "files is %llu, of which %d are for other things; use fewer, or raise it "
+                  "(ulimit -Hn)",
+                  active > 0 && idle > 0 ? "--connections and --idle"
+                  : idle > 0             ? "--idle"
+                                         : "--connections",
+                  wanted, limit, (int)SPARE_DESCRIPTORS);
 }
 
 /* ---- processors and the port ------------------------------------------------------- */
@@ -261,17 +267,12 @@ int setup_bench(struct lab_options *options) {
 
 static int check_file(const char *path) {
   int error = path && strcmp(path, "-") != 0 ? outfile_check(path) : 0;
-  if (!error)
-    return 0;
-  complain("cannot write %s: %s", path, strerror(-error));
-  return EXIT_TROUBLE;
+  return error ? outfile_complain(path, error) : 0;
 }
 
 static int check_folder(const char *path) {
-  if (!path || mkdir(path, 0777) == 0 || (errno == EEXIST && access(path, W_OK | X_OK) == 0))
-    return 0;
-  complain("cannot write into %s: %s", path, strerror(errno));
-  return EXIT_TROUBLE;
+  int error = path ? outfile_folder(path) : 0;
+  return error ? outfile_complain(path, error) : 0;
 }
 
 int setup_outputs(const struct lab_options *options) {

@@ -172,9 +172,7 @@ static int write_hgrm(const char *path, const struct histogram *latency) {
     histogram_print_hgrm(latency, 1000, out.file);
     error = outfile_close(&out, true);
   }
-  if (error)
-    complain("cannot write %s: %s", path, strerror(-error));
-  return error ? EXIT_TROUBLE : 0;
+  return error ? outfile_complain(path, error) : 0;
 }
 
 /* In a separate process only if a server's CPU time can be measured from it. */

@@ -146,10 +146,7 @@ static int take_argument(const struct cli *cli, struct against *ret) {
 
 static int check_hgrm(const char *path) {
   int error = path ? outfile_check(path) : 0;
-  if (!error)
-    return 0;
-  complain("--hgrm=%s: cannot write it: %s", path, strerror(-error));
-  return EXIT_TROUBLE;
+  return error ? outfile_complain(path, error) : 0;
 }
 
 int against_parse(int argc, char **argv, struct against *ret) {

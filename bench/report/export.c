@@ -10,21 +10,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "bench.h"
 #include "common/cli.h"
 #include "common/outfile.h"
 #include "common/say.h"
-#include "results/document_access.h"
+#include "report.h"
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
 static const char header[] = "experiment,contestant,point,group,x,metric,unit,median,low,high,"
                              "ratio,ratio_low,ratio_high,resolved,rounds\r\n";
 
-/* Each field ends with its comma. */
+/* Each field ends with its comma. A file is exact; a terminal would obey escape sequences. */
 static void put_text(FILE *to, const char *text) {
+  char *safe = to == stdout && isatty(STDOUT_FILENO) ? harmless(text) : NULL;
+  text = safe ? safe : text;
   bool quoted = text[strcspn(text, ",\"\r\n")];
   fputs(quoted ? "\"" : "", to);
   for (; *text; text++) {
@@ -33,6 +35,7 @@ static void put_text(FILE *to, const char *text) {
     putc(*text, to);
   }
   fputs(quoted ? "\"," : ",", to);
+  free(safe);
 }
 
 /* With every significant digit and no more: 0.1, not 0.10000000000000001. */
@@ -92,11 +95,7 @@ int report_csv(const json_t *document, const char *path) {
     put_document(out.file, document);
     error = outfile_close(&out, true);
   }
-  if (!error)
-    return EXIT_OK;
-  complain("cannot write %s: %s: choose a file that can be written (--csv)", path,
-           strerror(-error));
-  return EXIT_TROUBLE;
+  return error ? outfile_complain(path, error) : EXIT_OK;
 }
 
 /* ---- histograms ----------------------------------------------------------------------------- */
@@ -120,12 +119,6 @@ static void file_name(char to[NAME_SIZE], const json_t *experiment, const json_t
   strcat(to, ".hgrm");
 }
 
-static int cannot_write(const char *path, int error) {
-  complain("cannot write %s: %s: choose a directory that can be written (--hgrm)", path,
-           strerror(-error));
-  return EXIT_TROUBLE;
-}
-
 static int write_histogram(const struct histogram *histogram, const char *path) {
   struct outfile out;
   int error = outfile_open(path, &out);
@@ -133,7 +126,7 @@ static int write_histogram(const struct histogram *histogram, const char *path) 
     histogram_print_hgrm(histogram, MICROSECOND, out.file);
     error = outfile_close(&out, true);
   }
-  return error ? cannot_write(path, error) : EXIT_OK;
+  return error ? outfile_complain(path, error) : EXIT_OK;
 }
 
 static int report_entry(const json_t *experiment, const json_t *entry, const char *directory) {
@@ -161,8 +154,9 @@ int report_hgrm(const json_t *document, const char *directory) {
   size_t i, k;
   json_t *experiment, *entry;
   int failed = EXIT_OK;
-  if (mkdir(directory, 0777) < 0 && errno != EEXIST)
-    return cannot_write(directory, -errno);
+  int error = outfile_folder(directory);
+  if (error)
+    return outfile_complain(directory, error);
   json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
     json_array_foreach(json_object_get(experiment, "histograms"), k, entry) {
       failed = failed ? failed : report_entry(experiment, entry, directory);

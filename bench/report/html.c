@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "common/cli.h"
 #include "common/outfile.h"
 #include "common/say.h"
 #include "common/text.h"
@@ -302,22 +303,25 @@ static void put_page(struct page *page) {
   fputs("</main>\n</body>\n</html>\n", page->to);
 }
 
+static int put_document(const json_t *document, FILE *to) {
+  struct page page = {.to = to, .document = document};
+  int error = open_page(&page);
+  if (!error)
+    put_page(&page);
+  close_page(&page);
+  return error;
+}
+
 int report_html(const json_t *document, const char *path) {
+  struct outfile out;
   bool to_stdout = strcmp(path, "-") == 0;
-  struct outfile out = {.file = stdout};
-  int error = to_stdout ? 0 : outfile_open(path, &out);
-  if (!error) {
-    struct page page = {.to = out.file, .document = document};
-    error = open_page(&page);
-    if (!error)
-      put_page(&page);
-    close_page(&page);
-    int failed = to_stdout ? outfile_flush(stdout) : outfile_close(&out, !error);
+  int error = to_stdout ? put_document(document, stdout) : outfile_open(path, &out);
+  if (to_stdout && !error)
+    return cli_finish_stdout();
+  if (!to_stdout && !error) {
+    error = put_document(document, out.file);
+    int failed = outfile_close(&out, !error);
     error = error ? error : failed;
   }
-  if (!error)
-    return EXIT_OK;
-  complain("%s: the page could not be written: %s; is there room, and may you write there?", path,
-           strerror(-error));
-  return EXIT_TROUBLE;
+  return error ? outfile_complain(path, error) : EXIT_OK;
 }

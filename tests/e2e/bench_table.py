@@ -43,6 +43,20 @@ def _():
         equal(line, line.rstrip(), "a line")
 
 
+@case("CSV: harmless on a terminal, exact in a file")
+def _():
+    document = copy.deepcopy(DOCUMENT)
+    document["experiments"][0]["name"] = "\x1b[31mred"
+    path = save(document, "hostile.json")
+    master, slave = pty.openpty()
+    process = Process([BENCH, "report", path, "--csv=-"], stdout=slave)
+    os.close(slave)
+    shown = Output(master)
+    equal(process.wait(), 0, "exit code")
+    check(ESCAPE not in shown.wait_end() and b"red,epoll," in shown.wait_end(), "on a terminal")
+    check(b"\x1b[31mred,epoll," in run(BENCH, "report", path, "--csv=-")[1], "in a file")
+
+
 @case("table: colours on a terminal only, and never with NO_COLOR or on a dumb one")
 def _():
     check(ESCAPE not in table_of(DOCUMENT), "escape codes in a pipe")

@@ -69,6 +69,24 @@ TEST(2, "a check leaves nothing behind, and a device is written in place") {
   write_file(&null, "gone", true);
 }
 
+TEST(3, "two names of one file are the same, whether it exists or not") {
+  struct place place = make_place();
+  char other[64], further[64];
+  snprintf(other, sizeof other, "%s/./file", place.folder);
+  snprintf(further, sizeof further, "%s/further", place.folder);
+  CHECK(outfile_same(place.path, other) && !outfile_same(place.path, further));
+  write_file(&place, "one", true);
+  CHECK(outfile_same(place.path, other) && !outfile_same(place.path, further));
+  CHECK_SYS(link(place.path, further));
+  CHECK(outfile_same(other, further));
+  CHECK_SYS(unlink(further));
+  CHECK(!outfile_same("-", "-") && !outfile_same("/dev/null", "/dev/null"));
+  CHECK(!outfile_same("/nonexistent/file", "/nonexistent/file"));
+  CHECK_IS(outfile_folder(place.path), ==, -ENOTDIR);
+  CHECK_OK(outfile_folder(place.folder));
+  remove_place(&place);
+}
+
 int main(int argc, char **argv) {
   return tap_main(argc, argv, false);
 }

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "ioloop.h"
 #include "outfile.h"
+#include "output.h"
 #include "say.h"
 
 /* ---- values --------------------------------------------------------------------------- */
@@ -325,7 +326,7 @@ int cli_finish_stdout(void) {
   int error = outfile_flush(stdout);
   if (!error)
     return EXIT_OK;
-  return complain("cannot write to stdout: %s", strerror(-error));
+  return complain("cannot write to stdout: %s (%s)", strerror(-error), output_remedy(error));
 }
 
 int cli_print_help(const struct cli_option *options, const char *text) {

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "say.h"
+
 static char *part_of(const char *path) {
   size_t size = strlen(path) + 32;
   char *part = malloc(size);
@@ -85,13 +87,52 @@ bool outfile_exists(const char *path) {
   return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-const char *outfile_among(const char *path, const char *const *inputs, size_t count) {
+static bool same_inode(const struct stat *ours, const struct stat *theirs) {
+  return ours->st_dev == theirs->st_dev && ours->st_ino == theirs->st_ino;
+}
+
+/* Its last part; its folder's status in *ret. NULL: there is no such folder. */
+static const char *look_at_folder(const char *path, struct stat *ret) {
+  const char *slash = strrchr(path, '/');
+  char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+  bool found = folder && stat(folder, ret) == 0;
+  free(folder);
+  return !found ? NULL : slash ? slash + 1 : path;
+}
+
+bool outfile_same(const char *path, const char *other) {
   struct stat ours, theirs;
-  if (strcmp(path, "-") == 0 || stat(path, &ours) < 0 || !S_ISREG(ours.st_mode))
-    return NULL;
+  if (strcmp(path, "-") == 0 || strcmp(other, "-") == 0)
+    return false;
+  bool first = stat(path, &ours) == 0, second = stat(other, &theirs) == 0;
+  if (first && second)
+    return S_ISREG(ours.st_mode) && same_inode(&ours, &theirs);
+  if (first || second)
+    return false;
+  const char *name = look_at_folder(path, &ours), *name_of_other = look_at_folder(other, &theirs);
+  return name && name_of_other && strcmp(name, name_of_other) == 0 && same_inode(&ours, &theirs);
+}
+
+const char *outfile_among(const char *path, const char *const *inputs, size_t count) {
   for (size_t i = 0; i < count; i++)
-    if (stat(inputs[i], &theirs) == 0 && theirs.st_dev == ours.st_dev &&
-        theirs.st_ino == ours.st_ino)
+    if (outfile_same(path, inputs[i]))
       return inputs[i];
   return NULL;
+}
+
+int outfile_folder(const char *path) {
+  struct stat status;
+  if (mkdir(path, 0777) == 0)
+    return 0;
+  if (errno != EEXIST)
+    return -errno;
+  if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode))
+    return -ENOTDIR;
+  return access(path, W_OK | X_OK) < 0 ? -errno : 0;
+}
+
+int outfile_complain(const char *path, int error) {
+  return complain("cannot write %s: %s (%s)", path, strerror(-error),
+                  error == -ENOMEM ? "end other programs"
+                                   : "see that its folder exists, may be written and has room");
 }

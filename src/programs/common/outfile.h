@@ -30,6 +30,17 @@ int outfile_check(const char *path);
 
 bool outfile_exists(const char *path);
 
+/* Would the two be written to the same file, whatever their names? Also one that does not exist
+ * yet. "-" and devices are no files. */
+bool outfile_same(const char *path, const char *other);
+
+/* Create the folder unless it exists. 0; -ENOTDIR: it is another file; -errno: no files can be
+ * created in it. */
+int outfile_folder(const char *path);
+
+/* Print the one line for an output that cannot be written, with -errno: EXIT_TROUBLE. */
+int outfile_complain(const char *path, int error);
+
 /* The first of `inputs` that is the same file as `path`, whatever its name; NULL: none. "-" is no
  * file. */
 const char *outfile_among(const char *path, const char *const *inputs, size_t count);

@@ -119,10 +119,7 @@ static int write_figure(const struct ladder_options *options, const struct figur
     (options->text ? draw_text : draw_svg)(figure, out.file);
     error = outfile_close(&out, true);
   }
-  if (!error)
-    return EXIT_OK;
-  return complain("cannot write %s: %s (see that its folder exists, may be written and has room)",
-                  options->output, strerror(-error));
+  return error ? outfile_complain(options->output, error) : EXIT_OK;
 }
 
 static int draw(const struct ladder_options *options, const struct figure *figure) {

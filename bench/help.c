@@ -11,6 +11,7 @@ static const char before_experiments[] =
     "EXAMPLES\n"
     "  @ quick --html=report.html          a page in less than two minutes\n"
     "  @ latency                           one experiment, all contestants\n"
+    "  @ ring wake                         several experiments, one after the other\n"
     "  @ latency --contestants=epoll,io_uring,peer:epoll --baseline=peer:epoll\n"
     "  @ load --protocol=udp --slo=0.0005 --json=load.json\n"
     "  @ idle --help                       an experiment's method, and how to read it\n"

@@ -14,6 +14,7 @@
 #include "load/against.h"
 #include "method/interrupt.h"
 #include "options.h"
+#include "results/document_access.h"
 
 /* ---- reports ----------------------------------------------------------------------- */
 
@@ -49,6 +50,16 @@ static bool measured_anything(const json_t *experiment) {
   return json_array_size(json_object_get(experiment, "figures")) > 0;
 }
 
+/* With the first of the causes, which the report lists. */
+static int refuse_empty(const json_t *experiment) {
+  const json_t *failure = json_array_get(json_object_get(experiment, "failures"), 0);
+  const json_t *cause =
+      failure ? failure : json_array_get(json_object_get(experiment, "absent"), 0);
+  return complain("%s: nothing could be measured: %s: %s (see the report)",
+                  member_text(experiment, "name"), member_text(cause, "contestant"),
+                  member_text(cause, "reason"));
+}
+
 /* 0, or EXIT_TROUBLE: no contestant could be measured, or no memory. */
 static int run_one(struct bench *bench, const struct experiment *experiment, json_t *document) {
   json_t *done = comparison_run(bench, experiment);
@@ -64,15 +75,17 @@ static int run_one(struct bench *bench, const struct experiment *experiment, jso
   }
   if (!empty || bench->interrupted)
     return EXIT_OK;
-  complain("%s: nothing could be measured; see the report", experiment->name);
-  return EXIT_TROUBLE;
+  return refuse_empty(done);
 }
 
-/* A result without a figure replaces no file. */
-static const char *unless_there(const char *path) {
-  if (!path || !outfile_exists(path))
+/* A result without a figure replaces no file, and one that ended before it has not even causes. */
+static const char *unless_there(const char *path, bool interrupted) {
+  bool there = path && outfile_exists(path);
+  if (!path || is_stdout(path) || (!there && !interrupted))
     return path;
-  complain("%s: stays as it was: nothing was measured", path);
+  complain(there ? "%s: stays as it was: nothing was measured"
+                 : "%s: is not written: nothing was measured",
+           path);
   return NULL;
 }
 
@@ -82,9 +95,9 @@ static struct lab_options keep_earlier(const struct lab_options *options, const 
   for (size_t i = 0; i < json_array_size(experiments); i++)
     if (measured_anything(json_array_get(experiments, i)))
       return kept;
-  kept.json = unless_there(kept.json);
-  kept.csv = unless_there(kept.csv);
-  kept.html = unless_there(kept.html);
+  kept.json = unless_there(kept.json, kept.bench.interrupted);
+  kept.csv = unless_there(kept.csv, kept.bench.interrupted);
+  kept.html = unless_there(kept.html, kept.bench.interrupted);
   return kept;
 }
 
@@ -110,13 +123,14 @@ static int run_all(struct lab_options *options, const struct experiment *const *
 
 static int run_experiments(struct lab_options *options, int argc, char **argv) {
   const struct experiment *const *experiments;
+  interrupt_watch(NULL); /* first: a signal must not end it before its results can be written */
   int code = setup_experiments(options, &experiments);
   if (!code)
     code = options_check(options, experiments);
   if (!code)
     code = setup_bench(options);
   if (code)
-    return code;
+    return interrupt_seen() ? interrupt_exit_code() : code;
   code = setup_outputs(options);
   if (!code)
     code = run_all(options, experiments, argc, argv);
@@ -132,13 +146,12 @@ static int refuse(const char *line) {
 }
 
 /* A mistyped output would destroy a result. */
-static int refuse_input(const char *option, const char *path, const struct lab_options *options) {
+static int refuse_input(const char *path, const struct lab_options *options) {
   const char *input =
       path ? outfile_among(path, options->arguments + 1, options->argument_count - 1) : NULL;
   if (!input)
     return 0;
-  complain("%s=%s: is the input %s; give another name", option, path, input);
-  return EXIT_USAGE;
+  return misuse("the output %s is the input %s; give another name", path, input);
 }
 
 static int run_list(const struct lab_options *options) {
@@ -162,7 +175,7 @@ static int run_list(const struct lab_options *options) {
 static int run_merge(const struct lab_options *options) {
   if (options->argument_count < 3)
     return refuse("merge: name two results at least: merge -o ALL.json A.json B.json");
-  int code = refuse_input("-o", options->json, options);
+  int code = refuse_input(options->json, options);
   if (code)
     return code;
   return documents_merge(options->arguments + 1, options->argument_count - 1,
@@ -178,9 +191,9 @@ static int run_compare(const struct lab_options *options) {
 static int run_report(const struct lab_options *options) {
   if (options->argument_count != 2)
     return refuse("report: name one result, as --json wrote it: report FILE.json");
-  int code = first_of(refuse_input("--json", options->json, options),
-                      first_of(refuse_input("--csv", options->csv, options),
-                               refuse_input("--html", options->html, options)));
+  int code =
+      first_of(refuse_input(options->json, options),
+               first_of(refuse_input(options->csv, options), refuse_input(options->html, options)));
   json_t *document = code ? NULL : document_load(options->arguments[1]);
   if (!document)
     return first_of(code, EXIT_TROUBLE);
@@ -189,34 +202,46 @@ static int run_report(const struct lab_options *options) {
   return code;
 }
 
-static const struct command_line {
-  const char *name;
-  int (*run)(const struct lab_options *options);
-  unsigned takes;
-  const char *help;
-} commands[] = {
+const struct command_line commands[] = {
     {"list", run_list, 0,
      "@ list\n"
      "\n"
-     "  Print the contestants, their protocols, and why some cannot take part here.\n"},
+     "  Print the contestants, one per line: the name that --contestants takes, whether it serves\n"
+     "  TCP or also UDP, and why it cannot take part here if it cannot.\n"
+     "  Exit status: 0 done, 1 error (one line says why), 2 wrong command line.\n"},
     {"merge", run_merge, TAKES_JSON,
      "@ merge -o ALL.json A.json B.json...\n"
      "\n"
      "  Combine several results of the same measurement into one with more rounds. -o is --json;\n"
-     "  without it the result goes to stdout.\n"},
+     "  without it the result goes to stdout. Rounds are put side by side, histograms are added, "
+     "and\n"
+     "  medians, intervals and ratios are computed again. Results of other programs or settings, "
+     "and\n"
+     "  a run that is there twice, are refused; differences between the machines are listed.\n"
+     "  Exit status: 0 done, 1 error (one line says why), 2 wrong command line.\n"},
     {"compare", run_compare, 0,
      "@ compare OLD.json NEW.json\n"
      "\n"
-     "  Print the figures that became slower or faster. Exit status 1: a regression.\n"},
+     "  Print the figures that became slower or faster, with the ratio of the new median to the "
+     "old\n"
+     "  one and its 95 % interval. A change counts if the interval excludes 1 and the ratio is "
+     "beyond\n"
+     "  what the A/A checks of both results resolve. Other machines and settings are listed "
+     "first.\n"
+     "  Exit status: 0 no regression, 1 a regression, an error (one line says why), or nothing "
+     "that\n"
+     "  could be compared, 2 wrong command line.\n"},
     {"report", run_report, TAKES_REPORTS,
      "@ report FILE.json [--json=FILE] [--csv=FILE] [--html=FILE] [--hgrm=DIR]\n"
      "\n"
-     "  Show a result again: as a table, or in the forms chosen by the options.\n"},
+     "  Show a result again: as a table, or in the forms chosen by the options.\n"
+     "  Exit status: 0 done, 1 error (one line says why), 2 wrong command line.\n"},
+    {NULL, NULL, 0, NULL},
 };
 
 /* NULL: no command. */
 static const struct command_line *find_command(const char *name) {
-  for (size_t i = 0; name && i < sizeof commands / sizeof commands[0]; i++)
+  for (size_t i = 0; name && commands[i].name; i++)
     if (strcmp(name, commands[i].name) == 0)
       return &commands[i];
   return NULL;
@@ -262,12 +287,16 @@ static int run(int argc, char **argv, const char **arguments) {
   return code ? code : command->run(&options);
 }
 
-/* merge -o FILE, as in compilers and linkers, means --json FILE. */
-static void spell_out(int argc, char **argv) {
+/* merge -o FILE, as in compilers and linkers, means --json FILE. 0, or EXIT_USAGE. */
+static int spell_out(int argc, char **argv) {
   static char json[] = "--json";
   for (int i = 2; i < argc && strcmp(argv[1], "merge") == 0; i++)
-    if (strcmp(argv[i], "-o") == 0)
+    if (strcmp(argv[i], "-o") == 0) {
+      if (i + 1 == argc)
+        return misuse("-o: a value is missing: -o FILE");
       argv[i] = json;
+    }
+  return 0;
 }
 
 int main(int argc, char **argv) {
@@ -278,7 +307,9 @@ int main(int argc, char **argv) {
     say_begin("bench against"); /* the name in its error messages and --help */
     return against_main(argc - 1, argv + 1);
   }
-  spell_out(argc, argv);
+  int misspelt = spell_out(argc, argv);
+  if (misspelt)
+    return misspelt;
   const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
   if (!arguments)
     return EXIT_TROUBLE;

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/cpus.h"
+#include "common/outfile.h"
 #include "common/say.h"
 #include "load/generator.h"
 
@@ -76,16 +77,16 @@ const struct cli_option options_table[] = {
 /* ---- lists ------------------------------------------------------------------------- */
 
 struct list_rule {
-  const char *option, *allowed;
+  const char *option, *kind;
   double min, max;
+  const char *hint;
   bool whole;
 };
 
-static const struct list_rule connections_rule = {"connections", "whole numbers from 1", 1, 1e7,
-                                                  true};
-static const struct list_rule idle_rule = {"idle", "whole numbers from 0", 0, 1e7, true};
+static const struct list_rule connections_rule = {"connections", "whole numbers", 1, 1e7, "", true};
+static const struct list_rule idle_rule = {"idle", "whole numbers", 0, 1e7, "", true};
 static const struct list_rule rate_rule = {
-    "rate", "requests per second, more than 0 (a rate of 0 would send nothing)", 1e-3, 1e9, false};
+    "rate", "requests per second", 1e-3, 1e9, " (a rate of 0 would send nothing)", false};
 
 /* strtod alone would take " 1", "0x10", "nan" and "inf". */
 static bool parse_one(const char **at, const struct list_rule *rule, double *ret) {
@@ -112,8 +113,8 @@ static bool parse_list(const char *text, const struct list_rule *rule, struct nu
 static int take_list(const char *text, const struct list_rule *rule, struct number_list *ret) {
   if (!text || parse_list(text, rule, ret))
     return 0;
-  complain("--%s=%s: must be %s, at most %d of them between commas", rule->option, text,
-           rule->allowed, NUMBERS_MAX);
+  complain("--%s=%s: must be %s from %.10g to %.10g%s, at most %d of them between commas",
+           rule->option, text, rule->kind, rule->min, rule->max, rule->hint, NUMBERS_MAX);
   return EXIT_USAGE;
 }
 
@@ -165,13 +166,17 @@ static unsigned what_was_given(const struct lab_options *options, const bool *gi
   return takes;
 }
 
+static bool is_one_output(const char *path, const char *other) {
+  return path && other && (strcmp(path, other) == 0 || outfile_same(path, other));
+}
+
 static int check_outputs(const struct lab_options *options) {
   const struct {
     const char *option, *path;
   } outputs[] = {{"json", options->json}, {"csv", options->csv}, {"html", options->html}};
   for (size_t i = 0; i < 3; i++)
     for (size_t j = 0; j < i; j++)
-      if (outputs[i].path && outputs[j].path && strcmp(outputs[i].path, outputs[j].path) == 0) {
+      if (is_one_output(outputs[i].path, outputs[j].path)) {
         complain("--%s=%s and --%s=%s: two forms in one file; give each its own output",
                  outputs[j].option, outputs[j].path, outputs[i].option, outputs[i].path);
         return EXIT_USAGE;
@@ -243,6 +248,11 @@ static int refuse(unsigned given, const char *asked, unsigned taken) {
   while (!(given & ~taken & 1U << bit))
     bit++;
   setup_names(experiments_all, 1U << bit, takers);
+  for (const struct command_line *command = commands; command->name; command++)
+    if (command->takes & 1U << bit) {
+      size_t used = strlen(takers);
+      snprintf(takers + used, sizeof takers - used, ", %s", command->name);
+    }
   complain("%s: is not for %s; it is for %s", spellings[bit], asked, takers);
   return EXIT_USAGE;
 }

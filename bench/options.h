@@ -52,6 +52,16 @@ int options_check(const struct lab_options *options, const struct experiment *co
 /* The same for a command, which uses `takes`. */
 int options_check_command(const struct lab_options *options, const char *command, unsigned takes);
 
+/* ---- main.c ------------------------------------------------------------------------ */
+
+/* Words that are no experiments: list, merge ... The last one has no name. */
+extern const struct command_line {
+  const char *name;
+  int (*run)(const struct lab_options *options);
+  unsigned takes;
+  const char *help;
+} commands[];
+
 /* ---- help.c ------------------------------------------------------------------------ */
 
 /* Print --help on stdout. Returns an exit code. */

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/say.h"
 #include "ioloop.h"
+#include "method/interrupt.h"
 
 #define PEER_PREFIX "peer:"
 
@@ -256,6 +257,8 @@ static int ask_server(const struct contestant *contestant) {
     return 0; /* reported when it is started */
   child_read(&child, &text, 5 * NS_PER_SECOND);
   int status = child_end(&child, 0, &text, NS_PER_SECOND);
+  if (interrupt_seen())
+    status = 0; /* it did not answer */
   if (status != 0)
     complain("--contestants=%s: %.*s", contestant->name, (int)strcspn(text.at ? text.at : "", "\n"),
              text.at ? text.at : "");

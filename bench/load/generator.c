@@ -254,7 +254,8 @@ static void judge(struct generator *generator) {
   struct generator_result *result = generator->result;
   if (result->sent + generator->missed == 0)
     snprintf(result->reason, GENERATOR_REASON_SIZE,
-             "no request was due: measure longer, or at a higher rate");
+             generator->options.rate > 0 ? "no request was due: measure longer, or at a higher rate"
+                                         : "no request was sent in that time: measure longer");
   else if (is_too_late(generator))
     say_late(generator);
   else if (result->echoed == 0) {

@@ -39,6 +39,8 @@ void interrupt_watch(volatile sig_atomic_t *flag) {
   for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
     if (!signals_ignored(requests[i]))
       sigaction(requests[i], &action, NULL);
+  if (seen && flag)
+    *flag = 1;
 }
 
 bool interrupt_seen(void) {

@@ -9,7 +9,8 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* From now on SIGINT and SIGHUP, unless the parent left them ignored, and SIGTERM set *flag
+/* To be called first, without a flag, and again when there is one: it is set if a signal came in
+ * between. From now on SIGINT and SIGHUP, unless the parent left them ignored, and SIGTERM set *flag
  * (may be NULL), and blocking calls return with EINTR. */
 void interrupt_watch(volatile sig_atomic_t *flag);
 

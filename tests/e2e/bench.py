@@ -473,7 +473,7 @@ def _():
     experiment, = document["experiments"]
     equal(experiment["figures"], [], "figures")
     check("cannot: no such thing" in experiment["failures"][0]["said"], "its last words")
-    check("nothing could be measured" in err, "the exit code is explained: %r" % err)
+    check(re.search(r"nothing could be measured: \S+: .+ \(see the report\)", err), "the cause is there: %r" % err)
     old = file("earlier.json")
     with open(old, "w") as to:
         to.write("earlier")
@@ -506,6 +506,41 @@ def _():
     figures = experiment["figures"]
     check(figures and all(len(f["values"]) >= 2 for f in figures), "what was measured is there")
     check(b"poll" in lab.stdout.bytes(), "and printed")
+
+
+@case("Ctrl-C before anything was measured leaves no file, keeps an earlier one, and says so")
+def _():
+    path, old = file("never.json"), file("earlier.csv")
+    with open(old, "w") as earlier:
+        earlier.write("earlier")
+    lab = Process([BENCH, "latency", "--contestants=poll", "--duration=60", "--warmup=60", "--connections=1",
+                   "--protocol=tcp", "--json=" + path, "--csv=" + old])
+    try:
+        lab.stderr.wait_match(rb"seed \d+", "the end of its preparations")
+        lab.popen.send_signal(signal.SIGINT)
+        equal(lab.wait(), 130, "exit code")
+    finally:
+        lab.kill()
+    check(not os.path.exists(path), "no document is left")
+    with open(old) as kept:
+        equal(kept.read(), "earlier", "the earlier file")
+    said = lab.stderr.bytes()
+    for line in (b"never.json: is not written: nothing was measured", b"earlier.csv: stays as it was: nothing was"):
+        check(line in said, "a line says so: %r" % said)
+
+
+@case("Ctrl-C while it still prepares ends it as later")
+def _():
+    bench = beside_a_fake("other", "")
+    server = os.path.join(os.path.dirname(bench), "server")
+    os.unlink(server)
+    with open(server, "w") as to:
+        to.write("#!/bin/sh\nkill -INT $PPID\nexec %s \"$@\"\n" % os.path.abspath(SERVER))
+    os.chmod(server, 0o755)
+    path = file("never.json")
+    code, _, err = run(bench, "latency", "--contestants=poll+spin=1", "--quiet", "--json=" + path)
+    equal((code, os.path.exists(path)), (130, False), "exit code (%r), and a document" % err)
+    check(b"is not written: nothing was measured" in err, "a line says so: %r" % err)
 
 
 @case("no process that it started outlives it, however it ends")

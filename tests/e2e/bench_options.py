@@ -65,6 +65,7 @@ def _():
     for name in ("list", "merge", "compare", "report"):
         code, out, err = run(BENCH, name, "--help")
         equal((code, out.split()[:2], err), (0, [b"bench", name.encode()], b""), "%s --help" % name)
+        check(b"Exit status: 0 " in out and len(out.splitlines()) > 3, "%s --help has its exit status" % name)
     check(b"@" not in run(BENCH, "--help")[1], "the program's name is in all of --help")
 
 
@@ -113,6 +114,8 @@ REFUSED = [
     (2, ["latency", "--contestants=poll+port=1"], "--port is not for contestants"),
     (2, ["latency", "--contestants=poll", "--baseline=select"], "is not one of the contestants"),
     (2, ["load", "--rate=0"], "a rate of 0 would send nothing"),
+    (2, ["load", "--rate=1e99"], "--rate=1e99: must be requests per second from 0.001 to 1000000000 "),
+    (2, ["idle", "--idle=999999999"], "--idle=999999999: must be whole numbers from 0 to 10000000, at most 32"),
     (2, ["load", "--rate=-5"], "--rate=-5: must be requests per second"),
     (2, ["load", "--rate=10,,20"], "--rate=10,,20: must be"),
     (2, ["load", "--rate=1e3"], "--rate=1e3: must be"),
@@ -125,6 +128,8 @@ REFUSED = [
     (2, ["latency", "--size=3"], "--size=3: must be a number from 16"),
     (2, ["latency", "--protocol=sctp"], "--protocol=sctp: must be tcp, udp or both"),
     (2, ["latency", "--cpu=0"], "--cpu=0: must be two numbers of processors"),
+    (2, ["compare", "a.json", "b.json", "--json=x"], "witness, merge, report\n"),
+    (2, ["list", "--csv=x"], "witness, report\n"),
     (2, ["merge", "one.json"], "merge: name two results at least"),
     (2, ["compare", "one.json"], "compare: name two results"),
     (2, ["report"], "report: name one result"),
@@ -151,7 +156,7 @@ REFUSED = [
     (1, ["latency", "--json=/nonexistent/a.json"], "cannot write /nonexistent/a.json"),
     (1, ["latency", "--csv=/nonexistent/a.csv"], "cannot write /nonexistent/a.csv"),
     (1, ["latency", "--html=/nonexistent/a.html"], "cannot write /nonexistent/a.html"),
-    (1, ["latency", "--hgrm=/nonexistent/a/b"], "cannot write into /nonexistent/a/b"),
+    (1, ["latency", "--hgrm=/nonexistent/a/b"], "cannot write /nonexistent/a/b"),
     (1, ["latency", "--connections=9999999"], "more than a process may have here"),
     (1, ["idle", "--idle=9999999"], "more than a process may have here"),
 ]
@@ -170,6 +175,8 @@ def refused(code, arguments, line):
 def _():
     for code, arguments, line in REFUSED:
         refused(code, arguments, line)
+    equal(run(BENCH, "merge", "a.json", "b.json", "-o"),
+          (2, b"", b"bench: -o: a value is missing: -o FILE\n"), "merge without a name after -o")
 
 
 # The options that an experiment uses; TCP for those that have no other protocol.
@@ -241,7 +248,57 @@ def _():
     for words in (["report", path, "--json=" + path], ["report", path, "--csv=" + other],
                   ["report", path, "--html=" + path], ["merge", "-o", other, path, path]):
         refused(2, words, "is the input %s; give another name" % path)
+        check(b"=" not in run(BENCH, *words)[2], "no spelling that was not typed")
         equal(content(path), EMPTY, "the input")
+
+
+@case("two outputs in one file are refused, whatever their names, also before it exists")
+def _():
+    path, there = written("input.json", EMPTY), written("there", "earlier\n")
+    place = os.path.dirname(path)
+    os.symlink(place, place + "/to-itself")
+    os.link(there, there + ".link")
+    for one, other in ((place + "/new", place + "/./new"), (place + "/new", place + "/to-itself/new"),
+                       (there, there + ".link"), (there, place + "/to-itself/../%s/there" % os.path.basename(place))):
+        refused(2, ["report", path, "--json=" + one, "--html=" + other], "two forms in one file")
+    equal(content(there), "earlier\n", "the file")
+    check(not os.path.exists(place + "/new"), "no file is left")
+    code, _, err = run(BENCH, "report", path, "--json=%s/new" % place, "--csv=%s/new2" % place)
+    equal((code, err), (0, b""), "exit code and stderr with two files")
+
+
+@case("too few open files: the limit and its need, and no option that was not given")
+def _():
+    for limit in (16, 40):
+        code, _, err = run(BENCH, "ring", "--quiet", "--rounds=1", "--contestants=poll",
+                           limits={resource.RLIMIT_NOFILE: limit})
+        equal((code, err), (1, b"bench: a process may have only %d open files here, and a measurement needs 64 "
+                            b"and one per connection; raise the limit (ulimit -Hn)\n" % limit), "what it says")
+    refused(1, ["idle", "--idle=9999999"], "bench: --idle: 9999999 connections are more than")
+    refused(1, ["latency", "--connections=9999999"], "bench: --connections: 9999999 connections are more than")
+
+
+@case("every output that cannot be written: one line with the reason and a remedy")
+def _():
+    path = written("result.json", EMPTY)
+    other = written("other.json", EMPTY.replace('"version"', '"created": "now", "version"'))
+    remedy = "(see that its folder exists, may be written and has room)\n"
+    for target, options in (("/nonexistent/a", ("json", "csv", "html")), ("/dev/full", ("json", "csv", "html")),
+                            ("/nonexistent/a/b", ("hgrm",)), ("/dev/null", ("hgrm",))):
+        for option in options:
+            for words in (["report", path], ["latency"]):
+                if (words[0], target) == ("latency", "/dev/full"):
+                    continue  # a device that may be written, as far as one knows before
+                code, _, err = run(BENCH, *words, "--quiet", "--%s=%s" % (option, target))
+                text = err.decode()
+                equal((code, text.count("\n")), (1, 1), "exit code and lines of %s (%r)" % (words[0], text))
+                check(text.startswith("bench: cannot write %s: " % target) and text.endswith(remedy), text)
+    code, _, err = run(BENCH, "merge", "-o", "/dev/full", path, other)
+    equal((code, err.decode()), (1, "bench: cannot write /dev/full: No space left on device " + remedy), "merge")
+    with open("/dev/full", "wb") as full:
+        for words in (["list"], ["report", path], ["report", path, "--html=-"], ["--help"]):
+            code, _, err = run(BENCH, *words, stdout=full)
+            check(b"stdout: No space left on device (make room, or redirect it elsewhere)" in err, "%r" % err)
 
 
 @case("a write that fails says why, and leaves the earlier file and nothing else")

@@ -269,11 +269,11 @@ static int top_of(const struct pollfd *fds, uint32_t count) {
   return top;
 }
 
-/* What is wanted of each, as bits. Negative numbers are not polled. */
+/* What is wanted of each, as bits. Negative numbers are not polled, nor are those found closed. */
 static void fill_sets(const struct pollfd *fds, uint32_t count, unsigned long *read,
                       unsigned long *write) {
   for (uint32_t i = 0; i < count; i++) {
-    int fd = fds[i].fd;
+    int fd = fds[i].revents ? -1 : fds[i].fd;
     if (fd >= 0 && fds[i].events & POLLIN)
       read[word_of(fd)] |= bit_of(fd);
     if (fd >= 0 && fds[i].events & POLLOUT)
@@ -287,6 +287,12 @@ static short found_for(int fd, const unsigned long *read, const unsigned long *w
   return (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
 }
 
+static void find_closed(struct pollfd *fds, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++)
+    if (fds[i].fd >= 0 && ioloop__is_closed(fds[i].fd))
+      fds[i].revents = POLLNVAL;
+}
+
 int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
                            uint64_t timeout_ns) {
   int top = top_of(fds, count), ready = 0;
@@ -295,16 +301,21 @@ int ioloop__poll_by_select(struct ioloop *loop, struct pollfd *fds, uint32_t cou
   if (!read)
     return -ENOMEM;
   unsigned long *write = read + words;
+  for (uint32_t i = 0; i < count; i++)
+    fds[i].revents = 0;
   fill_sets(fds, count, read, write);
   int n = call_select(loop, top, read, write, timeout_ns);
-  for (uint32_t i = 0; (n >= 0 || n == -EBADF) && i < count; i++) {
-    int fd = fds[i].fd;
-    if (n >= 0)
-      fds[i].revents = found_for(fd, read, write);
-    else /* one of them is closed, and select does not say which */
-      fds[i].revents = fd >= 0 && ioloop__is_closed(fd) ? POLLNVAL : 0;
+  while (n == -EBADF) { /* one of them is closed, and select does not say which: poll the others */
+    find_closed(fds, count);
+    memset(read, 0, 2 * words * sizeof *read);
+    fill_sets(fds, count, read, write);
+    n = call_select(loop, top, read, write, 0);
+  }
+  for (uint32_t i = 0; n >= 0 && i < count; i++) {
+    if (!fds[i].revents)
+      fds[i].revents = found_for(fds[i].fd, read, write);
     ready += fds[i].revents != 0;
   }
   free(read);
-  return n >= 0 || n == -EBADF ? ready : n;
+  return n < 0 ? n : ready;
 }

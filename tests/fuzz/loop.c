@@ -222,7 +222,7 @@ static const struct fuzz_operation operations[] = {
     {"move", 2, 6, move_timeout},
     {"cancel", 1, 4, remove_timeout},
     {"callback", 2, 8, add_callback},
-    {"threads", 4, 2, add_from_threads},
+    {"threads", 4, 4, add_from_threads},
     {"from-signal", 2, 2, add_from_signal},
     {"watch", 2, 2, watch_signal},
     {"unwatch", 2, 1, unwatch_signal},

@@ -107,6 +107,7 @@ enum {
   PTY = 1 << 2,
   SOCKET = 1 << 3,
   LOOK_ALIKE = 1 << 4, /* two of them have one inode */
+  HAS_END = 1 << 6,    /* its peer sees when it is closed */
   STORED = 1 << 5,     /* a regular file that can be polled */
 };
 

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -129,6 +130,8 @@ static void *add_from_thread(void *arg) {
     adding->source->added++;
     int result = ioloop_add_callback_threadsafe(adding->loop, on_callback, call);
     FUZZ_CHECK(result == 0, "add_callback_threadsafe returned %d", result);
+    if (i % 4 == 3) /* the loop may have taken them by then, and be about to wait again */
+      sched_yield();
   }
   return NULL;
 }
@@ -155,7 +158,7 @@ static uint64_t total_called(const struct adding *adding, unsigned threads) {
 void add_from_threads(const uint32_t *args) {
   struct watched_loop *loop = pick_loop(args[0]);
   struct adding adding[MAX_THREADS];
-  unsigned threads = args[1] % MAX_THREADS + 1, count = args[2] % 40 + 1;
+  unsigned threads = args[1] % MAX_THREADS + 1, count = args[2] % 200 + 1;
   if (!loop)
     return;
   for (unsigned i = 0; i < threads; i++) {

@@ -212,13 +212,13 @@ static void open_directory(const struct kind *kind) {
 static const struct kind tcp = {"tcp", SOCKET, open_tcp, NULL, NULL};
 
 static const struct kind kinds[] = {
-    {"tcp", SOCKET, open_tcp, NULL, NULL},
+    {"tcp", SOCKET | HAS_END, open_tcp, NULL, NULL},
     {"udp", SOCKET, open_udp, NULL, NULL},
-    {"unix-stream", SOCKET, open_unix_stream, NULL, NULL},
+    {"unix-stream", SOCKET | HAS_END, open_unix_stream, NULL, NULL},
     {"unix-dgram", SOCKET, open_unix_dgram, NULL, NULL},
-    {"pipe", 0, open_pipe, NULL, NULL},
-    {"pipe", 0, open_pipe, NULL, NULL}, /* twice as often */
-    {"fifo", LOOK_ALIKE, open_fifo, NULL, NULL},
+    {"pipe", HAS_END, open_pipe, NULL, NULL},
+    {"pipe", HAS_END, open_pipe, NULL, NULL}, /* twice as often */
+    {"fifo", LOOK_ALIKE | HAS_END, open_fifo, NULL, NULL},
     {"pty", TWO_QUEUES | PTY, open_pty, write_lines, NULL},
     {"listener", SOCKET, open_listener, connect_to_listener, accept_from_listener},
     {"/dev/null", REFUSED, open_null, NULL, NULL},

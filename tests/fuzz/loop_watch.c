@@ -4,6 +4,7 @@
  * is closed, duplicated, or taken by another file.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -320,12 +321,36 @@ static void close_it(struct end *end) {
   end_forget(end);
 }
 
+/* Another descriptor, or what a dropped registration has left in the kernel, holds the file. */
+static bool is_held(unsigned file) {
+  for (size_t i = 0; i < end_count; i++)
+    if (ends[i].file == file)
+      return true;
+  for (const struct registration *r = every; r; r = r->next)
+    if (r->file == file && r->dropped)
+      return true;
+  return false;
+}
+
+/* "The descriptor may be closed at once" (ioloop.h): its peer sees the end. */
+static void check_peer(const struct end *closed) {
+  for (size_t i = 0; i < end_count && closed->pair && closed->kind->flags & HAS_END; i++) {
+    struct pollfd peer = {.fd = ends[i].fd, .events = POLLIN};
+    if (ends[i].pair == closed->pair && ends[i].file != closed->file && !is_held(closed->file))
+      FUZZ_CHECK(poll(&peer, 1, 5000) == 1,
+                 "%d, %s, was removed and closed, and its peer sees no "
+                 "end",
+                 closed->fd, closed->kind->name);
+  }
+}
+
 void close_end(const uint32_t *args) {
   if (!end_count)
     return;
-  struct end *end = &ends[FUZZ_PICK(args[0], end_count)];
+  struct end *end = &ends[FUZZ_PICK(args[0], end_count)], closed = *end;
   remove_everywhere(end->fd);
   close_it(end);
+  check_peer(&closed);
 }
 
 void drop_end(const uint32_t *args) {

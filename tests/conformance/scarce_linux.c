@@ -156,3 +156,31 @@ TEST(137, "the second call of a wait fails: a passing error pauses, any other en
   test_loop_free(loop);
   close_pair(pair);
 }
+
+/* Found by the fuzzer: select, in place of poll, fails if one is closed, and the models that keep
+ * cold what a poll saw not ready took none of the others for ready. */
+TEST(126, "RLIMIT_NOFILE is low, and a registered descriptor is closed: the others are reported") {
+  struct ioloop *loop = test_loop_new();
+  struct record records[20] = {{0}};
+  int pairs[20][2];
+  for (int k = 0; k < 20; k++) {
+    make_pair(TCP, pairs[k]);
+    CHECK_OK(ioloop_add_handler(loop, pairs[k][0], IOLOOP_READ, on_event, &records[k]));
+  }
+  put(pairs[0][1], 1); /* ready, and not read: it is polled in each wait */
+  RUN_UNTIL(loop, records[0].calls > 0);
+  run_turns(loop, 2);
+  struct rlimit old, low;
+  CHECK_SYS(getrlimit(RLIMIT_NOFILE, &old));
+  low = (struct rlimit){.rlim_cur = 2, .rlim_max = old.rlim_max};
+  CHECK_SYS(setrlimit(RLIMIT_NOFILE, &low));
+  CHECK_OK(ioloop_update_handler(loop, pairs[3][0], IOLOOP_WRITE));
+  CHECK_SYS(close(pairs[0][0])); /* without removing it */
+  run_turns(loop, 5);
+  CHECK(records[3].seen & IOLOOP_WRITE);
+  CHECK_SYS(setrlimit(RLIMIT_NOFILE, &old));
+  test_loop_free_abandoned(loop, 1);
+  CHECK_SYS(close(pairs[0][1]));
+  for (int k = 1; k < 20; k++)
+    close_pair(pairs[k]);
+}

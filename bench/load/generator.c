@@ -254,8 +254,10 @@ static void judge(struct generator *generator) {
   struct generator_result *result = generator->result;
   if (result->sent + generator->missed == 0)
     snprintf(result->reason, GENERATOR_REASON_SIZE,
-             generator->options.rate > 0 ? "no request was due: measure longer, or at a higher rate"
-                                         : "no request was sent in that time: measure longer");
+             generator->options.rate > 0
+                 ? "no request was due: measure longer, or at a higher rate"
+                 : "no echo came in that time, so no request was sent: measure longer, "
+                   "or does the server hang?");
   else if (is_too_late(generator))
     say_late(generator);
   else if (result->echoed == 0) {

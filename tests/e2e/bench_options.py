@@ -28,6 +28,7 @@ def _():
         check(re.search(r"(?m)^  %s\b" % option, text), "--help explains %s" % option)
     for name in EXPERIMENTS + ["quick", "all", "list", "merge", "compare", "report", "against"]:
         check(re.search(r"\b%s\b" % name, text), "--help names %s" % name)
+    check("bench ring wake " in text, "--help shows that several experiments may be named")
     check("Exit status: 0" in text, "--help tells the exit status")
     check(not [line for line in text.split("\n") if len(line) > 100], "no line is too long")
 

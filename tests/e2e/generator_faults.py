@@ -94,6 +94,15 @@ def _():
         check_in("no echo came", err)
 
 
+@case("a closed loop whose only request has no echo while it measures: no rate is to blame")
+def _():
+    with Faulty(answer=lambda data, number: data if number == 1 else b"") as server:
+        result, err = measure(server.port, "--warmup=0.1", "--duration=0.1", "--drain=0.1", code=1)
+        equal(result["sent"], 0, "sent")
+        check_in("no echo came in that time, so no request was sent: measure longer, or does the server", err)
+        check("rate" not in err, err)
+
+
 @case("datagrams may come in another order")
 def _():
     held = []

@@ -9,7 +9,7 @@
  *   load/        the load generator, in a process of its own; `bench against`
  *   peers/       servers on other libraries and by hand       workloads/  loops without a server
  *   machine/     what the machine is, and the pauses that it adds
- *   results/     histograms, statistics, claims, the JSON document, merging documents
+ *   results/     histograms, statistics, claims, the JSON document and its check, merging
  *   report/      table, page, plots, CSV, comparison of two documents
  *
  * The path of one figure, the median round trip under epoll with 50 connections:

@@ -17,6 +17,10 @@
  * that arrives before the stop takes effect is kept for the next read. The end of input, or an
  * error, can be known while earlier input is unread; it is reported after that input.
  *
+ * When a send has failed because of a reset, the operation takes the unread input, but then waits
+ * for news of a socket that has none (Linux 6.18: it does not look again after a short receive). It
+ * is therefore started again after each, and finds the end.
+ *
  * The operations hold the file, so close() alone would neither free it nor notify the peer. They
  * are cancelled first, and have ended when the cancel call returns.
  */
@@ -95,7 +99,7 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     receiving_failed(stream, result);
   if (!more)
     iostream__update_receiving(stream);
-  else if (!iostream__wants_input(stream) || stream->pause)
+  else if (!iostream__wants_input(stream) || stream->pause || stream->life == STREAM_BROKEN)
     stop_receiving(stream);
   iostream__leave(stream);
 }

@@ -17,8 +17,8 @@ import sys
 import threading
 import time
 
-from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, main,
-                     namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, skip,
+from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, fill,
+                     main, namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, skip,
                      wait_until, writable)
 
 BACKEND = sys.argv[1]
@@ -359,11 +359,18 @@ def _():
             sock.send(b"x" * 1000)
             sock.close()
         target.echo(b"still here\n")
-        deaf = target.connect()  # in the middle of a write: the echo has nowhere to go
-        send_until_stuck(deaf, b"x" * 65536)
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        deaf.close()
+    with server("--print=none") as target:
+        held = len(os.listdir("/proc/%d/fd" % target.pid))
+        # In the middle of a write: the echo has nowhere to go, and input is left unread.
+        deaf = [target.connect() for _ in range(8)]
+        for sock in deaf:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            sock.setblocking(False)
+        fill(deaf, lambda sock: sock.send(b"x" * 65536), 0.5)
+        for sock in deaf:
+            sock.close()
         target.echo(b"still here\n")
+        wait_until(lambda: len(os.listdir("/proc/%d/fd" % target.pid)) <= held, "the connections to end")
 
 
 @case("TCP and UDP at the same time, 50 clients each")

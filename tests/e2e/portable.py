@@ -17,7 +17,7 @@ FOLDERS = ("src", "backends", "bench", "tests", "docs")
 LINUX_FILES = re.compile(
     r"_linux\.[ch]$|^backends/(epoll|epoll_et|linux_aio|rtsig\w*|io_uring\w*)\.[ch]$|^bench/peers/|"
     r"^bench/workloads/(epoll|poll|select|raw)\.[ch]$|^tests/(stacks|unit/stacks|unit/io_uring|unit/handler_memory|"
-    r"e2e/(without_io_uring|failing_allocations))\.c$|^tests/fuzz/(calls|faults|layer\w*|memory|scene\w*|syscalls)\.[ch]$|"
+    r"e2e/(without_io_uring|failing_allocations)|soak_load)\.c$|^tests/fuzz/(calls|faults|layer\w*|memory|scene\w*|syscalls)\.[ch]$|"
     r"^docs/lectures/(labs/(drain|ghost)|naive/(causes|decode|scenarios))\.[ch]$")
 
 # Whole names, as regular expressions; and the systems that lack them.

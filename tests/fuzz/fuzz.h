@@ -26,6 +26,8 @@
  *
  * A finding is a call of fuzz_fail, a signal, a non-zero exit (a sanitizer's), or a script that
  * does not end in time. `run` may leave everything behind: its process ends. It must not exit.
+ *
+ * Whether a fuzzer finds anything is tried with known faults: mutants/mutants.py.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -432,6 +432,19 @@ def _():
         equal(os.listdir(folder), ["trace.1.json"], "files")
 
 
+@case("a worker that does not end in time is killed, a line says so, exit 1")
+def _():
+    with server("--print=none") as target:
+        stopped = children(target.pid)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        wait_until(lambda: state(stopped) == "T", "the worker to stop")
+        target.signal(signal.SIGTERM)
+        equal(target.wait(), 1, "exit code")
+        equal(len(re.findall(rb"(?m)^server: worker [12] has not ended within 3\.4 s, and is killed$",
+                             target.stderr.bytes())), 1, "lines about it")
+        equal(state(stopped), None, "the worker")
+
+
 @case("timeout(1) sends SIGTERM twice: to the parent, then to the group; it is one request")
 def _():
     target = server("--print=none", "--tcp", group=True)

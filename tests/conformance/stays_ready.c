@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* stays_ready.c - conformance 104: descriptors that stay ready although nothing can be done about
  * it. */
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "echo.h"
+#include "kinds.h"
 
 enum {
   ENOUGH_TURNS = 2 * 33 /* until the loop detects it */
@@ -58,10 +57,8 @@ TEST(104, "a pty that is hung up while a write waits for room does not spin") {
   static char data[8 * 1024 * 1024];
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
-  int master = SYS(posix_openpt(O_RDWR | O_NOCTTY));
-  CHECK_SYS(grantpt(master));
-  CHECK_SYS(unlockpt(master));
-  int slave = SYS(open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK));
+  int master, slave;
+  open_pty(&master, &slave);
   CHECK_OK(iostream_new(loop, master, &stream));
   CHECK_OK(iostream_write(stream, data, sizeof data));
   CHECK_SYS(close(slave));

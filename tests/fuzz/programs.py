@@ -39,7 +39,7 @@ NAMES = {"accept": "accept4", "eventfd2": "eventfd", "openat": "open", "newfstat
          "pselect6": "select", "rt_sigtimedwait": "sigtimedwait"}
 # Calls of the programs alone.
 OTHERS = {"clone": "EAGAIN ENOMEM EPERM", "clone3": "EAGAIN ENOMEM EPERM", "dup2": "EBADF EBUSY EINTR EMFILE",
-          "socketpair": "EAFNOSUPPORT EMFILE ENFILE ENOMEM", "kill": "EPERM ESRCH", "wait4": "ECHILD EINTR",
+          "socketpair": "EAFNOSUPPORT EMFILE ENFILE ENOMEM", "kill": "EPERM ESRCH", "wait4": "ECHILD",
           "setpgid": "EACCES EPERM ESRCH", "mprotect": "EACCES ENOMEM", "rename": "EACCES ENOSPC EROFS",
           "io_uring_enter": "EAGAIN EBUSY EINTR ENOMEM", "io_uring_setup": "ENOMEM ENOSYS EPERM",
           "io_uring_register": "EBUSY EINVAL ENOMEM", "sched_setaffinity": "EINVAL EPERM ESRCH"}

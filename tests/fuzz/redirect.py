@@ -14,7 +14,7 @@ CALLS, LIBRARY, COPY = sys.argv[1:]
 # In calls.h these are one: `allocation`; and system calls for which the C library has no function.
 OTHERS = ["malloc", "calloc", "realloc", "strdup", "free", "syscall"]
 
-HARMLESS = set("""_GLOBAL_OFFSET_TABLE_ bcmp clock_gettime getenv getpid gettid memchr memcmp memcpy memmove memset
+HARMLESS = set("""_GLOBAL_OFFSET_TABLE_ abort bcmp clock_gettime getenv getpid gettid memchr memcmp memcpy memmove memset
 pthread_atfork pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock
 pthread_self sched_yield sigaddset sigemptyset sigfillset sigismember snprintf strcmp strcspn strerror
 strlen strncmp strnlen strtol io_uring_queue_exit _Unwind_Resume""".split())

@@ -68,7 +68,7 @@ struct list {
 
 static void add(struct list *list, struct fault_plan plan) {
   size_t number = list->considered++;
-  bool chosen = (number * 7 + (size_t)list->backend[0]) % options.share == 0;
+  bool chosen = (number * 7 + (unsigned char)list->backend[0]) % options.share == 0;
   if (!chosen && !was_found(list->backend, &plan))
     return;
   if (list->count == MOST_CASES)

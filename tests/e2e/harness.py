@@ -440,6 +440,23 @@ def addresses_of(host):
     return sorted({address[0] for _, _, _, _, address in found})
 
 
+def limit_buffers(sock, size=200000):
+    """The kernel lets buffers grow to megabytes, late and a few at a time, but not those that were given a
+    size: with it a peer that echoes to a client that does not receive is stuck soon."""
+    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        sock.setsockopt(socket.SOL_SOCKET, buffer, size)
+
+
+def unread(sock):
+    """Bytes of this TCP connection that its peer, on this machine, has not received yet."""
+    ends = (sock.getpeername()[1], sock.getsockname()[1])
+    with open("/proc/net/tcp6" if sock.family == socket.AF_INET6 else "/proc/net/tcp") as file:
+        for fields in map(str.split, file.readlines()[1:]):
+            if tuple(int(end.rsplit(":", 1)[1], 16) for end in fields[1:3]) == ends:
+                return int(fields[4].split(":")[1], 16)
+    return 0
+
+
 def receive(sock, size):
     """Exactly `size` bytes, or as many as came before the end."""
     chunks, left = [], size

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from harness import (DEADLINE, Process, case, check, equal, main, need_descriptors, receive,
+from harness import (DEADLINE, Process, case, check, equal, limit_buffers, main, need_descriptors, receive,
                      receive_all, run, wait_until)
 
 PROGRAM = sys.argv[1]
@@ -118,9 +118,7 @@ def _():
 
 def fill(sock):
     """Send until neither the peer nor the kernel takes more; how much that was."""
-    # The kernel lets buffers grow to tens of megabytes, but not those that were given a size.
-    for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-        sock.setsockopt(socket.SOL_SOCKET, buffer, 200000)
+    limit_buffers(sock)
     sock.setblocking(False)
     sent = 0
     while select.select([], [sock], [], 0.3)[1]:

@@ -18,8 +18,8 @@ import threading
 import time
 
 from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, fill,
-                     main, namespaces, need_descriptors, need_ipv6, readable, receive, receive_all, run, skip,
-                     wait_until, writable)
+                     limit_buffers, main, namespaces, need_descriptors, need_ipv6, readable, receive, receive_all,
+                     run, sanitized, skip, unread, wait_until, writable)
 
 BACKEND = sys.argv[1]
 BUSY = BACKEND == "nonblocking"  # takes a core, by design
@@ -145,11 +145,15 @@ def crowd(target, count=CONNECTIONS):
 
 
 def send_until_stuck(sock, block, limit=200e6):
-    """Send `block` again and again until the peer has taken nothing for a second; how much."""
+    """Send `block` again and again until the peer leaves it unread for a second; how much. Packets that found
+    no room are sent again after a second and more: that alone is not stuck."""
     sent = 0
     sock.setblocking(False)
-    while sent < limit and writable(sock, 1.0):
-        sent += sock.send(block[sent % len(block):][:65536])
+    while sent < limit:
+        if writable(sock, 1.0):
+            sent += sock.send(block[sent % len(block):][:65536])
+        elif unread(sock):
+            break
     sock.settimeout(DEADLINE)
     check(sent < limit, "%d bytes went in although nothing comes out" % sent)
     return sent
@@ -472,25 +476,20 @@ def _():
               "records, bytes echoed, replies dropped")
 
 
-def cut_off():
-    """The summary of a server that ended next to a connection that takes nothing; None: what looked stuck
-    was in order, and the end needed no cut."""
+@case("connections that are cut off 3 seconds after SIGTERM are counted as failed")
+def _():
+    # A thread that sleeps in send has room for up to a third of the send buffer. The shutdown wakes it, and if
+    # no more than that is in the receive buffer, which stays small where the server is slow, it ends in order.
+    if BACKEND == "blocking" and sanitized():
+        skip("with a slow server's small receive buffer no thread is stuck")
     target = server("--tcp", "--print=none")
     with target.connect() as stuck, target.connect() as idle:
         target.echo(b"hello", idle)
-        stuck.setblocking(False)
+        limit_buffers(stuck)
         send_until_stuck(stuck, b"x" * 65536)
-        began = time.monotonic()
         target.signal(signal.SIGTERM)
         equal(target.wait(), 0, "exit code")
-        return target.summary() if time.monotonic() - began > 2 else None
-
-
-@case("connections that are cut off 3 seconds after SIGTERM are counted as failed")
-def _():
-    # Packets that found no room are sent again after a second and more: that is not stuck.
-    summary = next((s for s in (cut_off() for _ in range(5)) if s), None)
-    check(summary, "in 5 servers no connection was stuck")
+    summary = target.summary()
     equal([summary[k] for k in ("accepted", "failed", "connections")], [2, 1, 0],
           "accepted, failed, open")
 

@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 
-from harness import (SERVER, Output, Process, Server, addresses_of, case, check, equal, fill, main,
-                     pass_time, readable, receive, receive_all, run, sanitized, skip, wait_until)
+from harness import (SERVER, Output, Process, Server, addresses_of, case, check, equal, fill, limit_buffers, main,
+                     pass_time, readable, receive, receive_all, run, sanitized, skip, unread, wait_until)
 
 MODEL = sys.argv[1]
 
@@ -357,8 +357,10 @@ def stuff(target, count):
     """Connections that take no more, because the data they have sent is not read."""
     socks = [target.connect() for _ in range(count)]
     for sock in socks:
+        limit_buffers(sock)
         sock.setblocking(False)
-    fill(socks, lambda sock: sock.send(b"x" * 65536), 0.5)
+    while not all(unread(sock) for sock in socks):
+        fill(socks, lambda sock: sock.send(b"x" * 65536), 0.5)
     return socks
 
 
@@ -459,6 +461,8 @@ def _():
 
 @case("a second signal ends all of them at once")
 def _():
+    if MODEL == "blocking" and sanitized():
+        skip("with a slow server's small receive buffer no thread is stuck")
     target = server("--print=none", "--tcp")
     pids = children(target.pid)
     socks = stuff(target, 8)

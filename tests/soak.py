@@ -25,8 +25,9 @@ After each round the hostile peers leave, and the server is sampled. What is che
            No datagram is missing, except those that the kernel counts as dropped, and one per kill.
   flat     descriptors: after each round as few as before the first.
            memory (RssAnon): the smallest sample of the last third is at most the largest of the
-           first third, 2 % and 512 KiB. Under 12 rounds 4 MiB are allowed instead: the heap takes
-           some to settle. At least 3 are run. With workers it is the parent, as no worker lives long.
+           first third, 2 % and 4 MiB: a crowd that is larger than all before leaves the heap in
+           steps of 1 MiB. At least 3 rounds are run. With workers it is the parent, as no worker
+           lives long.
   rescues  0 in every line of --stats and in the summary: the safety scan of the signal-driven models
            never finds a descriptor that was not reported
   end      SIGTERM ends the server with exit code 0
@@ -440,7 +441,7 @@ def check_memory(memory, sanitized):
     if third == 0 or sanitized:
         return
     first, last = max(memory[:third]), min(memory[-max(2, third):])
-    if last > first * 1.02 + (512 if len(memory) >= 12 else 4096):
+    if last > first * 1.02 + 4096:
         raise Fault("memory grew from %d to %d KiB; after each round: %s" % (first, last, memory[-50:]))
 
 

@@ -184,7 +184,6 @@ def run(command, limit, scratch):
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", start_new_session=True, cwd=scratch)
-    running.append(process)
     # What hangs does not print: an alarm ends it, and with it the loop over its lines.
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(process.pid, signal.SIGKILL))
     signal.setitimer(signal.ITIMER_REAL, limit)
@@ -204,10 +203,6 @@ def run(command, limit, scratch):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         end(process)
-        running.remove(process)
-
-
-running = []
 
 
 def command_of(tree, words, limit):
@@ -310,9 +305,7 @@ def show_list(faults):
 
 
 def interrupted(signo, frame):
-    for process in list(running):
-        end(process)
-    sys.exit(128 + signo) # atexit removes the folder
+    sys.exit(128 + signo) # what runs is ended on the way (run), and the folder removed (atexit)
 
 
 def main():

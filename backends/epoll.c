@@ -14,7 +14,8 @@
  *     entry lives on as a ghost: it is reported, but EPOLL_CTL_DEL wants the number, which is
  *     closed (EBADF) or another file's (ENOENT). A program that removes its handler before it
  *     closes never leaves one. If it closes first, the slot keeps the generation that could not be
- *     removed; if that is reported again there is a ghost, and all others move to a new set.
+ *     removed; if that is reported again there is a ghost, and all others move to a new set. Its
+ *     ready list begins in the order of the numbers: once per ghost, some have a second turn early.
  *   - A program that closes a descriptor and stays registered leaves a ghost with the current
  *     generation: in one of 256 wake-ups a report is checked.
  *   - EPOLLERR and EPOLLHUP are reported whether asked for or not: a member without interest is

@@ -159,6 +159,8 @@ static void check_metrics(const struct watched_loop *loop) {
              (unsigned long long)metrics.rescues);
   FUZZ_CHECK(metrics.abandoned <= loop->drops, "%llu registrations were abandoned, %llu dropped",
              (unsigned long long)metrics.abandoned, (unsigned long long)loop->drops);
+  FUZZ_CHECK(metrics.rebuilds <= loop->drops, "%llu new sets, %llu descriptors dropped",
+             (unsigned long long)metrics.rebuilds, (unsigned long long)loop->drops);
 }
 
 void check_loop(struct watched_loop *loop) {

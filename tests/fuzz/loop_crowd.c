@@ -27,6 +27,24 @@ static void find_fewest(void) {
     fewest = members[i].calls < fewest ? members[i].calls : fewest;
 }
 
+/* A new set for epoll, which got rid of a ghost, has all that is ready in the order of its numbers
+ * (epoll.c): what the old one still had to report comes after the first again. What the wait before
+ * it has reported is of the old order, and was checked against that. Returns whether there is one.
+ */
+static bool begin_again(const struct watched_loop *loop) {
+  static uint64_t rebuilds;
+  uint64_t before = rebuilds;
+  struct ioloop_metrics metrics;
+  ioloop_get_metrics(loop->loop, &metrics);
+  rebuilds = metrics.rebuilds;
+  if (rebuilds == before)
+    return false;
+  for (size_t i = 0; i < member_count; i++)
+    members[i].calls = 0;
+  fewest = 0;
+  return true;
+}
+
 static void on_member(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct member *member = arg;
   enter_phase(member->loop, loop, HANDLERS);
@@ -65,9 +83,13 @@ void crowd(const uint32_t *args) {
   checking = loop;
   add_members(loop, pair[1], count);
   fewest = 0;
+  begin_again(loop);
   size_t turns = 0, enough = 2 * (member_count / 200 + 8);
-  while (member_count && fewest < 2 && turns++ < enough)
+  while (member_count && fewest < 2 && turns++ < enough) {
     run_turn(loop, 0);
+    if (begin_again(loop)) /* once per ghost at most: check_metrics */
+      turns = 0;
+  }
   FUZZ_CHECK(!member_count || fewest >= 2,
              "of %zu ready descriptors, one was reported %u times in "
              "%zu iterations",

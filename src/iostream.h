@@ -154,7 +154,10 @@ void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn,
 int iostream_shutdown(struct iostream *stream);
 
 /* Close once the queue is empty (no more reads, no more writes). If the peer is still sending, TCP
- * answers a close with a reset; where that matters, half-close and read on to the end. */
+ * answers a close with a reset; where that matters, half-close and read on to the end. A peer that
+ * does not read delays the close for as long as it is connected. If the streams at both ends of a
+ * connection are closed like this and the sockets cannot hold all that is queued, they wait for each
+ * other forever: the program needs a timeout that calls iostream_close. */
 void iostream_close_when_sent(struct iostream *stream);
 
 /* Close now; queued data is lost. The close callback is called with error 0. With unread input, TCP

@@ -10,6 +10,7 @@
  * ends where the manual, or the kernel, leaves the rest open (struct end, `unclear`).
  */
 #include <dirent.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,8 +198,23 @@ static bool in_backlog(const struct end *end) {
   return !end->ours && end->fd < 0 && !end->gone;
 }
 
+static bool is_stuck(const struct end *end) {
+  if (!end->stream || !end->closing || iostream_pending(end->stream) == 0)
+    return false;
+  struct pollfd socket = {.fd = iostream_fd(end->stream), .events = POLLOUT};
+  return poll(&socket, 1, 0) == 0;
+}
+
+/* "If the streams at both ends of a connection are closed like this and the sockets cannot hold all
+ * that is queued, they wait for each other forever" (iostream.h). */
+static bool waits_forever(const struct end *end) {
+  return is_stuck(end) && is_stuck(peer_of(end));
+}
+
 /* No gate, no watermark, everything is read, and each end half-closes. */
 static bool finish_end(struct end *end, bool half_close) {
+  if (half_close && waits_forever(end))
+    do_close(end); /* as a program's timeout does */
   end->eager = true;
   if (!end->ours && half_close)
     raw_finish(end);

@@ -12,6 +12,8 @@
  *   results/     histograms, statistics, claims, the JSON document and its check, merging
  *   report/      table, page, plots, CSV, comparison of two documents
  *
+ * Their build file is src/programs/lab/meson.build.
+ *
  * The path of one figure, the median round trip under epoll with 50 connections:
  *   1. experiments/latency.c names the point tcp-50 and the metric p50.
  *   2. method/comparison.c calls its `measure` for each round, in an order from the seed.

@@ -63,16 +63,12 @@ static int refuse_empty(const json_t *experiment) {
 /* 0, or EXIT_TROUBLE: no contestant could be measured, or no memory. */
 static int run_one(struct bench *bench, const struct experiment *experiment, json_t *document) {
   json_t *done = comparison_run(bench, experiment);
-  if (!done) {
-    complain("%s: not enough memory for its figures; choose fewer --contestants or --rounds",
-             experiment->name);
-    return EXIT_TROUBLE;
-  }
+  if (!done)
+    return complain("%s: not enough memory for its figures; choose fewer --contestants or --rounds",
+                    experiment->name);
   bool empty = !measured_anything(done);
-  if (json_array_append_new(json_object_get(document, "experiments"), done) < 0) {
-    complain("%s: no memory to keep its figures", experiment->name);
-    return EXIT_TROUBLE;
-  }
+  if (json_array_append_new(json_object_get(document, "experiments"), done) < 0)
+    return complain("%s: no memory to keep its figures", experiment->name);
   if (!empty || bench->interrupted)
     return EXIT_OK;
   return refuse_empty(done);
@@ -105,11 +101,9 @@ static int run_all(struct lab_options *options, const struct experiment *const *
                    int argc, char **argv) {
   struct bench *bench = &options->bench;
   json_t *document = document_new(bench, argc, argv);
-  int code = document ? EXIT_OK : EXIT_TROUBLE;
-  if (!document) {
-    complain("out of memory");
-    return code;
-  }
+  int code = EXIT_OK;
+  if (!document)
+    return complain("out of memory");
   interrupt_watch(&bench->interrupted);
   json_object_set_new(document, "hiccups", hiccups_watch(bench));
   for (size_t i = 0; experiments[i] && !bench->interrupted; i++)
@@ -140,11 +134,6 @@ static int run_experiments(struct lab_options *options, int argc, char **argv) {
 
 /* ---- the other commands ------------------------------------------------------------ */
 
-static int refuse(const char *line) {
-  complain("%s", line);
-  return EXIT_USAGE;
-}
-
 /* A mistyped output would destroy a result. */
 static int refuse_input(const char *path, const struct lab_options *options) {
   const char *input =
@@ -157,7 +146,7 @@ static int refuse_input(const char *path, const struct lab_options *options) {
 static int run_list(const struct lab_options *options) {
   struct contestants all;
   if (options->argument_count > 1)
-    return refuse("list: takes no further names");
+    return misuse("list: takes no further names");
   if (contestants_list(&all) != 0)
     return EXIT_TROUBLE;
   printf("%s%-17s  %-7s  %s%s\n", cli_bold(), "CONTESTANT", "SERVES", "AVAILABLE", cli_plain());
@@ -174,7 +163,7 @@ static int run_list(const struct lab_options *options) {
 
 static int run_merge(const struct lab_options *options) {
   if (options->argument_count < 3)
-    return refuse("merge: name two results at least: merge -o ALL.json A.json B.json");
+    return misuse("merge: name two results at least: merge -o ALL.json A.json B.json");
   int code = refuse_input(options->json, options);
   if (code)
     return code;
@@ -184,13 +173,13 @@ static int run_merge(const struct lab_options *options) {
 
 static int run_compare(const struct lab_options *options) {
   if (options->argument_count != 3)
-    return refuse("compare: name two results: compare OLD.json NEW.json");
+    return misuse("compare: name two results: compare OLD.json NEW.json");
   return documents_compare(options->arguments[1], options->arguments[2]);
 }
 
 static int run_report(const struct lab_options *options) {
   if (options->argument_count != 2)
-    return refuse("report: name one result, as --json wrote it: report FILE.json");
+    return misuse("report: name one result, as --json wrote it: report FILE.json");
   int code =
       first_of(refuse_input(options->json, options),
                first_of(refuse_input(options->csv, options), refuse_input(options->html, options)));

@@ -113,21 +113,18 @@ static bool parse_list(const char *text, const struct list_rule *rule, struct nu
 static int take_list(const char *text, const struct list_rule *rule, struct number_list *ret) {
   if (!text || parse_list(text, rule, ret))
     return 0;
-  complain("--%s=%s: must be %s from %.10g to %.10g%s, at most %d of them between commas",
-           rule->option, text, rule->kind, rule->min, rule->max, rule->hint, NUMBERS_MAX);
-  return EXIT_USAGE;
+  return misuse("--%s=%s: must be %s from %.10g to %.10g%s, at most %d of them between commas",
+                rule->option, text, rule->kind, rule->min, rule->max, rule->hint, NUMBERS_MAX);
 }
 
 static int take_processors(const char *text, struct lab_options *options) {
   struct cpus cpus;
   if (!text)
     return 0;
-  if (!cpus_parse(text, &cpus) || cpus.count != 2) {
-    complain("--cpu=%s: must be two numbers of processors, the server's and the generator's, as "
-             "0,1",
-             text);
-    return EXIT_USAGE;
-  }
+  if (!cpus_parse(text, &cpus) || cpus.count != 2)
+    return misuse(
+        "--cpu=%s: must be two numbers of processors, the server's and the generator's, as 0,1",
+        text);
   options->bench.server_cpu = cpus.at[0];
   options->bench.generator_cpu = cpus.at[1];
   return cpus_check(&cpus);
@@ -176,28 +173,24 @@ static int check_outputs(const struct lab_options *options) {
   } outputs[] = {{"json", options->json}, {"csv", options->csv}, {"html", options->html}};
   for (size_t i = 0; i < 3; i++)
     for (size_t j = 0; j < i; j++)
-      if (is_one_output(outputs[i].path, outputs[j].path)) {
-        complain("--%s=%s and --%s=%s: two forms in one file; give each its own output",
-                 outputs[j].option, outputs[j].path, outputs[i].option, outputs[i].path);
-        return EXIT_USAGE;
-      }
+      if (is_one_output(outputs[i].path, outputs[j].path))
+        return misuse("--%s=%s and --%s=%s: two forms in one file; give each its own output",
+                      outputs[j].option, outputs[j].path, outputs[i].option, outputs[i].path);
   return 0;
 }
 
 static int check_size(const struct lab_options *options) {
   if (options->protocol != CHOICE_UDP || options->bench.message_size <= GENERATOR_MAX_DATAGRAM)
     return 0;
-  complain("--size=%" PRIu64 ": a datagram has at most %d bytes (--protocol=udp)",
-           options->bench.message_size, (int)GENERATOR_MAX_DATAGRAM);
-  return EXIT_USAGE;
+  return misuse("--size=%" PRIu64 ": a datagram has at most %d bytes (--protocol=udp)",
+                options->bench.message_size, (int)GENERATOR_MAX_DATAGRAM);
 }
 
 /* --rate: measure at these rates; --slo: find the highest one. */
 static int check_together(unsigned given) {
   if (!(given & TAKES_RATE && given & TAKES_SLO))
     return 0;
-  complain("--rate and --slo: at given rates nothing is searched for; leave one of them out");
-  return EXIT_USAGE;
+  return misuse("--rate and --slo: at given rates nothing is searched for; leave one of them out");
 }
 
 int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret) {
@@ -253,8 +246,7 @@ static int refuse(unsigned given, const char *asked, unsigned taken) {
       size_t used = strlen(takers);
       snprintf(takers + used, sizeof takers - used, ", %s", command->name);
     }
-  complain("%s: is not for %s; it is for %s", spellings[bit], asked, takers);
-  return EXIT_USAGE;
+  return misuse("%s: is not for %s; it is for %s", spellings[bit], asked, takers);
 }
 
 int options_check(const struct lab_options *options, const struct experiment *const *experiments) {

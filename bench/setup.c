@@ -66,20 +66,17 @@ void setup_names(const struct experiment *const *experiments, unsigned takes,
 static int refuse_experiment(const char *name) {
   char known[EXPERIMENT_NAMES_SIZE];
   setup_names(experiments_all, 0, known);
-  complain("%s: there is no such experiment; there are %s, quick and all, and the commands list, "
-           "report, merge, compare and against (see --help)",
-           name, known);
-  return EXIT_USAGE;
+  return misuse("%s: there is no such experiment; there are %s, quick and all, and the commands "
+                "list, report, merge, compare and against (see --help)",
+                name, known);
 }
 
 int setup_experiments(struct lab_options *options, const struct experiment *const **ret) {
   static const struct experiment *named[EXPERIMENTS_MAX + 1];
   size_t count = options->argument_count;
-  if (count == 0) {
-    complain("no experiment named; for example: %s quick, or: %s latency (see --help)",
-             say_program(), say_program());
-    return EXIT_USAGE;
-  }
+  if (count == 0)
+    return misuse("no experiment named; for example: %s quick, or: %s latency (see --help)",
+                  say_program(), say_program());
   bool quick = strcmp(options->arguments[0], "quick") == 0;
   if (count == 1 && (quick || strcmp(options->arguments[0], "all") == 0)) {
     *ret = quick ? experiments_quick : experiments_all;
@@ -87,24 +84,18 @@ int setup_experiments(struct lab_options *options, const struct experiment *cons
     return 0;
   }
   for (size_t i = 0; i < count; i++)
-    if (strcmp(options->arguments[i], "quick") == 0 || strcmp(options->arguments[i], "all") == 0) {
-      complain("%s: is a choice of experiments and stands alone: %s %s", options->arguments[i],
-               say_program(), options->arguments[i]);
-      return EXIT_USAGE;
-    }
-  if (count > EXPERIMENTS_MAX) {
-    complain("at most %d experiments at a time", EXPERIMENTS_MAX);
-    return EXIT_USAGE;
-  }
+    if (strcmp(options->arguments[i], "quick") == 0 || strcmp(options->arguments[i], "all") == 0)
+      return misuse("%s: is a choice of experiments and stands alone: %s %s", options->arguments[i],
+                    say_program(), options->arguments[i]);
+  if (count > EXPERIMENTS_MAX)
+    return misuse("at most %d experiments at a time", EXPERIMENTS_MAX);
   for (size_t i = 0; i < count; i++) {
     named[i] = find(options->arguments[i]);
     if (!named[i])
       return refuse_experiment(options->arguments[i]);
     for (size_t j = 0; j < i; j++)
-      if (named[j] == named[i]) {
-        complain("%s: is named twice; --rounds=N measures it more often", named[i]->name);
-        return EXIT_USAGE;
-      }
+      if (named[j] == named[i])
+        return misuse("%s: is named twice; --rounds=N measures it more often", named[i]->name);
   }
   named[count] = NULL;
   *ret = named;
@@ -197,11 +188,10 @@ static int check_port(const struct bench *bench) {
     error = try_port(SOCK_DGRAM, (uint16_t)bench->port);
   if (!error)
     return 0;
-  complain("--port=%" PRIu64
-           ": cannot be used: %s; choose another, or leave it out and each server "
-           "takes a free one",
-           bench->port, strerror(-error));
-  return EXIT_TROUBLE;
+  return complain(
+      "--port=%" PRIu64
+      ": cannot be used: %s; choose another, or leave it out and each server takes a free one",
+      bench->port, strerror(-error));
 }
 
 /* ---- contestants ------------------------------------------------------------------- */
@@ -212,24 +202,21 @@ static int check_baseline(struct bench *bench) {
     return 0;
   }
   const struct contestant *baseline = contestants_find(&bench->contestants, bench->baseline);
-  if (baseline && baseline->available)
-    return 0;
-  if (baseline)
-    complain("--baseline=%s: cannot take part here: %s", bench->baseline, baseline->reason);
-  else
-    complain("--baseline=%s: is not one of the contestants; choose one of them (see list), or name "
-             "it in --contestants too",
-             bench->baseline);
-  return baseline ? EXIT_TROUBLE : EXIT_USAGE;
+  if (!baseline)
+    return misuse("--baseline=%s: is not one of the contestants; choose one of them (see list), or "
+                  "name it in --contestants too",
+                  bench->baseline);
+  if (!baseline->available)
+    return complain("--baseline=%s: cannot take part here: %s", bench->baseline, baseline->reason);
+  return 0;
 }
 
 static int check_any_available(const struct bench *bench) {
   for (size_t i = 0; i < bench->contestants.count; i++)
     if (bench->contestants.at[i].available)
       return 0;
-  complain("--contestants: none of them can take part here: %s: %s (see list)",
-           bench->contestants.at[0].name, bench->contestants.at[0].reason);
-  return EXIT_TROUBLE;
+  return complain("--contestants: none of them can take part here: %s: %s (see list)",
+                  bench->contestants.at[0].name, bench->contestants.at[0].reason);
 }
 
 static int choose_contestants(const char *names, struct bench *bench) {

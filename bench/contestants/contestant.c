@@ -237,12 +237,10 @@ static const char *const reserved[] = {"backend", "host",    "port",    "tcp",
 static int refuse_reserved(const char *name, const char *option) {
   size_t size = strcspn(option, "=+");
   for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-    if (strlen(reserved[i]) == size && memcmp(reserved[i], option, size) == 0) {
-      complain("--contestants=%s: --%s is not for contestants (the lab sets it, or it would leave "
-               "the figures without meaning); leave it out",
-               name, reserved[i]);
-      return EXIT_USAGE;
-    }
+    if (strlen(reserved[i]) == size && memcmp(reserved[i], option, size) == 0)
+      return misuse("--contestants=%s: --%s is not for contestants (the lab sets it, or it would "
+                    "leave the figures without meaning); leave it out",
+                    name, reserved[i]);
   return 0;
 }
 
@@ -257,13 +255,12 @@ static int ask_server(const struct contestant *contestant) {
     return 0; /* reported when it is started */
   child_read(&child, &text, 5 * NS_PER_SECOND);
   int status = child_end(&child, 0, &text, NS_PER_SECOND);
-  if (interrupt_seen())
-    status = 0; /* it did not answer */
-  if (status != 0)
-    complain("--contestants=%s: %.*s", contestant->name, (int)strcspn(text.at ? text.at : "", "\n"),
-             text.at ? text.at : "");
+  int refused = 0;
+  if (status != 0 && !interrupt_seen()) /* interrupted, it did not answer */
+    refused = misuse("--contestants=%s: %.*s", contestant->name,
+                     (int)strcspn(text.at ? text.at : "", "\n"), text.at ? text.at : "");
   free(text.at);
-  return status ? EXIT_USAGE : 0;
+  return refused;
 }
 
 static int check_options(const struct contestant *contestant) {
@@ -295,9 +292,7 @@ static int choose_one(const char *name, struct contestants *to) {
       return error;
     error = contestants_add(to, &one);
   }
-  if (error)
-    complain("out of memory");
-  return error ? EXIT_TROUBLE : 0;
+  return error ? complain("out of memory") : 0;
 }
 
 int contestants_choose(const char *names, struct contestants *ret) {

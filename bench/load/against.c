@@ -154,10 +154,8 @@ static int print_json(const struct against *against, const struct against_result
   json_t *document = to_json(against, result);
   char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
   json_decref(document);
-  if (!text) {
-    complain("no memory for the JSON");
-    return EXIT_TROUBLE;
-  }
+  if (!text)
+    return complain("no memory for the JSON");
   puts(text);
   free(text);
   return 0;
@@ -217,8 +215,7 @@ int against_main(int argc, char **argv) {
     measure(&against, &result);
     error = report(&against, &result);
   } else {
-    complain("no memory");
-    error = EXIT_TROUBLE;
+    error = complain("no memory");
   }
   histogram_free(result.latency);
   histogram_free(result.lateness);

@@ -84,18 +84,14 @@ static int parse_target(const char *text, struct against *ret) {
   char *end;
   errno = 0;
   unsigned long port = strtoul(digits, &end, 10);
-  if (*digits < '0' || *digits > '9' || *end || errno || port < 1 || port > UINT16_MAX) {
-    complain("%s: must be HOST:PORT, as 127.0.0.1:8888, with a port from 1 to 65535", text);
-    return EXIT_USAGE;
-  }
+  if (*digits < '0' || *digits > '9' || *end || errno || port < 1 || port > UINT16_MAX)
+    return misuse("%s: must be HOST:PORT, as 127.0.0.1:8888, with a port from 1 to 65535", text);
   if (size > 2 && text[0] == '[' && text[size - 1] == ']') {
     text++;
     size -= 2;
   }
-  if (size >= sizeof ret->host) {
-    complain("'%.64s...': the name of a host has at most 255 characters", text);
-    return EXIT_USAGE;
-  }
+  if (size >= sizeof ret->host)
+    return misuse("'%.64s...': the name of a host has at most 255 characters", text);
   snprintf(ret->host, sizeof ret->host, "%.*s", (int)size, text);
   if (size == 0 || strcmp(ret->host, "localhost") == 0)
     snprintf(ret->host, sizeof ret->host, "127.0.0.1");
@@ -119,9 +115,7 @@ static int refuse_contradictions(const struct words *words) {
     fault = "--churn is a TCP connection for each request: neither --udp nor --depth go with it";
   else if (load->udp && words->size > GENERATOR_MAX_DATAGRAM)
     fault = "--size: a datagram has at most 65507 bytes";
-  if (fault)
-    complain("%s", fault);
-  return fault ? EXIT_USAGE : 0;
+  return fault ? misuse("%s", fault) : 0;
 }
 
 static void convert(struct words *words) {
@@ -137,10 +131,8 @@ static void convert(struct words *words) {
 }
 
 static int take_argument(const struct cli *cli, struct against *ret) {
-  if (cli->argument_count != 1) {
-    complain("give one server to measure, HOST:PORT (see --help)");
-    return EXIT_USAGE;
-  }
+  if (cli->argument_count != 1)
+    return misuse("give one server to measure, HOST:PORT (see --help)");
   return parse_target(cli->arguments[0], ret);
 }
 

@@ -68,10 +68,8 @@ static void on_accept_error(struct evconnlistener *listener, void *arg) {
 
 int main(int argc, char **argv) {
   struct peer peer = peer_begin(argc, argv);
-  if (peer.udp) {
-    complain("bufferevents are streams: serves tcp only; bench-peer-event serves udp");
-    return EXIT_TROUBLE;
-  }
+  if (peer.udp)
+    return complain("bufferevents are streams: serves tcp only; bench-peer-event serves udp");
   struct event_base *base = event_base_new();
   /* Backlog 0: the socket already listens. */
   struct evconnlistener *listener =

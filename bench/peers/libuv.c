@@ -20,10 +20,8 @@ enum {
 };
 
 static void check(int error, const char *what) {
-  if (!error)
-    return;
-  complain("%s: %s", what, uv_strerror(error));
-  exit(EXIT_TROUBLE);
+  if (error)
+    exit(complain("%s: %s", what, uv_strerror(error)));
 }
 
 /* ---- TCP ------------------------------------------------------------------------------ */

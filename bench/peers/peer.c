@@ -34,18 +34,15 @@ static void end(int signo) {
 }
 
 void peer_fail(const char *what) {
-  complain("%s: %s", what, strerror(errno));
-  exit(EXIT_TROUBLE);
+  exit(complain("%s: %s", what, strerror(errno)));
 }
 
 static uint16_t port_of(const char *text) {
   char *after;
   errno = 0;
   unsigned long port = strtoul(text, &after, 10);
-  if (*text < '0' || *text > '9' || *after || errno || port > UINT16_MAX) {
-    complain("%s: the port must be a number from 0 to 65535 (0: any)", text);
-    exit(EXIT_USAGE);
-  }
+  if (*text < '0' || *text > '9' || *after || errno || port > UINT16_MAX)
+    exit(misuse("%s: the port must be a number from 0 to 65535 (0: any)", text));
   return (uint16_t)port;
 }
 
@@ -60,19 +57,16 @@ static struct peer parse(int argc, char **argv) {
   if (help)
     exit(cli_print_help(options, help_text));
   bool udp = cli.argument_count == 2 && strcmp(arguments[0], "udp") == 0;
-  if (cli.argument_count != 2 || (!udp && strcmp(arguments[0], "tcp") != 0)) {
-    complain("expected a protocol and a port: %s tcp|udp PORT", say_program());
-    exit(EXIT_USAGE);
-  }
+  if (cli.argument_count != 2 || (!udp && strcmp(arguments[0], "tcp") != 0))
+    exit(misuse("expected a protocol and a port: %s tcp|udp PORT", say_program()));
   return (struct peer){.udp = udp, .port = port_of(arguments[1])};
 }
 
 static void fail_to_listen(const struct peer *peer) {
   int error = errno;
   const char *remedy = error == EADDRINUSE ? "; choose another port, or 0 for any" : "";
-  complain("cannot listen on 127.0.0.1:%u (%s): %s%s", peer->port, peer->udp ? "udp" : "tcp",
-           strerror(error), remedy);
-  exit(EXIT_TROUBLE);
+  exit(complain("cannot listen on 127.0.0.1:%u (%s): %s%s", peer->port, peer->udp ? "udp" : "tcp",
+                strerror(error), remedy));
 }
 
 static void open_socket(struct peer *peer) {

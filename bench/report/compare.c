@@ -389,18 +389,14 @@ static int compare(const json_t *before, const json_t *now) {
     if (comparison.now)
       error = compare_experiment(&comparison);
   }
-  if (error) {
-    complain("cannot compare: no memory");
-    return EXIT_TROUBLE;
-  }
+  if (error)
+    return complain("cannot compare: no memory");
   print_only_in(&comparison.table.line, old_experiments, new_experiments, "OLD");
   print_only_in(&comparison.table.line, new_experiments, old_experiments, "NEW");
   size_t regressions = print_summary(&comparison);
   int failed = cli_finish_stdout();
-  if (regressions + comparison.judged[IMPROVEMENT] + comparison.judged[SAME] == 0) {
-    complain("nothing was compared: the two have no figure of the same kind in common");
-    return EXIT_TROUBLE;
-  }
+  if (regressions + comparison.judged[IMPROVEMENT] + comparison.judged[SAME] == 0)
+    return complain("nothing was compared: the two have no figure of the same kind in common");
   return regressions > 0 ? EXIT_TROUBLE : failed;
 }
 

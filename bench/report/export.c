@@ -134,14 +134,12 @@ static int report_entry(const json_t *experiment, const json_t *entry, const cha
   file_name(name, experiment, entry);
   const char *why;
   struct histogram *histogram = histogram_from_json(json_object_get(entry, "histogram"), &why);
-  if (!histogram) {
-    complain("cannot write %s: the histogram in the document cannot be read: %s", name, why);
-    return EXIT_TROUBLE;
-  }
+  if (!histogram)
+    return complain("cannot write %s: the histogram in the document cannot be read: %s", name, why);
   char *path;
-  int failed = EXIT_TROUBLE;
+  int failed;
   if (asprintf(&path, "%s/%s", directory, name) < 0) {
-    complain("cannot write %s: no memory", name);
+    failed = complain("cannot write %s: no memory", name);
   } else {
     failed = write_histogram(histogram, path);
     free(path);

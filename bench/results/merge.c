@@ -42,21 +42,19 @@ static int check_programs(const struct pair *pair) {
   const json_t *first = json_object_get(pair->first, "environment");
   const json_t *second = json_object_get(pair->second, "environment");
   for (const char *const *key = programs; *key; key++)
-    if (!same_member(first, second, *key)) {
-      complain("%s and %s are of different programs (%s): merge runs of one build; "
-               "`bench compare` sets two against each other",
-               pair->first_path, pair->second_path, *key);
-      return EXIT_TROUBLE;
-    }
+    if (!same_member(first, second, *key))
+      return complain("%s and %s are of different programs (%s): merge runs of one build; `bench "
+                      "compare` sets two against each other",
+                      pair->first_path, pair->second_path, *key);
   return EXIT_OK;
 }
 
 static int refuse_experiment(const struct pair *pair, const json_t *experiment, const char *what,
                              const char *which) {
-  complain("%s and %s differ in %s %s of experiment %s: only equal measurements can be "
-           "merged; run one of them again",
-           pair->first_path, pair->second_path, what, which, member_text(experiment, "name"));
-  return EXIT_TROUBLE;
+  return complain("%s and %s differ in %s %s of experiment %s: only equal measurements can be "
+                  "merged; run one of them again",
+                  pair->first_path, pair->second_path, what, which,
+                  member_text(experiment, "name"));
 }
 
 /* Each member except the number of rounds, which merging adds up. */
@@ -294,8 +292,7 @@ static int estimate_experiment(json_t *experiment, uint64_t seed) {
 /* ---- documents ------------------------------------------------------------------------------ */
 
 static int no_memory(void) {
-  complain("cannot merge: no memory");
-  return EXIT_TROUBLE;
+  return complain("cannot merge: no memory");
 }
 
 /* A document's origin, or the origins of the documents that it was merged from. */
@@ -319,11 +316,9 @@ static int append_origins(json_t *origins, const json_t *document) {
 static int check_origins(const json_t *origins) {
   for (size_t i = 0; i < json_array_size(origins); i++)
     for (size_t k = 0; k < i; k++)
-      if (json_equal(json_array_get(origins, i), json_array_get(origins, k))) {
-        complain("the run of %s is in these documents twice: name each run once",
-                 member_text(json_array_get(origins, i), "created"));
-        return EXIT_TROUBLE;
-      }
+      if (json_equal(json_array_get(origins, i), json_array_get(origins, k)))
+        return complain("the run of %s is in these documents twice: name each run once",
+                        member_text(json_array_get(origins, i), "created"));
   return EXIT_OK;
 }
 
@@ -348,12 +343,10 @@ static int add_document(json_t *experiments, const json_t *document, const char 
       error = json_array_append(experiments, experiment) < 0 ? -ENOMEM : 0;
     else
       error = merge_experiment(there, experiment, &why);
-    if (error == -EBADMSG) {
-      complain("%s, or an earlier result, has a histogram in experiment %s that cannot be read: "
-               "%s",
-               path, member_text(experiment, "name"), why);
-      return EXIT_TROUBLE;
-    }
+    if (error == -EBADMSG)
+      return complain(
+          "%s, or an earlier result, has a histogram in experiment %s that cannot be read: %s",
+          path, member_text(experiment, "name"), why);
   }
   return error ? no_memory() : EXIT_OK;
 }
@@ -401,10 +394,8 @@ static int merge(const struct documents *from, const char *to) {
 }
 
 int documents_merge(const char *const *paths, size_t count, const char *to) {
-  if (count == 0) {
-    complain("merge: there is no document to merge");
-    return EXIT_USAGE;
-  }
+  if (count == 0)
+    return misuse("merge: there is no document to merge");
   struct documents documents = {calloc(count, sizeof *documents.at), paths, count};
   int failed = documents.at ? EXIT_OK : no_memory();
   for (size_t i = 0; !failed && i < count; i++) {

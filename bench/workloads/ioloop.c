@@ -16,8 +16,7 @@ static struct ioloop *loop;
 static ioloop_timeout *timeouts;
 
 static int failed(const char *what, int error) {
-  complain("%s: %s", what, strerror(-error));
-  return EXIT_TROUBLE;
+  return complain("%s: %s", what, strerror(-error));
 }
 
 int loop_open(const char *method, size_t room) {

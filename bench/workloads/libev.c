@@ -25,10 +25,8 @@ static unsigned backend_of(const char *method) {
 int loop_open(const char *method, size_t room) {
   unsigned backend = backend_of(method);
   loop = backend ? ev_loop_new(backend | EVFLAG_NOENV) : NULL;
-  if (!loop || ev_backend(loop) != backend) {
-    complain("libev has no method %s here: it has %s", method, loop_methods);
-    return EXIT_TROUBLE;
-  }
+  if (!loop || ev_backend(loop) != backend)
+    return complain("libev has no method %s here: it has %s", method, loop_methods);
   watchers = calloc(room, sizeof *watchers);
   return watchers ? 0 : loop_trouble("memory");
 }

@@ -42,10 +42,8 @@ static struct event_base *new_base(const char *method) {
 int loop_open(const char *method, size_t room) {
   chosen = method;
   base = new_base(method);
-  if (!base) {
-    complain("libevent has no method %s here: it has %s", method, loop_methods);
-    return EXIT_TROUBLE;
-  }
+  if (!base)
+    return complain("libevent has no method %s here: it has %s", method, loop_methods);
   /* Debian's is built with _FORTIFY_SOURCE, which aborts on a larger descriptor in FD_SET. */
   fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : 0;
   events = calloc(room, sizeof *events);
@@ -65,11 +63,10 @@ static void call_readable(evutil_socket_t fd, short what, void *arg) {
 }
 
 int loop_watch(int fd, void *arg) {
-  if (fd_limit && fd >= fd_limit) {
-    complain("libevent's select ends at descriptor %d, this is %d: take fewer pipes, or poll",
-             fd_limit - 1, fd);
-    return EXIT_TROUBLE;
-  }
+  if (fd_limit && fd >= fd_limit)
+    return complain(
+        "libevent's select ends at descriptor %d, this is %d: take fewer pipes, or poll",
+        fd_limit - 1, fd);
   event_assign(&events[fd], base, fd, EV_READ | EV_PERSIST, call_readable, arg);
   return event_add(&events[fd], NULL) < 0 ? loop_trouble("event_add") : 0;
 }

@@ -17,15 +17,12 @@ static uv_timer_t *timers;
 static uv_async_t waking;
 
 static int failed(const char *what, int error) {
-  complain("%s: %s", what, uv_strerror(error));
-  return EXIT_TROUBLE;
+  return complain("%s: %s", what, uv_strerror(error));
 }
 
 int loop_open(const char *method, size_t room) {
-  if (strcmp(method, "-") != 0) {
-    complain("libuv has no method %s: it has one for each system, use -", method);
-    return EXIT_TROUBLE;
-  }
+  if (strcmp(method, "-") != 0)
+    return complain("libuv has no method %s: it has one for each system, use -", method);
   polls = calloc(room, sizeof *polls);
   int r = polls ? uv_loop_init(&loop) : UV_ENOMEM;
   opened = r == 0;

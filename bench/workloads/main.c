@@ -69,8 +69,7 @@ enum {
 };
 
 int loop_trouble(const char *what) {
-  complain("%s: %s", what, strerror(errno));
-  return EXIT_TROUBLE;
+  return complain("%s: %s", what, strerror(errno));
 }
 
 size_t workload_number(const char *text, size_t most) {
@@ -98,14 +97,10 @@ static int run(const char *const *arguments, size_t count) {
   size_t i = 0, rest = count < 2 ? 0 : count - 2, end = sizeof workloads / sizeof *workloads;
   while (i < end && (count == 0 || strcmp(workloads[i].name, arguments[0]) != 0))
     i++;
-  if (i == end) {
-    complain("expected ring, cascade, handlers, timers or wake (see --help)");
-    return EXIT_USAGE;
-  }
-  if (count < 2 || rest < workloads[i].least || rest > workloads[i].most) {
-    complain("%s: wrong number of arguments (see --help)", workloads[i].name);
-    return EXIT_USAGE;
-  }
+  if (i == end)
+    return misuse("expected ring, cascade, handlers, timers or wake (see --help)");
+  if (count < 2 || rest < workloads[i].least || rest > workloads[i].most)
+    return misuse("%s: wrong number of arguments (see --help)", workloads[i].name);
   int error = workloads[i].run(arguments[1], arguments + 2, rest);
   if (!error && !workloads[i].prints)
     measure_print();
@@ -126,10 +121,8 @@ int main(int argc, char **argv) {
       .options = options, .into = &help, .argument = "WORKLOAD METHOD ...", .arguments = arguments};
   program_begin(argv[0]);
   signal(SIGPIPE, SIG_IGN);
-  if (argc > MOST_ARGUMENTS + 2) {
-    complain("too many arguments (see --help)");
-    return EXIT_USAGE;
-  }
+  if (argc > MOST_ARGUMENTS + 2)
+    return misuse("too many arguments (see --help)");
   if (cli_parse(&cli, argc, argv))
     return EXIT_USAGE;
   return help ? print_help(options) : run(arguments, cli.argument_count);

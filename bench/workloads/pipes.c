@@ -124,9 +124,7 @@ static int run_round(const struct pipe *pipes, const struct ring *ring) {
     loop_run();
     measure_end(ring->writes + ring->active);
   }
-  if (failed)
-    complain("a byte got lost on its way: %s", strerror(errno));
-  return failed ? EXIT_TROUBLE : 0;
+  return failed ? complain("a byte got lost on its way: %s", strerror(errno)) : 0;
 }
 
 static int run_rounds(const char *method, const struct ring *ring) {
@@ -144,10 +142,8 @@ static int run_rounds(const char *method, const struct ring *ring) {
 
 int workload_ring(const char *method, const char *const *rest, size_t count) {
   struct ring ring = {.sockets = count == 5};
-  if (ring.sockets && strcmp(rest[4], "socketpair") != 0) {
-    complain("%s: only socketpair may stand here", rest[4]);
-    return EXIT_USAGE;
-  }
+  if (ring.sockets && strcmp(rest[4], "socketpair") != 0)
+    return misuse("%s: only socketpair may stand here", rest[4]);
   if (!(ring.pipes = workload_number(rest[0], MOST_PIPES)) ||
       !(ring.active = workload_number(rest[1], ring.pipes)) ||
       !(ring.writes = workload_number(rest[2], MOST)) ||

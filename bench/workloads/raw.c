@@ -16,8 +16,7 @@ static int waker = -1;
 int loop_open(const char *method, size_t room) {
   if (strcmp(method, "-") == 0 || strcmp(method, raw_name) == 0)
     return raw_open(room);
-  complain("this is %s by hand and has no method %s: use -", raw_name, method);
-  return EXIT_TROUBLE;
+  return complain("this is %s by hand and has no method %s: use -", raw_name, method);
 }
 
 void loop_turn(void) {
@@ -37,8 +36,7 @@ void loop_stop(void) {
 
 int loop_timers_open(size_t count) {
   (void)count;
-  complain("a loop by hand has no timers: compare libraries");
-  return EXIT_TROUBLE;
+  return complain("a loop by hand has no timers: compare libraries");
 }
 
 void loop_timer_add(size_t timer, uint64_t delay_ns) {

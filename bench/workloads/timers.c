@@ -31,10 +31,8 @@ static int make_plan(struct plan *plan, uint64_t shortest) {
   struct random random;
   plan->order = calloc(plan->count, sizeof *plan->order);
   plan->delays = calloc(2 * plan->count, sizeof *plan->delays);
-  if (!plan->order || !plan->delays) {
-    complain("%zu timers: %s", plan->count, strerror(ENOMEM));
-    return EXIT_TROUBLE;
-  }
+  if (!plan->order || !plan->delays)
+    return complain("%zu timers: %s", plan->count, strerror(ENOMEM));
   for (size_t i = 0; i < plan->count; i++)
     plan->order[i] = i;
   random_seed(&random, 1);

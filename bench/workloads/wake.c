@@ -51,10 +51,8 @@ static int run(size_t times) {
   pthread_t thread;
   measure_begin();
   int error = pthread_create(&thread, NULL, ask, &times);
-  if (error) {
-    complain("cannot start a thread: %s", strerror(error));
-    return EXIT_TROUBLE;
-  }
+  if (error)
+    return complain("cannot start a thread: %s", strerror(error));
   loop_run();
   measure_end(times);
   pthread_join(thread, NULL);
@@ -64,15 +62,13 @@ static int run(size_t times) {
 static int print(void) {
   json_t *json = histogram_to_json(wake.histogram);
   char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-  if (text) {
-    measure_print();
-    puts(text);
-  } else {
-    complain("cannot write the histogram: %s", strerror(ENOMEM));
-  }
-  free(text);
   json_decref(json);
-  return text ? 0 : EXIT_TROUBLE;
+  if (!text)
+    return complain("cannot write the histogram: %s", strerror(ENOMEM));
+  measure_print();
+  puts(text);
+  free(text);
+  return 0;
 }
 
 int workload_wake(const char *method, const char *const *rest, size_t count) {

@@ -4,7 +4,6 @@
 Failures of one of them do not affect the others, and the counts add up in the end: every record is
 counted, and every counted one is printed, or known to be lost.
 """
-import ctypes
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import time
 
+from borrowed import borrow, limit_accepted, links
 from harness import (SERVER, Output, Process, Server, addresses_of, case, check, equal, fill, limit_buffers, main,
                      pass_time, readable, receive, receive_all, run, sanitized, skip, unread, wait_until)
 
@@ -224,17 +224,9 @@ def _():
 
 def ring_of(pid):
     """A descriptor of ours for that process's ring, by which it outlives the process."""
-    PIDFD_GETFD = 438  # of all architectures
-    links = {fd: os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)}
-    theirs = [int(fd) for fd, link in links.items() if link == "anon_inode:[io_uring]"]
+    theirs = [fd for fd, link in links(pid).items() if link == "anon_inode:[io_uring]"]
     equal(len(theirs), 1, "rings of a worker")
-    process = os.pidfd_open(pid)
-    libc = ctypes.CDLL(None, use_errno=True)
-    ours = libc.syscall(PIDFD_GETFD, process, theirs[0], 0)
-    os.close(process)
-    if ours < 0:
-        skip("pidfd_getfd: " + os.strerror(ctypes.get_errno()))
-    return ours
+    return borrow(pid, theirs[0])
 
 
 def in_its_ring(pid):
@@ -461,10 +453,11 @@ def _():
 
 @case("a second signal ends all of them at once")
 def _():
-    if MODEL == "blocking" and sanitized():
-        skip("with a slow server's small receive buffer no thread is stuck")
     target = server("--print=none", "--tcp")
     pids = children(target.pid)
+    if MODEL == "blocking":
+        for pid in pids:
+            limit_accepted(pid)
     socks = stuff(target, 8)
     target.signal(signal.SIGTERM)
     target.stderr.wait_match(rb"(?m)^stopping: ")

@@ -38,14 +38,20 @@ summary() {
   sed -n "s/^summary:.* $1=\([0-9]*\).*/\1/p" log
 }
 
-# strace with these options on the server, into ./calls, until `detach`.
+# strace with these options on the server, into ./calls, until `detach`. It says when it is attached;
+# what the server does from then on is in ./calls.
 attach() {
-  strace -qq -f "$@" -o calls -p "$server" &
+  strace -e quiet=exit -f "$@" -o calls -p "$server" 2>attached &
   tracer=$!
-  until grep -q 'TracerPid:.*[1-9]' "/proc/$server/status"; do sleep 0.05; done
+  until grep -q attached attached || ! kill -0 "$tracer"; do sleep 0.05; done
 }
 
+# The server may still have a client's end to read: first it goes back to sleep, if it ever sleeps.
 detach() {
+  for _ in {1..20}; do
+    ! grep -q '^State:.S' "/proc/$server/status" || break
+    sleep 0.05
+  done
   kill "$tracer"
   wait "$tracer"
 }

@@ -7,6 +7,8 @@
  *   generator_open.c       connecting, a bounded number at a time
  *   generator_requests.c   requests and echoes: over TCP, with a connection for each, over UDP
  *   generator_child.c      all of it in a separate process
+ *   schedule.h, message.h, flight.h   the life of a request: when it is due, what it contains,
+ *                          that it is under way
  *   platform.c             system-dependent code
  */
 #ifndef BENCH_GENERATOR_INTERNAL_H
@@ -16,9 +18,11 @@
 #include <time.h>
 
 #include "common/address.h"
+#include "flight.h"
 #include "generator.h"
 #include "ioloop.h"
-#include "request.h"
+#include "message.h"
+#include "schedule.h"
 
 enum {
   GENERATOR_IN_SIZE = 256 * 1024,          /* the size of one recv */

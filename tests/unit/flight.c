@@ -2,7 +2,7 @@
 /*
  * flight.c - requests under way: in order, out of order, and more than there was room for.
  */
-#include "load/request.h"
+#include "load/flight.h"
 
 #include "tap.h"
 

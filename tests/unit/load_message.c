@@ -2,7 +2,7 @@
 /*
  * load_message.c - the generator's messages: any wrong byte is noticed.
  */
-#include "load/request.h"
+#include "load/message.h"
 
 #include <string.h>
 

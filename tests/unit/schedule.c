@@ -2,7 +2,7 @@
 /*
  * schedule.c - when the requests of an open loop are due.
  */
-#include "load/request.h"
+#include "load/schedule.h"
 
 #include <math.h>
 

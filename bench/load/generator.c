@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "common/clock.h"
 #include "common/cpus.h"
@@ -208,9 +211,19 @@ static int stay(struct generator *generator) {
                          generator->options.cpu, strerror(-error), allowed);
 }
 
+/* The clock of the CPU time that a process has used. 0 or -errno. */
+static int cpu_clock(pid_t process, clockid_t *ret) {
+#ifdef __linux__
+  return -clock_getcpuclockid(process, ret);
+#else /* macOS lacks it */
+  (void)process, (void)ret;
+  return -ENOSYS;
+#endif
+}
+
 static int find_server(struct generator *generator) {
   pid_t server = generator->options.server;
-  int error = server ? generator__cpu_clock(server, &generator->server_clock) : 0;
+  int error = server ? cpu_clock(server, &generator->server_clock) : 0;
   return error ? generator__fail(generator, error,
                                  "the CPU time of process %d cannot be measured: %s", (int)server,
                                  strerror(-error))
@@ -284,15 +297,27 @@ static void sum_up(struct generator *generator) {
 
 /* ---- the whole run -------------------------------------------------------------------------- */
 
+/* Make this thread's sleeps end as exactly as the kernel can. Returns the value that restores the
+ * previous setting. Elsewhere than on Linux sleeps have no slack to set. */
+static unsigned long exact_sleep(unsigned long slack_ns) {
+#ifdef __linux__
+  int before = prctl(PR_GET_TIMERSLACK);
+  prctl(PR_SET_TIMERSLACK, slack_ns);
+  return before > 0 ? (unsigned long)before : 0; /* 0: the thread's default */
+#else
+  return slack_ns;
+#endif
+}
+
 static void run_prepared(struct generator *generator) {
   struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
   sigaction(SIGPIPE, &ignore, &before);
-  unsigned long slack_ns = generator__exact_sleep(1);
+  unsigned long slack_ns = exact_sleep(1);
   if (!find_server(generator) && !check_descriptors(generator) && !make_memory(generator) &&
       !stay(generator) && !make_loop(generator))
     generator__drive(generator);
   release(generator);
-  generator__exact_sleep(slack_ns);
+  exact_sleep(slack_ns);
   sigaction(SIGPIPE, &before, NULL);
 }
 

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "common/program.h"
 #include "generator_internal.h"
@@ -161,6 +164,16 @@ static int report_death(int error, int status, struct generator_result *ret) {
     snprintf(ret->reason, sizeof ret->reason, "the generator's process ended early (exit code %d)",
              WEXITSTATUS(status));
   return -ECHILD;
+}
+
+void end_with_parent(pid_t parent) {
+#ifdef __linux__
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) /* it died before the call */
+    _exit(127);
+#else
+  (void)parent;
+#endif
 }
 
 int reap(pid_t child) {

@@ -9,7 +9,6 @@
  *   generator_child.c      all of it in a separate process
  *   schedule.h, message.h, flight.h   the life of a request: when it is due, what it contains,
  *                          that it is under way
- *   platform.c             system-dependent code
  */
 #ifndef BENCH_GENERATOR_INTERNAL_H
 #define BENCH_GENERATOR_INTERNAL_H
@@ -151,16 +150,5 @@ size_t generator__client_count(const struct generator *generator);
 size_t generator__receive(struct client *client, size_t size, const char *what);
 /* Watch its descriptor with this handler from now on; if that fails, the run is over. */
 void generator__watch(struct client *client, unsigned events, ioloop_handler *handler);
-
-/* ---- system-dependent ------------------------------------------------------------------------ */
-
-/* Bind a TCP socket that will connect to 127.0.0.0/8 to the counter-th of many addresses there,
- * without a port, so that neither 28,000 ports nor TIME_WAIT limit connections. 0 or -errno. */
-int generator__spread_source(int fd, unsigned counter);
-/* Make this thread's sleeps end as exactly as the kernel can. Returns the value that restores the
- * previous setting. */
-unsigned long generator__exact_sleep(unsigned long slack_ns);
-/* The clock of the CPU time that a process has used. 0 or -errno. */
-int generator__cpu_clock(pid_t process, clockid_t *ret);
 
 #endif

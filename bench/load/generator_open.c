@@ -36,6 +36,34 @@ static bool is_loopback(const struct address *address) {
          ntohl(address->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
+/*
+ * Bind a TCP socket that will connect to 127.0.0.0/8 to the counter-th of many addresses there,
+ * without a port, so that neither 28,000 ports nor TIME_WAIT limit connections. 0 or -errno.
+ *
+ * All of 127.0.0.0/8 is this host; elsewhere than on Linux only 127.0.0.1 is.
+ * IP_BIND_ADDRESS_NO_PORT (Linux 4.2) leaves the port to connect(), which only needs one that is
+ * free for this server; bind() alone would need one that is free for all.
+ */
+static int spread_source(int fd, unsigned counter) {
+#ifdef __linux__
+  enum {
+    OCTETS = 254 /* 1 to 254 in the last two bytes */
+  };
+  unsigned third = counter / OCTETS % OCTETS + 1, fourth = counter % OCTETS + 1;
+  const struct sockaddr_in source = {
+      .sin_family = AF_INET,
+      .sin_addr.s_addr = htonl((INADDR_LOOPBACK & 0xff000000u) | third << 8 | fourth),
+  };
+  const int on = 1;
+  if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on) < 0 ||
+      bind(fd, (const struct sockaddr *)&source, sizeof source) < 0)
+    return -errno;
+#else
+  (void)fd, (void)counter;
+#endif
+  return 0;
+}
+
 static int prepare(struct generator *generator, int fd) {
   /* Connections of another run may be in TIME_WAIT: not all runs start at the same address. */
   static unsigned counter;
@@ -50,7 +78,7 @@ static int prepare(struct generator *generator, int fd) {
     return 0;
   if (counter == 0)
     counter = (unsigned)getpid() * 977u;
-  return generator__spread_source(fd, counter++);
+  return spread_source(fd, counter++);
 }
 
 int generator__connect(struct generator *generator) {

@@ -70,7 +70,7 @@ static void watch_writing(struct client *client, bool on) {
  * With churn, each has a connection of its own: connect, request, echo, close. On loopback a
  * connection is established before connect() returns, although it returns EINPROGRESS. So the
  * request is sent at once, and the descriptor is watched afterwards. Both sides close in order: ours
- * first, when the echo is complete, so that we keep TIME_WAIT (see generator__spread_source).
+ * first, when the echo is complete, so that we keep TIME_WAIT (see spread_source).
  */
 
 /* As many whole messages as are planned and fit, starting with the beginning of the first one,

@@ -22,7 +22,9 @@
 #include "bench.h"
 #include "common/cli.h"
 #include "common/say.h"
-#include "report.h"
+#include "line.h"
+#include "quantity.h"
+#include "results/document_access.h"
 
 /* ---- one figure, before and now ------------------------------------------------------------- */
 

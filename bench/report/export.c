@@ -16,7 +16,9 @@
 #include "common/cli.h"
 #include "common/outfile.h"
 #include "common/say.h"
-#include "report.h"
+#include "line.h"
+#include "results/document_access.h"
+#include "results/histogram.h"
 
 /* ---- figures -------------------------------------------------------------------------------- */
 

@@ -8,7 +8,9 @@
 #ifndef BENCH_PAGE_H
 #define BENCH_PAGE_H
 
-#include "report.h"
+#include <stdio.h>
+
+#include "view.h"
 
 /* ---- HTML in which no text can be mistaken for markup (html.c) ------------------------------ */
 

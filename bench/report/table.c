@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "report.h"
+#include "line.h"
+#include "table_notes.h"
+#include "view.h"
 
 enum {
   NARROW = 80,

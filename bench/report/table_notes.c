@@ -3,12 +3,14 @@
  * table_notes.c - what the report on the terminal says around its tables: the claims and whether
  * they hold, failed and invalid runs, the machine's own pauses.
  */
-#include "report.h"
+#include "table_notes.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "view.h"
 
 /* ---- claims --------------------------------------------------------------------------------- */
 

@@ -3,7 +3,7 @@
  * view.c - what the reports read from a document: an experiment's figures, indexed; the differences
  * that the machine can resolve; the command that repeats the run, to be pasted into a shell.
  */
-#include "report.h"
+#include "view.h"
 
 #include <errno.h>
 #include <math.h>

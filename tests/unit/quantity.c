@@ -2,11 +2,12 @@
 /*
  * quantity.c - figures as text: 3 digits, one unit.
  */
-#include "report/report.h"
+#include "report/quantity.h"
 
 #include <math.h>
 #include <string.h>
 
+#include "report/line.h"
 #include "tap.h"
 
 static void shows(double value, const char *expected) {

@@ -45,7 +45,7 @@ struct state {
   bool milliseconds;   /* the kernel has no epoll_pwait2 */
   bool ghost;          /* there is one, and there was no descriptor for a new set */
   uint8_t until_check; /* wake-ups, counted round and round, until a report is checked */
-  uint64_t lost_at;    /* the iteration in which an entry was last found gone from its number */
+  uint64_t changed_at; /* the iteration in which an entry was last lost, or the set replaced */
 };
 
 struct slot {
@@ -90,7 +90,7 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   int r = control(s, now ? EPOLL_CTL_MOD : EPOLL_CTL_DEL, token, now);
   if (r < 0 && (!now || r == -ENOENT || r == -EBADF)) {
     slot->lost = generation_of(token);
-    s->lost_at = ioloop__metrics(loop)->iterations;
+    s->changed_at = ioloop__metrics(loop)->iterations;
   }
   return r;
 }
@@ -116,6 +116,7 @@ static void rebuild(struct ioloop *loop, struct state *s) {
   }
   close(s->set);
   s->set = set;
+  s->changed_at = ioloop__metrics(loop)->iterations;
   ioloop__add_again(loop);
 }
 
@@ -132,12 +133,12 @@ __attribute__((noinline)) static void check_one(struct ioloop *loop, struct stat
   rebuild(loop, s);
 }
 
-/* Reports of the iteration in which an entry was lost were taken before. */
+/* What this iteration reports was taken before the change: other ghosts of an old set, too. */
 static void stale(struct ioloop *loop, void *state, uint64_t token) {
   struct state *s = state;
   const struct slot *slot = ioloop__slot(loop, (int)(uint32_t)token);
   bool lost = slot->lost && (int32_t)(slot->lost - generation_of(token)) >= 0;
-  if (lost && !s->ghost && s->lost_at != ioloop__metrics(loop)->iterations)
+  if (lost && !s->ghost && s->changed_at != ioloop__metrics(loop)->iterations)
     rebuild(loop, s);
 }
 

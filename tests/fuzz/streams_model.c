@@ -126,8 +126,10 @@ void note_write(struct end *end, size_t size) {
   if (!size || !peer->gone)
     return;
   end->discards = true;
-  if (peer->tcp && peer->surely > peer->unless_written)
-    peer->surely = peer->unless_written;
+  if (!peer->tcp || peer->surely <= peer->unless_written)
+    return;
+  peer->surely = peer->unless_written;
+  leave_open(end); /* how much the reset leaves depends on how much the model receives ahead */
 }
 
 void end_is_gone(struct end *end, enum ending ending, uint64_t surely, uint64_t unless_written) {

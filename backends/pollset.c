@@ -33,11 +33,23 @@ static int poll_timed(struct ioloop *loop, struct pollfd *fds, uint32_t count,
 }
 #endif
 
-int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+/* *by_select: the number of descriptors was over RLIMIT_NOFILE. */
+static int poll_or_select(struct ioloop *loop, struct pollfd *fds, uint32_t count,
+                          uint64_t timeout_ns, bool *by_select) {
   bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
   int n = timed ? poll_timed(loop, fds, count, timeout_ns)
                 : poll_ms(loop, fds, count, timeout_ns ? -1 : 0);
-  return n == -EINVAL ? ioloop__poll_by_select(loop, fds, count, timeout_ns) : n;
+  *by_select = n == -EINVAL;
+  return *by_select ? ioloop__poll_by_select(loop, fds, count, timeout_ns) : n;
+}
+
+int ioloop__poll_ns(struct ioloop *loop, struct pollfd *fds, uint32_t count, uint64_t timeout_ns) {
+  bool by_select;
+  return poll_or_select(loop, fds, count, timeout_ns, &by_select);
+}
+
+static int poll_first(struct ioloop__pollset *set, uint32_t count, uint64_t timeout_ns) {
+  return poll_or_select(set->loop, set->fds, count, timeout_ns, &set->by_select);
 }
 
 void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop,
@@ -171,6 +183,8 @@ bool ioloop__pollset_hint(struct ioloop__pollset *set, int fd) {
 }
 
 void ioloop__pollset_cool(struct ioloop__pollset *set) {
+  if (set->by_select)
+    return;
   for (uint32_t i = set->cursor; i < set->polled;) {
     if (set->fds[i].revents || set->fds[i].events & IOLOOP__PINNED) {
       i++;
@@ -196,7 +210,7 @@ int ioloop__pollset_answer(struct ioloop__pollset *set, uint32_t from, uint32_t 
 }
 
 int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  int n = ioloop__poll_ns(set->loop, set->fds, set->hot, timeout_ns);
+  int n = poll_first(set, set->hot, timeout_ns);
   n = ioloop__pollset_answer(set, 0, set->hot, n);
   if (n < 0)
     return n;
@@ -205,7 +219,7 @@ int ioloop__pollset_poll_hot(struct ioloop__pollset *set, uint64_t timeout_ns) {
 }
 
 int ioloop__pollset_poll_all(struct ioloop__pollset *set, uint64_t timeout_ns) {
-  int n = ioloop__poll_ns(set->loop, set->fds, set->count, timeout_ns);
+  int n = poll_first(set, set->count, timeout_ns);
   for (uint32_t i = set->hot; n > 0 && i < set->count; i++)
     if (set->fds[i].revents)
       swap(set, i, set->hot++);

@@ -57,6 +57,7 @@ struct ioloop__pollset {
   uint32_t cursor, polled, hot, count; /* the borders */
   uint32_t left;                       /* ready entries still to report */
   uint32_t served;                     /* behind the entry that was reported last */
+  bool by_select; /* the snapshot is of select(2), which misses some hang-ups: none becomes cold */
   ioloop__pollset_poll *poll;
 };
 

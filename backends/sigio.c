@@ -31,9 +31,9 @@
  *
  * Surprises
  *   - Not every descriptor signals, and not at every change: see signalling.c. While an unreliable
- *     one is registered, the loop waits in ppoll on all descriptors instead. (ppoll with a mask and
- *     a handler could wait for a signal and for descriptors at once; but a loop that polls needs no
- *     signal.)
+ *     one is registered, or the limit of descriptors is too low for poll, the loop waits in ppoll
+ *     (or select) on all descriptors instead. (ppoll with a mask and a handler could wait for a
+ *     signal and for descriptors at once; but a loop that polls needs no signal.)
  *   - On Linux the owner is a thread (F_SETOWN_EX with F_OWNER_TID, 2.6.32), so that each thread
  *     may have such a loop. Elsewhere it is the process, which can have only one. On Linux, the
  *     waiting loop may take a SIGIO that another process has sent to the whole process.
@@ -122,7 +122,7 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
   if (s->owed)
     return poll_all(s);
-  if (s->base.unannounced)
+  if (s->base.unannounced || set->by_select)
     return ioloop__pollset_poll_all(&s->base.set, timeout_ns);
   if (++s->rounds >= SCAN_ROUNDS)
     return scan(s);

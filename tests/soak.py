@@ -456,7 +456,8 @@ def check_losses(model, counts, summary, kills):
 
 
 def serve(model, options, target, seconds, workers):
-    from harness import Failure, Server, sanitized
+    from harness import Failure
+    from server import Server, sanitized
     arguments = ["--backend=" + model.name, "--print=none", "--stats"]
     if workers:
         arguments.append("--workers=%d" % workers)

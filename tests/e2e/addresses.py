@@ -9,7 +9,9 @@ import socket
 import subprocess
 import tempfile
 
-from harness import CLIENT, SERVER, Process, Server, case, check, equal, main, namespaces, run
+from harness import CLIENT, SERVER, case, check, equal, main
+from process import Process, namespaces, run
+from server import Server
 
 WRONG = re.compile(rb"^client: cannot reach (tcp|udp) .*\n$")
 

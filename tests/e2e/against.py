@@ -6,7 +6,8 @@ import selectors
 import socket
 import threading
 
-from harness import DEADLINE, check, equal, run
+from harness import DEADLINE, check, equal
+from process import run
 
 AGAINST = os.environ["IOLOOP_AGAINST"]
 

@@ -17,8 +17,10 @@ import sys
 import termios
 import time
 
-from harness import (DEADLINE, SERVER, Output, Process, case, check, equal, main, need_descriptors,
-                     need_program, run, sanitized, skip, wait_until)
+from harness import DEADLINE, SERVER, case, check, equal, main, need_program, skip, wait_until
+from process import Output, Process, run
+from server import sanitized
+from sockets import need_descriptors
 from lab import BENCH, TINY, beside_a_fake, check_experiment, check_types, file, measured, medians
 
 

@@ -5,7 +5,8 @@ import os
 import re
 
 from bench_documents import broken_documents, extreme_document, put, small_document
-from harness import case, check, equal, main, run
+from harness import case, check, equal, main
+from process import run
 from reports import BENCH, path_of, save
 
 PLAIN = {"PATH": "/nonexistent"}  # gnuplot has its own tests

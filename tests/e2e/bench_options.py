@@ -5,7 +5,8 @@ import re
 import resource
 import socket
 
-from harness import SERVER, Process, case, check, equal, main, run
+from harness import SERVER, case, check, equal, main
+from process import Process, run
 from lab import BENCH, measured, written
 
 EXPERIMENTS = ["latency", "load", "idle", "churn", "ring", "cascade", "timers", "handlers", "wake",

@@ -13,7 +13,8 @@ import tempfile
 
 import bench_documents
 from bench_documents import HOSTILE, hostile_document
-from harness import case, check, equal, main, need_program, run
+from harness import case, check, equal, main, need_program
+from process import run
 from png import decode
 from reports import BENCH, DOCUMENT, path_of, save, shown_number
 

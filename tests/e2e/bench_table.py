@@ -11,7 +11,8 @@ import struct
 import termios
 
 from bench_documents import HOSTILE, hostile_document
-from harness import Output, Process, case, check, equal, main, run
+from harness import case, check, equal, main
+from process import Output, Process, run
 from reports import BENCH, DOCUMENT, ESCAPE, save, shown_number
 
 

@@ -9,8 +9,10 @@ import socket
 import struct
 import threading
 
-from harness import (CLIENT, DEADLINE, SERVER, Output, Process, Server, case, check, equal, main,
-                     need_ipv6, receive_all, run)
+from harness import CLIENT, DEADLINE, SERVER, case, check, equal, main
+from process import Output, Process, run
+from server import Server
+from sockets import need_ipv6, receive_all
 
 OPTIONS = ["--tcp", "--udp", "--host", "--port", "--user", "--raw", "--no-wait", "--count",
            "--concurrency", "--timeout", "--help", "--version"]

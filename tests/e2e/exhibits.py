@@ -2,10 +2,12 @@
 """The naive servers of the lectures fail as described there, and their repaired versions do not."""
 import os
 import re
+import socket
 import sys
 
-from harness import (BUILD, SERVER, Process, case, check, equal, main, numbers, run, skip, socket,
-                     wait_until)
+from harness import BUILD, SERVER, case, check, equal, main, skip, wait_until
+from process import Process, run
+from server import numbers
 
 NAIVE = os.path.join(BUILD, "docs", "lectures", "naive")
 BURST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "lectures",

@@ -9,8 +9,10 @@ import socket
 import tempfile
 
 from against import AGAINST, PATIENT, Faulty, check_in, measure, refusal
-from harness import (Process, Server, case, check, equal, main, need_descriptors, need_program,
-                     pass_time, run, sanitized, skip, wait_until)
+from harness import case, check, equal, main, need_program, pass_time, skip, wait_until
+from process import Process, run
+from server import Server, sanitized
+from sockets import need_descriptors
 
 
 # ---- counts ------------------------------------------------------------------------------------

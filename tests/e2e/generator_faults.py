@@ -5,8 +5,10 @@ import signal
 import socket
 
 from against import AGAINST, PATIENT, Faulty, check_in, datagrams, measure, refusal
-from harness import (Process, Server, case, check, equal, main, need_descriptors, run,
-                     wait_until)
+from harness import case, check, equal, main, wait_until
+from process import Process, run
+from server import Server
+from sockets import need_descriptors
 
 # ---- echoes that are none ------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ import os
 import signal
 
 from against import AGAINST, PATIENT, Faulty, above, check_in, measure
-from harness import Process, Server, case, check, equal, main, pass_time, wait_until
+from harness import case, check, equal, main, pass_time, wait_until
+from process import Process
+from server import Server
 
 STALLING_SERVER = os.environ["IOLOOP_STALLING_SERVER"]
 

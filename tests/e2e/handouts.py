@@ -13,7 +13,8 @@ import sys
 import tempfile
 import urllib.parse
 
-from harness import case, check, equal, main, need_program, run, skip
+from harness import case, check, equal, main, need_program, skip
+from process import run
 
 SOURCE = os.path.abspath(os.environ.get("IOLOOP_SOURCE", "."))
 MAKE = os.path.join(SOURCE, "docs", "handouts.py")

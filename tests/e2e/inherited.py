@@ -11,7 +11,9 @@ import socket
 import sys
 import tempfile
 
-from harness import (CLIENT, DEADLINE, SERVER, Process, Server, case, check, equal, main, run, wait_until)
+from harness import CLIENT, DEADLINE, SERVER, case, check, equal, main, wait_until
+from process import Process, run
+from server import Server
 
 MODELS = sys.argv[1:]
 BENCH = os.environ.get("IOLOOP_BENCH")

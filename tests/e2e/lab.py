@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 
-from harness import BUILD, SERVER, check, equal, run
+from harness import BUILD, SERVER, check, equal
+from process import run
 
 BENCH = os.environ.get("IOLOOP_BENCH", os.path.join(BUILD, "bench"))
 TINY = ["--rounds=2", "--duration=0.2", "--warmup=0.02", "--connections=1", "--protocol=tcp"]

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-from harness import BUILD, SERVER, Process, Server, case, check, equal, main, need_program, run
+from harness import BUILD, SERVER, case, check, equal, main, need_program
+from process import Process, run
+from server import Server
 from traces import RECEIVES, SENDS, Trace, file_in, folder
 
 LADDER = os.environ.get("IOLOOP_LADDER", os.path.join(BUILD, "ioladder"))

@@ -5,7 +5,8 @@ import re
 import sys
 import tempfile
 
-from harness import case, check, equal, main, run
+from harness import case, check, equal, main
+from process import run
 
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lectures.py")
 

@@ -10,7 +10,9 @@ import shlex
 import shutil
 import subprocess
 
-from harness import BUILD, CLIENT, SERVER, Server, case, check, equal, main, missing, need_program, run, skip
+from harness import BUILD, CLIENT, SERVER, case, check, equal, main, missing, need_program, skip
+from process import run
+from server import Server
 
 SOURCE = os.environ.get("IOLOOP_SOURCE", ".")
 PAGES = os.path.join(SOURCE, "docs", "man")

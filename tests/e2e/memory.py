@@ -8,7 +8,9 @@ write has been allocated.
 import re
 import sys
 
-from harness import Server, case, check, equal, main, need_descriptors, receive
+from harness import case, check, equal, main
+from server import Server
+from sockets import need_descriptors, receive
 
 BACKEND = sys.argv[1]
 CONNECTIONS = 10000

@@ -11,9 +11,11 @@ import tempfile
 import time
 import tty
 
-from harness import (DEADLINE, SERVER, Output, Process, Server, addresses_of, case, check, equal,
-                     main, missing, need_ipv6, need_program, numbers, pass_time, readable, receive, receive_all, run,
-                     sanitized, skip, wait_until, writable)
+from harness import (DEADLINE, SERVER, case, check, equal, main, missing, need_program, pass_time, skip,
+                     wait_until)
+from process import Output, Process, run
+from server import Server, numbers, sanitized
+from sockets import addresses_of, need_ipv6, readable, receive, receive_all, writable
 
 OPTIONS = ["--backend", "--host", "--port", "--tcp", "--udp", "--handler", "--no-echo", "--reply", "--print",
            "--prefix", "--max-connections", "--idle-timeout", "--backlog", "--spin", "--workers", "--cpu",

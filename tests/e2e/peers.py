@@ -15,8 +15,9 @@ import sys
 import threading
 import time
 
-from harness import (DEADLINE, Process, case, check, equal, limit_buffers, main, need_descriptors, receive,
-                     receive_all, run, wait_until)
+from harness import DEADLINE, case, check, equal, main, wait_until
+from process import Process, run
+from sockets import limit_buffers, need_descriptors, receive, receive_all
 
 PROGRAM = sys.argv[1]
 NAME = os.path.basename(PROGRAM)

@@ -4,7 +4,8 @@ import os
 import pty
 import re
 
-from harness import CLIENT, SERVER, Output, Process, case, check, equal, main, run, skip
+from harness import CLIENT, SERVER, case, check, equal, main, skip
+from process import Output, Process, run
 
 SOURCE = os.environ["IOLOOP_SOURCE"]
 PROGRAM = os.environ["IOLOOP_README_PROGRAM"]

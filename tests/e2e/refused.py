@@ -7,7 +7,9 @@ The other causes cannot be tested without changing the whole machine.
 import os
 import re
 
-from harness import SERVER, Server, case, check, equal, main, run, skip
+from harness import SERVER, case, check, equal, main, skip
+from process import run
+from server import Server
 
 WITHOUT = os.environ["IOLOOP_WITHOUT_IO_URING"]
 REASONS = {

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-from harness import BUILD, SERVER, case, check, equal, main, run
+from harness import BUILD, SERVER, case, check, equal, main
+from process import run
 
 REPORT = os.path.join(os.environ["IOLOOP_SOURCE"], "tests", "report.py")
 

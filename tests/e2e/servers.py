@@ -18,9 +18,11 @@ import threading
 import time
 
 from borrowed import limit_accepted
-from harness import (CLIENT, DEADLINE, Deadline, Failure, Output, Process, Server, case, check, equal, fill,
-                     limit_buffers, main, namespaces, need_descriptors, need_ipv6, readable, receive, receive_all,
-                     run, skip, unread, wait_until, writable)
+from harness import CLIENT, DEADLINE, Deadline, Failure, case, check, equal, main, skip, wait_until
+from process import Output, Process, namespaces, run
+from server import Server
+from sockets import (fill, limit_buffers, need_descriptors, need_ipv6, readable, receive, receive_all,
+                     unread, writable)
 
 BACKEND = sys.argv[1]
 BUSY = BACKEND == "nonblocking"  # takes a core, by design

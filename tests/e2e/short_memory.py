@@ -7,7 +7,9 @@ import signal
 import socket
 import sys
 
-from harness import CLIENT, DEADLINE, SERVER, Process, Server, case, check, main, sanitized, skip
+from harness import CLIENT, DEADLINE, SERVER, case, check, main, skip
+from process import Process
+from server import Server, sanitized
 
 PRELOAD = os.environ.get("IOLOOP_FAILING_ALLOCATIONS")
 FIRST = 60  # allocations that are tried: a server has made all of its own by then

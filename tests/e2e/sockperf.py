@@ -7,8 +7,10 @@ import socket
 import struct
 import sys
 
-from harness import (SERVER, Server, case, check, equal, main, need_program,
-                     receive, receive_all, run)
+from harness import SERVER, case, check, equal, main, need_program
+from process import run
+from server import Server
+from sockets import receive, receive_all
 
 BACKEND = sys.argv[1]
 CLIENT, PONG, WARM_UP = 1, 2, 4

@@ -23,7 +23,8 @@ import subprocess
 import sys
 import tempfile
 
-from harness import DEADLINE, Server, case, check, equal, main, missing, need_program, skip, wait_until
+from harness import DEADLINE, case, check, equal, main, missing, need_program, skip, wait_until
+from server import Server
 
 BACKEND = sys.argv[1]
 REQUEST = b"a request of thirty-two bytes..."

@@ -8,8 +8,10 @@ import struct
 import subprocess
 import sys
 
-from harness import (CLIENT, SERVER, Process, Server, case, check, equal, main, need_program, receive_all,
-                     run, sanitized, skip, wait_until)
+from harness import CLIENT, SERVER, case, check, equal, main, need_program, skip, wait_until
+from process import Process, run
+from server import Server, sanitized
+from sockets import receive_all
 from traces import RECEIVES, SENDS, Trace, file_in, folder, wait_for_trace
 
 BACKEND = sys.argv[1]

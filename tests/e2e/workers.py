@@ -16,8 +16,10 @@ import tempfile
 import time
 
 from borrowed import borrow, limit_accepted, links
-from harness import (SERVER, Output, Process, Server, addresses_of, case, check, equal, fill, limit_buffers, main,
-                     pass_time, readable, receive, receive_all, run, sanitized, skip, unread, wait_until)
+from harness import SERVER, case, check, equal, main, pass_time, skip, wait_until
+from process import Output, Process, run
+from server import Server, sanitized
+from sockets import addresses_of, fill, limit_buffers, readable, receive, receive_all, unread
 
 MODEL = sys.argv[1]
 

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 
-from harness import case, check, equal, main, need_program, run, skip
+from harness import case, check, equal, main, need_program, skip
+from process import run
 
 PROGRAM = sys.argv[1]
 NAME = os.path.basename(PROGRAM)[len("bench-workload-"):]

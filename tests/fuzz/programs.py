@@ -21,7 +21,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-from harness import CLIENT, SERVER, Failure, Process, Server, case, check, main, need_program, sanitized, skip
+from harness import CLIENT, SERVER, Failure, case, check, main, need_program, skip
+from process import Process
+from server import Server, sanitized
 
 CONFIGURATIONS = {
     "epoll": ["--backend=epoll"],

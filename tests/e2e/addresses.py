@@ -2,11 +2,9 @@
 """Names with several addresses, of which some are silent or refuse, and a client that would talk to
 itself. The names are in a hosts file, and the ports in a network, of the test's own."""
 import contextlib
-import os
 import re
 import signal
 import socket
-import subprocess
 import tempfile
 
 from harness import CLIENT, SERVER, case, check, equal, main

@@ -9,7 +9,8 @@
  * polled in every wait. Measured on Linux 6.18:
  *
  *      kind                       announces   silent at
- *      TCP, UDP                   all         the process's own shutdown()
+ *      TCP, UDP                   all         the process's own shutdown(); TCP: space, if a send
+ *                                             has fitted since poll saw none
  *      pipe, FIFO                 all         F_SETPIPE_SZ
  *      AF_UNIX (all three types)  READ        space, if no send said EAGAIN (stream: poll does not
  *                                             count as asking); a datagram peer's queue, or end
@@ -18,7 +19,7 @@
  *      other devices, perf, ...   -           not known
  *      eventfd, timerfd, signalfd, epoll, pidfd: cannot signal at all
  *
- * Because of shutdown(), ioloop_update_handler with an unchanged mask means "poll it again".
+ * Because of the first line, ioloop_update_handler with an unchanged mask means "poll it again".
  *
  * Which loop armed it? O_ASYNC and its owner belong to the open file, which dups and children
  * share. A file that already signals another owner (a loop in another thread, the parent of a

@@ -96,6 +96,35 @@ TEST(57, "an eventfd and a timerfd among sockets, while these are idle and while
   CHECK_SYS(close(timer));
 }
 
+static bool has_room(int fd) {
+  struct pollfd entry = {.fd = fd, .events = POLLOUT};
+  return SYS(poll(&entry, 1, 0)) == 1;
+}
+
+/* A send that is taken although poll sees no room keeps Linux from announcing room. */
+TEST(57, "after a send into the last of the room an update makes the loop look for more") {
+  struct ioloop *loop = test_loop_new();
+  struct record record = {0};
+  int pair[2], size = 8192;
+  ssize_t left = 0;
+  make_pair(TCP, pair);
+  CHECK_SYS(setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size));
+  CHECK_SYS(setsockopt(pair[1], SOL_SOCKET, SO_RCVBUF, &size, sizeof size));
+  while (has_room(pair[0]))
+    left += SYS(send(pair[0], (char[500]){0}, 500, 0));
+  CHECK_OK(ioloop_add_handler(loop, pair[0], IOLOOP_WRITE, on_event, &record));
+  run_turns(loop, 3);
+  left += send(pair[0], "", 1, MSG_DONTWAIT) == 1;
+  while (left > 0) /* without a poll, which would make Linux announce it */
+    left -= (ssize_t)drain(pair[1]);
+  record.calls = 0;
+  CHECK_OK(ioloop_update_handler(loop, pair[0], IOLOOP_WRITE));
+  RUN_UNTIL(loop, record.calls > 0);
+  CHECK_IS(metrics_of(loop).rescues, ==, 0);
+  test_loop_free(loop);
+  close_pair(pair);
+}
+
 /* ---- 58: signal-driven I/O by the user's own code ---------------------------------------- */
 
 struct neighbour {

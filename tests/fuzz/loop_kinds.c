@@ -237,12 +237,23 @@ void open_end(const uint32_t *args) {
     kind->open(kind);
 }
 
+/* "TCP does not announce room after a send that was taken although poll saw no room"
+ * (ioloop-backends(7), SIGNAL-DRIVEN). */
+static ssize_t put(const struct end *end, size_t size, int flags) {
+  struct pollfd entry = {.fd = end->fd, .events = POLLOUT};
+  bool full = traits & SIGNAL_DRIVEN && end->kind->open == open_tcp && poll(&entry, 1, 0) == 0;
+  ssize_t n = flags ? send(end->fd, buffer, size, flags) : write(end->fd, buffer, size);
+  if (full && n > 0)
+    remind(end->file);
+  return n;
+}
+
 void end_write(const struct end *end, size_t size) {
   size = size % 5000 + 1;
   if (end->kind->write)
     end->kind->write(end, size);
   else
-    (void)!write(end->fd, buffer, size);
+    put(end, size, 0);
 }
 
 void end_read(const struct end *end, size_t size) {
@@ -285,7 +296,7 @@ void fill_end(const uint32_t *args) {
   if (end->kind->write)
     end->kind->write(end, 4000);
   else
-    for (int i = 0; i < 200 && write(end->fd, buffer, args[1] % 4096 + 1) > 0; i++)
+    for (int i = 0; i < 200 && put(end, args[1] % 4096 + 1, 0) > 0; i++)
       continue;
 }
 
@@ -311,5 +322,5 @@ void shut_end(const uint32_t *args) {
 
 void urgent_end(const uint32_t *args) {
   if (end_count)
-    send(ends[FUZZ_PICK(args[0], end_count)].fd, buffer, 1, MSG_OOB);
+    put(&ends[FUZZ_PICK(args[0], end_count)], 1, MSG_OOB);
 }

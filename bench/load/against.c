@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/cli.h"
+#include "common/clock.h"
 #include "common/outfile.h"
 #include "common/say.h"
 #include "method/interrupt.h"
@@ -163,14 +164,9 @@ static int print_json(const struct against *against, const struct against_result
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static int write_hgrm(const char *path, const struct histogram *latency) {
-  struct outfile out;
-  int error = outfile_open(path, &out);
-  if (!error) {
-    histogram_print_hgrm(latency, 1000, out.file);
-    error = outfile_close(&out, true);
-  }
-  return error ? outfile_complain(path, error) : 0;
+static int put_hgrm(FILE *to, const void *histogram) {
+  histogram_print_hgrm(histogram, NS_PER_US, to);
+  return 0;
 }
 
 /* In a separate process only if a server's CPU time can be measured from it. */
@@ -191,7 +187,7 @@ static int report(const struct against *against, const struct against_result *re
   else if (has_figures(result))
     print_table(against, result);
   if (!code && against->hgrm && has_figures(result))
-    code = write_hgrm(against->hgrm, result->latency);
+    code = outfile_put(against->hgrm, put_hgrm, result->latency);
   int flushed = cli_finish_stdout();
   if (!result->run.valid)
     complain("%s", result->run.reason);

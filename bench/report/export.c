@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "common/cli.h"
 #include "common/outfile.h"
 #include "common/say.h"
 #include "line.h"
@@ -75,7 +74,7 @@ static void put_figure(FILE *to, const json_t *experiment, const json_t *figure)
   fprintf(to, ",%zu\r\n", values_present(figure));
 }
 
-static void put_document(FILE *to, const json_t *document) {
+static int put_document(FILE *to, const void *document) {
   size_t i, k;
   json_t *experiment, *figure;
   fputs(header, to);
@@ -84,20 +83,11 @@ static void put_document(FILE *to, const json_t *document) {
       put_figure(to, experiment, figure);
     }
   }
+  return 0;
 }
 
 int report_csv(const json_t *document, const char *path) {
-  if (strcmp(path, "-") == 0) {
-    put_document(stdout, document);
-    return cli_finish_stdout();
-  }
-  struct outfile out;
-  int error = outfile_open(path, &out);
-  if (!error) {
-    put_document(out.file, document);
-    error = outfile_close(&out, true);
-  }
-  return error ? outfile_complain(path, error) : EXIT_OK;
+  return outfile_put(path, put_document, document);
 }
 
 /* ---- histograms ----------------------------------------------------------------------------- */
@@ -121,14 +111,9 @@ static void file_name(char to[NAME_SIZE], const json_t *experiment, const json_t
   strcat(to, ".hgrm");
 }
 
-static int write_histogram(const struct histogram *histogram, const char *path) {
-  struct outfile out;
-  int error = outfile_open(path, &out);
-  if (!error) {
-    histogram_print_hgrm(histogram, MICROSECOND, out.file);
-    error = outfile_close(&out, true);
-  }
-  return error ? outfile_complain(path, error) : EXIT_OK;
+static int put_hgrm(FILE *to, const void *histogram) {
+  histogram_print_hgrm(histogram, MICROSECOND, to);
+  return 0;
 }
 
 static int report_entry(const json_t *experiment, const json_t *entry, const char *directory) {
@@ -143,7 +128,7 @@ static int report_entry(const json_t *experiment, const json_t *entry, const cha
   if (asprintf(&path, "%s/%s", directory, name) < 0) {
     failed = complain("cannot write %s: no memory", name);
   } else {
-    failed = write_histogram(histogram, path);
+    failed = outfile_put(path, put_hgrm, histogram);
     free(path);
   }
   histogram_free(histogram);

@@ -13,9 +13,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "common/cli.h"
 #include "common/outfile.h"
-#include "common/say.h"
 #include "common/text.h"
 #include "page.h"
 
@@ -303,7 +301,7 @@ static void put_page(struct page *page) {
   fputs("</main>\n</body>\n</html>\n", page->to);
 }
 
-static int put_document(const json_t *document, FILE *to) {
+static int put_document(FILE *to, const void *document) {
   struct page page = {.to = to, .document = document};
   int error = open_page(&page);
   if (!error)
@@ -313,15 +311,5 @@ static int put_document(const json_t *document, FILE *to) {
 }
 
 int report_html(const json_t *document, const char *path) {
-  struct outfile out;
-  bool to_stdout = strcmp(path, "-") == 0;
-  int error = to_stdout ? put_document(document, stdout) : outfile_open(path, &out);
-  if (to_stdout && !error)
-    return cli_finish_stdout();
-  if (!to_stdout && !error) {
-    error = put_document(document, out.file);
-    int failed = outfile_close(&out, !error);
-    error = error ? error : failed;
-  }
-  return error ? outfile_complain(path, error) : EXIT_OK;
+  return outfile_put(path, put_document, document);
 }

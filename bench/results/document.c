@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "bench.h"
-#include "common/cli.h"
 #include "common/outfile.h"
 #include "common/say.h"
 
@@ -81,7 +80,7 @@ json_t *document_load(const char *path) {
 
 /* ---- writing ----------------------------------------------------------------------- */
 
-static int dump(const json_t *document, FILE *to) {
+static int dump(FILE *to, const void *document) {
   errno = 0;
   if (json_dumpf(document, to, JSON_COMPACT) < 0 || putc('\n', to) == EOF || fflush(to) == EOF)
     return errno ? -errno : -EIO;
@@ -89,16 +88,5 @@ static int dump(const json_t *document, FILE *to) {
 }
 
 int document_save(const json_t *document, const char *path) {
-  if (strcmp(path, "-") == 0) {
-    dump(document, stdout);
-    return cli_finish_stdout();
-  }
-  struct outfile out;
-  int error = outfile_open(path, &out);
-  if (!error) {
-    error = dump(document, out.file);
-    int failed = outfile_close(&out, !error);
-    error = error ? error : failed;
-  }
-  return error ? outfile_complain(path, error) : EXIT_OK;
+  return outfile_put(path, dump, document);
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "say.h"
 
 static char *part_of(const char *path) {
@@ -46,6 +47,21 @@ int outfile_close(struct outfile *out, bool good) {
     unlink(out->part);
   free(out->part);
   return error;
+}
+
+int outfile_put(const char *path, outfile_writer *put, const void *what) {
+  struct outfile out;
+  if (strcmp(path, "-") == 0) {
+    int failed = put(stdout, what), code = cli_finish_stdout();
+    return !code && failed ? outfile_complain(path, failed) : code;
+  }
+  int error = outfile_open(path, &out);
+  if (!error) {
+    error = put(out.file, what);
+    int failed = outfile_close(&out, !error);
+    error = error ? error : failed;
+  }
+  return error ? outfile_complain(path, error) : EXIT_OK;
 }
 
 int outfile_check(const char *path) {

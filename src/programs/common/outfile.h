@@ -30,6 +30,11 @@ int outfile_check(const char *path);
 
 bool outfile_exists(const char *path);
 
+/* Let `put` write `what` to the file, or to stdout ("-"). EXIT_OK, or EXIT_TROUBLE after printing an
+ * error: -errno of `put`, which need not check its writes, or of the file. */
+typedef int outfile_writer(FILE *to, const void *what);
+int outfile_put(const char *path, outfile_writer *put, const void *what);
+
 /* Would the two be written to the same file, whatever their names? Also one that does not exist
  * yet. "-" and devices are no files. */
 bool outfile_same(const char *path, const char *other);

@@ -112,21 +112,19 @@ const char *figure_caption(const struct figure *figure, char *to, size_t size) {
 
 /* ---- drawing ------------------------------------------------------------------------------ */
 
-static int write_figure(const struct ladder_options *options, const struct figure *figure) {
-  struct outfile out;
-  int error = outfile_open(options->output, &out);
-  if (!error) {
-    (options->text ? draw_text : draw_svg)(figure, out.file);
-    error = outfile_close(&out, true);
-  }
-  return error ? outfile_complain(options->output, error) : EXIT_OK;
+static int put_text(FILE *to, const void *figure) {
+  draw_text(figure, to);
+  return 0;
+}
+
+static int put_svg(FILE *to, const void *figure) {
+  draw_svg(figure, to);
+  return 0;
 }
 
 static int draw(const struct ladder_options *options, const struct figure *figure) {
-  if (options->output && strcmp(options->output, "-") != 0)
-    return write_figure(options, figure);
-  (options->text ? draw_text : draw_svg)(figure, stdout);
-  return cli_finish_stdout();
+  return outfile_put(options->output ? options->output : "-", options->text ? put_text : put_svg,
+                     figure);
 }
 
 static int load(struct ladder *ladder, const struct excerpt *excerpt) {

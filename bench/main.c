@@ -148,7 +148,7 @@ static int run_list(const struct lab_options *options) {
   if (options->argument_count > 1)
     return misuse("list: takes no further names");
   if (contestants_list(&all) != 0)
-    return EXIT_TROUBLE;
+    return complain("out of memory");
   printf("%s%-17s  %-7s  %s%s\n", cli_bold(), "CONTESTANT", "SERVES", "AVAILABLE", cli_plain());
   for (size_t i = 0; i < all.count; i++) {
     const struct contestant *one = &all.at[i];
@@ -301,7 +301,7 @@ int main(int argc, char **argv) {
     return misspelt;
   const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
   if (!arguments)
-    return EXIT_TROUBLE;
+    return complain("out of memory");
   int code = run(argc, argv, arguments);
   free(arguments);
   return code;

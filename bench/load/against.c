@@ -156,7 +156,7 @@ static int print_json(const struct against *against, const struct against_result
   char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
   json_decref(document);
   if (!text)
-    return complain("no memory for the JSON");
+    return complain("out of memory");
   puts(text);
   free(text);
   return 0;
@@ -211,7 +211,7 @@ int against_main(int argc, char **argv) {
     measure(&against, &result);
     error = report(&against, &result);
   } else {
-    error = complain("no memory");
+    error = complain("out of memory");
   }
   histogram_free(result.latency);
   histogram_free(result.lateness);

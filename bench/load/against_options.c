@@ -153,7 +153,7 @@ int against_parse(int argc, char **argv, struct against *ret) {
   const char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
   struct cli cli = {
       .options = table, .into = &words, .argument = "HOST:PORT", .arguments = arguments};
-  int error = arguments ? cli_parse(&cli, argc, argv) : EXIT_TROUBLE;
+  int error = arguments ? cli_parse(&cli, argc, argv) : complain("out of memory");
   if (!error)
     error = refuse_contradictions(&words);
   convert(&words);

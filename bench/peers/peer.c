@@ -26,6 +26,10 @@ static const char help_text[] = "Usage: @ tcp|udp PORT\n"
                                 "\n"
                                 "OPTIONS\n";
 
+enum {
+  MOST_WORDS = 8, /* of a command line; with more, it has too many arguments anyway */
+};
+
 static int reserve = -1;
 
 static void end(int signo) {
@@ -49,10 +53,10 @@ static uint16_t port_of(const char *text) {
 static struct peer parse(int argc, char **argv) {
   bool help = false;
   static const struct cli_option options[] = {CLI_FLAG("help", 0, "print this"), CLI_END};
-  const char *arguments[8] = {0};
+  const char *arguments[MOST_WORDS] = {0};
   struct cli cli = {
       .options = options, .into = &help, .argument = "tcp|udp PORT", .arguments = arguments};
-  if (argc > 8 || cli_parse(&cli, argc, argv))
+  if (argc <= MOST_WORDS && cli_parse(&cli, argc, argv))
     exit(EXIT_USAGE);
   if (help)
     exit(cli_print_help(options, help_text));

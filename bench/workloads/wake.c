@@ -78,7 +78,7 @@ int workload_wake(const char *method, const char *const *rest, size_t count) {
     return EXIT_USAGE;
   wake.histogram = histogram_new();
   if (!wake.histogram)
-    return loop_trouble("cannot begin");
+    return loop_trouble("memory");
   loop_woken = on_called;
   int error = loop_open(method, 64);
   if (!error)

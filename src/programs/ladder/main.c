@@ -138,7 +138,7 @@ static int run(struct ladder_options *options, const char *const *paths, size_t 
     return misuse("--output=%s: is the trace %s; give another name", options->output, input);
   struct ladder *ladders = calloc(count, sizeof *ladders);
   if (!ladders)
-    return complain("not enough memory");
+    return complain("out of memory");
   options->excerpt.from_us = (double)options->from_us;
   options->excerpt.to_us = (double)options->to_us;
   int status = 0;
@@ -177,7 +177,7 @@ int main(int argc, char **argv) {
   signals_survive_writes();
   const char **paths = calloc((size_t)argc + 1, sizeof *paths);
   if (!paths)
-    return EXIT_TROUBLE;
+    return complain("out of memory");
   name_output(argc, argv);
   struct cli cli = {
       .options = table, .into = &options, .argument = "TRACE.json...", .arguments = paths};

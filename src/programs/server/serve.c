@@ -206,10 +206,8 @@ static void run(struct server *server, const struct sockets *set) {
   else
     report_serving(server);
   int error = ioloop_start(server->loop);
-  if (error < 0) {
-    complain("the %s backend failed: %s", server->backend, strerror(-error));
-    server->status = EXIT_TROUBLE;
-  }
+  if (error < 0)
+    server->status = complain("the %s backend failed: %s", server->backend, strerror(-error));
   finish(server);
 }
 

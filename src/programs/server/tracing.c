@@ -118,8 +118,7 @@ void tracing_write_now(struct server *server) {
 void tracing_finish(struct server *server) {
   int error = trace_finish(server->trace);
   server->trace = NULL;
-  if (!error)
-    return;
-  complain("the trace %s is not complete: %s", server->options.trace, strerror(-error));
-  server->status = EXIT_TROUBLE;
+  if (error)
+    server->status =
+        complain("the trace %s is not complete: %s", server->options.trace, strerror(-error));
 }

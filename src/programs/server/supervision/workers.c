@@ -345,8 +345,7 @@ static void run(struct workers *workers) {
   while (!workers->done) {
     int error = ioloop_run_once(workers->loop, IOLOOP_FOREVER);
     if (error < 0) {
-      complain("the parent's loop failed: %s", strerror(-error));
-      workers->status = EXIT_TROUBLE;
+      workers->status = complain("the parent's loop failed: %s", strerror(-error));
       return;
     }
     start_due(workers);

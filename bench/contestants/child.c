@@ -56,8 +56,8 @@ static int prepare(int cpu, const struct server_limits *limits, int output, pid_
 }
 
 /* Errors before and in exec are reported through `trouble`, which a successful exec closes. */
-static _Noreturn void become(char *const argv[], int cpu, const struct server_limits *limits,
-                             int output, int trouble, pid_t parent) {
+static _Noreturn void run_program(char *const argv[], int cpu, const struct server_limits *limits,
+                                  int output, int trouble, pid_t parent) {
   int error = prepare(cpu, limits, output, parent);
   if (!error) {
     execv(argv[0], argv);
@@ -100,7 +100,7 @@ int child_start(char *const argv[], int cpu, const struct server_limits *limits,
     return error;
   pid_t parent = getpid(), pid = fork();
   if (pid == 0)
-    become(argv, cpu, limits, output[1], trouble[1], parent);
+    run_program(argv, cpu, limits, output[1], trouble[1], parent);
   error = pid < 0 ? -errno : 0;
   close(output[1]);
   close(trouble[1]);
@@ -308,7 +308,7 @@ bool server_alive(struct server_process *process, char *stderr_tail, size_t tail
   return false;
 }
 
-bool server_dies(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
+bool server_ends(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
                  size_t tail_size) {
   const struct timespec moment = {.tv_nsec = NS_PER_MS};
   uint64_t deadline_ns = clock_ns(CLOCK_MONOTONIC) + patience_ns;

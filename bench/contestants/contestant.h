@@ -65,8 +65,7 @@ struct server_process {
   int errors; /* its stderr and stdout: its last lines, and why it failed */
 };
 
-/* The path of its program and its arguments, for running it under a tool (strace, valgrind).
- * Strings belong to `ret`. -ENOENT: there is no such program; -ENAMETOOLONG. */
+/* A command line that is being put together. */
 enum {
   COMMAND_WORDS = 24,
   COMMAND_TEXT_SIZE = 5120
@@ -78,6 +77,9 @@ struct command {
   size_t used;
   int error; /* the first one: nothing is appended after it */
 };
+
+/* The path of its program and its arguments, for running it under a tool (strace, valgrind).
+ * Strings belong to `ret`. -ENOENT: there is no such program; -ENAMETOOLONG. */
 int contestant_command(const struct contestant *contestant, bool udp, uint16_t port,
                        struct command *ret);
 
@@ -109,7 +111,7 @@ bool server_alive(struct server_process *process, char *stderr_tail, size_t tail
 
 /* The same for a server that has closed its connections, as a process does before it ends: does it
  * end within `patience_ns`? */
-bool server_dies(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
+bool server_ends(struct server_process *process, uint64_t patience_ns, char *stderr_tail,
                  size_t tail_size);
 
 /* Stop it in order and collect its last lines (ours: the summary, "… overflows=3 …"). */

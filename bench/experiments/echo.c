@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
+
 enum {
   /* With fewer requests under way than this the generator would sleep between them: then it spins
    * instead, if it has a processor of its own. With more it is busy anyway, and its busy share
@@ -13,7 +15,8 @@ enum {
   SPIN_BELOW = 4
 };
 
-#define LAST_WORDS_NS UINT64_C(500000000)
+/* A server that has closed its connections gets this long to end. */
+static const uint64_t ending_ns = NS_PER_SECOND / 2;
 
 void echo_load_at(const struct bench *bench, const struct point *point, unsigned round,
                   struct echo_load *ret) {
@@ -60,8 +63,8 @@ int echo_run(struct server_process *server, struct echo_load *load, struct sampl
   if (error == -EINTR)
     return error;
   /* If the server has died, or is about to, the generator's error is only a consequence. */
-  uint64_t patience_ns = error && error != -ETIMEDOUT ? LAST_WORDS_NS : 0;
-  if (server_dies(server, patience_ns, sample->stderr_tail, sizeof sample->stderr_tail)) {
+  uint64_t patience_ns = error && error != -ETIMEDOUT ? ending_ns : 0;
+  if (server_ends(server, patience_ns, sample->stderr_tail, sizeof sample->stderr_tail)) {
     snprintf(sample->reason, sizeof sample->reason, "its server died during the run");
     return -ECHILD;
   }

@@ -36,10 +36,8 @@ static size_t points(struct bench *bench, struct point *ret) {
   for (size_t i = 0; i < 2; i++)
     for (size_t j = 0; j < sizes; j++)
       count += add(pipes[j], active[i], false, &ret[count]);
-  if (bench->size == SIZE_FULL)
-    count += add(1000, 1, true, &ret[count]);
-  if (bench->size == SIZE_FULL)
-    count += add(1000, 100, true, &ret[count]);
+  for (size_t i = 0; i < 2 && bench->size == SIZE_FULL; i++)
+    count += add(1000, active[i], true, &ret[count]);
   return count;
 }
 

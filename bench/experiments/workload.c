@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "contestants/child.h"
 
-static const uint64_t patience_ns = UINT64_C(120000000000);
+static const uint64_t patience_ns = 120 * NS_PER_SECOND;
 
 /* `needs` is NULL if it needs only to be built. */
 static const struct peer {

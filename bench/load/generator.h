@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * generator.h - the load generator: clients of an echo server, on one ioloop, in one process.
  *

@@ -40,7 +40,7 @@ static void note(struct watch *watch, uint64_t pause) {
     watch->late_ns[i] += pause > limits_ns[i] ? pause - limits_ns[i] : 0;
 }
 
-static void *look_at_the_clock(void *argument) {
+static void *watch_clock(void *argument) {
   struct watch *watch = argument;
   unsigned short cpu = (unsigned short)watch->cpu;
   if (watch->cpu >= 0 && cpus_pin(&cpu, 1) != 0)
@@ -81,7 +81,7 @@ json_t *hiccups_watch(const struct bench *bench) {
   watches[1].role = "generator";
   watches[1].cpu = bench->generator_cpu;
   while (started < wanted &&
-         pthread_create(&watches[started].thread, NULL, look_at_the_clock, &watches[started]) == 0)
+         pthread_create(&watches[started].thread, NULL, watch_clock, &watches[started]) == 0)
     started++;
   for (size_t i = 0; i < started; i++)
     pthread_join(watches[i].thread, NULL);

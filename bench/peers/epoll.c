@@ -98,7 +98,7 @@ static int echo_batch(int fd, struct batch *batch) {
   for (int i = 0; i < count; i++)
     batch->parts[i].iov_len = batch->messages[i].msg_len;
   /* A datagram that cannot be sent is lost, as datagrams may be, and the next one is tried. */
-  for (int done = 0, sent; done<count; done += sent> 0 ? sent : 1)
+  for (int done = 0, sent; done < count; done += (sent > 0 ? sent : 1))
     sent = sendmmsg(fd, batch->messages + done, (unsigned)(count - done), 0);
   prepare(batch, count);
   return count;

@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-  POINTS_BESIDE = 5 /* columns that fit next to each other on 1280 px */
+  POINTS_PER_TABLE = 5 /* columns that fit next to each other on 1280 px */
 };
 
 static size_t strength(double ratio) {
@@ -259,7 +259,7 @@ static void put_table(struct page *page, const struct view *view, size_t metric,
 
 void html_figures(struct page *page, const struct view *view, size_t metric) {
   for (size_t first = 0, count; first < view->points; first += count) {
-    count = view_run(view, first, POINTS_BESIDE);
+    count = view_run(view, first, POINTS_PER_TABLE);
     put_table(page, view, metric, first, first + count);
   }
 }

@@ -57,7 +57,7 @@ static bool begin_plot(struct plot *plot, const struct page *page, const struct 
 }
 
 /* Extend the axes to include this value. */
-static void see(struct plot *plot, double value) {
+static void extend_axes(struct plot *plot, double value) {
   plot->least = fmin(plot->least, value);
   plot->most = fmax(plot->most, value);
 }
@@ -148,7 +148,7 @@ static void put_curve(struct plot *plot, const struct histogram *histogram, doub
   fprintf(plot->script, "$d%zu << EOD\n", contestant);
   for (size_t i = 0; i < count && points[i].percentile < 1; i++) {
     value = (double)points[i].value * factor;
-    see(plot, value);
+    extend_axes(plot, value);
     fprintf(plot->script, "%.9g %.9g\n", 1 / (1 - points[i].percentile), value);
   }
   fputs("EOD\n", plot->script);
@@ -287,8 +287,8 @@ static void put_line(struct plot *plot, const struct axis *axis, const struct sc
     value = median;
     low = isfinite(low) ? low : median;
     high = isfinite(high) ? high : median;
-    see(plot, low);
-    see(plot, high);
+    extend_axes(plot, low);
+    extend_axes(plot, high);
     fprintf(plot->script, "%.9g %.9g %.9g %.9g\n", place(axis, x), median, low, high);
   }
   fputs("EOD\n", plot->script);
@@ -391,8 +391,8 @@ void plot_ratios(struct page *page, const struct view *view, size_t metric, size
     double low = member_number(ratio, "low"), high = member_number(ratio, "high");
     if (!isfinite(member_number(ratio, "median")) || !isfinite(low) || !isfinite(high))
       continue;
-    see(&plot, low);
-    see(&plot, high);
+    extend_axes(&plot, low);
+    extend_axes(&plot, high);
     plot.lines[plot.count++] = (struct line){contestant, 0};
   }
   if (plot.count > 0) {

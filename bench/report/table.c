@@ -28,7 +28,7 @@ enum {
   SPREAD_COLUMNS = 7,      /* " ±>999%" */
   RATIO_COLUMNS = 7,       /* "  0.987" */
   LONG_RATIO_COLUMNS = 24, /* "  no difference resolved", "  1.05 [1.02, 1.08]" */
-  POINTS_BESIDE = 8,
+  POINTS_PER_TABLE = 8,
 };
 
 static const char UNRESOLVED[] = "no difference resolved";
@@ -167,11 +167,11 @@ static void put_rows(struct table *table, const struct view *view, size_t metric
 }
 
 static void put_metric(struct table *table, const struct view *view, size_t metric) {
-  size_t beside = (table->width - table->name) / column_width(table);
-  if (beside < 1)
-    beside = 1;
+  size_t fitting = (table->width - table->name) / column_width(table);
+  if (fitting < 1)
+    fitting = 1;
   for (size_t first = 0, count; first < view->points; first += count) {
-    count = view_run(view, first, beside < POINTS_BESIDE ? beside : POINTS_BESIDE);
+    count = view_run(view, first, fitting < POINTS_PER_TABLE ? fitting : POINTS_PER_TABLE);
     if (view_measured(view, metric, first, first + count))
       put_rows(table, view, metric, first, first + count);
   }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/select.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "workload.h"
 
@@ -104,8 +105,8 @@ int loop_timers_open(size_t count) {
 
 /* Adding an event that is already added moves it. */
 void loop_timer_add(size_t timer, uint64_t delay_ns) {
-  struct timeval delay = {.tv_sec = (time_t)(delay_ns / 1000000000),
-                          .tv_usec = (suseconds_t)(delay_ns % 1000000000 / 1000)};
+  struct timeval delay = {.tv_sec = (time_t)(delay_ns / NS_PER_SECOND),
+                          .tv_usec = (suseconds_t)(delay_ns % NS_PER_SECOND / NS_PER_US)};
   if (evtimer_add(&timers[timer], &delay) < 0)
     exit(loop_trouble("evtimer_add"));
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "common/clock.h"
 #include "common/say.h"
 #include "workload.h"
 
@@ -92,7 +93,7 @@ int loop_timers_open(size_t count) {
 
 /* In milliseconds; starting a timer that runs already moves it. */
 void loop_timer_add(size_t timer, uint64_t delay_ns) {
-  uv_timer_start(&timers[timer], call_due, (delay_ns + 999999) / 1000000, 0);
+  uv_timer_start(&timers[timer], call_due, (delay_ns + NS_PER_MS - 1) / NS_PER_MS, 0);
 }
 
 void loop_timer_rearm(size_t timer, uint64_t delay_ns) {

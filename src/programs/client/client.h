@@ -6,6 +6,7 @@
  *   options.c  the command line            input.c    texts from arguments or stdin
  *   message.c  texts as JSON               client.c   gives messages to workers, counts results
  *   tcp.c      a worker with a connection  udp.c      a worker with a datagram socket
+ *   race.c     which of the server's addresses answers
  *
  * A worker has one message under way at a time. client.c gives it one (start); the worker sends it,
  * compares the echo, and reports one of: client_done, client_failed, client_unreachable.

@@ -108,7 +108,7 @@ static bool same_inode(const struct stat *ours, const struct stat *theirs) {
 }
 
 /* Its last part; its folder's status in *ret. NULL: there is no such folder. */
-static const char *look_at_folder(const char *path, struct stat *ret) {
+static const char *stat_folder(const char *path, struct stat *ret) {
   const char *slash = strrchr(path, '/');
   char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
   bool found = folder && stat(folder, ret) == 0;
@@ -125,7 +125,7 @@ bool outfile_same(const char *path, const char *other) {
     return S_ISREG(ours.st_mode) && same_inode(&ours, &theirs);
   if (first || second)
     return false;
-  const char *name = look_at_folder(path, &ours), *name_of_other = look_at_folder(other, &theirs);
+  const char *name = stat_folder(path, &ours), *name_of_other = stat_folder(other, &theirs);
   return name && name_of_other && strcmp(name, name_of_other) == 0 && same_inode(&ours, &theirs);
 }
 

@@ -98,7 +98,7 @@ static void on_writable(struct ioloop *loop, int fd, unsigned events, void *arg)
   on_retry(loop, arg);
 }
 
-static void let_go_of_large_buffer(struct output *output) {
+static void free_large_buffer(struct output *output) {
   if (output->room <= KEEP_SIZE)
     return;
   free(output->buffer);
@@ -112,13 +112,13 @@ static void set_stalled(struct output *output, bool stalled) {
     output->events.stalled(output->events.arg, stalled);
 }
 
-static void tell(struct output *output) {
+static void after_write(struct output *output) {
   if (output->stalled && output_pending(output) <= OUTPUT_LOW)
     set_stalled(output, false);
   if (output_pending(output) > 0)
     return;
   output->head = output->tail = 0;
-  let_go_of_large_buffer(output);
+  free_large_buffer(output);
   if (output->events.emptied)
     output->events.emptied(output->events.arg);
 }
@@ -157,7 +157,7 @@ static void write_pending(struct output *output) {
     if (output->failed)
       return;
   }
-  tell(output);
+  after_write(output);
 }
 
 void output_flush(struct output *output) {

@@ -101,7 +101,8 @@ static int height_of(const struct rows *rows) {
 }
 
 static void put_axis_piece(FILE *file, int y, int down, double us) {
-  bool stretched = us * PER_US<down - 1, cut = us * PER_US> down + 1;
+  bool stretched = us * PER_US < down - 1;
+  bool cut = us * PER_US > down + 1;
   put_line(file, stretched ? "axis stretched" : "axis", AXIS_X, y, AXIS_X, y + down);
   if (!cut)
     return;

@@ -114,7 +114,7 @@ int options_check_blocking(const struct server_options *options) {
 
 int options_parse(int argc, char **argv, struct server_options *ret) {
   struct server_options options = {
-      .host = "localhost", .port = DEFAULT_PORT, .handler = HANDLER_UNSAID};
+      .host = "localhost", .port = DEFAULT_PORT, .handler = HANDLER_UNSET};
   struct cli cli = {.options = table, .into = &options};
   int error = cli_parse(&cli, argc, argv);
   if (error)

@@ -42,7 +42,7 @@ struct trace_track;
 /* ---- options.c ------------------------------------------------------------------------- */
 
 enum handler_kind {
-  HANDLER_UNSAID = -1,
+  HANDLER_UNSET = -1,
   HANDLER_INLINE,
   HANDLER_THREAD,
 };

@@ -9,8 +9,8 @@
 
 #include "internal.h"
 
-/* The process is compared only where a write would follow: it costs a system call. A pipe takes a
- * page for what is written: where there is none, the next to come tries again, for all. */
+/* The process is compared only where a write would follow: that costs a system call. Writing to a
+ * pipe needs a page of memory; without one, the next call tries again for all. */
 void ioloop__wake(struct ioloop *loop) {
   if (atomic_load(&loop->callbacks.wake_pending) || ioloop__is_not_ours(loop))
     return;
@@ -34,7 +34,7 @@ static void on_wake(struct ioloop *loop, int fd, unsigned events, void *arg) {
   atomic_store(&loop->callbacks.wake_pending, false);
   ioloop__signals_collect(loop);
   if (!ioloop__callbacks_collect(&loop->callbacks))
-    ioloop__wake(loop); /* after the next turn, which calls what is there still */
+    ioloop__wake(loop); /* after the next iteration, which makes the calls that are still there */
   ioloop__set(loop, IOLOOP__CALLS, true);
 }
 
@@ -125,7 +125,8 @@ static int init_waker(struct ioloop *loop) {
   return r;
 }
 
-/* Operations of streams have news: a handler like any other, but that the backend calls on. */
+/* Operations of streams have completed: a handler like any other, except that the backend makes the
+ * calls. */
 static void on_completed(struct ioloop *loop, int fd, unsigned events, void *arg) {
   (void)fd, (void)events, (void)arg;
   if (!loop->backend->completion->dispatch(loop, loop->state))
@@ -208,9 +209,9 @@ void ioloop__free_copy(struct ioloop *loop) {
 static int free_inherited(struct ioloop *loop) {
   ioloop__signals_free(loop);
   if (!pthread_equal(loop->thread, pthread_self()))
-    return 0; /* of a thread that is not here: whatever that was changing is half changed */
+    return 0; /* its thread does not exist here, and may have been in the middle of a change */
   if (loop->running)
-    loop->freed = true; /* we are inside its copy: when that has returned */
+    loop->freed = true; /* its copy is running: freed when that returns */
   else
     ioloop__free_copy(loop);
   return 0;

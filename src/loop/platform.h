@@ -3,8 +3,8 @@
  * platform.h - what systems do differently, one small function each.
  *
  * platform_linux.c and platform_bsd.c (macOS, FreeBSD) implement it, and platform_posix.c what is
- * the same on both; nothing else in src/ asks what system it is on. All return -errno on failure
- * unless said otherwise.
+ * the same on both; nothing else in src/ depends on the system. All return -errno on failure unless
+ * said otherwise.
  */
 #ifndef IOLOOP_PLATFORM_H
 #define IOLOOP_PLATFORM_H
@@ -51,7 +51,7 @@ union ioloop__local {
   struct sockaddr_in6 v6;
 };
 
-/* Datagrams, several a call where the system has recvmmsg and sendmmsg, one elsewhere. */
+/* Datagrams: several per call where the system has recvmmsg and sendmmsg, one elsewhere. */
 struct ioloop__message {
   void *data;
   size_t size;                   /* in: room, or bytes to send; out: bytes received */
@@ -67,7 +67,7 @@ int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count
 int ioloop__send_messages(int fd, const struct ioloop__message *messages, int count,
                           const char **name);
 
-/* Datagrams come one by one, also where the program had them joined (Linux: UDP_GRO). */
+/* Receive datagrams one by one, even if the program has asked to join them (Linux: UDP_GRO). */
 void ioloop__ungroup_datagrams(int fd);
 
 /* Where a UDP socket is bound to all addresses, make each datagram report which of them it was sent
@@ -89,11 +89,11 @@ void ioloop__put_local(struct msghdr *header, void *room, const union ioloop__lo
  * unless that is NULL; 0 where there is no such queue. */
 int ioloop__empty_error_queue(int fd, int *error);
 
-/* Datagrams that the kernel dropped on this socket since it was made because its queue was full;
- * 0 where the system does not tell. */
+/* Datagrams that the kernel dropped on this socket since it was made because its queue was full; 0
+ * where the system does not report them. */
 uint64_t ioloop__kernel_drops(int fd);
 
-/* What poll() says of a descriptor now: revents. */
+/* What poll() reports for a descriptor now: revents. */
 short ioloop__poll_now(int fd, short events);
 
 /* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */

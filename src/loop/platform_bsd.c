@@ -70,7 +70,7 @@ static struct msghdr describe(const struct ioloop__message *message, struct iove
 
 int ioloop__receive_messages(int fd, struct ioloop__message *messages, int count,
                              const char **name) {
-  (void)count; /* one a call: macOS has no recvmmsg */
+  (void)count; /* one per call: macOS has no recvmmsg */
   *name = "recvmsg";
   struct iovec vector;
   alignas(struct cmsghdr) char control[IOLOOP__CONTROL_SIZE];

@@ -29,15 +29,15 @@ static inline void run_callback(struct ioloop *loop, struct ioloop__call call, b
   call_end(loop, watched, 'c', -1, span);
 }
 
-/* The count is looked at too: in a forked child nothing is left. */
+/* The count is checked as well: in a forked child nothing is left. */
 static void run_queue(struct ioloop *loop, struct ioloop__queue *queue) {
   bool watched = ioloop__has(loop, IOLOOP__WATCHED);
   for (uint32_t n = queue->count; n > 0 && queue->count > 0; n--)
     run_callback(loop, ioloop__queue_pop(queue), watched);
 }
 
-/* What other threads, signal handlers and signals have left. The bit goes last: what an exception
- * leaves here is called in the next turn. */
+/* Calls queued by other threads and by signal handlers, and signals. The bit is cleared last, so
+ * that calls that an exception leaves here are made in the next iteration. */
 __attribute__((noinline)) static void run_calls_of_others(struct ioloop *loop) {
   struct ioloop__signal_queue *from_signals = &loop->callbacks.from_signals;
   bool watched = ioloop__has(loop, IOLOOP__WATCHED);
@@ -109,8 +109,8 @@ static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
   return loop->table.dirty && limit_ns > IOLOOP__PAUSE_NS ? IOLOOP__PAUSE_NS : limit_ns;
 }
 
-/* 0: wait again. Where the kernel is short of something a wait that does not even block would only
- * ask for it the more often. */
+/* 0: wait again. If the kernel is short of something, a wait that does not block would only ask for
+ * it more often. */
 __attribute__((cold, noinline)) static int failed_wait(int error, uint64_t timeout_ns) {
   if (!ioloop__is_passing(error))
     return error;
@@ -240,7 +240,8 @@ static void enter_running(struct ioloop *loop) {
 }
 
 /*
- * What streams have started leaves with the next wait; there may be none for long.
+ * Operations that streams have started are submitted with the next wait. That may be long in
+ * coming, so submit them now.
  *
  * Called however the run ends: by a return, or by what passes through it, which is a C++ exception
  * or the end of the thread (pthread_cancel). For this the library is compiled with -fexceptions,
@@ -264,7 +265,7 @@ static void leave_running(struct ioloop **place) {
 
 #define RUNNING(loop) __attribute__((cleanup(leave_running))) struct ioloop *run = (loop)
 
-/* Our frames go on in the child when a callback that forked returns there. They must find nothing
+/* In the child, our frames continue when the callback that forked returns. They must find nothing
  * to call and nothing to wait for. */
 void ioloop__abandon_running(void) {
   for (struct ioloop *loop = innermost; loop; loop = loop->outer) {

@@ -72,8 +72,8 @@ void ioloop__signals_after_fork(bool in_child) {
   pthread_mutex_unlock(&lock);
 }
 
-/* On the alternate stack where a thread has one: its own may be too small, as in runtimes that
- * give each task a little one. */
+/* On the alternate stack where a thread has one: its own may be too small, as in runtimes that give
+ * each task a small one. */
 static int install(int signo) {
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
   sigfillset(&action.sa_mask);
@@ -165,7 +165,7 @@ static int remove_signal(struct ioloop *loop, int signo) {
   leave(loop, signo);
   pthread_mutex_unlock(&lock);
   own->watchers[signo].handler = NULL;
-  /* What came for this watcher is not the next one's. */
+  /* A signal that arrived for this watcher must not reach the next one. */
   set_pending(own, signo, false);
   own->due &= ~bit_of(signo);
   return 0;

@@ -3,9 +3,9 @@
  * timers.h - timeouts, in order of their deadline.
  *
  * A 4-ary heap of 16-byte entries that carry their key, so that a comparison touches no other
- * memory, over a pool of nodes that know their place in the heap, so that removing and moving
- * need no search. Four children a node share one or two cache lines and halve the depth of a
- * binary heap (LaMarca & Ladner, "The influence of caches on the performance of heaps", 1996).
+ * memory, over a pool of nodes that know their place in the heap, so that removing and moving need
+ * no search. Four children per node share one or two cache lines and halve the depth of a binary
+ * heap (LaMarca & Ladner, "The influence of caches on the performance of heaps", 1996).
  */
 #ifndef IOLOOP_TIMERS_H
 #define IOLOOP_TIMERS_H

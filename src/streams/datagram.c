@@ -86,8 +86,7 @@ static void report_error(struct datagram *it) {
     it->on_error(it, error, it->arg);
   /* A program that answers each error by a send that fails must not keep us here. */
   if (it->error && !(it->flags & DATAGRAM_CLOSED))
-    if (!it->timeout)
-      (void)ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout); /* before all that are due */
+    datagram__wake(it);
 }
 
 void datagram__leave(struct datagram *it) {

@@ -3,19 +3,19 @@
  * datagram_completion.c - a UDP socket whose loop's backend offers completion
  * (backends/completion.h): what it does in place of recvmmsg and sendmmsg.
  *
- * Receiving goes on by itself, a datagram a buffer of the kernel's ring. Once received, a datagram
- * is delivered, as ever: closing a gate stops receiving, and what came before that took effect
- * still arrives. A send is an operation of its own, with its message and a copy of its data in a
- * block that is used again; nothing is called for it, it leaves with the next wait. One for which
- * the kernel has no room waits for readiness, as it does without completion. An error of a send may
- * be an earlier datagram's, reported by the network, as datagram_send.c has it. But here many are
- * under way at once, and each of a batch may meet the error of the one before it, again when it
- * is sent once more: half of them each time. So it is sent up to eight times more.
+ * Receiving continues by itself, with one datagram per buffer of the kernel's ring. Once received,
+ * a datagram is delivered, as ever: closing a gate stops receiving, and what came before that took
+ * effect still arrives. A send is an operation of its own, with its message and a copy of its data
+ * in a block that is used again; nothing is called for it, it leaves with the next wait. One for
+ * which the kernel has no room waits for readiness, as it does without completion. An error of a
+ * send may be an earlier datagram's, reported by the network, as datagram_send.c has it. But here
+ * many are under way at once, and each of a batch may meet the error of the one before it, again
+ * when it is sent once more: half of them each time. So it is sent up to eight times more.
  *
  * A socket that was made elsewhere and is non-blocking stays with readiness: O_NONBLOCK belongs to
- * all that share the file, and by some kernels it is a reason to fail instead of waiting.
- * AF_UNIX sockets do, too: they are writable while the queue of the peer they want to
- * send to is full, and a kernel that waits for writability would turn in circles.
+ * all that share the file, and by some kernels it is a reason to fail instead of waiting. AF_UNIX
+ * sockets do, too: they are writable while the queue of the peer they want to send to is full, and
+ * a kernel that waits for writability would spin.
  */
 #include <errno.h>
 #include <stdalign.h>
@@ -70,7 +70,7 @@ static void receive_one(struct datagram *it, const struct ioloop__message *messa
     datagram__deliver(it, message);
 }
 
-/* What is left goes before what arrived in between. */
+/* Put what is left before what arrived in the meantime. */
 static void put_back(struct datagram *it, struct ioloop__fifo *left) {
   struct ioloop__fifo *later = it->kept;
   size_t size = ioloop__fifo_size(left);
@@ -88,7 +88,7 @@ static void put_back(struct datagram *it, struct ioloop__fifo *left) {
 
 size_t datagram__deliver_kept(struct datagram *it, size_t max) {
   size_t count = 0;
-  /* Ours as long as the program is called: it may drain once more. */
+  /* Taken out while the program is called, because it may drain again. */
   struct ioloop__fifo *kept = it->kept;
   it->kept = NULL;
   while (count < max && ioloop__fifo_size(kept) && !(it->flags & DATAGRAM_CLOSED) &&

@@ -29,7 +29,7 @@ enum {
   PROBE_EVERY = 8,   /* wake-ups that brought the one asked for, before two are asked for */
   PATIENCE = 16,     /* wake-ups that brought less than was asked for, before half is asked for */
   MOST_FAILURES = 8, /* of receives in a row, before they come at intervals */
-  LOOK_EVERY = 32    /* wake-ups that brought nothing, into the error queue: not all models tell */
+  LOOK_EVERY = 32    /* wake-ups without data, before the error queue is checked */
 };
 
 void datagram__deliver(struct datagram *it, const struct ioloop__message *message) {

@@ -84,8 +84,8 @@ static void cancel_timeout(struct iostream *stream) {
   stream->timeout = 0;
 }
 
-/* EPIPE only says that sending is over; receiving may know why, or would be the next to be given
- * the reason. */
+/* EPIPE reports only that sending is over. Receiving may know the reason, or the socket has it as
+ * its pending error. */
 static int reason_of(const struct iostream *stream, int error) {
   if (error != -EPIPE || stream->not_socket)
     return error;
@@ -218,7 +218,7 @@ void iostream__rest(struct iostream *stream) {
 
 /* ---- events ------------------------------------------------------------------------------ */
 
-/* From here on by completion, if there is that. */
+/* Use completion from here on, if the backend offers it. */
 static void leave_readiness(struct iostream *stream) {
   iostream__use_completion(stream);
   if (!stream->completing)
@@ -264,14 +264,15 @@ static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
       iostream__ready_to_write(stream);
     if (ioloop__inherited(stream->loop)) /* a callback forked: what can be read is the parent's */
       events = 0;
-    /* A send that will be made again keeps no receive from its turn: each has as many tries. */
+    /* A send that waits for its retry does not delay receiving: each has its own tries. */
     mask &= stream->pause ? wanted(stream) : stream->mask;
   }
   if (events & mask & IOLOOP_READ)
     iostream__ready_to_read(stream);
-  /* It may be the socket's error queue, which no receive or send empties. What it holds is no end
-   * of a connection (that is a call's result): thrown away. After the calls that take the socket's
-   * own error: emptying the queue may clear it. */
+  /* The cause may be the socket's error queue, which neither receiving nor sending empties. An
+   * entry never means the end of a connection (the result of a call does), so they are discarded.
+   * This comes after the calls that take the socket's own error, since emptying the queue may clear
+   * it. */
   if (events & IOLOOP_ERROR && stream->life != STREAM_CONNECTING && stream->life != STREAM_CLOSED &&
       !ioloop__inherited(stream->loop))
     (void)ioloop__empty_error_queue(stream->fd, NULL);
@@ -294,7 +295,7 @@ static int new_stream(struct ioloop *loop, int fd, struct iostream **ret) {
   return 0;
 }
 
-/* By what calls it is served, and whether it can be a byte stream at all. */
+/* Which calls serve the descriptor, and whether it can be a byte stream at all. */
 static int find_transport(struct iostream *stream) {
   int r = ioloop__check_socket(stream->fd, SOCK_STREAM, false);
   if (r == -ENOTSOCK) {

@@ -76,7 +76,7 @@ static void received(struct iostream *stream, const char *data, size_t size) {
     stream->on_read(stream, data, size, stream->read_arg);
 }
 
-/* Errors that are none of the connection's: it was stopped, or is to be started again. */
+/* No error of the connection: the operation was stopped, or must be started again. */
 static bool goes_on(int result) {
   return result == -ECANCELED || result == -ENOBUFS || result == -EINTR;
 }
@@ -173,7 +173,7 @@ static void wait_for_room(struct iostream *stream) {
   iostream__update_interest(stream);
 }
 
-/* Some of the first queue is gone, or, the socket being full, none. */
+/* A part of the first queue was sent; nothing if the socket was full. */
 static void sent(struct iostream *stream, size_t size, bool quietly) {
   if (!quietly)
     iostream__note_traffic(stream);
@@ -268,8 +268,8 @@ static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
     completer->table->cancel(stream->loop, completer->state, &stream->sending);
 }
 
-/* What is queued is lost, but, as by readiness, not what only waits for the end of the turn, or for
- * a send that was started in the last. */
+/* Queued data is lost, except data that only waits for the end of this iteration, or for a send
+ * that was started in the previous one: by readiness it would have been sent already. */
 static void end_sending(struct iostream *stream) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & SENDING) {

@@ -32,7 +32,7 @@ void iostream__input_ended(struct iostream *stream, int error) {
   iostream__defer(stream);
 }
 
-/* What was received on its own accord is kept for a read of whichever kind. */
+/* Data that arrives before a read wants it is kept for the next read, of either kind. */
 static bool has_place(struct iostream *stream) {
   if (!stream->framing)
     stream->framing = calloc(1, sizeof *stream->framing);
@@ -104,7 +104,7 @@ static ptrdiff_t delimited_size(struct ioloop__framing *framing) {
   return size < framing->size ? 0 : -EMSGSIZE;
 }
 
-/* How much of what is buffered the read under way takes; 0: it must wait. */
+/* How much of the buffered input the read under way takes; 0: it must wait. */
 static ptrdiff_t frame_size(const struct iostream *stream) {
   size_t size = iostream__buffered(stream);
   if (!size || !stream->framed)
@@ -121,7 +121,7 @@ static void take(struct iostream *stream, size_t size) {
   ioloop__fifo_free_if_empty(&framing->bytes);
 }
 
-/* size 0 is the end of input in order. All reads but iostream_read are over with this. */
+/* size 0 is the end of input in order. This ends every read except iostream_read. */
 static void hand_over(struct iostream *stream, size_t size) {
   iostream_read_callback *fn = stream->on_read;
   const char *data = size ? ioloop__fifo_data(stream->framing->bytes) : "";
@@ -143,7 +143,7 @@ bool iostream__deliver(struct iostream *stream) {
     ptrdiff_t size = frame_size(stream);
     bool end = size == 0 && stream->input != INPUT_OPEN;
     if (end && end_reported)
-      return true; /* to a program that goes on asking, once an iteration */
+      return true; /* a program that keeps asking gets it once per iteration */
     if ((size == 0 && !end) || iostream__held_by_gate(stream) ||
         (end && iostream__is_sending(stream)))
       return false;

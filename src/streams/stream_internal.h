@@ -71,7 +71,7 @@ struct iostream_owner {
   void (*closed)(struct iostream_owner *owner, struct iostream *stream); /* unlink it */
 };
 
-/* A read that waits for more than "whatever comes", and what came beyond the last one. */
+/* A read that waits for a certain amount of data, and data beyond the previous one. */
 struct ioloop__framing {
   size_t size;    /* read_bytes: exactly this many bytes; read_until: at most */
   size_t scanned; /* read_until: no delimiter begins before this offset */
@@ -152,15 +152,16 @@ static inline void iostream__leave(struct iostream *stream) {
 /* The same inside a function that the program called: the loop settles it. */
 void iostream__leave_call(struct iostream *stream);
 
-/* Have iostream__settle called when no callback is under way, and never from inside a function
- * that the program called. -ENOMEM: it will be, but only when the descriptor is ready. */
+/* Arrange for iostream__settle to be called when no callback is under way, and never from inside a
+ * function that the program called. -ENOMEM: it will be called, but only when the descriptor is
+ * ready. */
 int iostream__defer(struct iostream *stream);
 
 /* A call failed with `error`, `failures` times before in a row. true: it is for lack of memory or
  * buffers, and everything is to be tried again after a pause. false: the error is final. */
 bool iostream__pause(struct iostream *stream, uint8_t *failures, int error);
 
-/* What is reported again and again cannot be done: not watched for a moment. */
+/* The descriptor is reported again and again, without progress: do not watch it for a moment. */
 void iostream__rest(struct iostream *stream);
 
 /* End it soon. The first error is the one that counts. */
@@ -201,7 +202,7 @@ static inline size_t iostream__buffered(const struct iostream *stream) {
  * came before has been read. */
 void iostream__input_ended(struct iostream *stream, int error);
 
-/* Put it there. */
+/* Append to the buffered input. */
 void iostream__keep(struct iostream *stream, const char *data, size_t size);
 
 /* Stop reading if the gate says so. */
@@ -214,7 +215,7 @@ void iostream__ready_to_write(struct iostream *stream);
 /* A send failed. What was not sent stays queued, unless the error is final. */
 void iostream__sending_failed(struct iostream *stream, int error);
 
-/* The queue is empty: say so, and do what waited for it. */
+/* The queue is empty: report it, and do what waited for it. */
 void iostream__drained(struct iostream *stream);
 
 /* Stop or resume reading by what is pending. */
@@ -231,9 +232,9 @@ void iostream__shut_down(struct iostream *stream, int how);
 int iostream__nodelay(int fd, bool on);
 /* It is TCP, and not set. */
 bool iostream__lacks_nodelay(int fd);
-/* A wake-up found nothing to receive, or no room to send. Where a model does not say that the
- * socket has failed, every 32nd of them looks into its error queue; and whether it is a hang-up
- * that is reported, with no room for what waits to be sent. */
+/* A wake-up found nothing to receive, or no room to send. Some models do not report that a socket
+ * has failed, so every 32nd of these wake-ups checks its error queue, and whether the cause is a
+ * hang-up that leaves no room for the data to be sent. */
 void iostream__woken_in_vain(struct iostream *stream);
 /* The socket's own error, -errno, which is not reported again. 0: none. */
 int iostream__take_error(int fd);

@@ -96,9 +96,9 @@ enum scope {
   SERVER
 };
 
-/* What an error of accept(2) concerns. Most concern the connection that was to be accepted, and the
- * next may do: it passes on what the network, or a firewall, has already reported for that. One
- * that does not go away is more than that. */
+/* What an error of accept(2) concerns. Most errors concern only the connection that would have been
+ * accepted, and the next one may succeed: accept reports what the network or a firewall has already
+ * reported for that connection. An error that persists concerns more. */
 static enum scope scope_of(int error, bool lasting) {
   switch (-error) {
   case EBADF:

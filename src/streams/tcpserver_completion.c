@@ -46,12 +46,12 @@ void tcpserver__end_accepting(struct listener *listener) {
     completer->table->cancel(listener->server->loop, completer->state, &listener->accepting);
 }
 
-/* By completion one comes without its address. */
+/* By completion a connection comes without its address. */
 static void admit_bare(struct tcpserver *server, int fd) {
   struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
   socklen_t size = sizeof peer;
   if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
-    size = sizeof peer.ss_family; /* reset already: reading will tell */
+    size = sizeof peer.ss_family; /* reset already: reading reports it */
   server->flags &= ~(unsigned)SERVER_REPORTED;
   tcpserver__admit(server, fd, (struct sockaddr *)&peer, size);
 }

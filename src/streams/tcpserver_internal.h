@@ -92,7 +92,8 @@ void tcpserver__watch(struct tcpserver *server);
 /* The same for a single one. 0 or -errno. */
 int tcpserver__set_watched(struct listener *listener, bool wanted);
 
-/* Try later. false: there is no memory for that, so go on watching: better busy than deaf. */
+/* Try later. false: there is no memory for that, so keep watching: a busy loop is better than one
+ * that accepts nothing. */
 bool tcpserver__run_short(struct tcpserver *server, int error);
 ioloop_callback tcpserver__on_retry;
 
@@ -107,7 +108,7 @@ ioloop_handler tcpserver__on_listener_ready;
 
 extern const struct ioloop__op_kind tcpserver__accepting;
 
-/* Without end, unless the number of connections has one. 0 or -errno. */
+/* Accept until stopped; with a limit of connections, up to it. 0 or -errno. */
 int tcpserver__begin_accepting(struct listener *listener);
 void tcpserver__stop_accepting(struct listener *listener);
 void tcpserver__end_accepting(struct listener *listener); /* at once */

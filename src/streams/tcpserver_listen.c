@@ -11,7 +11,7 @@
 #include "tcpserver_internal.h"
 
 static int bind_inet(int fd, const struct sockaddr *address, socklen_t size) {
-  /* Else the connections of the last run, in TIME_WAIT, would keep the port for a minute. */
+  /* Otherwise connections of the previous run in TIME_WAIT would keep the port for a minute. */
   int one = 1, r = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (!r && address->sa_family == AF_INET6)
     r = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
@@ -22,7 +22,7 @@ static int bind_inet(int fd, const struct sockaddr *address, socklen_t size) {
 
 static int open_listener(const struct sockaddr *address, socklen_t size,
                          const struct tcpserver_options *options) {
-  /* What is over the kernel's limit counts as that, on Linux, macOS and FreeBSD. */
+  /* A backlog above the kernel's limit is reduced to it on Linux, macOS and FreeBSD. */
   int backlog = options->backlog > 0 ? options->backlog : INT_MAX;
   int fd = ioloop__socket(address->sa_family, SOCK_STREAM, 0);
   if (fd < 0)
@@ -51,7 +51,7 @@ static int begin_listening(struct listener *listener, bool ours) {
   bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !listener->by_completion;
   listener->accepting.kind = &tcpserver__accepting;
   int r = ioloop__prepare(listener->fd, listener->by_completion, ours);
-  /* By completion it watches nothing, and has the loop know that the number is taken. */
+  /* By completion the handler watches nothing, and only marks the number as taken. */
   if (!r)
     r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,
                            tcpserver__on_listener_ready, listener);

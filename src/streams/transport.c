@@ -2,15 +2,15 @@
 /*
  * transport.c - the system calls under a byte stream.
  *
- * Everything above works on bytes that came, bytes that were taken and -errno. This is what
- * readiness I/O does for that; a transport of completions would stand in its place.
+ * Everything above works on bytes received, bytes sent and -errno. This file does that by
+ * readiness; iostream_completion.c takes its place where the backend offers completion.
  *
- * Sockets are asked not to wait in each call: O_NONBLOCK belongs to all that share the file,
- * and another process may have cleared it. Streams are sockets nearly always. Two things differ for
+ * Each call on a socket has MSG_DONTWAIT: O_NONBLOCK belongs to all that share the file, and
+ * another process may have cleared it. Streams are nearly always sockets. Two things differ for
  * pipes and ptys, which share the API:
  *   - write(2) has no MSG_NOSIGNAL. SIGPIPE is sent to the writing thread, so it can be blocked
  *     there, and taken out of the queue again if it is this write that put it there.
- *   - a pty whose other side hung up says EIO on Linux where BSD says end of file.
+ *   - reading a pty whose other side hung up fails with EIO on Linux; BSD returns the end of file.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -54,7 +54,7 @@ static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE);
   pthread_sigmask(SIG_BLOCK, &pipe_signal, &old);
-  /* One that the program had blocked and pending already is the program's. */
+  /* A signal that the program had blocked and that was pending already is the program's. */
   bool keep = sigismember(&old, SIGPIPE) == 1 && is_pending(SIGPIPE);
 
   ptrdiff_t n = result_of(write(fd, data, size));
@@ -78,7 +78,7 @@ void iostream__woken_in_vain(struct iostream *stream) {
   short found = ++stream->vain ? 0 : ioloop__poll_now(stream->fd, POLLOUT);
   if (found & POLLERR)
     (void)ioloop__empty_error_queue(stream->fd, NULL);
-  /* A pty without its other side, which may come back: only time helps. */
+  /* A pty whose other side has gone, but may come back: wait. */
   if (stream->queue && found & POLLHUP && !(found & POLLOUT)) {
     stream->vain = 31; /* the next one looks at once */
     iostream__rest(stream);
@@ -95,8 +95,8 @@ void iostream__shut_down(struct iostream *stream, int how) {
 }
 
 /* Nagle's algorithm holds back a small segment while another is unacknowledged, and the peer delays
- * its acknowledgement: a second small write takes 40 ms. Where TCP_NODELAY says EINVAL the family
- * has no such level, or the connection is gone (BSD), which reading reports. */
+ * its acknowledgement: a second small write takes 40 ms. EINVAL: the family has no such level, or
+ * the connection is gone (BSD), which reading reports. */
 int iostream__nodelay(int fd, bool on) {
   int value = on;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value) == 0)
@@ -109,8 +109,8 @@ bool iostream__lacks_nodelay(int fd) {
   return ioloop__socket_option(fd, IPPROTO_TCP, TCP_NODELAY) == 0;
 }
 
-/* A port that is asked for and free may be the one that the kernel gives the socket as its own; TCP
- * then connects it with itself (RFC 9293, 3.5), where no server is. */
+/* If no server has the port to connect to, the kernel may choose it as the socket's own; TCP then
+ * connects the socket to itself (RFC 9293, 3.5). */
 static bool is_own_address(int fd, const struct sockaddr_storage *peer, socklen_t size) {
   struct sockaddr_storage own = {0};
   socklen_t own_size = sizeof own;

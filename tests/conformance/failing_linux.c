@@ -39,11 +39,18 @@ static bool fails(enum failing kind) {
   return true;
 }
 
+/* On a 32-bit system with 64-bit time, the function that this file was compiled to call has a name of
+ * its own (glibc 2.34), and the plain name is the old one. */
+static void *find_real(const char *name, const char *name_time64) {
+  void *symbol = sizeof(time_t) > sizeof(long) ? dlsym(RTLD_NEXT, name_time64) : NULL;
+  return symbol ? symbol : dlsym(RTLD_NEXT, name);
+}
+
 /* A data pointer is converted to a function pointer, as POSIX allows for dlsym. */
 #define REAL(name)                                                                                 \
   static _Thread_local __typeof__(&name) real;                                                     \
   if (!real) {                                                                                     \
-    void *symbol = dlsym(RTLD_NEXT, #name);                                                        \
+    void *symbol = find_real(#name, "__" #name "64");                                              \
     memcpy(&real, &symbol, sizeof real);                                                           \
   }
 

@@ -28,9 +28,8 @@ static void on_writer_closed(struct iostream *stream, int error, void *arg) {
   writer->error = error;
 }
 
-static uint64_t write_pieces(struct iostream *stream, uint64_t size) {
+static uint64_t write_pieces(struct iostream *stream, uint64_t at, uint64_t size) {
   static char data[10000];
-  uint64_t at = 0;
   while (at < size) {
     size_t piece = (size_t)tap_random_below(sizeof data) + 1;
     piece = piece < size - at ? piece : (size_t)(size - at);
@@ -39,6 +38,14 @@ static uint64_t write_pieces(struct iostream *stream, uint64_t size) {
     at += piece;
   }
   return at;
+}
+
+/* `least`, and more until the buffers of both sockets are full: they hold far less than 2 MB. */
+static uint64_t write_past_buffers(struct iostream *stream, uint64_t least) {
+  uint64_t size = write_pieces(stream, 0, least);
+  while (iostream_pending(stream) == 0 && size < 2000000)
+    size = write_pieces(stream, size, size + 50000);
+  return size;
 }
 
 /* The reader takes a little per iteration of the loop. */
@@ -58,7 +65,6 @@ static void read_slowly(struct ioloop *loop, int fd, uint64_t size) {
 }
 
 static void write_to_slow_reader(enum kind kind, bool close_after) {
-  uint64_t size = tap_count(2000000);
   struct ioloop *loop = test_loop_new();
   struct iostream *stream;
   struct writer writer = {0};
@@ -69,7 +75,7 @@ static void write_to_slow_reader(enum kind kind, bool close_after) {
   CHECK_OK(iostream_new(loop, pair[0], &stream));
   iostream_set_drain_callback(stream, on_writer_drained, &writer);
   iostream_set_close_callback(stream, on_writer_closed, &writer);
-  write_pieces(stream, size);
+  uint64_t size = write_past_buffers(stream, tap_count(2000000));
   CHECK_IS(iostream_pending(stream), >, 0);
   if (close_after)
     iostream_close_when_sent(stream);
@@ -189,7 +195,7 @@ TEST(71, "a peer that resets in the middle of a write ends the stream once, with
     CHECK_OK(iostream_new(loop, pair[0], &stream));
     iostream_set_close_callback(stream, on_writer_closed, &writer);
     iostream_set_drain_callback(stream, on_writer_drained, &writer);
-    write_pieces(stream, 8000000);
+    write_pieces(stream, 0, 8000000);
     CHECK_IS(iostream_pending(stream), >, 0);
     run_turns(loop, (int)(round % 4));
     client_reset(pair[1]);

@@ -7,6 +7,10 @@
  *   - The kernel interrupts the program to finish requests. With IORING_SETUP_COOP_TASKRUN (5.19)
  *     and DEFER_TASKRUN (6.1, with SINGLE_ISSUER) it waits until the program makes a system call
  *     anyway. With the latter nothing completes until it does.
+ *   - The rings of a user without CAP_IPC_LOCK count against RLIMIT_MEMLOCK, all loops of that user
+ *     together: 200 KiB each, so 8 MiB are enough for 39. What a ring took is given back some time
+ *     after it was closed or its process ended (10 to 30 ms, by a worker of the kernel). Until then
+ *     the next loop may meet ENOMEM.
  *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
  */
 #include "io_uring.h"
@@ -23,11 +27,12 @@
 enum {
   SUBMISSIONS = 1024,
   COMPLETIONS = 8192,
+  PATIENCE = 50, /* pauses, of 10 ms */
 };
 
 /* In the best mode that this kernel has. The parameters are valid, so a kernel that refuses them
  * (EINVAL) is too old: SUBMIT_ALL came in 5.18. */
-static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
+static int try_to_open(unsigned submissions, unsigned completions, struct io_uring *uring) {
   static const unsigned modes[] = {
       IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
       IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER,
@@ -40,6 +45,16 @@ static int open_ring(unsigned submissions, unsigned completions, struct io_uring
                                          modes[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
                                      .cq_entries = completions};
     r = io_uring_queue_init_params(submissions, uring, &params);
+  }
+  return r;
+}
+
+/* Waits for the memory of rings that were closed a moment ago. */
+static int open_ring(unsigned submissions, unsigned completions, struct io_uring *uring) {
+  int r = try_to_open(submissions, completions, uring);
+  for (int pauses = 0; r == -ENOMEM && pauses < PATIENCE; pauses++) {
+    ioloop__pause();
+    r = try_to_open(submissions, completions, uring);
   }
   return r;
 }

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -210,4 +211,21 @@ TEST(126, "a hang-up that came while RLIMIT_NOFILE was low is reported afterward
   CHECK_OK(ioloop_remove_handler(loop, pair[0]));
   test_loop_free(loop);
   CHECK_SYS(close(pair[0]));
+}
+
+/* A user of its own, as all processes of one share what they may lock. Where that is refused, in a user
+ * namespace or not as root, there is no privilege to drop. */
+static void drop_privileges(void) {
+  uid_t user = 100000 + (uid_t)getpid();
+  if (setresuid(user, user, user) == 0)
+    CHECK_SYS(prctl(PR_SET_DUMPABLE, 1)); /* for LeakSanitizer */
+}
+
+TEST(144, "a user without privileges makes and frees loops, one after the other") {
+  drop_privileges();
+  for (size_t i = tap_count(200) + 1; i > 0; i--) {
+    struct ioloop *loop = test_loop_new();
+    CHECK_OK(ioloop_run_once(loop, 0));
+    test_loop_free(loop);
+  }
 }

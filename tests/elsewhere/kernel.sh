@@ -31,7 +31,7 @@ mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /l
 mount -t tmpfs tmpfs /upper
 mkdir /upper/files /upper/work
 mount -t overlay -o lowerdir=/lower,upperdir=/upper/files,workdir=/upper/work overlay /new
-mount -t 9p -o trans=virtio,version=9p2000.L results /new/mnt
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /new/mnt
 mount -t proc proc /new/proc
 mount -t sysfs sys /new/sys
 mount -t devtmpfs dev /new/dev

@@ -19,7 +19,7 @@ struct pipe {
 };
 
 enum {
-  BESIDE = 32, /* other descriptors: the standard ones, the loop's own */
+  OTHERS = 32, /* descriptors: the standard ones, the loop's own */
 };
 
 static int open_one(struct pipe *to, bool sockets) {
@@ -35,10 +35,10 @@ static int open_one(struct pipe *to, bool sockets) {
 /* A ring of them; NULL after printing an error. *room: all descriptors are below it. */
 static struct pipe *pipes_open(size_t count, bool sockets, size_t *room) {
   unsigned long long limit = descriptors_raise_limit();
-  if (2 * count + BESIDE > limit) {
+  if (2 * count + OTHERS > limit) {
     complain(
         "%zu pipes need %zu descriptors, the limit is %llu: raise it (ulimit -Hn), or take fewer",
-        count, 2 * count + BESIDE, limit);
+        count, 2 * count + OTHERS, limit);
     return NULL;
   }
   struct pipe *pipes = calloc(count, sizeof *pipes);
@@ -50,7 +50,7 @@ static struct pipe *pipes_open(size_t count, bool sockets, size_t *room) {
     }
     pipes[i].next = &pipes[(i + 1) % count];
     size_t above = (size_t)(pipes[i].read > pipes[i].write ? pipes[i].read : pipes[i].write) + 1;
-    *room = above + BESIDE;
+    *room = above + OTHERS;
   }
   return pipes;
 }

@@ -200,7 +200,7 @@ static bool has_error_queue(int fd) {
   return family == AF_INET || family == AF_INET6;
 }
 
-/* An entry's errno. 0: it is no error, but news of what was sent: a timestamp, or that memory is
+/* An entry's errno. 0: it is no error, but a report about sent data: a timestamp, or that memory is
  * free again (MSG_ZEROCOPY). */
 static int error_of(struct msghdr *header) {
   for (struct cmsghdr *it = CMSG_FIRSTHDR(header); it; it = CMSG_NXTHDR(header, it)) {
@@ -210,9 +210,9 @@ static int error_of(struct msghdr *header) {
     if (!is_error)
       continue;
     memcpy(&error, CMSG_DATA(it), sizeof error);
-    bool is_news =
+    bool is_report =
         error.ee_origin == SO_EE_ORIGIN_TIMESTAMPING || error.ee_origin == SO_EE_ORIGIN_ZEROCOPY;
-    return is_news ? 0 : (int)error.ee_errno;
+    return is_report ? 0 : (int)error.ee_errno;
   }
   return 0;
 }

@@ -83,8 +83,8 @@ int ioloop__check_socket(int fd, int type, bool listening) {
     return found;
   if (found != type)
     return -EPROTOTYPE;
-  int listens = ioloop__socket_option(fd, SOL_SOCKET,
-                                      SO_ACCEPTCONN); /* some versions of macOS do not know it */
+  /* Some versions of macOS lack this option. */
+  int listens = ioloop__socket_option(fd, SOL_SOCKET, SO_ACCEPTCONN);
   return listens >= 0 && !listens == listening ? -EINVAL : 0;
 }
 

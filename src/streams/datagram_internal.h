@@ -17,7 +17,7 @@ enum {
   DATAGRAM_COLLECTING = 1 << 2, /* a batch is being delivered: replies leave at its end */
   DATAGRAM_CLOSED = 1 << 3,     /* only its memory is left */
   DATAGRAM_DRAINING = 1 << 4,   /* sends at once, and not by completion */
-  DATAGRAM_ANY = 1 << 5         /* of all addresses: each datagram says which it was sent to */
+  DATAGRAM_ANY = 1 << 5         /* of all addresses: each datagram reports which it was sent to */
 };
 
 enum {
@@ -38,7 +38,7 @@ struct datagram {
   uint8_t failures;   /* receives that failed since a datagram came */
   unsigned depth;     /* callbacks under way: the memory must stay */
   unsigned futile;    /* wake-ups in a row in which nothing could be sent */
-  int error;          /* to tell the program; 0: none */
+  int error;          /* to be reported; 0: none */
   datagram_callback *on_datagram;
   datagram_error *on_error;
   void *arg;
@@ -64,11 +64,11 @@ struct datagram {
 
 void datagram__update_interest(struct datagram *it);
 
-/* Have datagram__flush called soon, when nothing of the program is under way. */
+/* Arrange for datagram__flush to be called soon, when no callback is under way. */
 void datagram__wake(struct datagram *it);
 
 /* Stop watching for reading or writing for a moment. false: there is no memory for a timeout; the
- * whole loop has rested instead, and the socket is watched on. */
+ * whole loop has rested instead, and the socket is still watched. */
 bool datagram__rest(struct datagram *it, unsigned flag);
 
 /* Count an error and report it to the program. */

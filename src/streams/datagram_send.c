@@ -206,7 +206,7 @@ static int enqueue(struct datagram *it, const struct ioloop__message *message) {
   return r;
 }
 
-/* What an IPv6 socket sends to a mapped address is shorter; the kernel knows. */
+/* An IPv6 socket that sends to a mapped address has less room; the kernel checks that. */
 static size_t largest(sa_family_t family) {
   if (family != AF_INET && family != AF_INET6)
     return LARGEST;

@@ -21,7 +21,7 @@ int tcpserver__begin_accepting(struct listener *listener) {
   const struct ioloop__completer *completer = server->completer;
   if (listener->under_way || server->flags & SERVER_ENDING)
     return 0;
-  if (listener->held_count) /* it is next; not from here, for it calls the program */
+  if (listener->held_count) /* they are next, but not from here: the program is called */
     return server->retry
                ? 0
                : ioloop_call_at(server->loop, 0, tcpserver__on_retry, server, &server->retry);

@@ -198,13 +198,20 @@ static int report(const struct against *against, const struct against_result *re
   return result->run.valid ? EXIT_OK : EXIT_TROUBLE;
 }
 
+static int check_hgrm(const char *path) {
+  int error = path ? outfile_check(path) : 0;
+  return error ? outfile_complain(path, error) : 0;
+}
+
 int against_main(int argc, char **argv) {
   struct against against = {.json = false};
   int error = against_parse(argc, argv, &against);
+  if (!error && against.help)
+    return against_print_help();
+  if (!error)
+    error = check_hgrm(against.hgrm);
   if (error)
     return error;
-  if (against.help)
-    return against_print_help();
   struct against_result result = {.latency = histogram_new(), .lateness = histogram_new()};
   if (result.latency && result.lateness) {
     interrupt_watch(NULL); /* while no loop does, the report is written */

@@ -10,7 +10,6 @@
 #include "common/cli.h"
 #include "common/clock.h"
 #include "common/cpus.h"
-#include "common/outfile.h"
 #include "common/say.h"
 
 /* The command line. What the generator has in another form is converted afterwards. */
@@ -136,11 +135,6 @@ static int take_argument(const struct cli *cli, struct against *ret) {
   return parse_target(cli->arguments[0], ret);
 }
 
-static int check_hgrm(const char *path) {
-  int error = path ? outfile_check(path) : 0;
-  return error ? outfile_complain(path, error) : 0;
-}
-
 int against_parse(int argc, char **argv, struct against *ret) {
   struct words words = {.connections = 1,
                         .size = 64,
@@ -160,8 +154,6 @@ int against_parse(int argc, char **argv, struct against *ret) {
   *ret = words.against;
   if (!error && !ret->help)
     error = take_argument(&cli, ret);
-  if (!error && !ret->help)
-    error = check_hgrm(ret->hgrm);
   free(arguments);
   return error;
 }

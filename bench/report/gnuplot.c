@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gnuplot.c - runs gnuplot, and makes its SVG suitable for a page, next to other plots.
+ * gnuplot.c - scripts for gnuplot, and its SVG made suitable for a page, next to other plots.
  *
  * Its stdin, stdout and stderr are unlinked temporary files: no pipe can fill up on one side while
  * we wait on the other, and nothing is left behind. It is run with -d, so that no user's ~/.gnuplot
@@ -9,14 +9,9 @@
 #include "page.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "common/text.h"
 
@@ -142,49 +137,10 @@ enum {
   STDERR_TAIL = 1024
 };
 
-extern char **environ;
-
-/* With all signals at their defaults and none blocked, whatever the loop has changed. */
-static int spawn(char *const argv[], int in, int out, int err, pid_t *ret) {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  if (posix_spawn_file_actions_init(&files))
-    return -ENOMEM;
-  if (posix_spawnattr_init(&attributes)) {
-    posix_spawn_file_actions_destroy(&files);
-    return -ENOMEM;
-  }
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &all);
-  int r = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-  r = r ? r : posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-  r = r ? r : posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
-  r = r ? r : posix_spawnp(ret, argv[0], &files, &attributes, argv, environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
-  return -r;
-}
-
-static int run(char *const argv[], FILE *in, FILE *out, FILE *err) {
-  pid_t pid;
-  int status, r = spawn(argv, fileno(in), fileno(out), fileno(err), &pid);
-  if (r)
-    return r;
-  while (waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR)
-      return -errno;
-  }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPROTO;
-}
-
 bool gnuplot_present(void) {
   char *const argv[] = {"gnuplot", "--version", NULL};
   FILE *file = tmpfile();
-  bool present = file && run(argv, file, file, file) == 0;
+  bool present = file && gnuplot_run(argv, file, file, file) == 0;
   if (file)
     fclose(file);
   return present;
@@ -248,7 +204,7 @@ static int draw(FILE *script, const char *prefix, int width, int height, FILE *t
   int r = !out || !err ? -errno : 0;
   if (r == 0 && (fflush(script) || fseek(script, 0, SEEK_SET)))
     r = -errno;
-  r = r ? r : run(argv, script, out, err);
+  r = r ? r : gnuplot_run(argv, script, out, err);
   if (r == -EPROTO)
     read_stderr(err, stderr_tail);
   if (r == 0) {

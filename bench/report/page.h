@@ -97,4 +97,8 @@ void gnuplot_series(FILE *script, size_t series);
 void gnuplot_figure(struct page *page, FILE *script, const char *title, const char *reading,
                     int width, int height);
 
+/* Run it with these files as its stdin, stdout and stderr (gnuplot_run.c). 0; -EPROTO: it failed;
+ * another -errno: it could not be run. */
+int gnuplot_run(char *const argv[], FILE *in, FILE *out, FILE *err);
+
 #endif

@@ -18,7 +18,7 @@ enum {
 static void check_string(const char *data, size_t size, const char *expected) {
   char to[ROOM];
   memset(to, FENCE, sizeof to);
-  size_t used = json_string(to, data, size);
+  size_t used = message_json_string(to, data, size);
   NOTE("expected: %s", expected);
   CHECK_IS(used, ==, strlen(expected));
   CHECK(memcmp(to, expected, used) == 0);
@@ -58,7 +58,7 @@ TEST(5, "random bytes always give a valid string that fits") {
     size_t size = (size_t)tap_random_below(sizeof data + 1);
     for (size_t i = 0; i < size; i++)
       data[i] = (char)tap_random();
-    size_t used = json_string(to, data, size);
+    size_t used = message_json_string(to, data, size);
     CHECK(used >= 2 && used <= JSON_STRING_ROOM(size));
     CHECK(to[0] == '"' && to[used - 1] == '"');
     for (size_t i = 1; i < used - 1;) {

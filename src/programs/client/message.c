@@ -31,7 +31,7 @@ static char *put_character(char *to, const char *data, size_t length, uint32_t c
   return to + length;
 }
 
-size_t json_string(char *to, const char *data, size_t size) {
+size_t message_json_string(char *to, const char *data, size_t size) {
   char *begin = to;
   *to++ = '"';
   while (size > 0) {
@@ -62,9 +62,9 @@ int message_make_json(const char *user, time_t now, const char *data, size_t siz
   if (!text)
     return -ENOMEM;
   char *to = stpcpy(text, user_key);
-  to += json_string(to, user, user_size);
+  to += message_json_string(to, user, user_size);
   to = stpcpy(stpcpy(stpcpy(to, time_key), clock), text_key);
-  to += json_string(to, data, size);
+  to += message_json_string(to, data, size);
   *to++ = '}';
   ret->data = text;
   ret->size = (size_t)(to - text);

@@ -26,7 +26,7 @@ struct message {
 /* `data` as a JSON string (RFC 8259), valid UTF-8 whatever the bytes were: each byte that is not
  * part of a well-formed character becomes U+FFFD, and unprintable characters are \u-escaped.
  * Returns the number of bytes written; no terminating NUL. */
-size_t json_string(char *to, const char *data, size_t size);
+size_t message_json_string(char *to, const char *data, size_t size);
 
 /* {"send_user": ..., "send_time": "2025-01-31 12:00:00", "send_msg": ...} with local time. 0 or
  * -ENOMEM; `number` is not set. */

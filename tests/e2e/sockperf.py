@@ -181,6 +181,16 @@ def _(options):
         equal(target.stop()["failed"], len(hostile), "failed connections")
 
 
+@each_variant("messages before one that breaks the framing are answered")
+def _(options):
+    with server("--print=none", *options) as target:
+        for data in (message(9, length=0), b"\xff" * 30):
+            with target.connect() as sock:
+                sock.sendall(message(1) + message(2, 0) + message(3, size=1000) + data)
+                equal(receive_all(sock), answer(1) + answer(3, size=1000), "the answers, before its end")
+        equal(target.stop()["failed"], 2, "failed connections")
+
+
 @each_variant("messages that are announced and do not come are no memory")
 def _(options):
     with server("--print=none", *options) as target:

@@ -211,6 +211,20 @@ TEST(9, "a datagram is answered if it is exactly one message that wants a reply"
   CHECK(!reply_to_datagram(REPLY_SOCKPERF, message, 0, room));
 }
 
+TEST(10, "the messages before one of a wrong length are answered, wherever they are cut") {
+  struct conversation all = converse();
+  struct sent sent = nothing_sent(sizeof all.answers);
+  size_t size = all.said_size + write_message(all.said + all.said_size, CLIENT | PONG, 13, 14);
+  for (size_t cut = 0; cut < size; cut++) {
+    struct framing framing = {.have = 0};
+    sent.size = 0;
+    CHECK_OK(feed(&framing, all.said, cut, &sent));
+    CHECK_ERROR(feed(&framing, all.said + cut, size - cut, &sent), EPROTO);
+    check_answers(&all, &sent);
+  }
+  free(sent.bytes);
+}
+
 int main(int argc, char **argv) {
   return tap_main(argc, argv, false);
 }

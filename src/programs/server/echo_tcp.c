@@ -33,9 +33,10 @@ static void reply(struct connection *connection, struct iostream *stream, const 
   struct target target = {.stream = stream, .counts = server->counts};
   int error = reply_to_stream((enum reply_kind)server->options.reply, &connection->framing, data,
                               size, send_reply, &target);
+  connection->malformed = error == -EPROTO;
   if (error == -EPROTO)
-    counts_add(server->counts, COUNT_FAILED, 1); /* to the stream it looks like any other close */
-  if (error == -EPROTO || error == -ENOMEM)
+    iostream_close_when_sent(stream); /* with the replies to the messages before */
+  if (error == -ENOMEM)
     iostream_close(stream); /* an echo with a gap would be worse */
 }
 
@@ -58,7 +59,7 @@ static void on_close(struct iostream *stream, int error, void *arg) {
   struct server *server = connection->server;
   (void)stream;
   bool idle = error == -ETIMEDOUT && server->options.idle_timeout_ns > 0;
-  if (error && !idle)
+  if (connection->malformed || (error && !idle))
     counts_add(server->counts, COUNT_FAILED, 1);
   counts_add(server->counts, COUNT_CLOSED, 1);
   if (connection != &server->anyone)

@@ -123,6 +123,8 @@ int reply_to_sockperf(struct framing *framing, const char *data, size_t size, re
   batch.used = 0;
   while (size > 0) {
     ptrdiff_t n = take(framing, data, size, &batch);
+    if (n == -EPROTO)
+      (void)flush(&batch); /* the replies to the messages before */
     if (n < 0)
       return (int)n;
     data += n;

@@ -37,7 +37,7 @@ int reply_to_sockperf(struct framing *framing, const char *data, size_t size, re
  * Reply to the next `size` bytes of a connection, wherever they are cut, through `send`: in one
  * piece if they have at most 16 KiB. `framing` may be NULL for REPLY_ECHO. 0; -errno of `send`;
  * -EPROTO: not a message of sockperf's (its length is below 14 or above 1,048,575), and the rest of
- * the connection cannot be parsed. Any thread, but one at a time for each connection. Inline, so
+ * the connection cannot be parsed; the messages before it are answered. Any thread, but one at a time for each connection. Inline, so
  * that the compiler turns an echo into a plain send.
  */
 static inline int reply_to_stream(enum reply_kind how, struct framing *framing, const char *data,

@@ -175,6 +175,7 @@ struct connection {
   struct server *server;
   struct address peer;    /* of the most recent peer if shared: only --prefix prints it */
   struct framing framing; /* unused if shared */
+  bool malformed;         /* it sent what cannot be parsed, and is closing */
 };
 
 /* The second of a record's time, and its text: converting to local time walks through the time

@@ -440,6 +440,18 @@ def _():
         check("\x1b" not in text and "\ufffe" not in text, "escapes in %r" % text[:200])
 
 
+@case("the least and the greatest result there are")
+def _():
+    with folder() as name:
+        path = file_in(name)
+        common = {"pid": 1, "tid": 1, "name": "recv", "cat": "system call"}
+        for result, text in ((-2 ** 63, " error 9223372036854775808 "), (2 ** 63 - 1, " 9223372036854775807 bytes ")):
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump({"traceEvents": [dict(common, ph="B", ts=1, args={"fd": 3, "connection": 1}),
+                                           dict(common, ph="E", ts=2, args={"result": result})]}, file)
+            check(text in drawn("--text", path), "the result %d" % result)
+
+
 @case("events that are broken otherwise do no harm")
 def _():
     with folder() as name:

@@ -53,7 +53,7 @@ static void say_result(const struct event *begin, const struct event *end, struc
   else if (error)
     SAY(row->label, "%s", error);
   else if (result < 0)
-    SAY(row->label, "error %lld", -(long long)result);
+    SAY(row->label, "error %llu", 0 - (unsigned long long)result); /* of INT64_MIN, too */
   else if (is_named(begin, "accept"))
     SAY(row->label, "fd %lld", (long long)result);
   else if (is_named(begin, "sigtimedwait"))

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json_mutate.c - libFuzzer's mutations for parsers of JSON: most change one value, and leave it
+ * JSON. Documents are separated by a NUL; some changes are made in each of them alike.
+ */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parser.h"
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+static unsigned below(unsigned *state, size_t count) {
+  *state = *state * 1103515245U + 12345U;
+  return (unsigned)((*state >> 8) % count);
+}
+
+static json_t *any_value(unsigned *state) {
+  static const char *const texts[] = {"null",
+                                      "true",
+                                      "-1",
+                                      "0",
+                                      "9223372036854775807",
+                                      "-9223372036854775808",
+                                      "1e308",
+                                      "-1e308",
+                                      "1e-320",
+                                      "0.5",
+                                      "\"\"",
+                                      "\"\\u001b[31m<'&\\\"\\n\"",
+                                      "[]",
+                                      "{}",
+                                      "[[]]",
+                                      "[null]",
+                                      "[1,2,3]",
+                                      "\"%s%n\""};
+  return json_loads(texts[below(state, sizeof texts / sizeof texts[0])], JSON_DECODE_ANY, NULL);
+}
+
+/* A changed number or text, or any value. */
+static json_t *changed(const json_t *value, unsigned *state) {
+  char text[64];
+  if (json_is_integer(value) && below(state, 2))
+    return json_integer(json_integer_value(value) ^ (json_int_t)1 << below(state, 63));
+  if (json_is_real(value) && below(state, 2))
+    return json_real(json_real_value(value) * (below(state, 5) - 2.0));
+  if (!json_is_string(value) || json_string_length(value) >= sizeof text || below(state, 2))
+    return any_value(state);
+  size_t size = json_string_length(value);
+  memcpy(text, json_string_value(value), size);
+  size = LLVMFuzzerMutate((uint8_t *)text, size, sizeof text);
+  json_t *mutated = json_stringn(text, size);
+  return mutated ? mutated : any_value(state);
+}
+
+static size_t members(const json_t *value) {
+  return json_is_object(value) ? json_object_size(value) : json_array_size(value);
+}
+
+static void change_member(json_t *parent, size_t index, unsigned *state) {
+  unsigned how = below(state, 8);
+  if (json_is_array(parent)) {
+    json_t *value = json_array_get(parent, index);
+    if (how == 0)
+      json_array_remove(parent, index);
+    else if (how < 3)
+      json_array_insert_new(parent, below(state, index + 1), json_deep_copy(value));
+    else
+      json_array_set_new(parent, index, changed(value, state));
+    return;
+  }
+  void *at = json_object_iter(parent);
+  while (index-- > 0)
+    at = json_object_iter_next(parent, at);
+  if (how == 0)
+    json_object_del(parent, json_object_iter_key(at));
+  else
+    json_object_iter_set_new(parent, at, changed(json_object_iter_value(at), state));
+}
+
+/* Down from the root, to any depth. */
+static void change(json_t *value, unsigned *state) {
+  while (members(value) > 0) {
+    size_t index = below(state, members(value));
+    void *at = json_object_iter(value);
+    for (size_t i = 0; i < index && at; i++)
+      at = json_object_iter_next(value, at);
+    json_t *inner = at ? json_object_iter_value(at) : json_array_get(value, index);
+    if (members(inner) == 0 || below(state, 8) == 0) {
+      change_member(value, index, state);
+      return;
+    }
+    value = inner;
+  }
+}
+
+/* NULL: it is not JSON, or would be too long. */
+static char *change_text(const char *text, unsigned seed) {
+  json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+  unsigned state = seed, times = 1 + below(&state, 3);
+  while (value && times-- > 0)
+    change(value, &state);
+  char *mutated = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+  json_decref(value);
+  return mutated;
+}
+
+/* The documents of an input, changed. 0: one of them is not JSON, or they would be too long. */
+static size_t change_documents(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+  unsigned state = seed, unchanged = below(&state, 3); /* 2: none */
+  char *whole = calloc(1, size + 1);
+  size_t used = 0, at = 0;
+  ALWAYS(whole);
+  memcpy(whole, data, size);
+  bool single = strlen(whole) == size;
+  for (unsigned i = 0; i < 2 && at < size; i++) {
+    char *text = i == unchanged && !single ? strdup(whole + at) : change_text(whole + at, seed);
+    size_t length = text ? strlen(text) + 1 : max_size + 1;
+    bool fits = length <= max_size - used;
+    if (fits)
+      memcpy(data + used, text, length);
+    free(text);
+    used = fits ? used + length : 0;
+    at = fits ? at + strlen(whole + at) + 1 : size;
+  }
+  free(whole);
+  return used > 0 ? used - 1 : 0; /* without the last NUL */
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+  uint8_t *changed_data = malloc(max_size);
+  ALWAYS(changed_data && size <= max_size);
+  memcpy(changed_data, data, size);
+  size_t used = seed % 10 ? change_documents(changed_data, size, max_size, seed) : 0;
+  if (used > 0)
+    memcpy(data, changed_data, used);
+  free(changed_data);
+  return used > 0 ? used : LLVMFuzzerMutate(data, size, max_size);
+}

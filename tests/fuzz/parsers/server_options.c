@@ -3,6 +3,10 @@
  * what is wrong. The words of an input are its lines. */
 #include "parser.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/cli.h"
 #include "common/say.h"
 #include "server/server.h"
@@ -34,6 +38,26 @@ static void check_values(const struct server_options *options) {
   check_cpus(options);
 }
 
+/* The only word, if it is an option with a number: another parser of numbers agrees. */
+static void check_number(const char *word, const struct server_options *options) {
+  const struct {
+    const char *name;
+    uint64_t value;
+    double unit;
+  } numbers[] = {{"--port=", options->port, 1},
+                 {"--max-connections=", options->max_connections, 1},
+                 {"--idle-timeout=", options->idle_timeout_ns, 1e9},
+                 {"--stats=", options->stats_ns, 1e9},
+                 {"--slow=", options->slow_ns, 1e6}};
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    size_t size = strlen(numbers[i].name);
+    if (strncmp(word, numbers[i].name, size) != 0)
+      continue;
+    double given = strtod(word + size, NULL) * numbers[i].unit;
+    ALWAYS(fabs((double)numbers[i].value - given) <= 1 + given / 1e12);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static char program[] = "server";
   struct words words = words_of(program, data, size);
@@ -48,6 +72,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   ALWAYS(printed.out_size == 0 && has_complaints(&printed, program, error ? 1 : 0));
   if (parsed)
     check_values(&options);
+  if (parsed && words.argc == 2)
+    check_number(words.argv[1], &options);
   words_free(&words);
   return 0;
 }

@@ -351,8 +351,11 @@ void op_gopen(const uint32_t *args) {
     INSIDE("iostream_gate_open", iostream_gate_open(world.gates[gate]));
 }
 
+/* Half of the times it is opened before: what that starts has to be stopped before the loop waits. */
 void op_gclose(const uint32_t *args) {
   int gate = pick_gate(args[0]);
+  if (world.gates[gate] && args[0] / GATES % 2)
+    INSIDE("iostream_gate_open", iostream_gate_open(world.gates[gate]));
   if (world.gates[gate])
     INSIDE("iostream_gate_close", iostream_gate_close(world.gates[gate]));
   datagram_gate_changed(gate, false);

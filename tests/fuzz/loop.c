@@ -59,7 +59,7 @@ int run_turn(struct watched_loop *loop, uint64_t timeout_ns) {
   int result = ioloop_run_once(loop->loop, timeout_ns);
   loop->running = false;
   loop->phase = OUTSIDE;
-  loop->stop_pending = false;
+  loop->stop_pending = loop->stop_certain = false;
   FUZZ_CHECK(result >= 0, "ioloop_run_once returned %d", result);
   FUZZ_CHECK((uint64_t)result == loop->calls - calls,
              "ioloop_run_once returned %d after %llu calls", result,
@@ -93,7 +93,7 @@ static void stop_loop(const uint32_t *args) {
   if (!loop)
     return;
   ioloop_stop(loop->loop);
-  loop->stop_pending = !loop->running;
+  loop->stop_pending = loop->stop_certain = !loop->running;
 }
 
 static void spin_loop(const uint32_t *args) {

@@ -48,6 +48,7 @@ struct watched_loop {
   uint64_t phase_turn;
   uint64_t calls;    /* made since it began to run */
   bool stop_pending; /* perhaps: ioloop_start may end at once */
+  bool stop_certain; /* it must */
   uint64_t drops;    /* descriptors closed without removal */
   bool look_alikes;  /* see end_new */
   struct observer *observer;

@@ -303,11 +303,27 @@ static void on_stop(struct ioloop *loop, void *arg) {
   add_stop(watched, 2); /* nothing but these callbacks ends the wait */
 }
 
+/* "A stop before the start is not lost: ioloop_start then returns at once and runs nothing"
+ * (ioloop.h). */
+static void start_stopped(struct watched_loop *loop) {
+  uint64_t calls = loop->calls;
+  loop->running = true;
+  int result = ioloop_start(loop->loop);
+  loop->running = loop->stop_pending = loop->stop_certain = false;
+  FUZZ_CHECK(result == 0 && loop->calls == calls,
+             "ioloop_start after a stop returned %d after %llu calls", result,
+             (unsigned long long)(loop->calls - calls));
+}
+
 /* args: loop, what stops it, after which time */
 void start_and_stop(const uint32_t *args) {
   struct watched_loop *loop = pick_loop(args[0]);
   pthread_t thread;
-  if (!loop || loop->running || checking || loop->stop_pending)
+  if (!loop || loop->running || checking)
+    return;
+  if (loop->stop_certain)
+    start_stopped(loop);
+  if (loop->stop_pending)
     return;
   if (args[1] % 3 == 0) {
     add_stop(loop, args[2] % 3 + 1);

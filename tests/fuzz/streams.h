@@ -185,7 +185,8 @@ uint64_t promised(const struct end *end); /* of what it put: must arrive if the 
 enum ending ending_of(const struct end *end);
 /* What the read under way takes of `size` bytes: 0: it waits; -EMSGSIZE. */
 ptrdiff_t frame_of(const struct end *end, uint64_t size);
-bool may_read_now(struct end *end); /* neither gate nor watermark stops it */
+void begin_search(const struct end *end); /* a read up to a delimiter begins */
+bool may_read_now(struct end *end);       /* neither gate nor watermark stops it */
 void update_choked(struct end *end);
 void check_end_of_input(const struct end *end);
 void check_close_error(const struct end *end, int error);

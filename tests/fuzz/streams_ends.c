@@ -199,6 +199,7 @@ void op_until(const uint32_t *args) {
   set_size(end, most);
   end->delimiter_size = size;
   memcpy(end->delimiter, delimiter, size);
+  begin_search(end);
 }
 
 void op_stop(const uint32_t *args) {

@@ -66,6 +66,14 @@ static bool delimiter_at(const struct end *reader, uint64_t offset) {
   return true;
 }
 
+/* No delimiter begins before this byte of the input. Megabytes may be under way, and each turn asks
+ * for the frame. */
+static uint64_t searched[ENDS];
+
+void begin_search(const struct end *end) {
+  searched[end->index] = end->got;
+}
+
 ptrdiff_t frame_of(const struct end *end, uint64_t size) {
   if (end->reading == NO_READ || size == 0)
     return 0;
@@ -74,9 +82,10 @@ ptrdiff_t frame_of(const struct end *end, uint64_t size) {
   if (end->reading == BYTES)
     return size < end->size ? 0 : (ptrdiff_t)end->size;
   uint64_t limit = size < end->size ? size : end->size;
-  for (uint64_t at = 0; at + end->delimiter_size <= limit; at++)
-    if (delimiter_at(end, end->got + at))
-      return (ptrdiff_t)(at + end->delimiter_size);
+  uint64_t *at = &searched[end->index];
+  for (; *at - end->got + end->delimiter_size <= limit; ++*at)
+    if (delimiter_at(end, *at))
+      return (ptrdiff_t)(*at - end->got + end->delimiter_size);
   return size < end->size ? 0 : -EMSGSIZE;
 }
 

@@ -52,6 +52,11 @@ static int bound_socket(int type, uint16_t *port) {
   return fd;
 }
 
+void await_arrival(int fd) {
+  struct pollfd arrival = {.fd = fd, .events = POLLIN};
+  CHECK_IS(poll(&arrival, 1, -1), ==, 1);
+}
+
 void make_tcp_listener(int *fd, uint16_t *port) {
   *fd = bound_socket(SOCK_STREAM, port);
   CHECK_SYS(listen(*fd, SOMAXCONN));
@@ -76,6 +81,7 @@ static void make_tcp_pair(int pair[2]) {
   struct sockaddr_in address = loopback(port);
   pair[1] = SYS(socket(AF_INET, SOCK_STREAM, 0));
   CHECK_SYS(connect(pair[1], (struct sockaddr *)&address, sizeof address));
+  await_arrival(listener);
   pair[0] = SYS(accept(listener, NULL, NULL));
   CHECK_SYS(close(listener));
   for (int i = 0; i < 2; i++)
@@ -162,10 +168,8 @@ void take(int fd, size_t bytes) {
   static _Thread_local char data[65536];
   while (bytes > 0) {
     ssize_t got = read(fd, data, bytes < sizeof data ? bytes : sizeof data);
-    /* On a busy machine a datagram arrives a little after it was sent. */
     if (got < 0 && errno == EAGAIN) {
-      struct pollfd arrival = {.fd = fd, .events = POLLIN};
-      CHECK_SYS(poll(&arrival, 1, -1));
+      await_arrival(fd);
       continue;
     }
     CHECK_SYS(got);

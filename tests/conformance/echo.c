@@ -93,7 +93,15 @@ void client_send(int fd, const void *data, size_t size) {
 }
 
 void client_receive(int fd, void *data, size_t size) {
-  CHECK_IS(recv(fd, data, size, MSG_WAITALL), ==, size);
+  for (size_t at = 0; at < size;) {
+    ssize_t got = recv(fd, (char *)data + at, size - at, MSG_WAITALL);
+    if (got < 0 && errno == EAGAIN) {
+      await_arrival(fd);
+      continue;
+    }
+    CHECK_IS(got, >, 0);
+    at += (size_t)got;
+  }
 }
 
 void client_reset(int fd) {

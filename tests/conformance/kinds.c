@@ -147,6 +147,8 @@ TEST(13, "watches a pty, its master side") {
 
 static void connect_to_source(const struct source *source) {
   int fd = connect_tcp((uint16_t)source->peer);
+  await_arrival(
+      source->watched); /* a connection that is not established yet ends with its client */
   CHECK_SYS(close(fd));
 }
 

@@ -166,7 +166,10 @@ TEST(130, "add returns the same for files under every model: refused") {
 
 TEST(130,
      "add returns the same for files under every model: regular files that poll are accepted") {
-  int fd = SYS(open("/proc/self/mounts", O_RDONLY | O_CLOEXEC));
+  int fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT)
+    SKIP("no /proc, whose files are of that kind");
+  CHECK_SYS(fd);
   check_add(fd, 0);
   struct ioloop *loop = test_loop_new();
   struct record record = {0};

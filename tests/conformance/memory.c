@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +13,20 @@
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
   (void)loop, (void)signo;
   ++*(unsigned *)arg;
+}
+
+/* An emulator of system calls accepts the limit, and does not keep it. */
+static bool memory_is_limited(void) {
+  struct rlimit old, none;
+  CHECK_SYS(getrlimit(RLIMIT_AS, &old));
+  none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+  CHECK_SYS(setrlimit(RLIMIT_AS, &none));
+  void *memory = mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK_SYS(setrlimit(RLIMIT_AS, &old));
+  if (memory == MAP_FAILED)
+    return true;
+  CHECK_SYS(munmap(memory, 1));
+  return false;
 }
 
 /* In a child of the test: the limit is permanent, and so is the memory taken here. */
@@ -54,6 +69,8 @@ static void run_without_memory(void *arg) {
 TEST(115, "without memory signals and what others posted are called, and nothing spins") {
   if (tap_in_sanitizer())
     SKIP("the sanitizer ends a program without memory");
+  if (!memory_is_limited())
+    SKIP("RLIMIT_AS limits nothing on this system");
   wait_child(fork_child(run_without_memory, NULL));
 }
 
@@ -107,6 +124,8 @@ static void stay_ready_without_memory(void *arg) {
 TEST(115, "without memory for a timeout to rest until, what stays ready does not spin") {
   if (tap_in_sanitizer())
     SKIP("the sanitizer ends a program without memory");
+  if (!memory_is_limited())
+    SKIP("RLIMIT_AS limits nothing on this system");
   for (size_t i = 0; i < sizeof ready / sizeof ready[0]; i++) {
     NOTE("case %zu", i);
     wait_child(fork_child(stay_ready_without_memory, &i));

@@ -222,8 +222,12 @@ static void drop_privileges(void) {
 }
 
 TEST(144, "a user without privileges makes and frees loops, one after the other") {
+  struct rlimit limit;
+  CHECK_SYS(getrlimit(RLIMIT_MEMLOCK, &limit));
+  limit.rlim_cur = limit.rlim_max < 1 << 20 ? limit.rlim_max : 1 << 20; /* 4 loops of io_uring */
+  CHECK_SYS(setrlimit(RLIMIT_MEMLOCK, &limit));
   drop_privileges();
-  for (size_t i = tap_count(200) + 1; i > 0; i--) {
+  for (int i = 0; i < 20; i++) {
     struct ioloop *loop = test_loop_new();
     CHECK_OK(ioloop_run_once(loop, 0));
     test_loop_free(loop);

@@ -31,6 +31,7 @@ static void skip_if_refusal_takes_connection(void) {
   uint16_t port;
   make_tcp_listener(&listener, &port);
   int client = client_connect(port);
+  await_arrival(listener);
   int next = SYS(dup(0));
   CHECK_SYS(close(next));
   rlim_t old = limit_descriptors((rlim_t)next);
@@ -285,6 +286,21 @@ static void *run_flood(void *arg) {
   return NULL;
 }
 
+/* Every Linux that we support does; an emulator of system calls, and other systems, may not. */
+static bool counts_drops(void) {
+#ifdef SO_MEMINFO
+  uint32_t info[64];
+  socklen_t size = sizeof info;
+  int fd = SYS(socket(AF_INET, SOCK_DGRAM, 0));
+  bool counts = getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 &&
+                size > 8 * sizeof info[0]; /* the ninth is SK_MEMINFO_DROPS */
+  CHECK_SYS(close(fd));
+  return counts;
+#else
+  return false;
+#endif
+}
+
 TEST(64, "a UDP flood starves neither TCP nor timers, and every datagram is accounted for") {
   struct ioloop *loop = test_loop_new();
   struct echo tcp;
@@ -313,7 +329,8 @@ TEST(64, "a UDP flood starves neither TCP nor timers, and every datagram is acco
   datagram_drain(udp.socket, SIZE_MAX);
   datagram_get_metrics(udp.socket, &metrics);
   CHECK_IS(metrics.received, ==, udp.received);
-  CHECK_IS(metrics.received + metrics.kernel_drops, ==, flood.sent);
+  if (counts_drops())
+    CHECK_IS(metrics.received + metrics.kernel_drops, ==, flood.sent);
   CHECK_IS(metrics.sent + metrics.send_dropped, ==, metrics.received);
   CHECK_OK(ioloop_remove_timeout(loop, timer));
   CHECK_SYS(close(client));

@@ -104,6 +104,9 @@ void make_pair(enum kind kind, int pair[2]);
 void close_pair(const int pair[2]);
 bool is_duplex(enum kind kind);
 
+/* On a busy machine data and connections arrive a little after they were sent. */
+void await_arrival(int fd);
+
 void make_tcp_listener(int *fd, uint16_t *port);
 int connect_tcp(uint16_t port); /* non-blocking, perhaps still in progress */
 

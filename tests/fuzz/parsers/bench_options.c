@@ -51,13 +51,24 @@ static void check_values(const struct lab_options *options) {
   check_numbers(&bench->rates, 1e-3, 1e9);
 }
 
+/* It is what stands before the port, unless that is this host. */
+static bool is_given(const char *host, const struct words *words) {
+  for (int i = 1; i < words->argc; i++) {
+    const char *at = strstr(words->argv[i], host);
+    if (at && at[strlen(host)] && strchr(":]", at[strlen(host)]))
+      return true;
+  }
+  return strcmp(host, "127.0.0.1") == 0;
+}
+
 static int parse_against(struct words *words) {
   struct against against = {.json = false};
   int error = against_parse(words->argc - 1, words->argv + 1, &against);
   const struct generator_options *load = &against.load;
   if (error || against.help)
     return error;
-  ALWAYS(load->port >= 1 && *against.host && load->connections >= 1 && load->depth >= 1);
+  ALWAYS(load->port >= 1 && is_given(against.host, words) && load->connections >= 1 &&
+         load->depth >= 1);
   ALWAYS(load->size >= GENERATOR_MIN_SIZE && load->size <= GENERATOR_MAX_SIZE);
   ALWAYS(!load->udp || load->size <= GENERATOR_MAX_DATAGRAM);
   ALWAYS(load->late_share >= 0.01 && load->late_share <= 1 && load->cpu < CPUS_MAX);

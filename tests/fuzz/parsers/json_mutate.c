@@ -63,11 +63,12 @@ static void change_member(json_t *parent, size_t index, unsigned *state) {
   unsigned how = below(state, 8);
   if (json_is_array(parent)) {
     json_t *value = json_array_get(parent, index);
+    size_t copies = how == 1 ? below(state, 100) : how == 2;
+    for (size_t i = 0; i < copies; i++)
+      json_array_insert_new(parent, index, json_deep_copy(value));
     if (how == 0)
       json_array_remove(parent, index);
-    else if (how < 3)
-      json_array_insert_new(parent, below(state, index + 1), json_deep_copy(value));
-    else
+    else if (how > 2)
       json_array_set_new(parent, index, changed(value, state));
     return;
   }

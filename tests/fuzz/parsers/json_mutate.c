@@ -81,14 +81,46 @@ static void change_member(json_t *parent, size_t index, unsigned *state) {
     json_object_iter_set_new(parent, at, changed(json_object_iter_value(at), state));
 }
 
-/* Down from the root, to any depth. */
-static void change(json_t *value, unsigned *state) {
-  while (members(value) > 0) {
+/* Names are in several places, and must stay the same in all. */
+static void rename_all(json_t *value, const json_t *old, json_t *new) {
+  const char *key;
+  json_t *member;
+  size_t i;
+  json_object_foreach(value, key, member) {
+    if (json_equal(member, old))
+      json_object_set(value, key, new);
+    else
+      rename_all(member, old, new);
+  }
+  json_array_foreach(value, i, member) {
+    if (json_equal(member, old))
+      json_array_set(value, i, new);
+    else
+      rename_all(member, old, new);
+  }
+}
+
+static void rename_value(json_t *root, json_t *value, unsigned *state) {
+  static const char hostile[] = "\x1b[31m<'&,\"\n\\";
+  json_t *old = json_incref(value);
+  json_t *new = below(state, 2) ? json_string(hostile) : changed(value, state);
+  rename_all(root, old, new);
+  json_decref(old);
+  json_decref(new);
+}
+
+/* One value, down from the root, at any depth. */
+static void change(json_t *root, unsigned *state) {
+  for (json_t *value = root; members(value) > 0;) {
     size_t index = below(state, members(value));
     void *at = json_object_iter(value);
     for (size_t i = 0; i < index && at; i++)
       at = json_object_iter_next(value, at);
     json_t *inner = at ? json_object_iter_value(at) : json_array_get(value, index);
+    if (json_is_string(inner) && below(state, 3) == 0) {
+      rename_value(root, inner, state);
+      return;
+    }
     if (members(inner) == 0 || below(state, 8) == 0) {
       change_member(value, index, state);
       return;

@@ -19,6 +19,9 @@
  *   - A context is made for a number of requests, and all contexts of the system share
  *     /proc/sys/fs/aio-max-nr (65,536 by default): io_setup says EAGAIN when they are used up.
  *     A context cannot grow. When ours is full everything moves to one of twice the size.
+ *   - io_destroy blocks for 30 ms and more, until all processors have noticed (RCU). So a context
+ *     that was outgrown is kept until the loop is freed, or the system's limit is reached; and a
+ *     kind is tried in the context that is there. Making a loop, and freeing it, take that time.
  *   - A request holds a reference to its file: a descriptor that is closed while it is pending
  *     stays open in the kernel. So removing cancels it. io_cancel identifies a request by the
  *     address of its control block, which is why each descriptor has one of its own.
@@ -47,6 +50,7 @@
 
 enum {
   FIRST_CAPACITY = 128,
+  MOST_OUTGROWN = 16,
   NONE = -1
 };
 
@@ -65,6 +69,8 @@ struct state {
   int highest;       /* descriptor that ever had one */
   int first_due;     /* descriptors whose requests are submitted before the next wait; NONE */
   int last_due;      /* valid if there is a first */
+  unsigned outgrown_count;
+  aio_context_t outgrown[MOST_OUTGROWN];
 };
 
 struct slot {
@@ -118,19 +124,38 @@ static void make_due(struct ioloop *loop, struct state *s, int fd, struct slot *
   s->last_due = fd;
 }
 
+static void cancel(const struct state *s, struct slot *slot) {
+  struct io_event unused;
+  if (slot->pending)
+    syscall(SYS_io_cancel, s->context, slot->request, &unused);
+  slot->pending = false;
+}
+
+static void destroy_outgrown(struct state *s) {
+  while (s->outgrown_count > 0)
+    syscall(SYS_io_destroy, s->outgrown[--s->outgrown_count]);
+}
+
 /* Everything moves to a context of twice the size. */
 static int grow(struct ioloop *loop, struct state *s) {
   aio_context_t larger;
-  if (setup(2 * s->capacity, &larger))
+  int r = setup(2 * s->capacity, &larger);
+  if ((r == -EAGAIN && s->outgrown_count > 0) || s->outgrown_count == MOST_OUTGROWN) {
+    destroy_outgrown(s);
+    r = r ? setup(2 * s->capacity, &larger) : 0;
+  }
+  if (r)
     return -ENOSPC;
-  syscall(SYS_io_destroy, s->context); /* cancels what is pending */
-  s->context = larger;
-  s->capacity *= 2;
   for (int fd = 0; fd <= s->highest; fd++) {
     struct slot *slot = ioloop__slot(loop, fd);
-    if (slot->pending)
-      make_due(loop, s, fd, slot);
+    if (!slot->pending)
+      continue;
+    cancel(s, slot);
+    make_due(loop, s, fd, slot);
   }
+  s->outgrown[s->outgrown_count++] = s->context;
+  s->context = larger;
+  s->capacity *= 2;
   return 0;
 }
 
@@ -151,7 +176,7 @@ static int take_due(struct ioloop *loop, struct state *s, struct iocb **requests
   return count;
 }
 
-static int check(int fd);
+static int check(struct ioloop *loop, struct state *s, int fd);
 
 /* Submit them; those that could not be are due again. */
 static int start_batch(struct ioloop *loop, struct state *s, struct iocb **requests, int count) {
@@ -168,7 +193,7 @@ static int start_batch(struct ioloop *loop, struct state *s, struct iocb **reque
     return grow(loop, s);
   if (r >= 0 || ioloop__is_passing(r))
     return r < 0 ? r : 0;
-  int fd = (int)requests[0]->aio_fildes, why = check(fd);
+  int fd = (int)requests[0]->aio_fildes, why = check(loop, s, fd);
   if (why != -EBADF && why != -EPERM)
     return r;                /* not for the descriptor's sake */
   ioloop__fd_gone(loop, fd); /* closed without remove */
@@ -186,26 +211,18 @@ static int start_due(struct ioloop *loop, struct state *s) {
   return r;
 }
 
-static void cancel(const struct state *s, struct slot *slot) {
-  struct io_event unused;
-  if (slot->pending)
-    syscall(SYS_io_cancel, s->context, slot->request, &unused);
-  slot->pending = false;
-}
-
 /* ---- changes of interest --------------------------------------------------------------------- */
 
-/* In a context of its own, that is gone afterwards. No events: of a descriptor that is ready the
- * kernel would not notice that it has two queues, and refuse it only when it has to wait. */
-static int try_poll(int fd) {
-  aio_context_t context;
-  struct iocb request = {.aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd};
+/* No events: of a descriptor that is ready the kernel would not notice that it has two queues, and
+ * refuse it only when it has to wait. Number 0 is no request's: the event is dropped. */
+static int try_poll(aio_context_t context, int fd) {
+  struct iocb request = {
+      .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = (uint32_t)fd, .aio_data = (uint32_t)fd};
   struct iocb *requests = &request;
-  int r = setup(1, &context);
-  if (r)
-    return r;
-  r = result_of(syscall(SYS_io_submit, context, 1L, &requests));
-  syscall(SYS_io_destroy, context);
+  struct io_event unused;
+  int r = result_of(syscall(SYS_io_submit, context, 1L, &requests));
+  if (r > 0)
+    syscall(SYS_io_cancel, context, &request, &unused);
   return r < 0 ? r : 0;
 }
 
@@ -223,19 +240,21 @@ static bool is_terminal(int fd) {
 }
 
 /* Sockets and pipes can be polled; of other kinds the kernel, or its signalfd, has to be asked. */
-static int check(int fd) {
+static int check(struct ioloop *loop, struct state *s, int fd) {
   struct stat status;
   int r = ioloop__check_fd(fd);
   if (r || fstat(fd, &status) < 0 || S_ISSOCK(status.st_mode))
     return r;
   if (S_ISFIFO(status.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDWR)
     return 0;
-  r = is_signalfd(fd) || is_terminal(fd) ? -EINVAL : try_poll(fd);
+  r = is_signalfd(fd) || is_terminal(fd) ? -EINVAL : try_poll(s->context, fd);
+  if (r == -EAGAIN && grow(loop, s) == 0)
+    r = try_poll(s->context, fd);
   return r == -EINVAL ? -EPERM : r;
 }
 
 static int add(struct ioloop *loop, struct state *s, int fd, unsigned mask, struct slot *slot) {
-  int r = check(fd);
+  int r = check(loop, s, fd);
   if (r)
     return r;
   slot->request = malloc(sizeof *slot->request);
@@ -326,8 +345,9 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
 
 static void fini(struct ioloop *loop, void *state) {
   (void)loop;
-  const struct state *s = state;
-  syscall(SYS_io_destroy, s->context);
+  struct state *s = state;
+  syscall(SYS_io_destroy, s->context); /* cancels what is pending */
+  destroy_outgrown(s);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
@@ -337,12 +357,23 @@ static void after_fork(struct ioloop *loop, void *state) {
 }
 
 /* Only a request shows whether the kernel knows polls. */
+static int try_all(void) {
+  aio_context_t context;
+  int fd = eventfd(1, EFD_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  int r = setup(1, &context);
+  if (!r) {
+    r = try_poll(context, fd);
+    syscall(SYS_io_destroy, context);
+  }
+  close(fd);
+  return r;
+}
+
 static int probe(const char *variant, char *reason, size_t size) {
   (void)variant;
-  int fd = eventfd(1, EFD_CLOEXEC);
-  int r = fd < 0 ? -errno : try_poll(fd);
-  if (fd >= 0)
-    close(fd);
+  int r = try_all();
   if (r == -EINVAL)
     snprintf(reason, size, "this kernel's is too old: needs Linux 4.18 (IOCB_CMD_POLL)");
   else if (r == -ENOSYS)

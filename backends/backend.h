@@ -50,8 +50,9 @@
  *       .wait = wait_ready, .after_fork = fini};
  *
  * To add one: a file here (this one includes limits.h, poll.h and stdlib.h), a line in meson.build, a
- * line in src/loop/registry.c. Then read poll.c, which also goes on where the limit of descriptors
- * was lowered below what it polls (behaviours 126 and 134); this one then fails with -EINVAL.
+ * line in src/loop/registry.c; (void) for each unused parameter avoids warnings. Then read poll.c,
+ * which also goes on where the limit of descriptors was lowered below what it polls (behaviours 126
+ * and 134); this one then fails with -EINVAL.
  *
  * A backend only translates. The core passes on changes of interest one at a time, calls wait, and
  * gets an array of what is ready; only the core calls user code. So a handler can do anything

@@ -9,6 +9,7 @@
  * Conventions
  *   errors      0 or a count on success, -errno on failure. A result comes through the
  *               last parameter, `ret`, which is untouched on failure.
+ *   functions   a callback that is NULL gives -EINVAL, unless NULL is said to have a meaning.
  *   times       uint64_t nanoseconds of CLOCK_MONOTONIC. A timeout never fires early.
  *   threads     a loop belongs to the thread that made it. Only the functions marked
  *               "any thread" may be called from another; those marked "signal-safe" also
@@ -136,8 +137,9 @@ int ioloop_start(struct ioloop *loop);
 void ioloop_stop(struct ioloop *loop);
 
 /*
- * Run one iteration. It waits up to `timeout_ns` (0: do not wait, IOLOOP_FOREVER: no limit), and
- * does not wait if it called a callback or a timeout first, or after an ioloop_stop.
+ * Run one iteration. It waits up to `timeout_ns` (0: do not wait, IOLOOP_FOREVER: no limit; under
+ * nonblocking it never waits), and does not wait if it called a callback or a timeout first, or
+ * after an ioloop_stop.
  * Returns the number of handlers, callbacks and timeouts called, or an error of ioloop_start.
  */
 int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns);

@@ -74,8 +74,8 @@ typedef void iostream_read_callback(struct iostream *stream, const char *data, s
 typedef void iostream_close_callback(struct iostream *stream, int error, void *arg);
 
 /* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's. O_NONBLOCK
- * is set, for every process that shares the file, and never cleared; a socket does not depend on
- * it. -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose messages a stream
+ * is set, for every process that shares the file, and never cleared, even on failure; a socket does
+ * not depend on it. -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose messages a stream
  * would cut. -EINVAL: a listening socket. -EBADF, -EPERM, -EEXIST, -ENOMEM as for
  * ioloop_add_handler. */
 int iostream_new(struct ioloop *loop, int fd, struct iostream **ret);
@@ -205,7 +205,9 @@ struct tcpserver_options {
   tcpserver_accepted *on_accepted;
   tcpserver_trouble *on_trouble; /* may be NULL */
   void *arg;
-  bool replace_stale_file; /* AF_UNIX: replace a socket's file on which nothing listens */
+  /* AF_UNIX: replace a socket's file on which nothing listens. Not for servers that may start at
+   * the same moment: one that is bound and does not listen yet may be replaced. */
+  bool replace_stale_file;
 };
 
 /* A server with no address yet. -EINVAL: neither or both of the callbacks. -ENOMEM. */
@@ -272,9 +274,9 @@ struct datagram_metrics {
 
 /* Take over a bound or connected datagram socket (UDP, AF_UNIX). One bound to all addresses is set
  * to report which of them was used (datagram_local_address). UDP_GRO is switched off: it joins
- * datagrams. O_NONBLOCK may be set and is never cleared. on_error may be NULL. On failure fd
- * remains the caller's. -ENOTSOCK. -EPROTOTYPE: a socket of another type than SOCK_DGRAM. Other
- * errors as for ioloop_add_handler. */
+ * datagrams. O_NONBLOCK may be set and is never cleared. fn may be NULL: what arrives is counted
+ * and dropped. on_error may be NULL. On failure fd remains the caller's. -ENOTSOCK. -EPROTOTYPE: a
+ * socket of another type than SOCK_DGRAM. Other errors as for ioloop_add_handler. */
 int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
                  void *arg, struct datagram **ret);
 

@@ -36,6 +36,8 @@ int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more) {
 }
 
 int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback *fn, void *arg) {
+  if (!fn)
+    return -EINVAL;
   if (queue->count == queue->capacity) {
     int r = ioloop__queue_reserve(queue, 1);
     if (r)
@@ -138,7 +140,7 @@ int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, vo
   struct ioloop__call call = {.fn = fn, .arg = arg};
   if (ioloop__is_not_ours(loop))
     return -ECHILD;
-  int r = signal_queue_push(&loop->callbacks.from_signals, call);
+  int r = fn ? signal_queue_push(&loop->callbacks.from_signals, call) : -EINVAL;
   if (!r)
     ioloop__wake(loop);
   return r;

@@ -52,6 +52,8 @@ static int add_timeout(struct ioloop *loop, uint64_t deadline_ns, uint64_t perio
                        ioloop_callback *fn, void *arg, ioloop_timeout *ret) {
   if (ioloop__inherited(loop))
     return -ECHILD;
+  if (!fn)
+    return -EINVAL;
   return ioloop__timers_add(&loop->timers, deadline_ns, period_ns, fn, arg, ret);
 }
 

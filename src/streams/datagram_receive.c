@@ -42,7 +42,8 @@ void datagram__deliver(struct datagram *it, const struct ioloop__message *messag
   const struct sockaddr *peer = message->peer_size ? (const struct sockaddr *)message->peer : NULL;
   const struct ioloop__message *outer = it->delivering; /* of a callback that drains */
   it->delivering = message;
-  it->on_datagram(it, message->data, message->size, peer, message->peer_size, it->arg);
+  if (it->on_datagram)
+    it->on_datagram(it, message->data, message->size, peer, message->peer_size, it->arg);
   it->delivering = outer;
 }
 

@@ -168,9 +168,11 @@ void iostream__resume_reading(struct iostream *stream) {
 
 /* ---- reads ------------------------------------------------------------------------------- */
 
-static int may_read(const struct iostream *stream) {
+static int may_read(const struct iostream *stream, iostream_read_callback *fn) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
+  if (!fn)
+    return -EINVAL;
   if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_CLOSED)
     return -EPIPE;
   if (stream->write_only)
@@ -206,7 +208,7 @@ static int begin_framed(struct iostream *stream, size_t size, const char *delimi
 }
 
 int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg) {
-  int r = may_read(stream);
+  int r = may_read(stream, fn);
   return r ? r : begin(stream, fn, arg);
 }
 
@@ -214,7 +216,7 @@ int iostream_read_bytes(struct iostream *stream, size_t size, iostream_read_call
                         void *arg) {
   if (size == 0 || size > PTRDIFF_MAX)
     return -EINVAL;
-  int r = may_read(stream);
+  int r = may_read(stream, fn);
   return r ? r : begin_framed(stream, size, NULL, 0, fn, arg);
 }
 
@@ -223,7 +225,7 @@ int iostream_read_until(struct iostream *stream, const char *delimiter, size_t d
   if (delimiter_size == 0 || delimiter_size > sizeof stream->framing->delimiter ||
       max < delimiter_size)
     return -EINVAL;
-  int r = may_read(stream);
+  int r = may_read(stream, fn);
   return r ? r : begin_framed(stream, max, delimiter, delimiter_size, fn, arg);
 }
 

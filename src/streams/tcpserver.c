@@ -169,7 +169,6 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
 }
 
 static void drain_backlog(struct tcpserver *server) {
-  int max = server->options.backlog > 0 ? server->options.backlog : MOST_LEFT;
   server->flags &= ~(unsigned)SERVER_SHORT; /* the last chance to try */
   if (ioloop__inherited(server->loop)) {    /* the backlog is the parent's */
     tcpserver__close_listeners(server);
@@ -178,7 +177,7 @@ static void drain_backlog(struct tcpserver *server) {
   for (struct listener *it = server->listeners; it; it = it->next) {
     int r = it->by_completion ? tcpserver__collect_accepted(it) : 0;
     if (!r && !(server->flags & SERVER_CLOSED))
-      (void)tcpserver__accept_some(it, max);
+      (void)tcpserver__accept_some(it, MOST_LEFT);
     else if (r && server->options.on_trouble)
       server->options.on_trouble(server, r, server->options.arg);
     if (server->flags & SERVER_CLOSED)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* refusals.c - conformance 95 and 105: descriptors that are not what they are taken for. */
+/* refusals.c - conformance 95 and 105: descriptors, and functions, that are not what they are taken for. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -130,5 +131,44 @@ TEST(105, "a server refuses a socket that was never made to listen, or is closed
   CHECK_SYS(close(fd));
   CHECK_ERROR(serve(loop, fd), EBADF);
   CHECK_ERROR(receive_from(loop, fd), EBADF);
+  test_loop_free(loop);
+}
+
+TEST(105, "a function that is NULL is refused where it is given, not called later") {
+  struct ioloop *loop = test_loop_new();
+  struct iostream *stream;
+  int pair[2];
+  make_pair(UNIX_STREAM, pair);
+  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  CHECK_ERROR(ioloop_add_handler(loop, pair[1], IOLOOP_READ, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_add_signal(loop, SIGUSR1, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_add_callback(loop, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_add_callback_threadsafe(loop, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_add_callback_from_signal(loop, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_call_later(loop, 0, NULL, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_call_at(loop, 0, NULL, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_call_every(loop, 1, NULL, NULL, NULL), EINVAL);
+  CHECK_ERROR(iostream_read(stream, NULL, NULL), EINVAL);
+  CHECK_ERROR(iostream_read_bytes(stream, 1, NULL, NULL), EINVAL);
+  CHECK_ERROR(iostream_read_until(stream, "\n", 1, 10, NULL, NULL), EINVAL);
+  CHECK_OK(ioloop_run_once(loop, 0));
+  CHECK_OK(iostream_read(stream, no_input, NULL)); /* nothing was begun */
+  iostream_close(stream);
+  CHECK_OK(ioloop_run_once(loop, 0));
+  CHECK_SYS(close(pair[1]));
+  test_loop_free(loop);
+}
+
+TEST(105, "a datagram socket without a function counts and drops what arrives") {
+  struct ioloop *loop = test_loop_new();
+  struct datagram *datagram;
+  struct datagram_metrics metrics = {0};
+  int pair[2];
+  make_pair(UDP, pair);
+  CHECK_OK(datagram_new(loop, pair[0], NULL, NULL, NULL, &datagram));
+  CHECK_IS(write(pair[1], "x", 1), ==, 1);
+  RUN_UNTIL(loop, (datagram_get_metrics(datagram, &metrics), metrics.received == 1));
+  datagram_close(datagram);
+  CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }

@@ -89,6 +89,30 @@ TEST(78, "a stopped server has accepted its backlog, refuses more, and serves on
   test_loop_free(loop);
 }
 
+TEST(78, "a stopped server has accepted its whole backlog, whatever its option says") {
+  enum {
+    WAITING = 20
+  };
+  struct tcpserver_options options = {.backlog = 1};
+  struct ioloop *loop = test_loop_new();
+  struct echo echo;
+  int listener, clients[WAITING];
+  uint16_t port;
+  echo_open(&echo, loop, &options);
+  make_tcp_listener(&listener, &port); /* its own is longer */
+  CHECK_OK(tcpserver_add_socket(echo.server, listener));
+  for (int i = 0; i < WAITING; i++)
+    clients[i] = client_connect(port);
+  tcpserver_stop(echo.server);
+  CHECK_IS(tcpserver_connections(echo.server), ==, WAITING);
+  for (int i = 0; i < WAITING; i++) {
+    ping(loop, clients[i]);
+    CHECK_SYS(close(clients[i]));
+  }
+  echo_close(&echo);
+  test_loop_free(loop);
+}
+
 struct visitor {
   struct tcpserver *server;
   unsigned visited, close_every;

@@ -41,6 +41,7 @@ summary() {
 # strace with these options on the server, into ./calls, until `detach`. It says when it is attached;
 # what the server does from then on is in ./calls.
 attach() {
+  : >attached
   strace -e quiet=exit -f "$@" -o calls -p "$server" 2>attached &
   tracer=$!
   until grep -q attached attached || ! kill -0 "$tracer"; do sleep 0.05; done

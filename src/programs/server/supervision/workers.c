@@ -74,7 +74,8 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   workers->forced = true;
   for (size_t i = 0; i < workers->count; i++)
     if (workers->slots[i].pid > 0 && !finished_serving(&workers->slots[i])) {
-      complain("worker %zu has not ended within %.1f s, and is killed", i + 1, KILL_MS / 1e3);
+      workers->status =
+          complain("worker %zu has not ended within %.1f s, and is killed", i + 1, KILL_MS / 1e3);
       kill(workers->slots[i].pid, SIGKILL);
     }
   if (ioloop_call_later(loop, LAST_MS * NS_PER_MS, on_last, workers, NULL) < 0)

@@ -165,6 +165,11 @@ void iostream_close_when_sent(struct iostream *stream);
  * and then the peer sees an orderly end. */
 void iostream_close(struct iostream *stream);
 
+/* The program's own pointer, NULL at first: for the callbacks of a stream, and for tcpserver_each. The
+ * library does not use it. It can be read until the close callback has returned. */
+void iostream_set_data(struct iostream *stream, void *data);
+void *iostream_data(const struct iostream *stream);
+
 /* NULL detaches. */
 void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate);
 

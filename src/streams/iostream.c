@@ -373,26 +373,7 @@ int iostream_connect(struct ioloop *loop, const struct sockaddr *address, sockle
   return 0;
 }
 
-/* ---- attributes -------------------------------------------------------------------------- */
-
-void iostream_set_close_callback(struct iostream *stream, iostream_close_callback *fn, void *arg) {
-  stream->on_close = fn;
-  stream->close_arg = arg;
-}
-
 void iostream_close(struct iostream *stream) {
   if (stream->life != STREAM_CLOSED)
     iostream__finish(stream, ioloop__inherited(stream->loop) ? -ECHILD : 0);
-}
-
-void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate) {
-  ioloop__gate_attach(&stream->gate, gate);
-}
-
-int iostream_fd(const struct iostream *stream) {
-  return stream->fd;
-}
-
-struct ioloop *iostream_loop(const struct iostream *stream) {
-  return stream->loop;
 }

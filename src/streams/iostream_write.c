@@ -155,12 +155,6 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
   return enqueue(stream, (const char *)data + sent, size - (size_t)sent, sent > 0);
 }
 
-int iostream_set_nodelay(struct iostream *stream, bool on) {
-  if (ioloop__inherited(stream->loop))
-    return -ECHILD;
-  return stream->life == STREAM_CLOSED ? -EPIPE : iostream__nodelay(stream->fd, on);
-}
-
 size_t iostream_pending(const struct iostream *stream) {
   const struct ioloop__fifo *queue = stream->queue;
   return queue ? ioloop__fifo_size(queue) + ioloop__fifo_size(queue->next) : 0;

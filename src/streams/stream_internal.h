@@ -9,6 +9,7 @@
  *   iostream.c       lifetime: making, connecting, deferred work, the end
  *   iostream_read.c  the input side: the shared buffer, read_bytes and read_until
  *   iostream_write.c the output side: queue, watermarks, half-close
+ *   iostream_attributes.c  what a program sets on a stream, and asks it
  *   transport.c      the system calls
  *   iostream_completion.c  replaces them where the backend offers completion
  *
@@ -82,6 +83,7 @@ struct ioloop__framing {
 
 struct iostream {
   struct ioloop *loop;
+  void *data; /* the program's */
   int fd;
   uint8_t life : 3;                /* enum stream_life */
   uint8_t input : 2;               /* enum stream_input */

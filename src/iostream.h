@@ -101,10 +101,17 @@ int iostream_read(struct iostream *stream, iostream_read_callback *fn, void *arg
  * read may ask for those). -EINVAL, and as iostream_read. */
 int iostream_read_bytes(struct iostream *stream, size_t size, iostream_read_callback *fn,
                         void *arg);
-/* Read once: up to and including `delimiter` (copied; 1 to 16 bytes). The stream is closed with
- * -EMSGSIZE when `max` bytes arrived without it. -EINVAL, and as iostream_read. */
+/* Read once: up to and including `delimiter` (copied; 1 to 16 bytes). If `max` bytes arrived without
+ * it, the limit callback is called; a stream that has none is closed with -EMSGSIZE. -EINVAL, and as
+ * iostream_read. */
 int iostream_read_until(struct iostream *stream, const char *delimiter, size_t delimiter_size,
                         size_t max, iostream_read_callback *fn, void *arg);
+/* Called when an iostream_read_until has found no delimiter in its `max` bytes. That read has ended,
+ * and nothing is lost: the bytes are kept for the next read. The callback may answer, and go on with
+ * any read: with a larger maximum, or iostream_read_bytes to skip `max` bytes (less delimiter_size -
+ * 1, as a delimiter may begin in those). Without a read the stream waits. fn NULL: as at first.
+ * -EPIPE: closed. -ENOMEM: as before. */
+int iostream_set_limit_callback(struct iostream *stream, iostream_callback *fn, void *arg);
 /* Stop calling the read callback. Buffered data is kept for the next read. */
 void iostream_read_stop(struct iostream *stream);
 

@@ -136,18 +136,28 @@ static void hand_over(struct iostream *stream, size_t size) {
     take(stream, size);
 }
 
+/* The program decides. The bytes stay. */
+static void report_limit(struct iostream *stream) {
+  stream->on_read = NULL;
+  stream->framed = false;
+  iostream__enter(stream);
+  stream->framing->on_limit(stream, stream->framing->limit_arg);
+  stream->depth--;
+}
+
 bool iostream__deliver(struct iostream *stream) {
-  bool end_reported = false;
+  bool end_reported = false, limit_reported = false;
   while (stream->on_read && !stream->choked && stream->life != STREAM_FAILED &&
          !ioloop__inherited(stream->loop)) {
     ptrdiff_t size = frame_size(stream);
     bool end = size == 0 && stream->input != INPUT_OPEN;
-    if (end && end_reported)
+    bool limit = size < 0 && stream->framing->on_limit;
+    if ((end && end_reported) || (limit && limit_reported))
       return true; /* a program that keeps asking gets it once per iteration */
     if ((size == 0 && !end) || iostream__held_by_gate(stream) ||
         (end && iostream__is_sending(stream)))
       return false;
-    if (size < 0 || (end && (stream->input_error || stream->life == STREAM_BROKEN))) {
+    if ((size < 0 && !limit) || (end && (stream->input_error || stream->life == STREAM_BROKEN))) {
       iostream__fail(stream, size < 0 ? (int)size : stream->input_error);
       return false;
     }
@@ -155,7 +165,11 @@ bool iostream__deliver(struct iostream *stream) {
       end_reported = true;
       stream->input = INPUT_END_REPORTED;
     }
-    hand_over(stream, (size_t)size);
+    limit_reported = limit;
+    if (limit)
+      report_limit(stream);
+    else
+      hand_over(stream, (size_t)size);
   }
   return false;
 }
@@ -227,6 +241,18 @@ int iostream_read_until(struct iostream *stream, const char *delimiter, size_t d
     return -EINVAL;
   int r = may_read(stream, fn);
   return r ? r : begin_framed(stream, max, delimiter, delimiter_size, fn, arg);
+}
+
+int iostream_set_limit_callback(struct iostream *stream, iostream_callback *fn, void *arg) {
+  if (ioloop__inherited(stream->loop))
+    return -ECHILD;
+  if (stream->life == STREAM_CLOSED)
+    return -EPIPE;
+  if (!has_place(stream))
+    return -ENOMEM;
+  stream->framing->on_limit = fn;
+  stream->framing->limit_arg = arg;
+  return 0;
 }
 
 void iostream_read_stop(struct iostream *stream) {

@@ -77,6 +77,8 @@ struct ioloop__framing {
   size_t size;    /* read_bytes: exactly this many bytes; read_until: at most */
   size_t scanned; /* read_until: no delimiter begins before this offset */
   struct ioloop__fifo *bytes;
+  iostream_callback *on_limit; /* read_until: size bytes without a delimiter. NULL: close */
+  void *limit_arg;
   unsigned char delimiter_size; /* 0: read_bytes */
   char delimiter[16];
 };
@@ -101,7 +103,7 @@ struct iostream {
   void *read_arg;
   struct ioloop__fifo *queue; /* unsent; NULL or not empty. Its next: by completion */
   struct ioloop__gate_member gate;
-  struct ioloop__framing *framing; /* NULL until the first read_bytes or read_until */
+  struct ioloop__framing *framing; /* NULL until the first read_bytes, read_until or on_limit */
   iostream_close_callback *on_close;
   void *close_arg;
   iostream_callback *on_drain;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iostream_reads.c - 72 and 73: the three kinds of read, and the end of input. */
+/* iostream_reads.c - 72, 73 and 601: the three kinds of read, the limit, and the end of input. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -180,6 +180,116 @@ TEST(72, "kinds of read may alternate, and stopping keeps what was buffered") {
   OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
   RUN_UNTIL(loop, reader.size == 9);
   CHECK(memcmp(reader.text, "a\nbcd\nefg", 9) == 0);
+  reader_close(&reader);
+  test_loop_free(loop);
+}
+
+/* ---- 601: over the limit ------------------------------------------------------------------- */
+
+/* "Line too long", and what the program does then. */
+enum answer {
+  LARGER, /* the same read, with a maximum that is enough */
+  SKIP_IT,
+  ANY_READ,
+  NO_READ,
+  CLOSE
+};
+
+struct limited {
+  enum answer answer;
+  unsigned calls;
+};
+
+static void on_limit(struct iostream *stream, void *arg) {
+  struct limited *limited = arg;
+  CHECK(stream == reader.stream);
+  CHECK(!reader.inside);
+  CHECK_IS(reader.depth, ==, 0);
+  limited->calls++;
+  OUTSIDE(&reader, iostream_write(stream, "too long\n", 9));
+  if (limited->answer == LARGER)
+    OUTSIDE(&reader, iostream_read_until(stream, "\n", 1, 100, on_reader_data, &reader));
+  else if (limited->answer == SKIP_IT)
+    OUTSIDE(&reader, iostream_read_bytes(stream, 5, on_reader_data, &reader));
+  else if (limited->answer == ANY_READ)
+    OUTSIDE(&reader, iostream_read(stream, on_reader_data, &reader));
+  else if (limited->answer == CLOSE)
+    iostream_close_when_sent(stream);
+}
+
+/* In one piece, or in two whose first is within the limit. */
+static void reach_limit(struct ioloop *loop, struct limited *limited, bool in_pieces) {
+  char answer[9];
+  reader_open(&reader, loop, TCP);
+  CHECK_OK(iostream_set_limit_callback(reader.stream, on_limit, limited));
+  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
+  say(&reader, in_pieces ? "123" : "123456\nrest");
+  if (in_pieces) {
+    run_turns(loop, 3);
+    CHECK_IS(limited->calls, ==, 0);
+    say(&reader, "456\nrest");
+  }
+  RUN_UNTIL(loop, limited->calls == 1);
+  run_turns(loop, 3);
+  client_receive(reader.peer, answer, 9);
+}
+
+TEST(601, "read_until over its limit is reported, nothing is lost, and any read may follow") {
+  static const char *const texts[] = {
+      [LARGER] = "123456\n", [SKIP_IT] = "12345", [ANY_READ] = "123456\nrest", [NO_READ] = ""};
+  struct ioloop *loop = test_loop_new();
+  for (enum answer answer = LARGER; answer <= NO_READ; answer++)
+    for (int in_pieces = 0; in_pieces < 2; in_pieces++) {
+      struct limited limited = {.answer = answer};
+      reach_limit(loop, &limited, in_pieces);
+      expect(&reader, loop, answer != NO_READ, texts[answer]);
+      if (answer != ANY_READ) { /* what is left is there */
+        OUTSIDE(&reader, iostream_read_bytes(reader.stream, 11 - strlen(texts[answer]),
+                                             on_reader_data, &reader));
+        expect(&reader, loop, 1 + (answer != NO_READ), "123456\nrest");
+      }
+      CHECK_IS(limited.calls, ==, 1);
+      CHECK_IS(reader.closed, ==, 0);
+      reader_close(&reader);
+    }
+  test_loop_free(loop);
+}
+
+TEST(601, "over its limit a program may close the stream, when its answer is sent") {
+  struct ioloop *loop = test_loop_new();
+  struct limited limited = {.answer = CLOSE};
+  reach_limit(loop, &limited, false);
+  RUN_UNTIL(loop, reader.closed);
+  CHECK_IS(reader.error, ==, 0);
+  CHECK_IS(reader.calls, ==, 0);
+  reader_close(&reader);
+  test_loop_free(loop);
+}
+
+static void on_limit_again(struct iostream *stream, void *arg) {
+  ++*(unsigned *)arg;
+  OUTSIDE(&reader, iostream_read_until(stream, "\n", 1, 5, on_reader_data, &reader));
+}
+
+TEST(601, "a program that asks for the same again is called once per iteration") {
+  struct ioloop *loop = test_loop_new();
+  unsigned calls = 0, before;
+  reader_open(&reader, loop, TCP);
+  CHECK_OK(iostream_set_limit_callback(reader.stream, on_limit_again, &calls));
+  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
+  say(&reader, "123456");
+  RUN_UNTIL(loop, calls > 0);
+  for (int i = 0; i < 5; i++) {
+    before = calls;
+    run_turns(loop, 1);
+    CHECK_IS(calls, <=, before + 1);
+  }
+  RUN_UNTIL(loop, calls > 3);
+  iostream_read_stop(reader.stream);
+  CHECK_OK(iostream_set_limit_callback(reader.stream, NULL, NULL));
+  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
+  RUN_UNTIL(loop, reader.closed); /* without the callback, as ever */
+  CHECK_IS(reader.error, ==, -EMSGSIZE);
   reader_close(&reader);
   test_loop_free(loop);
 }

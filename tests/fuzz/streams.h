@@ -70,7 +70,7 @@ struct end {
   uint64_t unsent;         /* by us or the kernel, when iostream_close was called */
   bool unclear;            /* the rest of its story is left open */
 
-  bool connecting, closing, choked, wants_drain, drain_due, discards;
+  bool connecting, closing, choked, wants_drain, drain_due, discards, limited;
   int connect_error; /* 0: it will connect */
   enum reading reading;
   size_t size;    /* of BYTES; at most, of UNTIL */
@@ -200,6 +200,7 @@ const char *owed_to(struct end *end);
 void op_read(const uint32_t *args);
 void op_readn(const uint32_t *args);
 void op_until(const uint32_t *args);
+void op_limit(const uint32_t *args);
 void op_stop(const uint32_t *args);
 void op_write(const uint32_t *args);
 void op_shut(const uint32_t *args);

@@ -39,6 +39,20 @@ static void on_drain(struct iostream *stream, void *arg) {
   leave_callback(outer);
 }
 
+static void on_limit(struct iostream *stream, void *arg) {
+  struct end *end = arg;
+  const char *outer = enter_callback(NULL);
+  check_alive(end, stream);
+  FUZZ_CHECK(end->limited, "end %d: a limit callback that is not set", end->index);
+  FUZZ_CHECK(may_read_now(end), "end %d: the limit is reported, but it may not read", end->index);
+  FUZZ_CHECK(frame_of(end, peer_of(end)->put - end->got) == -EMSGSIZE,
+             "end %d: over the limit without a reason", end->index);
+  end->reading = NO_READ;
+  tell(end, " limit");
+  react(end->index, ON_READ);
+  leave_callback(outer);
+}
+
 void on_connect(struct iostream *stream, void *arg) {
   struct end *end = arg;
   const char *outer = enter_callback(NULL);
@@ -200,6 +214,18 @@ void op_until(const uint32_t *args) {
   end->delimiter_size = size;
   memcpy(end->delimiter, delimiter, size);
   begin_search(end);
+}
+
+void op_limit(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  int r;
+  bool on = args[1] % 4;
+  INSIDE("iostream_set_limit_callback",
+         r = iostream_set_limit_callback(end->stream, on ? on_limit : NULL, end));
+  FUZZ_CHECK(r == 0, "end %d: a limit callback: %d", end->index, r);
+  end->limited = on;
 }
 
 void op_stop(const uint32_t *args) {

@@ -156,6 +156,28 @@ int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high);
  * completes, after every write; otherwise only if the socket did not take all data at once. */
 void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg);
 
+/* Called when so much was pending that the stream stopped reading, and `low` or fewer bytes are left:
+ * a program that writes what comes from elsewhere stops over `high`, and goes on here. Not called
+ * from inside a function of this file, nor after a failure to send. fn NULL: none. -EPIPE: closed.
+ * -ENOMEM: as before. */
+int iostream_set_low_callback(struct iostream *stream, iostream_callback *fn, void *arg);
+
+/*
+ * Write to `sink` what arrives at `source`, as a proxy does; for both directions couple them twice.
+ * The source is read (as by iostream_read) unless the sink stops at its watermarks, so no more than
+ * `high` bytes and one read wait in memory; its own queue no longer stops the source. The end of the
+ * source's input becomes a half-close of the sink; a pipe or pty, which has none, is closed when all
+ * is sent. Where one of the two fails, or is closed before the end of the source's input, the other
+ * is closed by the loop, with the same error in its close callback. What is queued to it is lost
+ * then. iostream_read_stop of the source uncouples them.
+ *   -EALREADY  a read of the source is in progress, or the sink has a source
+ *   -EINVAL    streams of different loops
+ *   -EPIPE     writing to the sink was shut down, or one of them is closing
+ *   -EBADF     the source is not open for reading, or the sink not for writing
+ *   -ENOMEM    nothing happened; if memory lacks later, both are closed with -ENOMEM
+ */
+int iostream_couple(struct iostream *source, struct iostream *sink);
+
 /* Half-close: finish sending once the queue is empty. Reading goes on. -EPIPE: done already.
  * -ENOTSOCK: a pipe or pty, which has no half-close; nothing happened. */
 int iostream_shutdown(struct iostream *stream);

@@ -69,6 +69,7 @@ void iostream__update_interest(struct iostream *stream) {
 /* ---- the end ----------------------------------------------------------------------------- */
 
 static void release(struct iostream *stream) {
+  free(stream->extras);
   if (stream->framing)
     free(stream->framing->bytes);
   free(stream->framing);
@@ -109,6 +110,8 @@ void iostream__finish(struct iostream *stream, int error) {
   stream->fd = -1;
   if (stream->owner)
     stream->owner->closed(stream->owner, stream);
+  if (stream->extras)
+    iostream__uncouple_closed(stream, error);
 
   stream->depth++;
   if (stream->on_close)
@@ -133,7 +136,9 @@ bool iostream__is_over(const struct iostream *stream) {
 
 void iostream__settle(struct iostream *stream) {
   cancel_timeout(stream);
-  bool more = iostream__deliver(stream);
+  if (stream->low_due)
+    iostream__report_low(stream);
+  bool more = iostream__deliver(stream) || stream->low_due;
   stream->settle_due = false;
   if (stream->life == STREAM_CLOSED)
     release(stream);

@@ -69,8 +69,8 @@ static void received(struct iostream *stream, const char *data, size_t size) {
   iostream__note_traffic(stream);
   if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_FAILED)
     stop_receiving(stream); /* it will never be read */
-  else if (!stream->on_read || stream->framed || stream->choked || iostream__buffered(stream) ||
-           iostream__held_by_gate(stream))
+  else if (!stream->on_read || stream->framed || iostream__is_choked(stream) ||
+           iostream__buffered(stream) || iostream__held_by_gate(stream))
     iostream__keep(stream, data, size);
   else
     stream->on_read(stream, data, size, stream->read_arg);

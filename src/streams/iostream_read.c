@@ -147,7 +147,7 @@ static void report_limit(struct iostream *stream) {
 
 bool iostream__deliver(struct iostream *stream) {
   bool end_reported = false, limit_reported = false;
-  while (stream->on_read && !stream->choked && stream->life != STREAM_FAILED &&
+  while (stream->on_read && !iostream__is_choked(stream) && stream->life != STREAM_FAILED &&
          !ioloop__inherited(stream->loop)) {
     ptrdiff_t size = frame_size(stream);
     bool end = size == 0 && stream->input != INPUT_OPEN;
@@ -256,6 +256,7 @@ int iostream_set_limit_callback(struct iostream *stream, iostream_callback *fn, 
 }
 
 void iostream_read_stop(struct iostream *stream) {
+  iostream__uncouple_source(stream);
   if (!stream->on_read)
     return;
   stream->on_read = NULL;

@@ -33,7 +33,7 @@ static void broken(struct iostream *stream, int error) {
   drop_queue(stream);
   if (stream->life < STREAM_BROKEN)
     stream->life = STREAM_BROKEN;
-  stream->choked = false;
+  iostream__set_choked(stream, false);
   bool gone = error == -EPIPE || error == -ECONNRESET;
   stream->error = (int16_t)error;
   if (!gone && !stream->not_socket)
@@ -58,9 +58,9 @@ static void finish_sending(struct iostream *stream) {
 void iostream__apply_watermarks(struct iostream *stream) {
   size_t pending = iostream_pending(stream);
   if (pending > stream->high) {
-    stream->choked = true;
+    iostream__set_choked(stream, true);
   } else if (stream->choked && pending <= stream->low) {
-    stream->choked = false;
+    iostream__set_choked(stream, false);
     iostream__resume_reading(stream);
     return;
   }
@@ -206,6 +206,7 @@ void iostream_close_when_sent(struct iostream *stream) {
   stream->framed = false;
   stream->on_read = NULL;
   iostream__update_interest(stream);
+  iostream__stop_source(stream);
   iostream__await_sent(stream);
   if (!stream->queue)
     iostream__defer(stream);

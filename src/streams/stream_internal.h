@@ -10,6 +10,7 @@
  *   iostream_read.c  the input side: the shared buffer, read_bytes and read_until
  *   iostream_write.c the output side: queue, watermarks, half-close
  *   iostream_attributes.c  what a program sets on a stream, and asks it
+ *   iostream_couple.c  a stream that sends what another one receives
  *   transport.c      the system calls
  *   iostream_completion.c  replaces them where the backend offers completion
  *
@@ -83,6 +84,13 @@ struct ioloop__framing {
   char delimiter[16];
 };
 
+/* What few streams have. */
+struct iostream__extras {
+  iostream_callback *on_low; /* NULL: none */
+  void *low_arg;
+  struct iostream *sink, *source; /* coupled: it sends what this one receives, and vice versa */
+};
+
 struct iostream {
   struct ioloop *loop;
   void *data; /* the program's */
@@ -97,6 +105,8 @@ struct iostream {
   bool registered : 1;             /* the loop knows the descriptor */
   bool completing : 1;             /* its transport is iostream_completion.c */
   bool timed : 1;                  /* its owner is notified of traffic */
+  bool coupled : 1;                /* it has a sink: extras */
+  bool low_due : 1;                /* the low-water callback is to be called */
   uint8_t mask;                    /* events asked of the loop */
   uint8_t depth;                   /* callbacks under way: the memory must stay */
   iostream_read_callback *on_read; /* NULL: no read under way */
@@ -104,6 +114,7 @@ struct iostream {
   struct ioloop__fifo *queue; /* unsent; NULL or not empty. Its next: by completion */
   struct ioloop__gate_member gate;
   struct ioloop__framing *framing; /* NULL until the first read_bytes, read_until or on_limit */
+  struct iostream__extras *extras; /* NULL until something needs it */
   iostream_close_callback *on_close;
   void *close_arg;
   iostream_callback *on_drain;
@@ -191,10 +202,15 @@ bool iostream__deliver(struct iostream *stream);
 /* Reading may go on after a gate or a full queue stopped it. */
 void iostream__resume_reading(struct iostream *stream);
 
+/* A full queue stops it: its own, or that of the stream that sends what this one receives. */
+static inline bool iostream__is_choked(const struct iostream *stream) {
+  return stream->coupled ? stream->extras->sink->choked : stream->choked;
+}
+
 /* A read is under way, its end has not come, and neither gate nor queue stops it. */
 static inline bool iostream__wants_input(const struct iostream *stream) {
   return stream->on_read && stream->input == INPUT_OPEN && stream->life < STREAM_FAILED &&
-         !ioloop__gate_holds(&stream->gate) && !stream->choked;
+         !ioloop__gate_holds(&stream->gate) && !iostream__is_choked(stream);
 }
 
 /* Input that no read has taken yet. */
@@ -224,6 +240,27 @@ void iostream__drained(struct iostream *stream);
 
 /* Stop or resume reading by what is pending. */
 void iostream__apply_watermarks(struct iostream *stream);
+
+/* ---- iostream_couple.c ----------------------------------------------------------------- */
+
+/* Made when it is first needed. NULL: no memory. */
+struct iostream__extras *iostream__extras(struct iostream *stream);
+
+/* Its queue is over the high watermark, or not more than the low one again. */
+void iostream__set_choked(struct iostream *stream, bool choked);
+
+/* Call the low-water callback, from where callbacks may be called. */
+void iostream__report_low(struct iostream *stream);
+
+/* It is read by its couple no longer. */
+void iostream__uncouple_source(struct iostream *stream);
+
+/* It takes no more writes: its source, if any, is not read any further. */
+void iostream__stop_source(struct iostream *stream);
+
+/* It has ended with `error`: so does the other stream of its couples, unless this was an end in
+ * order. Only if it has extras. */
+void iostream__uncouple_closed(struct iostream *stream, int error);
 
 /* ---- transport.c ----------------------------------------------------------------------- */
 

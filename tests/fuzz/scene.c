@@ -30,6 +30,7 @@ static const struct {
     {"start", act_start},
     {"signals", act_signals},
     {"connections", act_connections},
+    {"couples", act_couples},
     {"reads", act_reads},
     {"pipes", act_pipes},
     {"servers", act_servers},

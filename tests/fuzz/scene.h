@@ -86,7 +86,7 @@ struct sockaddr_storage scene_address(int family, bool any, socklen_t *size);
 typedef void scene_act(struct scene *scene);
 scene_act act_descriptors, act_ghost, act_timeouts, act_callbacks, act_start, act_signals,
     act_probes, act_fork;
-scene_act act_connections, act_pipes, act_reads, act_servers, act_idle, act_datagrams,
+scene_act act_connections, act_couples, act_pipes, act_reads, act_servers, act_idle, act_datagrams,
     act_datagram_errors;
 scene_act act_survivors_made, act_survivors;
 

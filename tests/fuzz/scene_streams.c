@@ -252,6 +252,70 @@ void act_reads(struct scene *scene) {
   end_side(&side);
 }
 
+/* ---- couples ---------------------------------------------------------------------------- */
+
+static void on_low(struct iostream *stream, void *arg) {
+  struct side *side = arg;
+  (void)stream;
+  side->lines++;
+}
+
+static bool open_side(struct scene *scene, struct side *side, int *peer) {
+  int pair[2];
+  *side = (struct side){.scene = scene};
+  scene_pair(scene, AF_UNIX, pair);
+  *peer = pair[1];
+  if (TAKES(scene, iostream_new(scene->loop, pair[0], &side->stream))) {
+    iostream_set_close_callback(side->stream, on_closed, side);
+    return true;
+  }
+  close(pair[0]);
+  return false;
+}
+
+static size_t take_bytes(int fd) {
+  char bytes[4096];
+  ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  return n > 0 ? (size_t)n : 0;
+}
+
+/* What one peer sends reaches the other, through a queue that fills; then it ends. */
+static void pass_on(struct scene *scene, struct side sides[2], const int peers[2]) {
+  static const char piece[PIECE];
+  size_t passed = 0;
+  takes_or_closes(&sides[1], iostream_set_low_callback(sides[1].stream, on_low, &sides[1]),
+                  "iostream_set_low_callback");
+  if (sides[1].stream)
+    takes_or_closes(&sides[1], iostream_set_limit_callback(sides[1].stream, on_low, &sides[1]),
+                    "iostream_set_limit_callback");
+  if (!sides[1].stream || !TAKES(scene, iostream_set_watermarks(sides[1].stream, 1000, 2000)) ||
+      !TAKES(scene, iostream_couple(sides[0].stream, sides[1].stream)))
+    return;
+  ssize_t sent = SYSTEM(scene, send(peers[0], piece, sizeof piece, MSG_DONTWAIT));
+  SYSTEM(scene, shutdown(peers[0], SHUT_WR));
+  RUN_UNTIL(scene, (passed += take_bytes(peers[1])) == (size_t)sent || sides[1].closed);
+  if (!scene->reports && passed != (size_t)sent)
+    scene_broken(scene, "%zu bytes of %zd passed on", passed, sent);
+  if (sides[1].stream)
+    iostream_close(sides[1].stream);
+  if (sides[0].stream)
+    iostream_close_when_sent(sides[0].stream);
+  RUN_UNTIL(scene, sides[0].closed);
+}
+
+void act_couples(struct scene *scene) {
+  struct side sides[2];
+  int peers[2];
+  bool first = open_side(scene, &sides[0], &peers[0]);
+  bool second = open_side(scene, &sides[1], &peers[1]);
+  if (first && second)
+    pass_on(scene, sides, peers);
+  for (int i = 0; i < 2; i++) {
+    end_side(&sides[i]);
+    close(peers[i]);
+  }
+}
+
 /* ---- pipes ------------------------------------------------------------------------------ */
 
 /* Bytes through a pipe; then its reader is gone, which a write must find out without a signal. */

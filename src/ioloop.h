@@ -58,6 +58,9 @@ extern "C" {
 
 #define IOLOOP_VERSION "0.1.0"
 
+/* Nanoseconds, as all times are. */
+#define IOLOOP_MILLISECOND UINT64_C(1000000)
+#define IOLOOP_SECOND      UINT64_C(1000000000)
 /* "No deadline": as a timeout of ioloop_run_once and in observers. */
 #define IOLOOP_FOREVER UINT64_MAX
 

@@ -36,7 +36,8 @@ int main(void) {
     if (ioloop_new(info.name, &loop) < 0 ||
         datagram_bind(loop, (struct sockaddr *)&any, sizeof any, on_datagram, NULL, loop, &socket) <
             0 ||
-        ioloop_call_later(loop, 1000000, on_timeout, socket, NULL) < 0 || ioloop_start(loop) < 0)
+        ioloop_call_later(loop, IOLOOP_MILLISECOND, on_timeout, socket, NULL) < 0 ||
+        ioloop_start(loop) < 0)
       return 1;
     datagram_close(socket);
     ioloop_free(loop);

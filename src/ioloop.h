@@ -49,6 +49,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -89,6 +90,7 @@ struct ioloop;
 typedef void ioloop_handler(struct ioloop *loop, int fd, unsigned events, void *arg);
 typedef void ioloop_callback(struct ioloop *loop, void *arg);
 typedef void ioloop_signal_handler(struct ioloop *loop, int signo, void *arg);
+typedef void ioloop_child_fn(struct ioloop *loop, pid_t pid, int status, void *arg);
 
 /* A timeout's handle: a value. Once the timeout has fired or was removed, the handle is stale: it
  * gives -ENOENT and never refers to a later timeout. No timeout has the handle 0. */
@@ -280,6 +282,20 @@ int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *han
 /* -ENOENT: not watched by this loop. -ECHILD. */
 int ioloop_remove_signal(struct ioloop *loop, int signo);
 
+/* ---- child processes ------------------------------------------------------------------ */
+
+/*
+ * Call fn(loop, pid, status, arg) once, in the loop, when the child process `pid` has ended, and reap
+ * it. `status` is waitpid's, or -1 if something else has reaped it (a wait elsewhere, or SIGCHLD is
+ * ignored). Linux has a descriptor for it (pidfd, 5.3); elsewhere SIGCHLD is watched, alongside the
+ * program's own watcher, and must not be blocked. Other children are left alone. -EINVAL: pid <= 0.
+ * -ESRCH: not a child of this process. -EEXIST: watched by this loop. Others as ioloop_add_signal.
+ */
+int ioloop_add_child(struct ioloop *loop, pid_t pid, ioloop_child_fn *fn, void *arg);
+
+/* fn is not called, and the child is left to the program. -ENOENT: not watched. -ECHILD. */
+int ioloop_remove_child(struct ioloop *loop, pid_t pid);
+
 /* ---- backends ----------------------------------------------------------------------- */
 
 enum {
@@ -391,9 +407,8 @@ struct ioloop_observer {
   uint64_t slow_ns; /* calls longer than this are `slow`; Tornado's debug mode; 0: none */
 };
 
-/* Set the observer. It is copied; `arg` is passed to each hook; NULL removes it. Takes effect at
- * the next iteration. An observer set during a call, a wait or an operation does not get its end.
- */
+/* Set the observer, which is copied; NULL removes it. Takes effect at the next iteration. An observer
+ * set during a call, a wait or an operation does not get its end. */
 void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
 
 #pragma GCC visibility pop

@@ -53,6 +53,8 @@ struct ioloop__fdtable {
 struct ioloop__signals {
   atomic_uint pending[IOLOOP__MAX_SIGNO / 32]; /* bit signo - 1, set by the handler */
   uint64_t due;                                /* taken from `pending`, to be called */
+  atomic_bool child_ended;                     /* SIGCHLD has arrived, for children.c */
+  bool children;                               /* which watches it */
   struct {
     ioloop_signal_handler *handler;
     void *arg;
@@ -90,6 +92,7 @@ struct ioloop {
   pid_t process;        /* that made the loop */
   struct ioloop *outer; /* the loop of this thread in one of whose handlers this one runs */
   struct ioloop__signals signals;
+  struct ioloop__child *children; /* children.c */
   void *scratch;
   size_t scratch_size;
   struct ioloop__fifo_spares spares;
@@ -146,6 +149,16 @@ void ioloop__free_copy(struct ioloop *loop);
 void ioloop__signals_collect(struct ioloop *loop); /* take the signals that have arrived */
 void ioloop__signals_run(struct ioloop *loop);     /* call the watchers of the signals taken */
 void ioloop__signals_free(struct ioloop *loop);
+/* SIGCHLD, alongside a watcher of the program's; ioloop__children_check is called after each, and once
+ * in any case. Errors as ioloop_add_signal. */
+int ioloop__signals_watch_children(struct ioloop *loop);
+void ioloop__signals_unwatch_children(struct ioloop *loop);
+
+/* children.c */
+/* Report the children that have ended, of those that are not watched by a descriptor. `arrived`: a
+ * SIGCHLD; else only what the last check left. */
+void ioloop__children_check(struct ioloop *loop, bool arrived);
+void ioloop__children_free(struct ioloop *loop);
 
 /* registry.c. Find the backend for "name" or "name:variant" (*variant points into name, or is
  * NULL). Returns -errno like ioloop_new. */

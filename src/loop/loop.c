@@ -203,6 +203,7 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
 }
 
 void ioloop__free_copy(struct ioloop *loop) {
+  ioloop__children_free(loop);
   loop->backend->after_fork(loop, loop->state);
   ioloop__waker_close(loop->waker);
   free_memory(loop);
@@ -226,6 +227,7 @@ int ioloop_free(struct ioloop *loop) {
     return free_inherited(loop);
   if (loop->running)
     return -EBUSY;
+  ioloop__children_free(loop);
   ioloop__signals_free(loop);
   finish_backend(loop);
   ioloop__waker_close(loop->waker);

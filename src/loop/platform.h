@@ -96,6 +96,9 @@ uint64_t ioloop__kernel_drops(int fd);
 /* What poll() reports for a descriptor now: revents. */
 short ioloop__poll_now(int fd, short events);
 
+/* A descriptor that is readable once the child process has ended; -ENOSYS where there is none. */
+int ioloop__pidfd(pid_t pid);
+
 /* Does poll() mean anything for this descriptor? 0, -EBADF, -EPERM. See backend.h. */
 int ioloop__check_fd(int fd);
 

@@ -20,6 +20,11 @@ int ioloop__check_file(int fd, bool stored) {
   return stored ? -EPERM : 0;
 }
 
+int ioloop__pidfd(pid_t pid) {
+  (void)pid;
+  return -ENOSYS;
+}
+
 int ioloop__witness_open(void) {
   return -ENOSYS;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -232,6 +233,16 @@ int ioloop__empty_error_queue(int fd, int *error) {
       *error = -found;
   }
   return errors;
+}
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434 /* the headers are older than 5.3 */
+#endif
+
+int ioloop__pidfd(pid_t pid) {
+  int fd =
+      (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec; glibc has no function until 2.36 */
+  return fd < 0 ? -errno : fd;
 }
 
 /* SO_MEMINFO (Linux 4.12) is the same counter as SO_RXQ_OVFL's, but can be asked for at any time:

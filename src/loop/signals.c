@@ -56,6 +56,8 @@ static void on_signal(int signo) {
     if (!loop || ioloop__is_not_ours(loop))
       continue;
     set_pending(&loop->signals, signo, true);
+    if (signo == SIGCHLD)
+      atomic_store(&loop->signals.child_ended, true);
     ioloop__wake(loop);
   }
   atomic_fetch_sub(&handlers_running, 1);
@@ -106,6 +108,13 @@ static int enter(struct ioloop *loop, int signo) {
   return r;
 }
 
+static int enter_locked(struct ioloop *loop, int signo) {
+  pthread_mutex_lock(&lock);
+  int r = enter(loop, signo);
+  pthread_mutex_unlock(&lock);
+  return r;
+}
+
 static void leave(struct ioloop *loop, int signo) {
   bool watched = false;
   for (int i = 0; i < MAX_LOOPS; i++) {
@@ -123,6 +132,12 @@ static void leave(struct ioloop *loop, int signo) {
     sched_yield();
 }
 
+static void leave_locked(struct ioloop *loop, int signo) {
+  pthread_mutex_lock(&lock);
+  leave(loop, signo);
+  pthread_mutex_unlock(&lock);
+}
+
 /* The kernel raises these for the instruction that the thread has just executed, and would do so
  * again as soon as the handler returned: the loop would never get to call the watcher. */
 static bool is_of_a_fault(int signo) {
@@ -131,6 +146,16 @@ static bool is_of_a_fault(int signo) {
 
 static bool taken_by_backend(const struct ioloop *loop, int signo) {
   return loop->backend->takes_signal && loop->backend->takes_signal(loop->state, signo);
+}
+
+static bool watched_for_children(const struct ioloop *loop, int signo) {
+  return signo == SIGCHLD && loop->signals.children;
+}
+
+/* A signal that arrived before a watcher was added, or for one that is gone, must not reach it. */
+static void forget(struct ioloop__signals *own, int signo) {
+  set_pending(own, signo, false);
+  own->due &= ~bit_of(signo);
 }
 
 int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg) {
@@ -149,9 +174,11 @@ int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *han
 
   own->watchers[signo].handler = handler;
   own->watchers[signo].arg = arg;
-  pthread_mutex_lock(&lock);
-  int r = enter(loop, signo);
-  pthread_mutex_unlock(&lock);
+  int r = 0;
+  if (watched_for_children(loop, signo))
+    forget(own, signo);
+  else
+    r = enter_locked(loop, signo);
   if (r)
     own->watchers[signo].handler = NULL;
   return r;
@@ -161,18 +188,38 @@ static int remove_signal(struct ioloop *loop, int signo) {
   struct ioloop__signals *own = &loop->signals;
   if (signo <= 0 || signo > IOLOOP__MAX_SIGNO || !own->watchers || !own->watchers[signo].handler)
     return -ENOENT;
-  pthread_mutex_lock(&lock);
-  leave(loop, signo);
-  pthread_mutex_unlock(&lock);
+  if (!watched_for_children(loop, signo))
+    leave_locked(loop, signo);
   own->watchers[signo].handler = NULL;
-  /* A signal that arrived for this watcher must not reach the next one. */
-  set_pending(own, signo, false);
-  own->due &= ~bit_of(signo);
+  forget(own, signo);
   return 0;
 }
 
 int ioloop_remove_signal(struct ioloop *loop, int signo) {
   return ioloop__inherited(loop) ? -ECHILD : remove_signal(loop, signo);
+}
+
+static bool has_watcher(const struct ioloop *loop, int signo) {
+  return loop->signals.watchers && loop->signals.watchers[signo].handler;
+}
+
+int ioloop__signals_watch_children(struct ioloop *loop) {
+  struct ioloop__signals *own = &loop->signals;
+  int r = own->children || has_watcher(loop, SIGCHLD) ? 0 : enter_locked(loop, SIGCHLD);
+  if (r)
+    return r;
+  own->children = true;
+  atomic_store(&own->child_ended, true); /* perhaps before the signal was watched */
+  ioloop__wake(loop);
+  return 0;
+}
+
+void ioloop__signals_unwatch_children(struct ioloop *loop) {
+  if (!loop->signals.children)
+    return;
+  loop->signals.children = false;
+  if (!has_watcher(loop, SIGCHLD))
+    leave_locked(loop, SIGCHLD);
 }
 
 static void call_watcher(struct ioloop *loop, int signo) {
@@ -195,18 +242,22 @@ void ioloop__signals_collect(struct ioloop *loop) {
 
 void ioloop__signals_run(struct ioloop *loop) {
   struct ioloop__signals *own = &loop->signals;
+  if (own->children)
+    ioloop__children_check(loop, atomic_exchange(&own->child_ended, false));
   uint64_t due = own->due;
   for (int signo = 1; signo <= IOLOOP__MAX_SIGNO && due; signo++, due >>= 1) {
     if (!(due & 1 && own->due & bit_of(signo))) /* a watcher may remove another */
       continue;
     own->due &= ~bit_of(signo);
-    call_watcher(loop, signo);
+    if (has_watcher(loop, signo)) /* or it arrived for children only */
+      call_watcher(loop, signo);
   }
 }
 
 void ioloop__signals_free(struct ioloop *loop) {
   for (int signo = 1; loop->signals.watchers && signo <= IOLOOP__MAX_SIGNO; signo++)
     remove_signal(loop, signo);
+  ioloop__signals_unwatch_children(loop);
   free(loop->signals.watchers);
   loop->signals.watchers = NULL;
 }

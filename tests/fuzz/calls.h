@@ -71,6 +71,7 @@
   CALL(munmap, FAILS_ERRNO, "EINVAL ENOMEM")                                                       \
   CALL(nanosleep, FAILS_ERRNO, "EFAULT EINTR EINVAL")                                              \
   CALL(open, FAILS_ERRNO, "EACCES EINTR ELOOP EMFILE ENFILE ENOENT ENOMEM EPERM")                  \
+  CALL(pidfd_open, FAILS_ERRNO, "EINVAL EMFILE ENFILE ENODEV ENOMEM ENOSYS EPERM ESRCH")           \
   CALL(pipe, FAILS_ERRNO, "EFAULT EINVAL EMFILE ENFILE")                                           \
   CALL(poll, FAILS_ERRNO, "EFAULT EINTR EINVAL ENOMEM")                                            \
   CALL(ppoll, FAILS_ERRNO, "EFAULT EINTR EINVAL ENOMEM")                                           \
@@ -102,6 +103,8 @@
   CALL(timerfd_settime, FAILS_ERRNO, "EBADF EFAULT EINVAL ECANCELED")                              \
   CALL(unlink, FAILS_ERRNO,                                                                        \
        "EACCES EBUSY EFAULT EIO EISDIR ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR EPERM EROFS")      \
+  CALL(waitid, FAILS_ERRNO, "ECHILD EINVAL")                                                       \
+  CALL(waitpid, FAILS_ERRNO, "ECHILD EINVAL")                                                      \
   CALL(write, FAILS_ERRNO,                                                                         \
        "EAGAIN EINTR EBADF EDESTADDRREQ EFAULT EFBIG EINVAL EIO ENOSPC EPERM EPIPE")               \
   CALL(ring_accept, FAILS_NEGATIVE, FAULT_ACCEPT " ECANCELED")                                     \

@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,6 +108,8 @@ PLAIN(ssize_t, sendto,
       (int fd, const void *data, size_t size, int flags, const struct sockaddr *peer,
        socklen_t peer_size),
       (fd, data, size, flags, peer, peer_size))
+PLAIN(int, waitid, (idtype_t kind, id_t id, siginfo_t *ret, int options), (kind, id, ret, options))
+PLAIN(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 PLAIN(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))
 PLAIN(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
       (fd, level, name, value, size))
@@ -231,6 +234,7 @@ static bool find_system_call(long number, enum fault_call *ret) {
       {SYS_epoll_pwait2, FAULT_epoll_pwait2}, {SYS_io_cancel, FAULT_io_cancel},
       {SYS_io_destroy, FAULT_io_destroy},     {SYS_io_getevents, FAULT_io_getevents},
       {SYS_io_setup, FAULT_io_setup},         {SYS_io_submit, FAULT_io_submit},
+      {SYS_pidfd_open, FAULT_pidfd_open},
   };
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (known[i].number == number) {

@@ -37,6 +37,7 @@ static const struct {
     {"idle", act_idle},
     {"datagrams", act_datagrams},
     {"datagram errors", act_datagram_errors},
+    {"children", act_children},
     {"fork", act_fork},
     {"probes", act_probes},
 };

@@ -45,6 +45,8 @@ struct scene {
   /* Made by the first pass, and used by each. */
   int watched[2]; /* a pair; -1: none */
   unsigned watched_bytes;
+  int child_status; /* of the last of these */
+  unsigned children;
   struct tcpserver *server;
   struct datagram *datagram;
   bool server_ended; /* it said that it accepts no more */
@@ -85,7 +87,7 @@ struct sockaddr_storage scene_address(int family, bool any, socklen_t *size);
 
 typedef void scene_act(struct scene *scene);
 scene_act act_descriptors, act_ghost, act_timeouts, act_callbacks, act_start, act_signals,
-    act_probes, act_fork;
+    act_probes, act_children, act_fork;
 scene_act act_connections, act_couples, act_pipes, act_reads, act_servers, act_idle, act_datagrams,
     act_datagram_errors;
 scene_act act_survivors_made, act_survivors;

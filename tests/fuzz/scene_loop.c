@@ -350,3 +350,30 @@ void act_fork(struct scene *scene) {
   else if (status)
     scene_broken(scene, "the child ended with status %#x", (unsigned)status);
 }
+
+/* ---- child processes -------------------------------------------------------------------- */
+
+static void on_child(struct ioloop *loop, pid_t pid, int status, void *arg) {
+  struct scene *scene = arg;
+  (void)loop, (void)pid;
+  scene->child_status = status;
+  scene->children++;
+}
+
+/* A status of -1: waitpid failed, and the child is still to be reaped. */
+void act_children(struct scene *scene) {
+  pid_t child = (pid_t)SYSTEM(scene, fork());
+  if (child == 0)
+    _exit(3);
+  scene->children = 0;
+  if (TAKES(scene, ioloop_add_child(scene->loop, child, on_child, scene))) {
+    RUN_UNTIL(scene, scene->children == 1);
+    if (scene->children != 1)
+      (void)TAKES(scene, ioloop_remove_child(scene->loop, child));
+    else if (scene->child_status == -1)
+      scene_told(scene, TOLD_REPORTED, "status", -ECHILD);
+    else if (scene->child_status != 3 << 8)
+      scene_broken(scene, "the child's status is %#x", (unsigned)scene->child_status);
+  }
+  (void)waitpid(child, NULL, 0);
+}

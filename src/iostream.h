@@ -194,6 +194,24 @@ void iostream_close_when_sent(struct iostream *stream);
  * and then the peer sees an orderly end. */
 void iostream_close(struct iostream *stream);
 
+/* The address of one end of the connection, the stream's own or its peer's. -EPIPE: closed. Else as
+ * getsockname(2) and getpeername(2): -ENOTSOCK: a pipe or pty; -ENOTCONN: there is no peer (yet). */
+enum iostream_end {
+  IOSTREAM_LOCAL,
+  IOSTREAM_PEER
+};
+int iostream_address(const struct iostream *stream, enum iostream_end end,
+                     struct sockaddr_storage *ret, socklen_t *ret_size);
+
+/* An address as text: "127.0.0.1:8888", "[::1]:8888", "[fe80::1%2]:8888", "unix:/run/socket",
+ * "unix:@abstract", "unix:" (one without a name). Returns its length. -EAFNOSUPPORT: of another
+ * family. Any thread. */
+enum {
+  IOSTREAM_ADDRESS_SIZE = 128 /* with its zero */
+};
+int iostream_address_text(const struct sockaddr *address, socklen_t size,
+                          char ret[IOSTREAM_ADDRESS_SIZE]);
+
 /* The program's own pointer, NULL at first: for the callbacks of a stream, and for tcpserver_each. The
  * library does not use it. It can be read until the close callback has returned. */
 void iostream_set_data(struct iostream *stream, void *data);

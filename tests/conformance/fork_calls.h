@@ -36,6 +36,8 @@ REFUSED(iostream_read_until, iostream_read_until(it->client, "\n", 1, 9, on_no_d
 REFUSED(iostream_set_limit_callback, iostream_set_limit_callback(it->client, NULL, NULL))
 REFUSED(iostream_set_low_callback, iostream_set_low_callback(it->client, NULL, NULL))
 REFUSED(iostream_couple, iostream_couple(it->client, it->client))
+REFUSED(iostream_address,
+        iostream_address(it->client, IOSTREAM_PEER, &(struct sockaddr_storage){0}, &(socklen_t){0}))
 REFUSED(iostream_write, iostream_write(it->client, "stray", 5))
 REFUSED(iostream_set_nodelay, iostream_set_nodelay(it->client, false))
 REFUSED(iostream_shutdown, iostream_shutdown(it->client))
@@ -60,6 +62,9 @@ HARMLESS(ioloop_backend_features, (void)ioloop_backend_features(it->loop))
 HARMLESS(ioloop_get_metrics, (void)metrics_of(it->loop))
 HARMLESS(ioloop_set_timing, ioloop_set_timing(it->loop, true))
 HARMLESS(ioloop_set_observer, set_observer(it))
+HARMLESS(iostream_address_text,
+         (void)iostream_address_text(&(struct sockaddr){0}, sizeof(struct sockaddr),
+                                     (char[IOSTREAM_ADDRESS_SIZE]){0}))
 HARMLESS(iostream_gate_new, make_gate())
 HARMLESS(iostream_gate_close, iostream_gate_close(it->gate))
 HARMLESS(iostream_gate_open, iostream_gate_open(it->gate))

@@ -112,6 +112,13 @@ int iostream_read_until(struct iostream *stream, const char *delimiter, size_t d
  * 1, as a delimiter may begin in those). Without a read the stream waits. fn NULL: as at first.
  * -EPIPE: closed. -ENOMEM: as before. */
 int iostream_set_limit_callback(struct iostream *stream, iostream_callback *fn, void *arg);
+/* Close the stream with -ETIMEDOUT when nothing arrives for this long (0, IOLOOP_FOREVER: no limit,
+ * as at first). Only time in which the stream waits for its peer counts: not before it is connected,
+ * without a read, behind a gate or over a watermark. Each byte begins the time again, also one that
+ * completes no read, and so does each start of a read. After the end of input there is no timeout. -EPIPE: closed.
+ * -ENOMEM: there is none. */
+int iostream_set_read_timeout(struct iostream *stream, uint64_t timeout_ns);
+
 /* Stop calling the read callback. Buffered data is kept for the next read. */
 void iostream_read_stop(struct iostream *stream);
 

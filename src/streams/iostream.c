@@ -100,6 +100,7 @@ void iostream__finish(struct iostream *stream, int error) {
   stream->mask = 0;
   cancel_timeout(stream);
   ioloop_remove_timeout(stream->loop, stream->pause);
+  iostream__stop_read_timer(stream);
   ioloop__gate_detach(&stream->gate);
   if (stream->registered)
     ioloop_remove_handler(stream->loop, stream->fd);
@@ -250,6 +251,7 @@ static void ready_to_connect(struct iostream *stream) {
     return;
   }
   stream->life = STREAM_OPEN;
+  iostream__note_input(stream);
   leave_readiness(stream);
   if (on_connect)
     on_connect(stream, arg);

@@ -67,6 +67,7 @@ static void stop_receiving(struct iostream *stream) {
 static void received(struct iostream *stream, const char *data, size_t size) {
   stream->receive_failures = 0;
   iostream__note_traffic(stream);
+  iostream__note_input(stream);
   if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_FAILED)
     stop_receiving(stream); /* it will never be read */
   else if (!stream->on_read || stream->framed || iostream__is_choked(stream) ||

@@ -75,6 +75,7 @@ void iostream__ready_to_read(struct iostream *stream) {
   }
   stream->receive_failures = 0;
   iostream__note_traffic(stream);
+  iostream__note_input(stream);
   if (stream->framed)
     iostream__keep(stream, buffer, (size_t)size);
   else
@@ -175,6 +176,7 @@ bool iostream__deliver(struct iostream *stream) {
 }
 
 void iostream__resume_reading(struct iostream *stream) {
+  iostream__note_input(stream);
   if (stream->on_read && (iostream__buffered(stream) || stream->input != INPUT_OPEN))
     iostream__defer(stream);
   iostream__update_interest(stream);
@@ -202,6 +204,7 @@ static int begin(struct iostream *stream, iostream_read_callback *fn, void *arg)
   }
   stream->on_read = fn;
   stream->read_arg = arg;
+  iostream__note_input(stream);
   iostream__update_interest(stream);
   return 0;
 }

@@ -11,6 +11,7 @@
  *   iostream_write.c the output side: queue, watermarks, half-close
  *   iostream_attributes.c  what a program sets on a stream, and asks it
  *   iostream_couple.c  a stream that sends what another one receives
+ *   iostream_timeout.c the read timeout
  *   transport.c      the system calls
  *   iostream_completion.c  replaces them where the backend offers completion
  *
@@ -89,6 +90,10 @@ struct iostream__extras {
   iostream_callback *on_low; /* NULL: none */
   void *low_arg;
   struct iostream *sink, *source; /* coupled: it sends what this one receives, and vice versa */
+  uint64_t read_timeout_ns;
+  uint64_t input_ns;         /* when something was last received, or it began to wait */
+  ioloop_timeout read_timer; /* 0: none */
+  bool read_overdue;         /* the time was over when the timer fired last */
 };
 
 struct iostream {
@@ -107,6 +112,7 @@ struct iostream {
   bool timed : 1;                  /* its owner is notified of traffic */
   bool coupled : 1;                /* it has a sink: extras */
   bool low_due : 1;                /* the low-water callback is to be called */
+  bool read_timed : 1;             /* it has a read timeout: extras */
   uint8_t mask;                    /* events asked of the loop */
   uint8_t depth;                   /* callbacks under way: the memory must stay */
   iostream_read_callback *on_read; /* NULL: no read under way */
@@ -152,6 +158,12 @@ void iostream__init(struct iostream *stream, struct ioloop *loop, int fd);
 static inline void iostream__note_traffic(struct iostream *stream) {
   if (stream->timed)
     stream->owner->traffic(stream->owner, stream);
+}
+
+/* Something was received, or the stream begins to wait for it. */
+static inline void iostream__note_input(struct iostream *stream) {
+  if (stream->read_timed)
+    stream->extras->input_ns = ioloop_time(stream->loop);
 }
 
 /* Around every call of the program that is given the stream: it may close it. */
@@ -261,6 +273,10 @@ void iostream__stop_source(struct iostream *stream);
 /* It has ended with `error`: so does the other stream of its couples, unless this was an end in
  * order. Only if it has extras. */
 void iostream__uncouple_closed(struct iostream *stream, int error);
+
+/* ---- iostream_timeout.c ---------------------------------------------------------------- */
+
+void iostream__stop_read_timer(struct iostream *stream);
 
 /* ---- transport.c ----------------------------------------------------------------------- */
 

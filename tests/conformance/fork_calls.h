@@ -38,6 +38,7 @@ REFUSED(iostream_set_low_callback, iostream_set_low_callback(it->client, NULL, N
 REFUSED(iostream_couple, iostream_couple(it->client, it->client))
 REFUSED(iostream_address,
         iostream_address(it->client, IOSTREAM_PEER, &(struct sockaddr_storage){0}, &(socklen_t){0}))
+REFUSED(iostream_set_read_timeout, iostream_set_read_timeout(it->client, SECONDS(9)))
 REFUSED(iostream_write, iostream_write(it->client, "stray", 5))
 REFUSED(iostream_set_nodelay, iostream_set_nodelay(it->client, false))
 REFUSED(iostream_shutdown, iostream_shutdown(it->client))

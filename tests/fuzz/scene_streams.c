@@ -234,6 +234,7 @@ void act_reads(struct scene *scene) {
     return;
   }
   iostream_set_close_callback(side.stream, on_closed, &side);
+  (void)TAKES(scene, iostream_set_read_timeout(side.stream, UINT64_C(60000) * MS));
   int r = iostream_read_until(side.stream, "\r\n", 2, 100, on_line, &side);
   takes_or_closes(&side, r, "iostream_read_until");
   for (int i = 0; i < LINES; i++) {

@@ -30,6 +30,7 @@
 #define IOSTREAM_H
 
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "ioloop.h"
 
@@ -115,8 +116,8 @@ int iostream_set_limit_callback(struct iostream *stream, iostream_callback *fn, 
 /* Close the stream with -ETIMEDOUT when nothing arrives for this long (0, IOLOOP_FOREVER: no limit,
  * as at first). Only time in which the stream waits for its peer counts: not before it is connected,
  * without a read, behind a gate or over a watermark. Each byte begins the time again, also one that
- * completes no read, and so does each start of a read. After the end of input there is no timeout. -EPIPE: closed.
- * -ENOMEM: there is none. */
+ * completes no read, and so does each start of a read. After the end of input there is no timeout.
+ * -EPIPE: closed. -ENOMEM: there is none. */
 int iostream_set_read_timeout(struct iostream *stream, uint64_t timeout_ns);
 
 /* Stop calling the read callback. Buffered data is kept for the next read. */
@@ -140,6 +141,10 @@ void iostream_read_stop(struct iostream *stream);
  * if there is no memory for the timeout, it is a failure.
  */
 int iostream_write(struct iostream *stream, const void *data, size_t size);
+
+/* The same with `count` pieces, one after the other, as if they were one: a header and its content in
+ * one system call. -EINVAL: a negative count, or more than PTRDIFF_MAX bytes. */
+int iostream_writev(struct iostream *stream, const struct iovec *pieces, int count);
 
 /* Every TCP stream is made with TCP_NODELAY, which sends each write at once. When it is off,
  * Nagle's algorithm holds back a small write while an earlier one is not acknowledged: fewer

@@ -43,6 +43,7 @@ bool ioloop__is_blocking(int fd);
 
 /* send() on a socket that raises no SIGPIPE and does not wait. As send(2), but -errno. */
 ptrdiff_t ioloop__send(int fd, const void *data, size_t size);
+ptrdiff_t ioloop__send_pieces(int fd, const struct iovec *pieces, int count); /* as sendmsg(2) */
 
 /* An address of this machine, without a port. AF_UNSPEC: unknown, or left to the system. */
 union ioloop__local {

@@ -68,6 +68,12 @@ ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
   return n < 0 ? -errno : n;
 }
 
+ptrdiff_t ioloop__send_pieces(int fd, const struct iovec *pieces, int count) {
+  const struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces, .msg_iovlen = count};
+  ssize_t n = sendmsg(fd, &message, MSG_DONTWAIT);
+  return n < 0 ? -errno : n;
+}
+
 static struct msghdr describe(const struct ioloop__message *message, struct iovec *vector) {
   *vector = (struct iovec){.iov_base = message->data, .iov_len = message->size};
   return (struct msghdr){.msg_name = message->peer, .msg_iov = vector, .msg_iovlen = 1};

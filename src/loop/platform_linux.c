@@ -69,6 +69,13 @@ ptrdiff_t ioloop__send(int fd, const void *data, size_t size) {
   return n < 0 ? -errno : n;
 }
 
+ptrdiff_t ioloop__send_pieces(int fd, const struct iovec *pieces, int count) {
+  const struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)pieces,
+                                 .msg_iovlen = (size_t)count};
+  ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  return n < 0 ? -errno : n;
+}
+
 enum {
   MAX_MESSAGES = 64
 };

@@ -64,6 +64,25 @@ int ioloop__fifo_append(struct ioloop__fifo **fifo, const void *data, size_t siz
   return 0;
 }
 
+int ioloop__fifo_gather(struct ioloop__fifo **fifo, const struct iovec *pieces, int count,
+                        size_t skip) {
+  size_t size = 0;
+  for (int i = 0; i < count; i++)
+    size += pieces[i].iov_len;
+  char *room = ioloop__fifo_extend(fifo, size - skip);
+  if (!room)
+    return -ENOMEM;
+  for (int i = 0; i < count; i++) {
+    size_t skipped = skip < pieces[i].iov_len ? skip : pieces[i].iov_len;
+    size_t left = pieces[i].iov_len - skipped;
+    if (left)
+      memcpy(room, (const char *)pieces[i].iov_base + skipped, left);
+    room += left;
+    skip -= skipped;
+  }
+  return 0;
+}
+
 void ioloop__fifo_consume(struct ioloop__fifo *fifo, size_t size) {
   fifo->head += size;
   if (fifo->head == fifo->tail)

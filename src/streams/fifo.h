@@ -10,6 +10,7 @@
 #define IOLOOP_FIFO_H
 
 #include <stddef.h>
+#include <sys/uio.h>
 
 struct ioloop;
 
@@ -34,6 +35,10 @@ char *ioloop__fifo_extend(struct ioloop__fifo **fifo, size_t size);
 
 /* The same, filled with `data`. -ENOMEM. */
 int ioloop__fifo_append(struct ioloop__fifo **fifo, const void *data, size_t size);
+
+/* The same with several pieces, without their first `skip` bytes. All or nothing. -ENOMEM. */
+int ioloop__fifo_gather(struct ioloop__fifo **fifo, const struct iovec *pieces, int count,
+                        size_t skip);
 
 /* Spare queues, for streams that repeatedly need one for a moment. */
 struct ioloop__fifo_spares {

@@ -215,13 +215,13 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
   iostream__leave(stream);
 }
 
-int iostream__queue_write(struct iostream *stream, const void *data, size_t size) {
+int iostream__queue_write(struct iostream *stream, const struct iovec *pieces, int count) {
   struct ioloop__fifo *first = stream->queue;
   bool busy = first && (stream->operations & (SENDING | WAITING) || first->next);
   struct ioloop__fifo **queue = busy ? &first->next : &stream->queue;
   if (!*queue)
     *queue = ioloop__fifo_reuse(ioloop__spares(stream->loop));
-  if (ioloop__fifo_append(queue, data, size) < 0) {
+  if (ioloop__fifo_gather(queue, pieces, count, 0) < 0) {
     ioloop__fifo_free_if_empty(queue);
     return -ENOMEM;
   }

@@ -14,6 +14,7 @@
  * with what it has already sent.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "stream_internal.h"
@@ -110,9 +111,9 @@ void iostream__ready_to_write(struct iostream *stream) {
     iostream__apply_watermarks(stream);
 }
 
-static int enqueue(struct iostream *stream, const char *data, size_t size, bool begun) {
-  int r = ioloop__fifo_append(&stream->queue, data, size);
-  if (r && !begun)
+static int enqueue(struct iostream *stream, const struct iovec *pieces, int count, size_t sent) {
+  int r = ioloop__fifo_gather(&stream->queue, pieces, count, sent);
+  if (r && !sent)
     return r;
   if (r) /* the peer has a part that nothing can follow */
     broken(stream, r);
@@ -125,7 +126,21 @@ static bool refuses(const struct iostream *stream) {
   return stream->output != OUTPUT_OPEN || stream->life == STREAM_CLOSED;
 }
 
-int iostream_write(struct iostream *stream, const void *data, size_t size) {
+/* -EINVAL: more than a size can be. */
+static ptrdiff_t sum_of(const struct iovec *pieces, int count) {
+  size_t size = 0;
+  if (count < 0)
+    return -EINVAL;
+  for (int i = 0; i < count; i++) {
+    if (pieces[i].iov_len > PTRDIFF_MAX - size)
+      return -EINVAL;
+    size += pieces[i].iov_len;
+  }
+  return (ptrdiff_t)size;
+}
+
+static int write_pieces(struct iostream *stream, const struct iovec *pieces, int count,
+                        size_t size) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
   if (refuses(stream))
@@ -137,10 +152,10 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
   if (!size) /* no call, which would meet an error of the connection in some models only */
     return 0;
   if (stream->completing)
-    return iostream__queue_write(stream, data, size);
+    return iostream__queue_write(stream, pieces, count);
   ptrdiff_t sent = 0;
   if (!stream->queue && stream->life != STREAM_CONNECTING) {
-    sent = iostream__send(stream, data, size);
+    sent = iostream__send_pieces(stream, pieces, count);
     if (sent < 0 && !ioloop__would_block(sent))
       iostream__sending_failed(stream, (int)sent);
     if (stream->life == STREAM_BROKEN)
@@ -150,9 +165,17 @@ int iostream_write(struct iostream *stream, const void *data, size_t size) {
     else
       iostream__note_traffic(stream);
   }
-  if ((size_t)sent == size)
-    return 0;
-  return enqueue(stream, (const char *)data + sent, size - (size_t)sent, sent > 0);
+  return (size_t)sent == size ? 0 : enqueue(stream, pieces, count, (size_t)sent);
+}
+
+int iostream_write(struct iostream *stream, const void *data, size_t size) {
+  const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+  return write_pieces(stream, &piece, 1, size);
+}
+
+int iostream_writev(struct iostream *stream, const struct iovec *pieces, int count) {
+  ptrdiff_t size = ioloop__inherited(stream->loop) ? 0 : sum_of(pieces, count);
+  return size < 0 ? (int)size : write_pieces(stream, pieces, count, (size_t)size);
 }
 
 size_t iostream_pending(const struct iostream *stream) {

@@ -283,6 +283,8 @@ void iostream__stop_read_timer(struct iostream *stream);
 /* As recv and send, but -errno; never raising SIGPIPE, also on pipes. End of input is 0. */
 ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size);
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size);
+/* Several pieces in one call, as sendmsg and writev. */
+ptrdiff_t iostream__send_pieces(struct iostream *stream, const struct iovec *pieces, int count);
 /* As shutdown. SHUT_RD: what has arrived can be received, and then it ends. */
 void iostream__shut_down(struct iostream *stream, int how);
 /* TCP_NODELAY. -EOPNOTSUPP: it is not TCP. */
@@ -310,8 +312,8 @@ void iostream__update_receiving(struct iostream *stream);
 /* Send the queue, unless that is under way. */
 void iostream__begin_sending(struct iostream *stream);
 
-/* iostream_write, the queue taking all of it. */
-int iostream__queue_write(struct iostream *stream, const void *data, size_t size);
+/* iostream_writev, the queue taking all of it. */
+int iostream__queue_write(struct iostream *stream, const struct iovec *pieces, int count);
 
 /* By completion: what was written before the end of input came has not been tried yet, as it would
  * have been by readiness. It will be, and may fail. */

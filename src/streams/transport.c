@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "observe.h"
@@ -49,7 +50,7 @@ static bool is_pending(int signo) {
   return sigpending(&pending) == 0 && sigismember(&pending, signo) == 1;
 }
 
-static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
+static ptrdiff_t write_quietly(int fd, const struct iovec *pieces, int count) {
   sigset_t pipe_signal, old;
   sigemptyset(&pipe_signal);
   sigaddset(&pipe_signal, SIGPIPE);
@@ -57,7 +58,8 @@ static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
   /* A signal that the program had blocked and that was pending already is the program's. */
   bool keep = sigismember(&old, SIGPIPE) == 1 && is_pending(SIGPIPE);
 
-  ptrdiff_t n = result_of(write(fd, data, size));
+  ptrdiff_t n = count == 1 ? result_of(write(fd, pieces->iov_base, pieces->iov_len))
+                           : result_of(writev(fd, pieces, count));
 
   int ignored;
   if (n == -EPIPE && !keep && is_pending(SIGPIPE))
@@ -67,10 +69,27 @@ static ptrdiff_t write_quietly(int fd, const void *data, size_t size) {
 }
 
 ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size) {
+  const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
   bool file = stream->not_socket;
   uint64_t begun = ioloop__call_begins(stream->loop);
-  ptrdiff_t n = file ? write_quietly(stream->fd, data, size) : ioloop__send(stream->fd, data, size);
+  ptrdiff_t n = file ? write_quietly(stream->fd, &piece, 1) : ioloop__send(stream->fd, data, size);
   ioloop__call_ended(stream->loop, file ? "write" : "send", stream->fd, n, begun);
+  return n;
+}
+
+enum {
+  MOST_PIECES = 64 /* in one call; POSIX has 16 at least, Linux, macOS and FreeBSD 1,024 */
+};
+
+ptrdiff_t iostream__send_pieces(struct iostream *stream, const struct iovec *pieces, int count) {
+  if (count == 1)
+    return iostream__send(stream, pieces->iov_base, pieces->iov_len);
+  bool file = stream->not_socket;
+  int some = count < MOST_PIECES ? count : MOST_PIECES;
+  uint64_t begun = ioloop__call_begins(stream->loop);
+  ptrdiff_t n = file ? write_quietly(stream->fd, pieces, some)
+                     : ioloop__send_pieces(stream->fd, pieces, some);
+  ioloop__call_ended(stream->loop, file ? "writev" : "sendmsg", stream->fd, n, begun);
   return n;
 }
 

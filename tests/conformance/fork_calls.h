@@ -40,6 +40,7 @@ REFUSED(iostream_address,
         iostream_address(it->client, IOSTREAM_PEER, &(struct sockaddr_storage){0}, &(socklen_t){0}))
 REFUSED(iostream_set_read_timeout, iostream_set_read_timeout(it->client, SECONDS(9)))
 REFUSED(iostream_write, iostream_write(it->client, "stray", 5))
+REFUSED(iostream_writev, iostream_writev(it->client, &(struct iovec){"stray", 5}, 1))
 REFUSED(iostream_set_nodelay, iostream_set_nodelay(it->client, false))
 REFUSED(iostream_shutdown, iostream_shutdown(it->client))
 REFUSED(tcpserver_new, new_server(it))

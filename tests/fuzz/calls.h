@@ -107,6 +107,8 @@
   CALL(waitpid, FAILS_ERRNO, "ECHILD EINVAL")                                                      \
   CALL(write, FAILS_ERRNO,                                                                         \
        "EAGAIN EINTR EBADF EDESTADDRREQ EFAULT EFBIG EINVAL EIO ENOSPC EPERM EPIPE")               \
+  CALL(writev, FAILS_ERRNO,                                                                        \
+       "EAGAIN EINTR EBADF EDESTADDRREQ EFAULT EFBIG EINVAL EIO ENOSPC EPERM EPIPE")               \
   CALL(ring_accept, FAILS_NEGATIVE, FAULT_ACCEPT " ECANCELED")                                     \
   CALL(ring_cancel, FAILS_NEGATIVE, "EALREADY EINVAL ENOENT")                                      \
   CALL(ring_poll, FAILS_NEGATIVE, "EBADF ECANCELED EINVAL ENOMEM")                                 \

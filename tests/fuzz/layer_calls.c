@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,7 @@ PLAIN(ssize_t, sendto,
       (int fd, const void *data, size_t size, int flags, const struct sockaddr *peer,
        socklen_t peer_size),
       (fd, data, size, flags, peer, peer_size))
+PLAIN(ssize_t, writev, (int fd, const struct iovec *pieces, int count), (fd, pieces, count))
 PLAIN(int, waitid, (idtype_t kind, id_t id, siginfo_t *ret, int options), (kind, id, ret, options))
 PLAIN(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
 PLAIN(int, setrlimit, (__rlimit_resource_t what, const struct rlimit *limit), (what, limit))

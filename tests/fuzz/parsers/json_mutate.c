@@ -109,24 +109,49 @@ static void rename_value(json_t *root, json_t *value, unsigned *state) {
   json_decref(new);
 }
 
-/* One value, down from the root, at any depth. */
-static void change(json_t *root, unsigned *state) {
-  for (json_t *value = root; members(value) > 0;) {
-    size_t index = below(state, members(value));
-    void *at = json_object_iter(value);
-    for (size_t i = 0; i < index && at; i++)
-      at = json_object_iter_next(value, at);
-    json_t *inner = at ? json_object_iter_value(at) : json_array_get(value, index);
-    if (json_is_string(inner) && below(state, 3) == 0) {
-      rename_value(root, inner, state);
-      return;
+static json_t *member_at(json_t *parent, size_t index) {
+  if (json_is_array(parent))
+    return json_array_get(parent, index);
+  void *at = json_object_iter(parent);
+  while (index-- > 0)
+    at = json_object_iter_next(parent, at);
+  return json_object_iter_value(at);
+}
+
+/* All values inside of this one, at any depth. */
+static size_t count_inner(json_t *value) {
+  size_t count = members(value);
+  for (size_t i = 0; i < members(value); i++)
+    count += count_inner(member_at(value, i));
+  return count;
+}
+
+/* The one of them that is reached after *left others: its parent, and its index there. */
+static json_t *find_inner(json_t *value, size_t *left, size_t *ret_index) {
+  json_t *parent = NULL;
+  for (size_t i = 0; i < members(value) && !parent; i++) {
+    *ret_index = i;
+    parent = *left == 0 ? value : NULL;
+    if (*left > 0) {
+      --*left;
+      parent = find_inner(member_at(value, i), left, ret_index);
     }
-    if (members(inner) == 0 || below(state, 8) == 0) {
-      change_member(value, index, state);
-      return;
-    }
-    value = inner;
   }
+  return parent;
+}
+
+/* One value, each as likely as any other: most are numbers, deep inside. */
+static void change(json_t *root, unsigned *state) {
+  size_t count = count_inner(root), index;
+  if (count == 0)
+    return;
+  size_t left = below(state, count);
+  json_t *parent = find_inner(root, &left, &index);
+  json_t *value = member_at(parent, index);
+  if (json_is_string(value) && below(state, 3) == 0)
+    rename_value(root, value, state);
+  else
+    change_member(parent, index, state);
 }
 
 /* NULL: it is not JSON, or would be too long. */

@@ -145,7 +145,8 @@ static void restart(struct slot *slot, const char *why) {
   start_later(slot, delay_ns);
 }
 
-/* A worker exited with an error that it has printed, or died before the server served anything. */
+/* Before the server has served anything: the next one would fail as well. Once it serves, the reason
+ * may pass (a limit, memory), and the other workers go on: restart. */
 static void give_up(struct slot *slot, int how, const char *why) {
   struct workers *workers = slot->workers;
   if (WIFSIGNALED(how))
@@ -166,7 +167,7 @@ static void on_worker_exit(struct slot *slot, int how) {
     if (!ended_well)
       workers->status = EXIT_TROUBLE;
     check_shutdown(workers);
-  } else if (!workers->began_ns || (WIFEXITED(how) && !slot->serving)) {
+  } else if (!workers->began_ns) {
     give_up(slot, how, why);
   } else {
     restart(slot, why);

@@ -4,9 +4,9 @@
 #
 # The kernel comes from Debian's package user-mode-linux. Its root is this system's, read-only, with
 # $work to write to and a /tmp of its own; so what was built here runs there, and nothing here is
-# changed. It has one processor. Programs run at this machine's speed; only system calls, signals and
-# page faults are slow. (A virtual machine without /dev/kvm emulates each instruction, and takes an
-# hour for what takes minutes here.)
+# changed. It has one processor. Programs run at this machine's speed, but a system call, a signal or a
+# page fault takes a dozen changes between two processes here: it needs a machine with nothing else to
+# do. A virtual machine without /dev/kvm emulates each instruction: an hour per kernel, also on such.
 
 # fetch_kernel FOLDER SUITE: unpack user-mode Linux of a Debian release to the folder.
 fetch_kernel() {

@@ -89,6 +89,15 @@ int iostream_connect(struct ioloop *loop, const struct sockaddr *address, sockle
                      iostream_callback *on_connect, iostream_close_callback *on_close, void *arg,
                      struct iostream **ret);
 
+/* Connect to a host's service ("example.org", "80"), or to "unix:PATH" (service unused). A thread looks
+ * the name up; the addresses are tried in turn, alternating between IPv6 and IPv4, every 250 ms and at
+ * once if one fails, and the first that accepts is kept (RFC 8305). Otherwise as iostream_connect; until
+ * then iostream_fd is -1, and -ENOTCONN is the error of what needs it. If all fail, the close callback
+ * is called with the last one's error; -ENOENT: no such name, -EAGAIN: ask later, -EIO. */
+int iostream_connect_name(struct ioloop *loop, const char *host, const char *service,
+                          iostream_callback *on_connect, iostream_close_callback *on_close,
+                          void *arg, struct iostream **ret);
+
 void iostream_set_close_callback(struct iostream *stream, iostream_close_callback *fn, void *arg);
 
 /* Read whatever arrives, one call of fn per read, until iostream_read_stop or the end. -EALREADY: a
@@ -285,6 +294,10 @@ int tcpserver_new(struct ioloop *loop, const struct tcpserver_options *options,
  * left by a killed server gives -EADDRINUSE, unless replace_stale_file is set. -EINVAL: the server
  * was stopped. */
 int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size);
+
+/* On each address of a name (NULL: all of this machine), or "unix:PATH". It blocks while it looks the
+ * name up. 0 if any is listened on; else the last one's error, or iostream_connect_name's. */
+int tcpserver_listen_name(struct tcpserver *server, const char *host, const char *service);
 
 /* Listen on a socket made elsewhere, bound and listening: with options of its own (SO_REUSEPORT),
  * or inherited from a parent process. O_NONBLOCK may be set and is never cleared, as other

@@ -31,7 +31,7 @@ static unsigned wanted(const struct iostream *stream) {
   if (stream->life >= STREAM_FAILED)
     return 0;
   if (stream->life == STREAM_CONNECTING)
-    return IOLOOP_WRITE;
+    return stream->fd < 0 ? 0 : IOLOOP_WRITE; /* iostream_name.c watches its own */
   bool input = iostream__wants_input(stream) && !stream->settle_due;
   return (input ? IOLOOP_READ : 0u) | (stream->queue ? IOLOOP_WRITE : 0u);
 }
@@ -101,13 +101,15 @@ void iostream__finish(struct iostream *stream, int error) {
   cancel_timeout(stream);
   ioloop_remove_timeout(stream->loop, stream->pause);
   iostream__stop_read_timer(stream);
+  iostream__stop_naming(stream);
   ioloop__gate_detach(&stream->gate);
   if (stream->registered)
     ioloop_remove_handler(stream->loop, stream->fd);
   if (stream->completing)
     iostream__cancel_operations(stream);
   error = reason_of(stream, error);
-  close(stream->fd);
+  if (stream->fd >= 0)
+    close(stream->fd);
   stream->fd = -1;
   if (stream->owner)
     stream->owner->closed(stream->owner, stream);
@@ -227,11 +229,23 @@ void iostream__rest(struct iostream *stream) {
 /* Use completion from here on, if the backend offers it. */
 static void leave_readiness(struct iostream *stream) {
   iostream__use_completion(stream);
-  if (!stream->completing)
+  if (!stream->completing || !stream->registered)
     return;
   ioloop_remove_handler(stream->loop, stream->fd);
   stream->registered = false;
   stream->mask = 0;
+}
+
+void iostream__connected(struct iostream *stream) {
+  iostream_callback *on_connect = stream->on_connect;
+  void *arg = stream->connect_arg;
+  stream->life = STREAM_OPEN;
+  iostream__note_input(stream);
+  leave_readiness(stream);
+  if (on_connect)
+    on_connect(stream, arg);
+  if (stream->life != STREAM_CLOSED && !ioloop__inherited(stream->loop))
+    iostream__ready_to_write(stream);
 }
 
 static void ready_to_connect(struct iostream *stream) {
@@ -240,23 +254,12 @@ static void ready_to_connect(struct iostream *stream) {
     int taken = ioloop__taken_error(stream->loop, stream->fd);
     r = taken ? -taken : r;
   }
-  if (r == -EINPROGRESS) {
+  if (r == -EINPROGRESS)
     iostream__woken_in_vain(stream);
-    return;
-  }
-  iostream_callback *on_connect = stream->on_connect;
-  void *arg = stream->connect_arg;
-  if (r) {
+  else if (r)
     iostream__fail(stream, r);
-    return;
-  }
-  stream->life = STREAM_OPEN;
-  iostream__note_input(stream);
-  leave_readiness(stream);
-  if (on_connect)
-    on_connect(stream, arg);
-  if (stream->life != STREAM_CLOSED && !ioloop__inherited(stream->loop))
-    iostream__ready_to_write(stream);
+  else
+    iostream__connected(stream);
 }
 
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {

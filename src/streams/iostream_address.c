@@ -19,6 +19,8 @@ int iostream_address(const struct iostream *stream, enum iostream_end end,
     return -ECHILD;
   if (stream->life == STREAM_CLOSED)
     return -EPIPE;
+  if (stream->fd < 0)
+    return -ENOTCONN;
   int r = end == IOSTREAM_PEER ? getpeername(stream->fd, any, &size)
                                : getsockname(stream->fd, any, &size);
   if (r < 0)
@@ -31,6 +33,18 @@ int iostream_address(const struct iostream *stream, enum iostream_end end,
   *ret = address;
   *ret_size = size;
   return 0;
+}
+
+int ioloop__unix_address(const char *path, struct sockaddr_un *ret) {
+  size_t size = strlen(path);
+  if (size == 0 || size >= sizeof ret->sun_path)
+    return -EINVAL;
+  *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+  memcpy(ret->sun_path, path, size);
+  bool abstract = path[0] == '@';
+  if (abstract)
+    ret->sun_path[0] = '\0';
+  return (int)(offsetof(struct sockaddr_un, sun_path) + size + !abstract);
 }
 
 /* As snprintf. An abstract name (Linux) begins with a zero, which is written as @, as others are. */

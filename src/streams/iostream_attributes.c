@@ -20,7 +20,9 @@ void iostream_set_close_callback(struct iostream *stream, iostream_close_callbac
 int iostream_set_nodelay(struct iostream *stream, bool on) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
-  return stream->life == STREAM_CLOSED ? -EPIPE : iostream__nodelay(stream->fd, on);
+  if (stream->life == STREAM_CLOSED)
+    return -EPIPE;
+  return stream->fd < 0 ? -ENOTCONN : iostream__nodelay(stream->fd, on);
 }
 
 void iostream_set_gate(struct iostream *stream, struct iostream_gate *gate) {

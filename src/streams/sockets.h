@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "iostream.h"
 #include "list.h"
@@ -51,6 +52,11 @@ void ioloop__gate_detach(struct ioloop__gate_member *member);
 /* Leave the current gate, and join `gate` unless that is NULL. The member is resumed if the old
  * gate held it. */
 void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate);
+
+/* ---- iostream_address.c ----------------------------------------------------------------- */
+
+/* The address of a path, or of @NAME, an abstract one (Linux). Its size, or -EINVAL. */
+int ioloop__unix_address(const char *path, struct sockaddr_un *ret);
 
 /* ---- socket_file.c: the files of AF_UNIX sockets ---------------------------------------- */
 

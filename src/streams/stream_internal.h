@@ -12,6 +12,7 @@
  *   iostream_attributes.c  what a program sets on a stream, and asks it
  *   iostream_couple.c  a stream that sends what another one receives
  *   iostream_timeout.c the read timeout
+ *   iostream_name.c  connecting to a name: no descriptor before it is connected
  *   transport.c      the system calls
  *   iostream_completion.c  replaces them where the backend offers completion
  *
@@ -89,7 +90,8 @@ struct ioloop__framing {
 struct iostream__extras {
   iostream_callback *on_low; /* NULL: none */
   void *low_arg;
-  struct iostream *sink, *source; /* coupled: it sends what this one receives, and vice versa */
+  struct iostream *sink, *source;  /* coupled: it sends what this one receives, and vice versa */
+  struct iostream__naming *naming; /* iostream_name.c; NULL: it has a descriptor */
   uint64_t read_timeout_ns;
   uint64_t input_ns;         /* when something was last received, or it began to wait */
   ioloop_timeout read_timer; /* 0: none */
@@ -197,6 +199,9 @@ void iostream__fail(struct iostream *stream, int error);
 /* End it now: the close callback is called from inside. */
 void iostream__finish(struct iostream *stream, int error);
 
+/* The connection is there. */
+void iostream__connected(struct iostream *stream);
+
 /* Ask the loop for the events that the state of the stream calls for. */
 void iostream__update_interest(struct iostream *stream);
 
@@ -277,6 +282,11 @@ void iostream__uncouple_closed(struct iostream *stream, int error);
 /* ---- iostream_timeout.c ---------------------------------------------------------------- */
 
 void iostream__stop_read_timer(struct iostream *stream);
+
+/* ---- iostream_name.c ------------------------------------------------------------------- */
+
+/* End the lookup and all attempts. */
+void iostream__stop_naming(struct iostream *stream);
 
 /* ---- transport.c ----------------------------------------------------------------------- */
 

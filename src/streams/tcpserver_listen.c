@@ -4,9 +4,11 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "platform.h"
 #include "tcpserver_internal.h"
 
@@ -76,6 +78,33 @@ static int add_listener(struct tcpserver *server, int fd, bool ours, struct sock
     free(listener);
   else
     append_listener(server, listener);
+  return r;
+}
+
+static int listen_on_each(struct tcpserver *server, const struct addrinfo *found) {
+  int listening = 0, r = 0;
+  for (; found; found = found->ai_next) {
+    r = tcpserver_listen(server, found->ai_addr, found->ai_addrlen);
+    listening += r == 0;
+  }
+  return listening ? 0 : r;
+}
+
+int tcpserver_listen_name(struct tcpserver *server, const char *host, const char *service) {
+  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+  struct addrinfo *found;
+  struct sockaddr_un address;
+  if (ioloop__inherited(server->loop))
+    return -ECHILD;
+  if (host && strncmp(host, "unix:", 5) == 0) {
+    int size = ioloop__unix_address(host + 5, &address);
+    return size < 0 ? size : tcpserver_listen(server, (struct sockaddr *)&address, (socklen_t)size);
+  }
+  int r = ioloop__name_error(getaddrinfo(host, service, &hints, &found));
+  if (r)
+    return r;
+  r = listen_on_each(server, found);
+  freeaddrinfo(found);
   return r;
 }
 

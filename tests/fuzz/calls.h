@@ -44,6 +44,7 @@
   CALL(eventfd, FAILS_ERRNO, "EINVAL EMFILE ENFILE ENODEV ENOMEM")                                 \
   CALL(fcntl, FAILS_ERRNO, "EACCES EAGAIN EBADF EBUSY EFAULT EINTR EINVAL EMFILE EPERM ESRCH")     \
   CALL(fstat, FAILS_ERRNO, FAULT_STAT)                                                             \
+  CALL(getaddrinfo, FAILS_NUMBER, "")                                                              \
   CALL(getpeername, FAILS_ERRNO, "EBADF EFAULT EINVAL ENOBUFS ENOTCONN ENOTSOCK")                  \
   CALL(getrlimit, FAILS_ERRNO, "EFAULT EINVAL EPERM")                                              \
   CALL(getsockname, FAILS_ERRNO, "EBADF EFAULT EINVAL ENOBUFS ENOTSOCK")                           \
@@ -75,6 +76,7 @@
   CALL(pipe, FAILS_ERRNO, "EFAULT EINVAL EMFILE ENFILE")                                           \
   CALL(poll, FAILS_ERRNO, "EFAULT EINTR EINVAL ENOMEM")                                            \
   CALL(ppoll, FAILS_ERRNO, "EFAULT EINTR EINVAL ENOMEM")                                           \
+  CALL(pthread_create, FAILS_NUMBER, "EAGAIN EINVAL EPERM")                                        \
   CALL(pthread_mutex_init, FAILS_NUMBER, "EAGAIN ENOMEM EPERM")                                    \
   CALL(pthread_sigmask, FAILS_NUMBER, "")                                                          \
   CALL(read, FAILS_ERRNO, "EAGAIN EINTR EBADF EFAULT EINVAL EIO EISDIR")                           \

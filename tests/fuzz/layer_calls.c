@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -122,6 +123,12 @@ PLAIN(int, signalfd, (int fd, const sigset_t *set, int flags), (fd, set, flags))
 PLAIN(int, sigpending, (sigset_t * ret), (ret))
 PLAIN(int, sigtimedwait, (const sigset_t *set, siginfo_t *ret, const struct timespec *timeout),
       (set, ret, timeout))
+NUMBER(getaddrinfo,
+       (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **ret),
+       (host, service, hints, ret))
+NUMBER(pthread_create,
+       (pthread_t * ret, const pthread_attr_t *attributes, void *(*fn)(void *), void *arg),
+       (ret, attributes, fn, arg))
 NUMBER(sigwait, (const sigset_t *set, int *ret), (set, ret))
 PLAIN(int, socket, (int family, int type, int protocol), (family, type, protocol))
 PLAIN(int, timerfd_create, (int clock, int flags), (clock, flags))

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c - the addresses of a name, found by a thread.
+ *
+ * getaddrinfo(3) blocks, perhaps for seconds, and cannot be cancelled. So a thread calls it, and the
+ * loop waits for a pipe. The thread knows neither loop nor stream. It shares the lookup with the
+ * stream, and the last of the two frees it. If the stream is closed first, the thread ends when
+ * getaddrinfo returns, or with the process, and touches nothing but the lookup.
+ *
+ * It blocks every signal: those are for the program's threads. So its write to a pipe whose other end
+ * is closed raises none. In a forked child there is no such thread, and the lookup is the child's alone.
+ */
+#include "names.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform.h"
+
+struct ioloop__lookup {
+  atomic_int shares;
+  int watched;        /* the pipe's end that the loop watches */
+  atomic_int written; /* the thread's; -1: closed */
+  int error;
+  struct addrinfo *found;
+  const char *service; /* behind the host; NULL: none */
+  char host[];
+};
+
+int ioloop__name_error(int error) {
+  switch (error) {
+  case 0:
+    return 0;
+  case EAI_AGAIN:
+    return -EAGAIN;
+  case EAI_MEMORY:
+    return -ENOMEM;
+  case EAI_SYSTEM:
+    return errno ? -errno : -EIO;
+  case EAI_FAIL:
+    return -EIO;
+  default:
+    return -ENOENT;
+  }
+}
+
+static void release(struct ioloop__lookup *lookup) {
+  if (atomic_fetch_sub(&lookup->shares, 1) > 1)
+    return;
+  if (lookup->found)
+    freeaddrinfo(lookup->found);
+  free(lookup);
+}
+
+static void close_written(struct ioloop__lookup *lookup, bool report) {
+  int fd = atomic_exchange(&lookup->written, -1);
+  if (fd < 0)
+    return;
+  if (report)
+    (void)!write(fd, "", 1);
+  close(fd);
+}
+
+static void *look_up(void *arg) {
+  struct ioloop__lookup *lookup = arg;
+  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+  int r = getaddrinfo(lookup->host, lookup->service, &hints, &lookup->found);
+  lookup->error = ioloop__name_error(r);
+  close_written(lookup, true);
+  release(lookup);
+  return NULL;
+}
+
+static int start_thread(struct ioloop__lookup *lookup) {
+  pthread_t thread;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&thread, NULL, look_up, lookup);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (!error)
+    pthread_detach(thread);
+  return -error;
+}
+
+static struct ioloop__lookup *new_lookup(const char *host, const char *service) {
+  size_t host_size = strlen(host) + 1, service_size = service ? strlen(service) + 1 : 0;
+  struct ioloop__lookup *lookup = malloc(sizeof *lookup + host_size + service_size);
+  if (!lookup)
+    return NULL;
+  *lookup = (struct ioloop__lookup){.shares = 2, .watched = -1, .written = -1};
+  memcpy(lookup->host, host, host_size);
+  if (service)
+    lookup->service = memcpy(lookup->host + host_size, service, service_size);
+  return lookup;
+}
+
+int ioloop__lookup_begin(const char *host, const char *service, int *fd,
+                         struct ioloop__lookup **ret) {
+  int fds[2];
+  struct ioloop__lookup *lookup = new_lookup(host, service);
+  int r = lookup ? ioloop__pipe_waker_open(fds) : -ENOMEM;
+  if (r) {
+    free(lookup);
+    return r;
+  }
+  lookup->watched = fds[0];
+  lookup->written = fds[1];
+  r = start_thread(lookup);
+  if (r) {
+    ioloop__lookup_end(lookup, true);
+    return r;
+  }
+  *fd = fds[0];
+  *ret = lookup;
+  return 0;
+}
+
+int ioloop__lookup_result(const struct ioloop__lookup *lookup, const struct addrinfo **ret) {
+  if (!lookup->error)
+    *ret = lookup->found;
+  return lookup->error;
+}
+
+void ioloop__lookup_end(struct ioloop__lookup *lookup, bool inherited) {
+  close(lookup->watched);
+  if (inherited) { /* there is no thread */
+    close_written(lookup, false);
+    atomic_store(&lookup->shares, 1);
+  }
+  release(lookup);
+}

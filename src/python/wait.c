@@ -18,7 +18,7 @@
 #include "extension.h"
 
 enum {
-  FULL_TURN = 128, /* a turn that reports as many may have left some out */
+  FULL_TURN = 250, /* of 256: some of a turn's reports may be the loop's own */
 };
 
 #define LONGEST_SECONDS 1e9 /* a longer timeout is none */
@@ -129,7 +129,9 @@ static bool needs_wakeup(const char *backend) {
 }
 
 int selector_wait_begin(struct selector *self) {
-  if (!needs_wakeup(ioloop_backend_name(self->loop)))
+  const char *backend = ioloop_backend_name(self->loop);
+  self->requests = strcmp(backend, "io_uring") == 0 || strcmp(backend, "linux-aio") == 0;
+  if (!needs_wakeup(backend))
     return 0;
   int r = 0;
   if (pipe(self->wakeup) < 0) {
@@ -163,12 +165,29 @@ void selector_wait_after_fork(struct selector *self) {
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
+/* Watch what was reported since `first` for nothing, or for its events again. */
+static void watch_reported(struct selector *self, int first, bool watch) {
+  for (int i = first; i < self->ready_count; i++) {
+    unsigned events = watch ? self->by_fd[self->ready[i]].events : 0;
+    (void)ioloop_update_handler(self->loop, self->ready[i], selector_loop_events(events));
+  }
+}
+
+/*
+ * Under io_uring and linux-aio the next turn requests again what this one reported. Completed at once,
+ * those requests would be reported by a later select(), although the program has read the data by
+ * then. So they are made once the last turn is over.
+ */
 static int run(struct selector *self, uint64_t timeout_ns) {
-  int n = ioloop_run_once(self->loop, timeout_ns);
-  for (int before = 0; n >= FULL_TURN && self->ready_count > before;) {
+  int n = ioloop_run_once(self->loop, timeout_ns), before = 0;
+  while (n >= FULL_TURN && self->ready_count > before && self->ready_count < self->registered) {
+    if (self->requests)
+      watch_reported(self, before, false);
     before = self->ready_count;
     n = ioloop_run_once(self->loop, 0);
   }
+  if (self->requests && before > 0)
+    watch_reported(self, 0, true);
   return n;
 }
 

@@ -64,13 +64,13 @@ def _():
         raises(TypeError, lambda: selector.select("soon"))
 
 
-@case("one call reports all that are ready, each once: 200 of 200, and 1 of 200")
+@case("one call reports all that are ready, each once: 400 of 400, and 1 of 400")
 def _():
     needs_waiting()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(1024, hard)), hard))
-    pairs = [pair() for _ in range(200)]
-    everything = [(number, EVENT_READ) for number in range(200)]
+    pairs = [pair() for _ in range(400)]
+    everything = [(number, EVENT_READ) for number in range(400)]
     with ioloop.Selector(BACKEND) as selector:
         for number, (left, right) in enumerate(pairs):
             selector.register(left, EVENT_READ, number)

@@ -3,7 +3,7 @@
 """The installed library, from outside: run.py MESON BUILD_DIR COMPILER...
 
 Installs into an empty folder, builds and runs an outside program (consumer.c) with only the flags from
-pkg-config, shared, static and as C++, and checks the symbols that the shared library exports.
+pkg-config, shared, static and as C++, imports the Python package, and checks the symbols that the shared library exports.
 """
 import os
 import re
@@ -155,6 +155,17 @@ def manual_pages(installed):
         run("man", "-M", os.path.dirname(folder), "-w", "ioloop_add_handler")
 
 
+def python(installed):
+    if "_ioloop.abi3.so" not in installed.files:
+        return "missing: the Python package, not built"
+    package = os.path.dirname(installed.find("_ioloop.abi3.so"))
+    program = "import asyncio, ioloop; print(ioloop.__file__, ioloop.run(asyncio.sleep(0, 'done'), backend='poll'))"
+    out = run(sys.executable, "-c", program, env=dict(os.environ, PYTHONPATH=os.path.dirname(package)))
+    if out.split() != [os.path.join(package, "__init__.py"), "done"]:
+        raise Failure("printed: %s" % out)
+    return None
+
+
 TESTS = [
     ("headers, libraries, programs and the pkg-config file are installed", is_installed),
     ("no other header is installed", only_what_is_documented),
@@ -162,6 +173,7 @@ TESTS = [
     ("a program builds with the flags of pkg-config and runs on every backend", shared),
     ("the same program against the static library", static),
     ("the headers and the library serve C++", cplusplus),
+    ("the Python package runs a coroutine", python),
     ("the shared library exports public names only", only_public_symbols),
     ("it exports what the headers declare, no more and no less", all_public_symbols),
     ("each of them has a manual page by its name", manual_pages),

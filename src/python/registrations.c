@@ -127,10 +127,11 @@ static int grow(struct selector *self, int fd) {
   return 0;
 }
 
-static int refuse(int error, int fd) {
+static int refuse(const struct selector *self, int error, int fd) {
   if (error == -EPERM)
     raise_os_error(EPERM,
-                   "descriptor %d is of a kind that is always ready and cannot be waited for", fd);
+                   "%s cannot wait for descriptor %d: it is a kind of file that it does not watch",
+                   ioloop_backend_name(self->loop), fd);
   else
     raise_os_error(-error, "cannot watch descriptor %d: %s", fd, strerror(-error));
   return -1;
@@ -176,7 +177,7 @@ static int add_to_loop(struct selector *self, int fd, unsigned events) {
     r = ioloop_replace_handler(self->loop, fd, selector_loop_events(events), selector_on_ready,
                                self);
   selector_leave(self);
-  return r && !PyErr_Occurred() ? refuse(r, fd) : r ? -1 : 0;
+  return r && !PyErr_Occurred() ? refuse(self, r, fd) : r ? -1 : 0;
 }
 
 PyObject *selector_register(PyObject *object, PyObject *args, PyObject *kwargs) {
@@ -236,7 +237,7 @@ static int update_loop(struct selector *self, int fd, unsigned events) {
     return 0;
   Py_XDECREF(take_out(self, fd));
   PyErr_Clear();
-  return refuse(r, fd);
+  return refuse(self, r, fd);
 }
 
 PyObject *selector_modify(PyObject *object, PyObject *args, PyObject *kwargs) {

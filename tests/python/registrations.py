@@ -114,7 +114,7 @@ def _():
 def _():
     with ioloop.Selector(BACKEND) as selector, tempfile.TemporaryFile() as file:
         error = raises(PermissionError, lambda: selector.register(file, EVENT_READ))
-        check("always ready" in error.strerror, error.strerror)
+        check(BACKEND in error.strerror and "kind of file" in error.strerror, error.strerror)
         equal(len(selector.get_map()), 0, "registered")
         fd = os.dup(0)
         os.close(fd)

@@ -165,7 +165,7 @@ void selector_wait_after_fork(struct selector *self) {
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
-/* Watch what was reported since `first` for nothing, or for its events again. */
+/* Watch what was reported since `first` no longer, or for its events again. */
 static void watch_reported(struct selector *self, int first, bool watch) {
   for (int i = first; i < self->ready_count; i++) {
     unsigned events = watch ? self->by_fd[self->ready[i]].events : 0;

@@ -60,8 +60,8 @@
  * condition of a comparison).
  *
  * A backend knows this file and the system, nothing above it. It never prints, keeps all it knows
- * in the memory the core gives it, and reports failures as -errno. All calls come from the thread
- * that made the loop.
+ * in the memory the core gives it, and reports failures as -errno. One call is made at a time:
+ * `wait` by the thread that runs the loop, the others also by any thread while it does not run.
  *
  * Tokens. `token` is generation << 32 | fd. The generation changes whenever the number is added for
  * a new owner, so that the core recognises a report meant for an earlier one. Where the kernel
@@ -158,6 +158,15 @@ struct ioloop_backend {
    * socket that came with a report, as an errno; 0: none. */
   int (*taken_error)(struct ioloop *loop, int fd);
 
+  /*
+   * For kernels that notify, or serve, one thread: the calling thread is about to run the loop, for
+   * the first time, or after another thread. It becomes the one whose signals or requests these
+   * are; readiness that was announced to the other must not be lost. 0, or -errno, with which the
+   * run ends before it begins; then the next run calls it again. What changes while the loop does
+   * not run may be changed by a third thread: the backend must notice that itself.
+   */
+  int (*moved)(struct ioloop *loop, void *state);
+
   /* Does the model take this signal from the queue itself? NULL: none. */
   bool (*takes_signal)(const void *state, int signo);
 
@@ -172,6 +181,10 @@ struct ioloop_backend {
 /* The current token of a registered descriptor. */
 uint64_t ioloop__token(const struct ioloop *loop, int fd);
 
+/* The calling thread's number, which no other thread ever has; a forked child's thread has that of
+ * the thread that forked. */
+unsigned ioloop__this_thread(void);
+
 /* The descriptor's slot_size bytes; valid until the next change of the table. */
 void *ioloop__slot(const struct ioloop *loop, int fd);
 
@@ -181,7 +194,7 @@ void ioloop__fd_gone(struct ioloop *loop, int fd);
 
 /* The kernel's set was replaced by an empty one: calls modify(old = 0) for each descriptor that is
  * watched, with the token it has. Those that are refused are given up or tried again, as changes
- * are. Allowed in wait and stale. */
+ * are. Allowed in wait, moved and stale. */
 void ioloop__add_again(struct ioloop *loop);
 
 /* An -errno that says nothing about the descriptor or the call: a signal came, or the kernel is

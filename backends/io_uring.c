@@ -66,20 +66,18 @@ enum arming {
   FIRED    /* on the list of those to arm before the next wait */
 };
 
-struct slot {
-  uint32_t number; /* of the poll that is pending, if ARMED or WATCHED */
-  uint8_t mask;    /* what the core wants watched */
-  uint8_t arming;
-};
-
 /* ---- the ring ----------------------------------------------------------------------------- */
 
-bool ioloop__ring_is_foreign(const struct ioloop__ring *ring) {
-  return ring->fork_count != ioloop__fork_count() || !pthread_equal(ring->thread, pthread_self());
+bool ioloop__ring_is_inherited(const struct ioloop__ring *ring) {
+  return ring->fork_count != ioloop__fork_count();
+}
+
+bool ioloop__ring_is_ours(const struct ioloop__ring *ring) {
+  return ring->thread == ioloop__this_thread() && !ioloop__ring_is_inherited(ring);
 }
 
 struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring) {
-  if (ioloop__ring_is_foreign(ring))
+  if (!ioloop__ring_is_ours(ring))
     return NULL;
   struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
   if (entry || io_uring_submit(&ring->uring) < 0)
@@ -87,8 +85,17 @@ struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring) {
   return io_uring_get_sqe(&ring->uring);
 }
 
+struct io_uring_sqe *ioloop__ring_operation(struct ioloop__ring *ring) {
+  struct io_uring_sqe *entry = ioloop__ring_entry(ring);
+  if (entry)
+    ring->in_kernel++;
+  else if (!ioloop__ring_is_ours(ring))
+    return ioloop__ring_hold(ring);
+  return entry;
+}
+
 int ioloop__ring_submit(struct ioloop__ring *ring) {
-  return ioloop__ring_is_foreign(ring) ? -EPERM : io_uring_submit_and_get_events(&ring->uring);
+  return ioloop__ring_is_ours(ring) ? io_uring_submit_and_get_events(&ring->uring) : -EPERM;
 }
 
 /* ---- polls -------------------------------------------------------------------------------- */
@@ -97,7 +104,7 @@ static uint64_t poll_data(int fd, uint32_t number) {
   return IOLOOP__RING_POLL | (uint64_t)number << 32 | (uint32_t)fd;
 }
 
-static int arm(struct ioloop__ring *ring, int fd, struct slot *slot, enum arming how) {
+static int arm(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot, enum arming how) {
   struct io_uring_sqe *entry = ioloop__ring_entry(ring);
   if (!entry)
     return -ENOMEM;
@@ -110,11 +117,11 @@ static int arm(struct ioloop__ring *ring, int fd, struct slot *slot, enum arming
   return 0;
 }
 
-static bool is_pending(const struct slot *slot) {
+static bool is_pending(const struct ioloop__ring_slot *slot) {
   return slot->arming == ARMED || slot->arming == WATCHED;
 }
 
-static bool take_back(struct ioloop__ring *ring, int fd, struct slot *slot) {
+static bool take_back(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot) {
   bool was_armed = is_pending(slot);
   struct io_uring_sqe *entry = was_armed ? ioloop__ring_entry(ring) : NULL;
   if (entry) {
@@ -126,11 +133,31 @@ static bool take_back(struct ioloop__ring *ring, int fd, struct slot *slot) {
   return was_armed;
 }
 
+int ioloop__ring_arm_late(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot) {
+  if (!slot->mask || slot->arming == FIRED)
+    return 0;
+  take_back(ring, fd, slot);
+  return arm(ring, fd, slot, ARMED);
+}
+
+/* By a thread that does not run the loop. A pending poll stays until the next run, unless it holds
+ * a file that is to be closed. */
+static int modify_elsewhere(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot,
+                            unsigned now) {
+  if (now)
+    return ioloop__ring_watch_late(ring, fd, slot);
+  bool was_armed = is_pending(slot);
+  slot->arming = UNARMED;
+  if (was_armed)
+    ioloop__ring_unwatch_elsewhere(ring, poll_data(fd, slot->number));
+  return 0;
+}
+
 static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old, unsigned now,
                   void *slot_memory) {
   (void)loop;
   struct ioloop__ring *ring = state;
-  struct slot *slot = slot_memory;
+  struct ioloop__ring_slot *slot = slot_memory;
   int fd = (int)(uint32_t)token;
   int r = old ? 0 : ioloop__check_fd(fd);
   if (r)
@@ -138,6 +165,10 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
   slot->mask = (uint8_t)now;
   if (slot->arming == FIRED && now)
     return 0; /* the new mask is used when it is armed again */
+  if (!old)
+    slot->arming = UNARMED; /* the poll of a ring that is gone */
+  if (!ioloop__ring_is_ours(ring))
+    return modify_elsewhere(ring, fd, slot, now);
   bool was_armed = take_back(ring, fd, slot);
   if (now)
     return arm(ring, fd, slot, ARMED);
@@ -151,7 +182,7 @@ static void arm_again(struct ioloop *loop, struct ioloop__ring *ring) {
   ring->rearm_count = 0;
   for (int i = 0; i < count; i++) {
     int fd = ring->rearm[i];
-    struct slot *slot = ioloop__slot(loop, fd);
+    struct ioloop__ring_slot *slot = ioloop__slot(loop, fd);
     if (slot->arming == FIRED && arm(ring, fd, slot, ARMED) < 0)
       ring->rearm[ring->rearm_count++] = fd;
   }
@@ -160,7 +191,7 @@ static void arm_again(struct ioloop *loop, struct ioloop__ring *ring) {
 /* ---- waiting ------------------------------------------------------------------------------ */
 
 /* It is armed again when the handler has run. */
-static void fire(struct ioloop__ring *ring, int fd, struct slot *slot) {
+static void fire(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot) {
   slot->arming = FIRED;
   ring->rearm[ring->rearm_count++] = fd;
 }
@@ -169,7 +200,7 @@ static void fire(struct ioloop__ring *ring, int fd, struct slot *slot) {
 static int report(struct ioloop *loop, struct ioloop__ring *ring, const struct ioloop__completed *c,
                   struct ioloop_ready *ready) {
   int fd = (int)(uint32_t)c->user_data;
-  struct slot *slot = ioloop__slot(loop, fd);
+  struct ioloop__ring_slot *slot = ioloop__slot(loop, fd);
   if (!is_pending(slot) || poll_data(fd, slot->number) != c->user_data)
     return 0;
   bool goes_on = c->flags & IORING_CQE_F_MORE;
@@ -292,8 +323,10 @@ static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
   if (ring->error)
     return ring->error;
   arm_again(loop, ring);
+  if (ring->held_count || ring->late_count)
+    ioloop__ring_catch_up(loop, ring);
   uint64_t limit_ns = ring->flush_quiet ? 0 : timeout_ns;
-  if (ring->rearm_count && limit_ns > IOLOOP__PAUSE_NS)
+  if ((ring->rearm_count || ring->held_count || ring->late_count) && limit_ns > IOLOOP__PAUSE_NS)
     limit_ns = IOLOOP__PAUSE_NS; /* the kernel had no memory for some */
   int r = enter(ring, limit_ns);
   ring->begun = false;
@@ -316,6 +349,7 @@ static void fini(struct ioloop *loop, void *state) {
   struct ioloop__ring *ring = state;
   io_uring_queue_exit(&ring->uring);
   ioloop__ring_free_buffers(ring);
+  ioloop__ring_free_held(ring);
   free(ring->stash);
 }
 
@@ -323,12 +357,13 @@ const struct ioloop_backend ioloop__io_uring = {
     .name = "io_uring",
     .features = IOLOOP_F_SCALES | IOLOOP_F_NS_TIMEOUT | IOLOOP_F_COMPLETION,
     .state_size = sizeof(struct ioloop__ring),
-    .slot_size = sizeof(struct slot),
+    .slot_size = sizeof(struct ioloop__ring_slot),
     .probe = ioloop__ring_probe,
     .init = ioloop__ring_init,
     .fini = fini,
     .modify = modify,
     .wait = wait_events,
     .after_fork = fini,
+    .moved = ioloop__ring_moved,
     .completion = &ioloop__ring_completion,
 };

@@ -6,12 +6,12 @@
  *      io_uring_setup.c       making it, and whether that is possible
  *      io_uring_completion.c  operations of the streams: buffers, starting, reporting
  *      io_uring_cancel.c      ending such an operation before it completes
+ *      io_uring_threads.c     what is asked for by another thread than the ring's
  */
 #ifndef IOLOOP_IO_URING_H
 #define IOLOOP_IO_URING_H
 
 #include <liburing.h>
-#include <pthread.h>
 
 #include "backend.h"
 
@@ -31,8 +31,9 @@ enum {
 struct ioloop__completed {
   uint64_t user_data;
   int result;
-  uint32_t flags; /* IORING_CQE_F_* */
+  uint32_t flags; /* IORING_CQE_F_*, and this: the result of a call, not of a request */
 };
+#define IOLOOP__RING_BY_CALL (UINT32_C(1) << 31)
 
 /* Buffers that the kernel picks from, one group for each kind of receiving. */
 struct ioloop__ring_buffers {
@@ -46,8 +47,16 @@ struct ioloop__ring_buffers {
 struct ioloop__ring {
   struct ioloop *loop;
   struct io_uring uring;
-  pthread_t thread; /* that made it: the kernel takes requests of no other */
+  unsigned thread; /* that runs the loop: the kernel takes requests of no other. 0: none yet */
   unsigned fork_count;
+  unsigned in_kernel; /* operations that are a request, or have been, and are not over */
+
+  /* Of other threads, or before the first run: requests, and descriptors to be armed. */
+  struct io_uring_sqe *held;
+  size_t held_count, held_capacity;
+  int *late;
+  size_t late_count, late_capacity;
+  bool rebuilt;         /* the ring is new: every descriptor is late */
   uint32_t poll_number; /* of the last poll that was armed */
   int error; /* the kernel takes no requests from us, and operations were given up: each wait fails,
               * as completions may come for what no longer exists */
@@ -81,13 +90,26 @@ struct ioloop__ring {
   struct ioloop__ring_buffers buffers[IOLOOP__RING_GROUPS];
 };
 
-/* Not ours to use: a forked child's copy, which is still the parent's ring, or another thread's.
- * Then there is no entry, and nothing is submitted. */
-bool ioloop__ring_is_foreign(const struct ioloop__ring *ring);
+/* What is known of a descriptor. */
+struct ioloop__ring_slot {
+  uint32_t number; /* of the poll that is pending, if it is */
+  uint8_t mask;    /* what the core wants watched */
+  uint8_t arming;
+  bool late; /* on that list */
+};
+
+/* A forked child's copy, which is still the parent's ring. */
+bool ioloop__ring_is_inherited(const struct ioloop__ring *ring);
+
+/* Of the calling thread. Else there is no entry, and nothing is submitted. */
+bool ioloop__ring_is_ours(const struct ioloop__ring *ring);
 
 /* A free entry of the submission ring; what is queued is submitted if there is none. NULL: the
  * kernel takes no more. */
 struct io_uring_sqe *ioloop__ring_entry(struct ioloop__ring *ring);
+
+/* The same for an operation. In another thread the entry is held for the next run. */
+struct io_uring_sqe *ioloop__ring_operation(struct ioloop__ring *ring);
 
 /* Submit what is queued, and let the kernel finish the work it deferred until our call. */
 int ioloop__ring_submit(struct ioloop__ring *ring);
@@ -98,17 +120,50 @@ void ioloop__ring_note_quiet(struct ioloop__ring *ring, uint64_t user_data);
 /* io_uring_setup.c */
 int ioloop__ring_probe(const char *variant, char *reason, size_t size);
 int ioloop__ring_init(struct ioloop *loop, void *state, const char *variant);
+/* Put a new ring, which no thread has yet, in the place of this one, which has no operations. 0 or
+ * -errno, and all is as it was. */
+int ioloop__ring_replace(struct ioloop__ring *ring);
 
 /* io_uring_completion.c */
 /* The index of a quiet send among those not yet reported; -1: it is none, or over. */
 int ioloop__ring_find_unreported(const struct ioloop__ring *ring, const struct ioloop__op *op);
 void ioloop__ring_report(struct ioloop *loop, struct ioloop__ring *ring,
                          const struct ioloop__completed *completed);
+int ioloop__ring_register_buffers(struct ioloop__ring *ring, struct io_uring *uring);
 void ioloop__ring_free_buffers(struct ioloop__ring *ring);
 extern const struct ioloop_completion ioloop__ring_completion;
 
 /* io_uring_cancel.c */
 void ioloop__ring_stop(void *state, struct ioloop__op *op);
 void ioloop__ring_cancel(struct ioloop *loop, void *state, struct ioloop__op *op);
+/* Keep a completion for the next wait; false: no memory. */
+bool ioloop__ring_stash(struct ioloop__ring *ring, struct ioloop__completed completed);
+bool ioloop__ring_reserve_stash(struct ioloop__ring *ring);
+/* The next completion of an operation, wherever it is by now; they are in this order. */
+bool ioloop__ring_take(struct ioloop__ring *ring, const struct ioloop__op *op,
+                       struct ioloop__completed *ret);
+/* A quiet send without a completion is over once it has been submitted. */
+bool ioloop__ring_is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
+                                   struct ioloop__op *op);
+/* Results that the kernel still delivers are not reported. */
+void ioloop__ring_give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop__op *op);
+
+/* io_uring_threads.c */
+int ioloop__ring_moved(struct ioloop *loop, void *state);
+/* In the thread of the ring, before a wait: start what was held. */
+void ioloop__ring_catch_up(struct ioloop *loop, struct ioloop__ring *ring);
+struct io_uring_sqe *ioloop__ring_hold(struct ioloop__ring *ring);
+int ioloop__ring_watch_late(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot);
+void ioloop__ring_unwatch_elsewhere(struct ioloop__ring *ring, uint64_t poll_data);
+/* Send now, by a system call, and keep the result for the next wait. */
+int ioloop__ring_send_elsewhere(struct ioloop__ring *ring, struct ioloop__op *op, int fd,
+                                const struct msghdr *message);
+void ioloop__ring_stop_elsewhere(struct ioloop__ring *ring, struct ioloop__op *op);
+void ioloop__ring_cancel_elsewhere(struct ioloop *loop, struct ioloop__ring *ring,
+                                   struct ioloop__op *op);
+void ioloop__ring_free_held(struct ioloop__ring *ring);
+
+/* io_uring.c: arm what the slot asks for; 0 or -ENOMEM. */
+int ioloop__ring_arm_late(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot);
 
 #endif

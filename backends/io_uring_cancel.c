@@ -14,6 +14,10 @@
 #include <stdlib.h>
 
 void ioloop__ring_stop(void *state, struct ioloop__op *op) {
+  if (!ioloop__ring_is_ours(state)) {
+    ioloop__ring_stop_elsewhere(state, op);
+    return;
+  }
   struct io_uring_sqe *entry = ioloop__ring_entry(state);
   if (!entry)
     return;
@@ -33,18 +37,28 @@ static bool take_from(struct ioloop__completed *list, size_t begin, size_t end, 
   return false;
 }
 
-static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
-  if (ring->stash_count == ring->stash_capacity) {
-    size_t capacity = ring->stash_capacity * 2;
-    struct ioloop__completed *larger = realloc(ring->stash, capacity * sizeof *larger);
-    if (!larger)
-      return false;
-    ring->stash = larger;
-    ring->stash_capacity = capacity;
-  }
-  ring->stash[ring->stash_count++] =
-      (struct ioloop__completed){entry->user_data, entry->res, entry->flags};
+bool ioloop__ring_reserve_stash(struct ioloop__ring *ring) {
+  if (ring->stash_count < ring->stash_capacity)
+    return true;
+  size_t capacity = ring->stash_capacity * 2;
+  struct ioloop__completed *larger = realloc(ring->stash, capacity * sizeof *larger);
+  if (!larger)
+    return false;
+  ring->stash = larger;
+  ring->stash_capacity = capacity;
   return true;
+}
+
+bool ioloop__ring_stash(struct ioloop__ring *ring, struct ioloop__completed completed) {
+  if (!ioloop__ring_reserve_stash(ring))
+    return false;
+  ring->stash[ring->stash_count++] = completed;
+  return true;
+}
+
+static bool stash(struct ioloop__ring *ring, const struct io_uring_cqe *entry) {
+  return ioloop__ring_stash(ring,
+                            (struct ioloop__completed){entry->user_data, entry->res, entry->flags});
 }
 
 /* Save the ring's completions for the next wait, so that the kernel can move those there that it
@@ -85,9 +99,8 @@ static bool take_from_ring(struct ioloop__ring *ring, uint64_t user_data,
   return false;
 }
 
-/* The next completion of an operation, wherever it is by now; they are in this order. */
-static bool take(struct ioloop__ring *ring, const struct ioloop__op *op,
-                 struct ioloop__completed *ret) {
+bool ioloop__ring_take(struct ioloop__ring *ring, const struct ioloop__op *op,
+                       struct ioloop__completed *ret) {
   uint64_t user_data = (uint64_t)(uintptr_t)op;
   return take_from(ring->completed, (size_t)ring->reported_count, (size_t)ring->completed_count,
                    user_data, ret) ||
@@ -95,14 +108,14 @@ static bool take(struct ioloop__ring *ring, const struct ioloop__op *op,
          take_from_ring(ring, user_data, ret);
 }
 
-/* A quiet send without a completion is over once it has been submitted. */
-static bool is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
-                             struct ioloop__op *op) {
+bool ioloop__ring_is_silently_over(struct ioloop *loop, struct ioloop__ring *ring,
+                                   struct ioloop__op *op) {
   int index = ioloop__ring_find_unreported(ring, op);
   bool over =
       index >= 0 && !io_uring_sq_ready(&ring->uring) && !io_uring_cq_has_overflow(&ring->uring);
   if (over) {
     ring->unreported[index].op = NULL;
+    ring->in_kernel--;
     ioloop__op_done(loop, op, (int)ring->unreported[index].size, NULL, false);
   }
   return over;
@@ -140,11 +153,11 @@ static bool has_failed(struct ioloop__ring *ring, int error) {
   return true;
 }
 
-/* Results that the kernel still delivers are not reported. */
-static void give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop__op *op) {
+void ioloop__ring_give_up(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop__op *op) {
   int index = ioloop__ring_find_unreported(ring, op);
   if (index >= 0)
     ring->unreported[index].op = NULL;
+  ring->in_kernel--;
   ioloop__op_done(loop, op, -ECANCELED, NULL, false);
 }
 
@@ -152,21 +165,25 @@ void ioloop__ring_cancel(struct ioloop *loop, void *state, struct ioloop__op *op
   struct ioloop__ring *ring = state;
   struct ioloop__completed completed = {.flags = IORING_CQE_F_MORE};
   bool quiet = ioloop__ring_find_unreported(ring, op) >= 0;
-  bool failed = ioloop__ring_is_foreign(ring) || ring->error;
+  bool failed = ring->error;
+  if (!ioloop__ring_is_ours(ring)) {
+    ioloop__ring_cancel_elsewhere(loop, ring, op);
+    return;
+  }
   if (!quiet)
     ioloop__ring_stop(ring, op);
   while (!failed && completed.flags & IORING_CQE_F_MORE) {
-    if (take(ring, op, &completed)) {
+    if (ioloop__ring_take(ring, op, &completed)) {
       ioloop__ring_note_quiet(ring, completed.user_data);
       ioloop__ring_report(loop, ring, &completed);
       continue;
     }
-    if (quiet && is_silently_over(loop, ring, op))
+    if (quiet && ioloop__ring_is_silently_over(loop, ring, op))
       return;
     if (io_uring_cq_has_overflow(&ring->uring))
       make_room(ring);
     failed = has_failed(ring, quiet ? ioloop__ring_submit(ring) : wait_and_stop_again(ring, op));
   }
   if (failed)
-    give_up(loop, ring, op);
+    ioloop__ring_give_up(loop, ring, op);
 }

@@ -78,12 +78,12 @@ static void give(const struct ioloop__ring_buffers *buffers, unsigned id) {
   io_uring_buf_ring_advance(buffers->ring, 1);
 }
 
-static int register_buffers(struct ioloop__ring *ring, struct ioloop__ring_buffers *buffers,
+static int register_buffers(struct io_uring *uring, struct ioloop__ring_buffers *buffers,
                             int group) {
   struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)buffers->memory,
                                           .ring_entries = buffers->count,
                                           .bgid = (uint16_t)group};
-  int r = io_uring_register_buf_ring(&ring->uring, &registration, 0);
+  int r = io_uring_register_buf_ring(uring, &registration, 0);
   if (r)
     return r;
   buffers->ring = (struct io_uring_buf_ring *)(void *)buffers->memory;
@@ -104,9 +104,18 @@ static int make_buffers(struct ioloop__ring *ring, int group) {
   if (memory == MAP_FAILED)
     return -ENOMEM;
   buffers->memory = memory;
-  int r = register_buffers(ring, buffers, group);
+  int r = register_buffers(&ring->uring, buffers, group);
   if (r)
     munmap(memory, total_room(buffers));
+  return r;
+}
+
+/* None of them holds data. */
+int ioloop__ring_register_buffers(struct ioloop__ring *ring, struct io_uring *uring) {
+  int r = 0;
+  for (int i = 0; !r && i < IOLOOP__RING_GROUPS; i++)
+    if (ring->buffers[i].ring)
+      r = register_buffers(uring, &ring->buffers[i], i);
   return r;
 }
 
@@ -129,7 +138,7 @@ static void begin(struct ioloop__ring *ring, struct io_uring_sqe *entry, struct 
 static int accept_connections(void *state, struct ioloop__op *op, int fd, bool blocking,
                               bool forever) {
   int flags = SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK);
-  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  struct io_uring_sqe *entry = ioloop__ring_operation(state);
   if (!entry)
     return -ENOMEM;
   if (forever)
@@ -144,7 +153,7 @@ static int begin_receiving(struct ioloop__ring *ring, struct ioloop__op *op, int
   int r = make_buffers(ring, group);
   if (r)
     return r;
-  struct io_uring_sqe *entry = ioloop__ring_entry(ring);
+  struct io_uring_sqe *entry = ioloop__ring_operation(ring);
   if (!entry)
     return -ENOMEM;
   if (group == BYTES)
@@ -179,7 +188,12 @@ static void make_quiet(struct ioloop__ring *ring, struct io_uring_sqe *entry, st
 /* A datagram is all or nothing by itself. */
 static int send_bytes(void *state, struct ioloop__op *op, int fd, const void *data, size_t size,
                       bool quiet) {
-  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  if (!ioloop__ring_is_ours(state)) {
+    struct iovec vector = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    return ioloop__ring_send_elsewhere(state, op, fd, &message);
+  }
+  struct io_uring_sqe *entry = ioloop__ring_operation(state);
   if (!entry)
     return -ENOMEM;
   /* A length has 32 bits here, and a result 31. */
@@ -197,7 +211,9 @@ static void flush_quiet(void *state) {
 }
 
 static int send_datagram(void *state, struct ioloop__op *op, int fd, const struct msghdr *message) {
-  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  if (!ioloop__ring_is_ours(state))
+    return ioloop__ring_send_elsewhere(state, op, fd, message);
+  struct io_uring_sqe *entry = ioloop__ring_operation(state);
   if (!entry)
     return -ENOMEM;
   io_uring_prep_sendmsg(entry, fd, message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -245,6 +261,7 @@ static void report_quiet(struct ioloop *loop, struct ioloop__ring *ring) {
   for (int i = 0; i < over; i++) {
     struct ioloop__op *op = ring->unreported[i].op;
     ring->unreported[i].op = NULL;
+    ring->in_kernel -= op != NULL;
     if (op)
       ioloop__op_done(loop, op, (int)ring->unreported[i].size, NULL, false);
   }
@@ -259,6 +276,7 @@ void ioloop__ring_report(struct ioloop *loop, struct ioloop__ring *ring,
   uint64_t address = completed->user_data & ~IOLOOP__RING_QUIET;
   struct ioloop__op *op = (struct ioloop__op *)(uintptr_t)address;
   bool more = completed->flags & IORING_CQE_F_MORE;
+  ring->in_kernel -= !(completed->flags & (IORING_CQE_F_MORE | IOLOOP__RING_BY_CALL));
   if (!(completed->flags & IORING_CQE_F_BUFFER)) {
     if (completed->result == -ENOBUFS)
       ioloop__metrics(loop)->starved++;
@@ -282,7 +300,7 @@ static bool dispatch(struct ioloop *loop, void *state) {
   if (ring->unreported_done)
     report_quiet(loop, ring);
   /* Any of them may fork; in the child the rest is not reported. */
-  while (ring->reported_count < ring->completed_count && !ioloop__ring_is_foreign(ring)) {
+  while (ring->reported_count < ring->completed_count && !ioloop__ring_is_inherited(ring)) {
     struct ioloop__completed *completed = &ring->completed[ring->reported_count++];
     if (completed->user_data != IOLOOP__RING_NOTHING)
       ioloop__ring_report(loop, ring, completed);

@@ -11,6 +11,11 @@
  *     together: 200 KiB each, so 8 MiB are enough for 39. What a ring took is given back some time
  *     after it was closed or its process ended (10 to 30 ms, by a worker of the kernel). Until then
  *     the next loop may meet ENOMEM.
+ *   - SINGLE_ISSUER means one thread for the life of a ring: the one that made it, or, if it was made
+ *     disabled (IORING_SETUP_R_DISABLED, 5.10), the one that enables it. Here that is the one that
+ *     runs the loop first. Others get EEXIST. The ring's descriptor is not registered (which saves a
+ *     look-up in each call), as that belongs to a thread too, and keeps the ring, and what it
+ *     watches, alive after the loop has left.
  *   - Containers often forbid it: by seccomp (EPERM or ENOSYS) or kernel.io_uring_disabled.
  */
 #include "io_uring.h"
@@ -41,8 +46,8 @@ static int try_to_open(unsigned submissions, unsigned completions, struct io_uri
   };
   int r = -EINVAL;
   for (size_t i = 0; r == -EINVAL && i < sizeof modes / sizeof modes[0]; i++) {
-    struct io_uring_params params = {.flags =
-                                         modes[i] | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL,
+    struct io_uring_params params = {.flags = modes[i] | IORING_SETUP_CQSIZE |
+                                              IORING_SETUP_SUBMIT_ALL | IORING_SETUP_R_DISABLED,
                                      .cq_entries = completions};
     r = io_uring_queue_init_params(submissions, uring, &params);
   }
@@ -130,8 +135,36 @@ int ioloop__ring_init(struct ioloop *loop, void *state, const char *variant) {
     return -ENOMEM;
   }
   ring->stash_capacity = COMPLETIONS;
-  ring->thread = pthread_self();
   ring->fork_count = ioloop__fork_count();
-  io_uring_register_ring_fd(&ring->uring); /* saves looking it up; no harm if it fails */
+  return 0;
+}
+
+/* The descriptor keeps its number, which the core has registered. */
+static int take_number(struct io_uring *uring, struct io_uring *old) {
+  if (dup3(uring->ring_fd, old->ring_fd, O_CLOEXEC) < 0)
+    return -errno;
+  int spare = uring->ring_fd;
+  uring->ring_fd = uring->enter_ring_fd = old->ring_fd;
+  old->ring_fd = old->enter_ring_fd = spare;
+  return 0;
+}
+
+int ioloop__ring_replace(struct ioloop__ring *ring) {
+  struct io_uring uring, discarded;
+  int r = open_ring(SUBMISSIONS, COMPLETIONS, &uring);
+  if (r)
+    return r;
+  r = ioloop__ring_register_buffers(ring, &uring);
+  if (!r)
+    r = take_number(&uring, &ring->uring);
+  discarded = r ? uring : ring->uring;
+  io_uring_queue_exit(&discarded);
+  if (r)
+    return r;
+  ring->uring = uring;
+  ring->thread = 0;
+  ring->rebuilt = true;
+  ring->error = 0;
+  ring->unreported_mark = ring->uring.cq.khead ? *ring->uring.cq.khead : 0;
   return 0;
 }

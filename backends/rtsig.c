@@ -38,13 +38,16 @@
  *   - F_SETOWN means the process: any thread may get the signal. F_SETOWN_EX with F_OWNER_TID
  *     (2.6.32) means a thread. A signalfd reads the queue of the calling thread and that of the
  *     process: it may take a SIGIO that another process has sent to the whole process.
+ *   - If another thread runs the loop, it makes itself the owner of each descriptor, and all become
+ *     hot: what was queued for the old one is forgotten without harm. Each loop of a thread has a
+ *     signal of its own, of about 30; a SIGIO that one of them takes makes all of them look.
  *   - Not every descriptor signals, and not at every change (signalling.c). The others stay hot
  *     forever.
  *   - Clearing O_ASYNC stops further signals but leaves those in the queue; close() does neither
- *     while a dup or a child keeps the file open. So remove clears it. Queued signals are fetched
- *     before the signal is unblocked, as its default action terminates the process. If a file that
- *     we armed cannot be disarmed because its number is gone, the signal stays blocked in this
- *     thread.
+ *     while a dup or a child keeps the file open. So remove clears it. Queued signals are taken
+ *     before the signal is unblocked (signal_thread.c), as its default action terminates the
+ *     process. If a file that we armed cannot be disarmed because its number is gone, the signal
+ *     stays blocked in this thread.
  *   - A program's fcntl(fd, F_SETFL, O_NONBLOCK) clears O_ASYNC without notice, and a change of uid
  *     stops signals (the process that became owner must be permitted to send them). So a timerfd
  *     triggers a poll of the cold descriptors once a second; with it no clock is read and no wait
@@ -78,7 +81,6 @@ enum {
 struct state {
   struct ioloop__signalling base;
   int signo;
-  pid_t thread;
   int signals, clock; /* signalfd, timerfd */
   int highest;        /* descriptor number seen */
   bool ticking;       /* the clock, while any is armed */
@@ -91,7 +93,7 @@ struct state {
 /* FIOASYNC, unlike F_SETFL, touches no other flag, and reports when it cannot set this one. */
 static int arm(const struct ioloop__signalling *base, int fd) {
   const struct state *s = (const struct state *)base;
-  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = s->thread};
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = base->claim.thread->id};
   int off = 0, on = 1;
   if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, s->signo) < 0 ||
       ioctl(fd, FIOASYNC, &off) < 0 || ioctl(fd, FIOASYNC, &on) < 0)
@@ -140,6 +142,7 @@ static void begin_plain(struct state *s) {
 }
 
 static void on_overflow(struct state *s) {
+  ioloop__signalling_took_sigio(&s->base);
   ioloop__note_overflow(s->base.set.loop);
   s->base.set.hot = s->base.set.count;
   if (s->waits_since_overflow < OVERFLOW_NEAR)
@@ -229,6 +232,13 @@ static void scan(struct state *s) {
 
 /* ---- waiting ------------------------------------------------------------------------ */
 
+/* Any may be ready: another thread ran the loop, or a sibling took the SIGIO of an overflow. */
+static void look_at_all(struct state *s) {
+  ioloop__signalling_catch_up(&s->base);
+  tick_while_armed(s);
+  s->base.set.hot = s->base.set.count;
+}
+
 /* All are hot, and none becomes cold. */
 static int wait_plain(struct state *s, uint64_t timeout_ns) {
   if (--s->plain_left == 0) {
@@ -240,6 +250,8 @@ static int wait_plain(struct state *s, uint64_t timeout_ns) {
 
 static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
+  if (ioloop__signalling_is_behind(&s->base))
+    look_at_all(s);
   s->waits_since_overflow++;
   if (s->plain_left)
     return wait_plain(s, timeout_ns);
@@ -258,34 +270,6 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
 
 /* ---- beginning and end -------------------------------------------------------------- */
 
-/* Free for us? Not if the program has a handler for it, which would never run again as we block the
- * signal. An ignored signal will do: while blocked it is queued nevertheless. */
-static bool has_handler(int signo) {
-  struct sigaction action;
-  return sigaction(signo, NULL, &action) < 0 ||
-         (action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN);
-}
-
-/*
- * A blocked signal may be one that the program waits for. But a parent that blocks or ignores all
- * of them passes that on, so a blocked one is taken if there is no other. Never the highest:
- * valgrind stops threads with it, and swallows any that comes.
- */
-static int find_signal(void) {
-  sigset_t blocked;
-  pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-  int last_resort = -EBUSY;
-  for (int signo = SIGRTMAX - 1; signo >= SIGRTMIN; signo--) {
-    if (has_handler(signo))
-      continue;
-    if (sigismember(&blocked, signo) == 0)
-      return signo;
-    if (last_resort < 0)
-      last_resort = signo;
-  }
-  return last_resort;
-}
-
 /* Every queued signal counts against the soft limit, which we may raise up to the hard one. */
 static void raise_queue_limit(void) {
   struct rlimit limit;
@@ -297,12 +281,12 @@ static void raise_queue_limit(void) {
 
 static int probe(const char *variant, char *reason, size_t reason_size) {
   (void)variant;
-  int r = ioloop__claim_probe(false, reason, reason_size);
-  if (r)
-    return r;
-  if (find_signal() < 0) {
-    snprintf(reason, reason_size, "every real-time signal has a handler in this process");
-    return -EBUSY;
+  int signo = ioloop__find_signal();
+  if (signo < 0) {
+    snprintf(reason, reason_size,
+             "no real-time signal is left: each has a handler in this process, or a loop in this "
+             "thread");
+    return signo;
   }
   sigset_t none;
   sigemptyset(&none);
@@ -316,15 +300,33 @@ static int probe(const char *variant, char *reason, size_t reason_size) {
   return 0;
 }
 
-static int open_set(struct state *s, struct ioloop *loop, const sigset_t *signals) {
-  ioloop__pollset_init(&s->base.set, loop, poll_ready);
-  s->signals = signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (s->signals < 0)
+static uint32_t signals_of(const struct state *s) {
+  return ioloop__signal_bit(s->signo) | IOLOOP__BIT_SIGIO;
+}
+
+/* A new signalfd, or another signal for the old one. */
+static int open_signals(struct state *s, int signo) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, signo);
+  sigaddset(&signals, SIGIO);
+  int fd = signalfd(s->signals, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  if (fd < 0)
     return -errno;
+  s->signals = fd;
+  s->signo = signo;
+  return 0;
+}
+
+static int open_set(struct state *s, struct ioloop *loop, int signo) {
+  ioloop__pollset_init(&s->base.set, loop, poll_ready);
+  int r = open_signals(s, signo);
+  if (r)
+    return r;
   s->clock = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (s->clock < 0)
     return -errno;
-  int r = ioloop__pollset_add_fixed(&s->base.set, s->signals);
+  r = ioloop__pollset_add_fixed(&s->base.set, s->signals);
   return r ? r : ioloop__pollset_add_fixed(&s->base.set, s->clock);
 }
 
@@ -342,44 +344,45 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   s->base.arm = arm;
   s->base.disarm = disarm;
   s->signals = s->clock = -1;
-  s->thread = gettid();
   s->waits_since_overflow = OVERFLOW_NEAR;
-  s->signo = find_signal();
-  if (s->signo < 0)
-    return s->signo;
-
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, s->signo);
-  sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base, &signals, false);
-  if (r)
-    return r;
+  int signo = ioloop__find_signal();
+  if (signo < 0)
+    return signo;
   raise_queue_limit();
-  r = open_set(s, loop, &signals);
-  if (r) {
+  int r = open_set(s, loop, signo);
+  if (!r)
+    r = ioloop__claim_make(&s->base.claim, signals_of(s));
+  if (r)
     close_set(s);
-    ioloop__claim_drop(&s->base, true);
-  }
   return r;
+}
+
+/* In another thread a sibling may have our signal. */
+static int moved(struct ioloop *loop, void *state) {
+  (void)loop;
+  struct state *s = state;
+  if (s->base.claim.thread != ioloop__signal_thread_if_any()) {
+    int signo = ioloop__find_signal();
+    int r = signo < 0 || signo == s->signo ? signo : open_signals(s, signo);
+    if (r < 0)
+      return r;
+  }
+  return ioloop__signalling_move(&s->base, signals_of(s));
 }
 
 /* The core has removed every descriptor: none of ours signals now. */
 static void fini(struct ioloop *loop, void *state) {
   (void)loop;
   struct state *s = state;
-  struct signalfd_siginfo queued[BATCH];
-  while (read(s->signals, queued, sizeof queued) > 0)
-    ;
   close_set(s);
-  ioloop__claim_drop(&s->base, !s->base.lost);
+  ioloop__claim_drop(&s->base.claim, s->base.lost);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
   (void)loop;
   struct state *s = state;
   close_set(s);
-  ioloop__claim_drop(&s->base, true); /* a child inherits the mask, but nothing queued */
+  ioloop__claim_forget(&s->base.claim);
 }
 
 static bool takes_signal(const void *state, int signo) {
@@ -398,5 +401,6 @@ const struct ioloop_backend ioloop__rtsig = {
     .modify = modify,
     .wait = ioloop__pollset_wait,
     .after_fork = after_fork,
+    .moved = moved,
     .takes_signal = takes_signal,
 };

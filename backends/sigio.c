@@ -35,11 +35,17 @@
  *     (or select) on all descriptors instead. (ppoll with a mask and a handler could wait for a
  *     signal and for descriptors at once; but a loop that polls needs no signal.)
  *   - On Linux the owner is a thread (F_SETOWN_EX with F_OWNER_TID, 2.6.32), so that each thread
- *     may have such a loop. Elsewhere it is the process, which can have only one. On Linux, the
- *     waiting loop may take a SIGIO that another process has sent to the whole process.
+ *     may have such loops. Elsewhere it is the process, of which one thread at a time can run them.
+ *     On Linux, the waiting loop may take a SIGIO that another process has sent to the whole
+ *     process.
+ *   - Several loops of one thread share its SIGIO. One that takes it polls all of its descriptors,
+ *     and so does each of the others in its next wait.
+ *   - A loop that another thread runs makes that thread the owner of its descriptors, one by one,
+ *     and then polls all: what was announced to the old one is forgotten without harm.
  *   - The default action of SIGIO terminates the process: one that is pending when the loop ends
- *     must be taken before the signal is unblocked. If a descriptor was closed while registered,
- *     its file may live on in a dup and signal forever; SIGIO then stays blocked in this thread.
+ *     must be taken before the signal is unblocked (signal_thread.c). If a descriptor was closed
+ *     while registered, its file may live on in a dup and signal forever; SIGIO then stays blocked
+ *     in this thread.
  *   - fcntl(fd, F_SETFL, O_NONBLOCK) on a registered descriptor clears O_ASYNC without notice. A
  *     change of uid stops signals too (the kernel checks the permission of the process that became
  *     owner). For both, all descriptors are polled once a second. Those found ready without a
@@ -86,6 +92,7 @@ static int take_signal(struct state *s, uint64_t timeout_ns) {
   if (r != 1)
     return r;
   s->owed = true;
+  ioloop__signalling_took_sigio(&s->base);
   ioloop__note_signal(s->base.set.loop, SIGIO, -1, 0, 1);
   r = poll_all(s);
   return r < 0 ? r : 1;
@@ -120,8 +127,15 @@ static inline __attribute__((always_inline)) int await_signal(struct state *s,
 
 static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   struct state *s = (struct state *)set;
-  if (s->owed)
-    return poll_all(s);
+  if (ioloop__signalling_is_behind(&s->base)) {
+    ioloop__signalling_catch_up(&s->base);
+    s->owed = true;
+  }
+  if (s->owed) {
+    int r = poll_all(s);
+    if (r < 0 || s->base.set.left)
+      return r;
+  }
   if (s->base.unannounced || set->by_select)
     return ioloop__pollset_poll_all(&s->base.set, timeout_ns);
   if (++s->rounds >= SCAN_ROUNDS)
@@ -137,45 +151,30 @@ static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {
   return take_signal(s, 0);
 }
 
-static int probe(const char *variant, char *reason, size_t reason_size) {
-  (void)variant;
-  return ioloop__claim_probe(!ioloop__sigio_per_thread, reason, reason_size);
-}
-
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)variant;
   struct state *s = state;
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGIO);
-  int r = ioloop__claim_take(&s->base, &signals, !ioloop__sigio_per_thread);
-  if (r)
-    return r;
-  r = ioloop__sigio_open();
-  if (r)
-    ioloop__claim_drop(&s->base, true);
-  else
-    ioloop__pollset_init(&s->base.set, loop, poll_ready);
+  ioloop__pollset_init(&s->base.set, loop, poll_ready);
   s->base.arm = ioloop__sigio_arm;
   s->base.disarm = ioloop__disarm;
-  return r;
+  return ioloop__claim_make(&s->base.claim, IOLOOP__BIT_SIGIO);
+}
+
+static int moved(struct ioloop *loop, void *state) {
+  (void)loop;
+  return ioloop__signalling_move(state, IOLOOP__BIT_SIGIO);
 }
 
 /* The core has removed every descriptor: none of ours signals now. */
 static void fini(struct ioloop *loop, void *state) {
   struct state *s = state;
-  while (ioloop__sigio_wait(0) == 1)
-    ;
-  if (!s->base.lost)
-    ioloop__sigio_close();
-  ioloop__claim_drop(&s->base, !s->base.lost);
+  ioloop__claim_drop(&s->base.claim, s->base.lost);
   ioloop__pollset_fini(loop, s);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
   struct state *s = state;
-  if (ioloop__claim_drop(&s->base, true)) /* a child inherits the mask, but nothing pending */
-    ioloop__sigio_close();
+  ioloop__claim_forget(&s->base.claim);
   ioloop__pollset_fini(loop, s);
 }
 
@@ -189,11 +188,11 @@ const struct ioloop_backend ioloop__sigio = {
     .features = IOLOOP_F_SIGNAL_DRIVEN | IOLOOP_F_NS_TIMEOUT,
     .state_size = sizeof(struct state),
     .slot_size = sizeof(struct ioloop__watch),
-    .probe = probe,
     .init = init,
     .fini = fini,
     .modify = ioloop__signalling_modify,
     .wait = ioloop__pollset_wait,
     .after_fork = after_fork,
+    .moved = moved,
     .takes_signal = takes_signal,
 };

@@ -8,8 +8,8 @@
  * SIGIO that came in between would be handled before the wait, and the wait would sleep.
  *
  * SIGIO goes to the process, and the system gives it to any thread that does not block it. So the
- * handler passes it on to the loop's. There is one such loop per process; the program's own
- * handling of SIGIO is saved while it lives, and restored after it.
+ * handler passes it on to the thread that runs the loops. There is one such thread at a time; the
+ * program's own handling of SIGIO is saved before, and restored after it.
  */
 #include "signalling.h"
 
@@ -34,6 +34,7 @@ const bool ioloop__sigio_per_thread = false;
 const char ioloop__sigio_wait_name[] = "pselect";
 
 static struct sigaction before; /* the process's own handling of SIGIO */
+static bool opened;
 static atomic_bool arrived;
 static pthread_t waiter;
 
@@ -46,18 +47,29 @@ static void on_sigio(int signo) {
   errno = saved;
 }
 
+pid_t ioloop__signal_target(void) {
+  return getpid();
+}
+
 int ioloop__sigio_open(void) {
+  waiter = pthread_self();
+  if (opened)
+    return 0;
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_sigio;
   sigemptyset(&action.sa_mask);
-  waiter = pthread_self();
   atomic_store(&arrived, 0);
-  return sigaction(SIGIO, &action, &before) < 0 ? -errno : 0;
+  if (sigaction(SIGIO, &action, &before) < 0)
+    return -errno;
+  opened = true;
+  return 0;
 }
 
 void ioloop__sigio_close(void) {
-  sigaction(SIGIO, &before, NULL);
+  if (opened)
+    sigaction(SIGIO, &before, NULL);
+  opened = false;
 }
 
 /* A select that need not wait may return without having checked for signals. */
@@ -65,6 +77,13 @@ static void let_through_pending(const sigset_t *mask) {
   sigset_t pending;
   if (sigpending(&pending) == 0 && sigismember(&pending, SIGIO) == 1)
     sigsuspend(mask);
+}
+
+/* SIGIO is the one signal that a set has here. */
+void ioloop__take_pending(const sigset_t *set) {
+  (void)set;
+  while (ioloop__sigio_wait(0) == 1)
+    continue;
 }
 
 int ioloop__sigio_wait(uint64_t timeout_ns) {

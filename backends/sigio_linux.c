@@ -16,14 +16,13 @@
 #include <unistd.h>
 
 int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
-  (void)s;
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0)
     return -errno;
   /* Off first: switching on again what is on changes neither owner nor descriptor number. */
   if (flags & O_ASYNC && fcntl(fd, F_SETFL, flags & ~O_ASYNC) < 0)
     return -errno;
-  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = gettid()};
+  struct f_owner_ex owner = {.type = F_OWNER_TID, .pid = s->claim.thread->id};
   if (fcntl(fd, F_SETOWN_EX, &owner) < 0 || fcntl(fd, F_SETSIG, 0) < 0 ||
       fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
     return -errno;
@@ -35,6 +34,10 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd) {
 
 const bool ioloop__sigio_per_thread = true;
 const char ioloop__sigio_wait_name[] = "sigtimedwait";
+
+pid_t ioloop__signal_target(void) {
+  return gettid();
+}
 
 /* It is blocked, and never handled. */
 int ioloop__sigio_open(void) {
@@ -63,6 +66,12 @@ static int take(const sigset_t *set, const struct timespec *timeout) {
   return (int)signo;
 }
 #endif
+
+void ioloop__take_pending(const sigset_t *set) {
+  const struct timespec now = {0};
+  while (take(set, &now) > 0 || errno == EINTR)
+    continue;
+}
 
 int ioloop__sigio_wait(uint64_t timeout_ns) {
   sigset_t set;

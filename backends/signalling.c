@@ -31,14 +31,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-#include "fork.h"
 
 enum {
   BOTH = IOLOOP_READ | IOLOOP_WRITE
@@ -145,17 +140,30 @@ static short events_of(const struct ioloop__watch *watch) {
   return (short)(watch->mask | (is_unannounced(watch) ? IOLOOP__PINNED : 0));
 }
 
+/* Does the calling thread run the loop? It owns what it arms, and that is what it can block. */
+static bool runs_here(const struct ioloop__signalling *s) {
+  return s->claim.owns && s->claim.thread == ioloop__signal_thread_if_any();
+}
+
+static void arm_first(struct ioloop__signalling *s, int fd, struct ioloop__watch *watch) {
+  unsigned announced = announced_by(fd);
+  watch->file = announced ? file_of(fd) : 0;
+  if (announced && s->arm(s, fd) != 0)
+    announced = 0;
+  set_watch(s, watch, watch->mask, announced);
+}
+
 static int add(struct ioloop__signalling *s, int fd, unsigned mask, struct ioloop__watch *watch) {
   int r = ioloop__check_fd(fd);
   if (!r)
     r = ioloop__pollset_add(&s->set, fd, (short)mask, &watch->place);
   if (r)
     return r;
-  unsigned announced = announced_by(fd);
-  watch->file = announced ? file_of(fd) : 0;
-  if (announced && s->arm(s, fd) != 0)
-    announced = 0;
-  set_watch(s, watch, mask, announced);
+  set_watch(s, watch, mask, 0);
+  if (runs_here(s))
+    arm_first(s, fd, watch);
+  else
+    s->late = true;
   ioloop__pollset_change(&s->set, events_of(watch), &watch->place);
   return 0;
 }
@@ -196,62 +204,52 @@ void ioloop__signalling_arm_again(struct ioloop__signalling *s) {
   }
 }
 
-/* ---- the signals of a thread ------------------------------------------------------------ */
+/* ---- the thread that runs the loop ------------------------------------------------------ */
 
-/* Neither has a lock, which a fork could copy in any state: one is the thread's own, the other a
- * number. */
-static _Thread_local struct {
-  const struct ioloop__signalling *holder; /* NULL: none; never followed */
-  unsigned fork_count;
-  sigset_t unblock;
-} of_thread;
-static atomic_uint of_process; /* 1 + fork count of the holder; 0: none */
-
-static bool has_thread(void) {
-  return of_thread.holder && of_thread.fork_count == ioloop__fork_count();
+/* Armed for a thread that has lost the loop. Another that made itself the owner since then
+ * keeps it; there is none if that thread has ended. */
+static void arm_anew(struct ioloop__signalling *s, int fd, struct ioloop__watch *watch,
+                     pid_t former) {
+  int owner = fcntl(fd, F_GETOWN);
+  bool same_file = file_of(fd) == watch->file;
+  bool ours = same_file && (owner == former || owner == 0);
+  if (ours && s->arm(s, fd) == 0)
+    return;
+  s->lost = s->lost || !same_file || ours;
+  set_watch(s, watch, watch->mask, 0);
 }
 
-static bool take_process(void) {
-  unsigned mine = ioloop__fork_count() + 1, holder = atomic_load(&of_process);
-  return holder != mine && atomic_compare_exchange_strong(&of_process, &holder, mine);
+static void arm_all(struct ioloop__signalling *s, const struct ioloop__signal_thread *former) {
+  for (uint32_t i = s->set.fixed; i < s->set.count; i++) {
+    int fd = s->set.fds[i].fd;
+    struct ioloop__watch *watch = ioloop__slot(s->set.loop, fd);
+    if (!watch->announced)
+      arm_first(s, fd, watch);
+    else if (former)
+      arm_anew(s, fd, watch, former->id);
+    s->set.fds[i].events = events_of(watch);
+  }
+  s->late = false;
 }
 
-int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size) {
-  bool taken = whole_process && atomic_load(&of_process) == ioloop__fork_count() + 1;
-  if (!has_thread() && !taken)
-    return 0;
-  snprintf(reason, reason_size, "this %s has a signal-driven loop already, and can have only one",
-           whole_process ? "process" : "thread");
-  return -EBUSY;
-}
-
-int ioloop__claim_take(struct ioloop__signalling *s, const sigset_t *signals, bool whole_process) {
-  if (has_thread() || (whole_process && !take_process()))
-    return -EBUSY;
-  s->process = whole_process ? ioloop__fork_count() + 1 : 0;
-  sigset_t unblock;
-  sigemptyset(&unblock);
-  if (of_thread.holder) /* our parent's: what it blocked is ours to unblock */
-    unblock = of_thread.unblock;
-  sigset_t before;
-  pthread_sigmask(SIG_BLOCK, signals, &before);
-  for (int signo = 1; signo < NSIG; signo++)
-    if (sigismember(signals, signo) == 1 && sigismember(&before, signo) == 0)
-      sigaddset(&unblock, signo);
-  of_thread.holder = s;
-  of_thread.fork_count = ioloop__fork_count();
-  of_thread.unblock = unblock;
+int ioloop__signalling_move(struct ioloop__signalling *s, uint32_t signals) {
+  struct ioloop__signal_claim before;
+  int r = ioloop__claim_move(&s->claim, signals, &before);
+  if (r)
+    return r;
+  bool lost = s->lost;
+  s->lost = before.owns ? false : lost;
+  arm_all(s, before.owns ? before.thread : NULL);
+  s->seen = s->claim.thread->sigios - 1;
+  if (before.thread) {
+    ioloop__claim_drop(&before, lost || s->lost);
+    s->lost = false;
+  }
   return 0;
 }
 
-bool ioloop__claim_drop(struct ioloop__signalling *s, bool restore) {
-  unsigned process = s->process;
-  if (process) /* unless a child has taken it since */
-    atomic_compare_exchange_strong(&of_process, &process, 0);
-  if (of_thread.holder != s)
-    return false;
-  of_thread.holder = NULL;
-  if (restore)
-    pthread_sigmask(SIG_UNBLOCK, &of_thread.unblock, NULL);
-  return true;
+void ioloop__signalling_catch_up(struct ioloop__signalling *s) {
+  if (s->late)
+    arm_all(s, NULL);
+  s->seen = s->claim.thread->sigios;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * signalling.h - what sigio and rtsig share: which descriptors can be trusted to signal, their
- * registration, and how a thread comes to own the signals that they raise.
+ * signalling.h - what sigio and rtsig share: which descriptors can be trusted to signal, and their
+ * registration with the thread that runs the loop (signal_thread.h).
  */
 #ifndef IOLOOP_SIGNALLING_H
 #define IOLOOP_SIGNALLING_H
@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "pollset.h"
+#include "signal_thread.h"
 
 /* A signal is raised this long after poll sees its reason, at most. */
 #define IOLOOP__SIGNAL_GRACE_NS UINT64_C(20000000)
@@ -17,8 +18,10 @@
 /* A backend's state begins with this. */
 struct ioloop__signalling {
   struct ioloop__pollset set;
-  unsigned process;     /* not 0: this has the process, in signalling.c under this number */
-  uint32_t armed;       /* registered and armed */
+  struct ioloop__signal_claim claim;
+  unsigned seen;  /* of the thread's SIGIOs: those before were followed by a look at all */
+  bool late;      /* some were added by a thread that does not run the loop, and are not armed */
+  uint32_t armed; /* registered and armed */
   uint32_t unannounced; /* registered with an interest that is not announced */
   bool lost;            /* a file that we armed may live on where we cannot disarm it */
   /* Raise the model's signal for this descriptor, or no longer. 0 or -errno. */
@@ -48,19 +51,23 @@ void ioloop__signalling_arm_again(struct ioloop__signalling *s);
  * armed may still be open under another number, and signalling. */
 int ioloop__disarm(int fd);
 
-/* ---- the signals of a thread ------------------------------------------------------------- */
+/* ---- the thread that runs the loop ------------------------------------------------------- */
 
-/* Would claim_take be refused? 0, or -EBUSY with the reason in words. */
-int ioloop__claim_probe(bool whole_process, char *reason, size_t reason_size);
+/* The calling thread is about to run the loop: it owns `signals` and all descriptors from now on,
+ * and all must be looked at once. 0 or -errno. */
+int ioloop__signalling_move(struct ioloop__signalling *s, uint32_t signals);
 
-/* Block the signals in this thread, as long as its loop lives. -EBUSY: a signal-driven loop has
- * this thread, or with `whole_process`, where signals cannot be sent to a thread, this process. */
-int ioloop__claim_take(struct ioloop__signalling *s, const sigset_t *signals, bool whole_process);
+/* A sibling in this thread took a SIGIO, or another thread changed something: before anything is
+ * relied on, call catch_up, then look at all. */
+static inline bool ioloop__signalling_is_behind(const struct ioloop__signalling *s) {
+  return s->late || s->seen != s->claim.thread->sigios;
+}
+void ioloop__signalling_catch_up(struct ioloop__signalling *s);
 
-/* Release the claim, in a forked child too. `restore` unblocks the signals: none may be pending, as
- * their default action terminates the process. false: the claim was no longer held, because a
- * forked child has made a loop of its own since. */
-bool ioloop__claim_drop(struct ioloop__signalling *s, bool restore);
+/* A SIGIO was taken, after which this loop looks at all by itself. */
+static inline void ioloop__signalling_took_sigio(struct ioloop__signalling *s) {
+  s->seen = ++s->claim.thread->sigios;
+}
 
 /* ---- what differs between systems for SIGIO: sigio_linux.c, sigio_bsd.c ------------------- */
 
@@ -71,7 +78,13 @@ int ioloop__sigio_arm(const struct ioloop__signalling *s, int fd);
 /* true where SIGIO can be sent to one thread, so that every thread may have such a loop. */
 extern const bool ioloop__sigio_per_thread;
 
-/* Begin and end to handle SIGIO. 0 or -errno. */
+/* The target of a SIGIO for the calling thread: that thread, or the process. */
+pid_t ioloop__signal_target(void);
+
+/* Take the signals of the set, which are blocked, as far as they are pending. */
+void ioloop__take_pending(const sigset_t *set);
+
+/* Begin to handle SIGIO in this thread, also if another did; end to. 0 or -errno. */
 int ioloop__sigio_open(void);
 void ioloop__sigio_close(void);
 

@@ -4,8 +4,10 @@
  *
  * Tornado's IOStream and TCPServer in C, and UDP as well. Conventions (errors, threads, fork,
  * times) as in ioloop.h. These objects own the descriptor they are given: they make it
- * non-blocking and close-on-exec, and close it in the end. Call all functions from the loop's
- * thread.
+ * non-blocking and close-on-exec, and close it in the end. Call all functions from the thread that
+ * runs the loop, or from any one thread while it does not run. (Under io_uring, what a run of
+ * another thread has begun should be closed by that thread. Closed by a third, it ends as it should,
+ * but the loop then fails with -EPERM until all that was open in that run is closed.)
  *
  * Streams and datagram sockets empty a socket's error queue (Linux); otherwise readiness would be
  * reported endlessly. Errors of a datagram socket (IP_RECVERR) are passed to the error callback;
@@ -20,8 +22,8 @@
  * listeners and accepts no connection; tcpserver_close and datagram_close send nothing. All of
  * them close the child's descriptors and free its memory, and the parent's connections go on.
  * Every other function that would touch a descriptor returns -ECHILD or does nothing, whatever
- * else is said below. (If another thread made the loop, its objects belong to that thread in the
- * child too: leave them alone.)
+ * else is said below. (If another thread ran the loop last, or made it, its objects belong to that
+ * thread in the child too: leave them alone.)
  *
  * A C++ exception must not pass through these callbacks: an object whose callback did not return
  * counts as being inside it forever. It can be closed, but its memory is lost.

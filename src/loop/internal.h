@@ -4,7 +4,6 @@
 #ifndef IOLOOP_INTERNAL_H
 #define IOLOOP_INTERNAL_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "backend.h"
@@ -75,7 +74,7 @@ struct ioloop {
   struct ioloop_metrics metrics;
 
   atomic_uint attention; /* reasons not to simply wait again; set by any thread */
-  bool running;
+  atomic_bool running;   /* in some thread */
   bool freed; /* by a forked child inside its copy of a running loop: freed when that run ends */
   bool timing;
   unsigned uncounted; /* internal handler calls (waker, completion) to subtract from the count */
@@ -86,10 +85,11 @@ struct ioloop {
   void *observer_arg;
   unsigned observers; /* number of observers set so far; identifies the present one */
 
-  int waker[2]; /* watched, written */
-  pthread_t thread;
-  unsigned fork_count;  /* when the loop was made */
-  pid_t process;        /* that made the loop */
+  int waker[2];        /* watched, written */
+  unsigned user;       /* ioloop__this_thread of the one that ran it last; at first, that made it */
+  bool moved;          /* to be announced to the backend: it has not been run by `user` yet */
+  unsigned fork_count; /* when the loop was made */
+  pid_t process;       /* that made the loop */
   struct ioloop *outer; /* the loop of this thread in one of whose handlers this one runs */
   struct ioloop__signals signals;
   struct ioloop__child *children; /* children.c */

@@ -185,7 +185,8 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
   loop->backend = found;
   loop->wait = found->wait;
   ioloop__list_init(&loop->deferred.list);
-  loop->thread = pthread_self();
+  loop->user = ioloop__this_thread();
+  loop->moved = true;
   loop->fork_count = ioloop__fork_count();
   loop->process = getpid();
   r = ioloop__callbacks_init(&loop->callbacks);
@@ -211,9 +212,9 @@ void ioloop__free_copy(struct ioloop *loop) {
 
 static int free_inherited(struct ioloop *loop) {
   ioloop__signals_free(loop);
-  if (!pthread_equal(loop->thread, pthread_self()))
+  if (loop->user != ioloop__this_thread())
     return 0; /* its thread does not exist here, and may have been in the middle of a change */
-  if (loop->running)
+  if (atomic_load(&loop->running))
     loop->freed = true; /* its copy is running: freed when that returns */
   else
     ioloop__free_copy(loop);
@@ -225,7 +226,7 @@ int ioloop_free(struct ioloop *loop) {
     return 0;
   if (ioloop__inherited(loop))
     return free_inherited(loop);
-  if (loop->running)
+  if (atomic_load(&loop->running))
     return -EBUSY;
   ioloop__children_free(loop);
   ioloop__signals_free(loop);

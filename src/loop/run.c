@@ -222,26 +222,52 @@ static inline bool only_wait(const struct ioloop *loop) {
            loop->callbacks.ready.count | loop->timers.count | loop->table.dirty);
 }
 
-static int may_run(const struct ioloop *loop) {
-  if (ioloop__inherited(loop))
-    return -ECHILD;
-  if (!pthread_equal(loop->thread, pthread_self()))
-    return -EPERM;
-  return loop->running ? -EBUSY : 0;
+unsigned ioloop__this_thread(void) {
+  static atomic_uint threads;
+  static _Thread_local unsigned number;
+  if (!number)
+    number = atomic_fetch_add(&threads, 1) + 1;
+  return number;
 }
 
 /* The loops that this thread is running: one in a handler of the next. */
 static _Thread_local struct ioloop *innermost;
 
-static void enter_running(struct ioloop *loop) {
-  loop->running = loop->completer.running = true;
+/* Where a backend depends on the thread, it moves what it has in the kernel. */
+static int move_here(struct ioloop *loop) {
+  unsigned thread = ioloop__this_thread();
+  loop->moved = loop->moved || loop->user != thread;
+  loop->user = thread;
+  if (!loop->moved)
+    return 0;
+  int r = loop->backend->moved ? loop->backend->moved(loop, loop->state) : 0;
+  loop->moved = r != 0;
+  return r;
+}
+
+/*
+ * The exchange lets one thread in. What another did to the loop before it left, or before it handed
+ * the loop over, is visible to this one.
+ */
+static int enter_running(struct ioloop *loop) {
+  if (ioloop__inherited(loop))
+    return -ECHILD;
+  if (atomic_exchange(&loop->running, true))
+    return -EBUSY;
+  int r = move_here(loop);
+  if (r) {
+    atomic_store(&loop->running, false);
+    return r;
+  }
+  loop->completer.running = true;
   loop->outer = innermost;
   innermost = loop;
+  return 0;
 }
 
 /*
  * Operations that streams have started are submitted with the next wait. That may be long in
- * coming, so submit them now.
+ * coming, so submit them now. From the store to `running` on, the loop may be another thread's.
  *
  * Called however the run ends: by a return, or by what passes through it, which is a C++ exception
  * or the end of the thread (pthread_cancel). For this the library is compiled with -fexceptions,
@@ -253,13 +279,15 @@ static void leave_running(struct ioloop **place) {
   bool inherited = ioloop__inherited(loop);
   if (!inherited)
     (void)start_deferred(loop, 0);
-  loop->running = loop->completer.running = false;
+  loop->completer.running = false;
   if (ioloop__has(loop, IOLOOP__STOP)) /* it has ended this run */
     ioloop__set(loop, IOLOOP__STOP, false);
   ioloop__timers_put_back(&loop->timers);
   if (!inherited && loop->backend->completion)
     loop->backend->completion->submit(loop->state);
-  if (loop->freed)
+  bool freed = loop->freed;
+  atomic_store(&loop->running, false);
+  if (freed)
     ioloop__free_copy(loop);
 }
 
@@ -280,10 +308,9 @@ void ioloop__abandon_running(void) {
 }
 
 int ioloop_start(struct ioloop *loop) {
-  int r = may_run(loop);
+  int r = enter_running(loop);
   if (r)
     return r;
-  enter_running(loop);
   RUNNING(loop);
   while (r >= 0) {
     if (only_wait(run))
@@ -299,10 +326,9 @@ int ioloop_start(struct ioloop *loop) {
 }
 
 int ioloop_run_once(struct ioloop *loop, uint64_t timeout_ns) {
-  int r = may_run(loop);
+  int r = enter_running(loop);
   if (r)
     return r;
-  enter_running(loop);
   RUNNING(loop);
   uint64_t before = calls_made(run);
   run->uncounted = 0;

@@ -157,7 +157,7 @@ TEST(116, "the probe returns the same error as making a loop") {
   skip_in_valgrind();
   CHECK_IS(probed(), ==, 0);
   struct ioloop *loop = test_loop_new();
-  CHECK_IS(probed(), ==, signal_driven() ? -EBUSY : 0);
+  CHECK_IS(probed(), ==, 0);
   test_loop_free(loop);
   CHECK_IS(probed(), ==, 0);
   for (int signo = first_real_time(); signo <= last_real_time(); signo++)
@@ -192,6 +192,8 @@ TEST(116, "a program that is spawned has no signal blocked, with the two lines o
   struct ioloop *loop = test_loop_new();
   posix_spawnattr_t attributes;
   CHECK_THREAD(posix_spawnattr_init(&attributes));
+  CHECK(finds_none_blocked(NULL));
+  CHECK_OK(ioloop_run_once(loop, 0));
   CHECK_IS(finds_none_blocked(NULL), ==, !signal_driven());
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);

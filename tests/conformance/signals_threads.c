@@ -169,7 +169,6 @@ TEST(48, "a signal watcher removes itself") {
 }
 
 TEST(49, "the same signal in two loops of one thread") {
-  skip_if_one_loop_a_thread();
   struct ioloop *a = test_loop_new(), *b = test_loop_new();
   struct record in_a = {0}, in_b = {0};
   set_user_handler(SIGUSR1, user_handler, 0);

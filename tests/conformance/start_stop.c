@@ -35,20 +35,6 @@ TEST(22, "a recursive start is refused") {
   close_pair(pair);
 }
 
-static void start_elsewhere(void *loop) {
-  CHECK_ERROR(ioloop_start(loop), EPERM);
-  CHECK_ERROR(ioloop_run_once(loop, 0), EPERM);
-}
-
-TEST(22, "a start in a thread that did not make the loop is refused") {
-  struct ioloop *loop = test_loop_new();
-  struct later thread;
-  later(&thread, 0, start_elsewhere, loop);
-  later_join(&thread);
-  CHECK_QUIET(loop, MS(5));
-  test_loop_free(loop);
-}
-
 static void free_running(struct ioloop *loop, void *counter) {
   CHECK_ERROR(ioloop_free(loop), EBUSY);
   ++*(unsigned *)counter;

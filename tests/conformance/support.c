@@ -50,11 +50,6 @@ void skip_if_readiness_is_presumed(void) {
     SKIP("the model does not find out what is ready: every handler tries, in every iteration");
 }
 
-void skip_if_one_loop_a_thread(void) {
-  if (signal_driven())
-    SKIP("one loop per thread: the model owns the thread's signals");
-}
-
 bool run_turn(struct ioloop *loop, uint64_t deadline, const char *file, int line) {
   int result = ioloop_run_once(loop, tap_left(deadline));
   if (result < 0)

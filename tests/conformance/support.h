@@ -38,9 +38,6 @@ bool presumes_readiness(void);
  * that ends when it should. */
 void skip_if_readiness_is_presumed(void);
 
-/* Two loops in one thread: the models that own the thread's signals allow one. */
-void skip_if_one_loop_a_thread(void);
-
 /* Run until the condition holds. Each wait may last until the deadline (10 s), so that an event
  * that is noticed only at the next wait is a failure and not a delay. */
 #define RUN_UNTIL(loop, condition)                                                                 \

@@ -37,6 +37,7 @@
   CALL(connect, FAILS_ERRNO,                                                                       \
        "EACCES EADDRINUSE EADDRNOTAVAIL EAFNOSUPPORT EAGAIN EALREADY EBADF ECONNREFUSED EFAULT "   \
        "EINPROGRESS EINTR EISCONN ENETUNREACH ENOTSOCK EPERM EPROTOTYPE ETIMEDOUT")                \
+  CALL(dup3, FAILS_ERRNO, "EBADF EBUSY EINTR EINVAL EMFILE")                                       \
   CALL(epoll_create1, FAILS_ERRNO, "EINVAL EMFILE ENFILE ENOMEM")                                  \
   CALL(epoll_ctl, FAILS_ERRNO, "EBADF EEXIST EINVAL ELOOP ENOENT ENOMEM ENOSPC EPERM")             \
   CALL(epoll_wait, FAILS_ERRNO, "EBADF EFAULT EINTR EINVAL ENOMEM")                                \
@@ -60,7 +61,6 @@
   CALL(io_uring_register_buf_ring, FAILS_NEGATIVE,                                                 \
        "EACCES EBADF EBADFD EBUSY EEXIST EFAULT EINVAL ENOMEM ENXIO EOPNOTSUPP")                   \
   CALL(io_uring_register_probe, FAILS_NEGATIVE, "EACCES EBADF EFAULT EINVAL ENOMEM EOPNOTSUPP")    \
-  CALL(io_uring_register_ring_fd, FAILS_NEGATIVE, "EBADF EBUSY EFAULT EINVAL EMFILE ENOMEM")       \
   CALL(io_uring_submit, FAILS_NEGATIVE, FAULT_ENTER)                                               \
   CALL(io_uring_submit_and_get_events, FAILS_NEGATIVE, FAULT_ENTER)                                \
   CALL(io_uring_submit_and_wait, FAILS_NEGATIVE, FAULT_ENTER)                                      \
@@ -78,6 +78,7 @@
   CALL(ppoll, FAILS_ERRNO, "EFAULT EINTR EINVAL ENOMEM")                                           \
   CALL(pthread_create, FAILS_NUMBER, "EAGAIN EINVAL EPERM")                                        \
   CALL(pthread_mutex_init, FAILS_NUMBER, "EAGAIN ENOMEM EPERM")                                    \
+  CALL(pthread_setspecific, FAILS_NUMBER, "EINVAL ENOMEM")                                         \
   CALL(pthread_sigmask, FAILS_NUMBER, "")                                                          \
   CALL(read, FAILS_ERRNO, "EAGAIN EINTR EBADF EFAULT EINVAL EIO EISDIR")                           \
   CALL(readlink, FAILS_ERRNO, "EACCES EFAULT EINVAL EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR") \

@@ -135,9 +135,11 @@ PLAIN(int, timerfd_create, (int clock, int flags), (clock, flags))
 PLAIN(int, timerfd_settime,
       (int fd, int flags, const struct itimerspec *time, struct itimerspec *old),
       (fd, flags, time, old))
+PLAIN(int, dup3, (int old, int new, int flags), (old, new, flags))
 PLAIN(int, unlink, (const char *path), (path))
 NUMBER(pthread_mutex_init, (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes),
        (mutex, attributes))
+NUMBER(pthread_setspecific, (pthread_key_t key, const void *value), (key, value))
 NUMBER(pthread_sigmask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))
 
 int fault_connect(int fd, const struct sockaddr *address, socklen_t size);

@@ -113,7 +113,6 @@ SETUP(io_uring_register_buf_ring,
 SETUP(io_uring_register_probe,
       (struct io_uring * ring, struct io_uring_probe *probe, unsigned operations),
       (ring, probe, operations))
-SETUP(io_uring_register_ring_fd, (struct io_uring * ring), (ring))
 RING(io_uring_submit, (struct io_uring * ring), (ring))
 RING(io_uring_submit_and_get_events, (struct io_uring * ring), (ring))
 RING(io_uring_submit_and_wait, (struct io_uring * ring, unsigned count), (ring, count))

@@ -60,7 +60,7 @@ extern const char *backend;
 
 /* What the manual says of this backend. */
 enum {
-  SIGNAL_DRIVEN = 1 << 0, /* one loop per thread; does not see the process's own shutdown() */
+  SIGNAL_DRIVEN = 1 << 0, /* does not see the process's own shutdown() */
   SELECT = 1 << 1,        /* a hang-up is reported for READ only */
   WAKE_UPS = 1 << 2,      /* misses a pty that becomes writable without a wake-up */
   PRESUMES = 1 << 3,      /* reports everything on each iteration */

@@ -14,8 +14,10 @@ CALLS, LIBRARY, COPY = sys.argv[1:]
 # In calls.h these are one: `allocation`; and system calls for which the C library has no function.
 OTHERS = ["malloc", "calloc", "realloc", "strdup", "free", "syscall"]
 
+# pthread_key_create can fail, but is called before main.
 HARMLESS = set("""_GLOBAL_OFFSET_TABLE_ abort bcmp clock_gettime getenv getpid gettid memchr memcmp memcpy memmove memset
-freeaddrinfo pthread_atfork pthread_detach pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock
+freeaddrinfo pthread_atfork pthread_detach pthread_getspecific pthread_key_create pthread_key_delete
+pthread_mutex_destroy pthread_mutex_lock pthread_mutex_trylock pthread_mutex_unlock
 pthread_self sched_yield sigaddset sigemptyset sigfillset sigismember snprintf strcmp strcspn strerror
 strlen strncmp strnlen strtol inet_ntop io_uring_queue_exit _Unwind_Resume""".split())
 HARMLESS_PREFIXES = ("__", "event_", "_ITM_", "kevent", "kqueue")  # libevent's own calls: see layer.c

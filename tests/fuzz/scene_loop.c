@@ -297,7 +297,7 @@ void act_probes(struct scene *scene) {
     if (info.error && !info.reason[0])
       scene_broken(scene, "%s is not available, for no reason", info.name);
     bool ours = strncmp(info.name, scene->backend, strlen(info.name)) == 0;
-    if (ours && info.error != -EBUSY) /* one loop per thread: it is there already */
+    if (ours)
       (void)scene_ok(scene, info.error, "ioloop_backend_at");
   }
   if (!ioloop_backend_default())

@@ -117,6 +117,7 @@ static void rebuild(struct ioloop *loop, struct state *s) {
   close(s->set);
   s->set = set;
   s->changed_at = ioloop__metrics(loop)->iterations;
+  ioloop__metrics(loop)->rebuilds++;
   ioloop__add_again(loop);
 }
 

@@ -252,7 +252,6 @@ void ioloop__fdtable_unwanted(struct ioloop *loop, uint64_t token) {
 }
 
 void ioloop__add_again(struct ioloop *loop) {
-  loop->metrics.rebuilds++;
   for (int fd = 0; fd < loop->table.size; fd++) {
     struct ioloop__fd *entry = &loop->table.fds[fd];
     if (!entry->armed)

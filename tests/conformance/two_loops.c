@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* two_loops.c - conformance 52: two loops, in two threads and in one. */
-#include <errno.h>
 #include <pthread.h>
 
 #include "support.h"

@@ -11,20 +11,17 @@
  *               last parameter, `ret`, which is untouched on failure.
  *   functions   a callback that is NULL gives -EINVAL, unless NULL is said to have a meaning.
  *   times       uint64_t nanoseconds of CLOCK_MONOTONIC. A timeout never fires early.
- *   threads     a loop is run by one thread at a time: any, not only the one that made it, and
- *               another later. While it runs, call its functions from that thread only; while it
- *               does not run, from any one thread at a time (a lock, a join or a message must lie
- *               between two of them). Functions marked "any thread" may always be called from
- *               any; those marked "signal-safe" also from a signal handler. A thread may have
- *               any number of loops, and run one in a handler of another.
+ *   threads     a loop is run by any one thread at a time. While it runs, call its functions from
+ *               that thread; else from any, one at a time. Those marked "any thread" may always
+ *               be called; "signal-safe": also from a signal handler. A thread may have many loops.
  *   fork        a loop does not survive fork. In the child, on an inherited loop, every function
  *               returns -ECHILD or does nothing. None waits, and none touches anything that the
  *               parent uses, whatever the parent's other threads were doing at the fork. A
  *               callback that forks may return in the child: ioloop_start and ioloop_run_once
  *               then call nothing more and return -ECHILD. ioloop_free() releases the child's
- *               copy (inside a callback: once that run has returned; if another thread ran the
- *               loop last, or made it, its memory is not freed). The child can make a loop of its own. A signal
- *               that the parent watches does nothing in the child, until ioloop_free or exec.
+ *               copy (inside a callback: once that run has returned; not the memory, if another
+ *               thread ran the loop last, or made it). The child can make a loop of its own. A
+ *               signal that the parent watches does nothing in the child, until ioloop_free or exec.
  *   exceptions  a C++ exception, or the end of its thread (pthread_exit, pthread_cancel), may
  *               pass through a running loop. The loop can be run again and freed after that.
  *               The next iteration calls what the interrupted one did not: callbacks and
@@ -107,27 +104,23 @@ typedef uint64_t ioloop_timeout;
  *   -EINVAL  no backend has that name ("blocking" is a model of the server, and has no loop)
  *   -ENOSYS  not built in, or the kernel lacks it
  *   -EPERM   the kernel refuses it here (seccomp, sysctl)
- *   -ENOSPC  no real-time signal is left for the loop (rtsig): a thread's loops need one each
- *   -EMFILE, -ENFILE, -ENOMEM
+ *   -ENOSPC  rtsig: no real-time signal is left in this thread; -EMFILE, -ENFILE, -ENOMEM
  * ioloop_backend_probe returns the reason in words.
  *
  * A loop of sigio or rtsig keeps SIGIO, and rtsig a real-time signal as well, blocked in the thread
- * that runs it: from the first run until the loop is freed, or run by another thread (if that
- * happens in another thread, until this one next runs or frees such a loop). Its descriptors signal
- * that thread, and after a change of threads all of them are looked at once. A blocked signal stays
- * blocked across exec: give a program that this thread spawns a mask of its own,
+ * that runs it, until the loop is freed, or run by another thread (ioloop-backends(7)). A blocked
+ * signal stays blocked across exec: give a program that this thread spawns a mask of its own,
  *     sigemptyset(&none), posix_spawnattr_setsigmask(&attributes, &none);
  *     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
  * or call ioloop_free on the copy between fork and exec. (system and popen do neither: let another
- * thread call them.) Such a loop sets O_ASYNC on each descriptor that it watches, and makes the
- * thread that runs it the owner. Both belong to the file, which dups and other processes share; both are left
+ * thread call them.) Such a loop sets O_ASYNC on each descriptor that it watches, and makes that
+ * thread its owner. Both belong to the file, which dups and other processes share; both are left
  * alone where they were already set. Removing the handler resets O_ASYNC and the signal (F_SETSIG),
  * but not the owner.
  */
 int ioloop_new(const char *backend, struct ioloop **ret);
 
-/* Free the loop and everything registered; no descriptor is closed. NULL is allowed. Any thread may
- * do it, if no other uses the loop.
+/* Free the loop and everything registered; no descriptor is closed. NULL is allowed.
  * -EBUSY: the loop is running; nothing was freed. */
 int ioloop_free(struct ioloop *loop);
 
@@ -135,13 +128,9 @@ int ioloop_free(struct ioloop *loop);
  * Run until ioloop_stop. An empty loop waits, as Tornado's does. A stop before the start is not
  * lost: ioloop_start then returns at once and runs nothing. Each stop ends one run: the current
  * one, otherwise the next ioloop_start or ioloop_run_once, whichever comes first.
- *   -EBUSY   it is running already: in another thread, or this is one of its handlers (macOS and
- *            BSD, sigio: or another thread has such loops, as signals go to the process there)
- *   -EPERM   io_uring: another thread ran the loop, and streams or servers have operations in the
- *            kernel, which takes no requests for them from this one. That thread can go on; any
- *            can once it has closed them. Handlers of ioloop_add_handler are no obstacle
- *   -ENOSPC  rtsig: no real-time signal is left for the loop in this thread
- *   -EMFILE, -ENFILE, -ENOMEM  what another thread had cannot be made again for this one
+ *   -EBUSY   it is running already, perhaps in another thread (sigio, not on Linux: or one has one)
+ *   -EPERM   io_uring: in another thread's run streams began operations; until that thread has
+ *            closed them, only it can go on. -ENOSPC, -EMFILE, -ENFILE, -ENOMEM: in a new thread
  *   -ECHILD  the loop was made before a fork
  * Any other error comes from the system call that waits, and would occur again. Where the kernel
  * is only short of memory, the loop goes on: it waits again 10 ms later.

@@ -158,7 +158,8 @@ void ioloop__ring_unwatch_elsewhere(struct ioloop__ring *ring, uint64_t poll_dat
 /* Send now, by a system call, and keep the result for the next wait. */
 int ioloop__ring_send_elsewhere(struct ioloop__ring *ring, struct ioloop__op *op, int fd,
                                 const struct msghdr *message);
-void ioloop__ring_stop_elsewhere(struct ioloop__ring *ring, struct ioloop__op *op);
+/* One that was only held is over; false: it is not. By the ring's own thread too, before a wait. */
+bool ioloop__ring_stop_held(struct ioloop__ring *ring, struct ioloop__op *op);
 void ioloop__ring_cancel_elsewhere(struct ioloop *loop, struct ioloop__ring *ring,
                                    struct ioloop__op *op);
 void ioloop__ring_free_held(struct ioloop__ring *ring);

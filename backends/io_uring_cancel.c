@@ -14,11 +14,10 @@
 #include <stdlib.h>
 
 void ioloop__ring_stop(void *state, struct ioloop__op *op) {
-  if (!ioloop__ring_is_ours(state)) {
-    ioloop__ring_stop_elsewhere(state, op);
+  if (ioloop__ring_stop_held(state, op))
     return;
-  }
-  struct io_uring_sqe *entry = ioloop__ring_entry(state);
+  struct io_uring_sqe *entry =
+      ioloop__ring_is_ours(state) ? ioloop__ring_entry(state) : ioloop__ring_hold(state);
   if (!entry)
     return;
   io_uring_prep_cancel(entry, op, 0);

@@ -137,20 +137,11 @@ int ioloop__ring_send_elsewhere(struct ioloop__ring *ring, struct ioloop__op *op
   return 0;
 }
 
-void ioloop__ring_stop_elsewhere(struct ioloop__ring *ring, struct ioloop__op *op) {
-  if (ioloop__ring_is_inherited(ring))
-    return;
-  if (ioloop__ring_reserve_stash(ring) && unhold(ring, op)) {
-    ioloop__ring_stash(ring, (struct ioloop__completed){(uint64_t)(uintptr_t)op, -ECANCELED,
-                                                        IOLOOP__RING_BY_CALL});
-    return;
-  }
-  struct io_uring_sqe *entry = ioloop__ring_hold(ring);
-  if (!entry)
-    return;
-  io_uring_prep_cancel(entry, op, 0);
-  entry->flags |= IOSQE_CQE_SKIP_SUCCESS;
-  entry->user_data = IOLOOP__RING_REFUSED;
+bool ioloop__ring_stop_held(struct ioloop__ring *ring, struct ioloop__op *op) {
+  if (!ring->held_count || !ioloop__ring_reserve_stash(ring) || !unhold(ring, op))
+    return false;
+  return ioloop__ring_stash(
+      ring, (struct ioloop__completed){(uint64_t)(uintptr_t)op, -ECANCELED, IOLOOP__RING_BY_CALL});
 }
 
 /* The kernel still has it: its completions must not be read. The last one takes the ring with it. */

@@ -100,3 +100,17 @@ TEST(148, "streams that were served here are served there, or refused where the 
   do_in_new_thread(run_empty, service.loop);
   test_loop_free(service.loop);
 }
+
+static void close_service(struct ioloop *loop, void *arg) {
+  (void)loop;
+  service_close(arg);
+}
+
+/* What began before the run has not reached the kernel yet, where there is one to wait for. */
+TEST(148, "servers that one thread makes are closed by another, in the first callback") {
+  struct service service = service_new();
+  service_open(&service);
+  CHECK_OK(ioloop_add_callback(service.loop, close_service, &service));
+  do_in_new_thread(run_empty, service.loop);
+  test_loop_free(service.loop);
+}

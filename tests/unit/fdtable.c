@@ -184,7 +184,6 @@ TEST(7, "watched descriptors enter a new set, with their tokens") {
   ioloop__add_again(loop);
   CHECK_IS(changes[0].generation, ==, generation);
   check_change(fds[1], 0, R | W);
-  CHECK_IS(loop->metrics.rebuilds, ==, 1);
   free_table(loop);
 }
 

@@ -79,7 +79,7 @@
 #include <time.h>
 
 #include "completion.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "observe.h"
 
 /* A report. Laid out like Linux's struct epoll_event, so that epoll_wait fills it in place. */

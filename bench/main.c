@@ -10,7 +10,7 @@
 #include "common/program.h"
 #include "common/say.h"
 #include "contestants/child.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "load/against.h"
 #include "method/interrupt.h"
 #include "options.h"

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 namespace {
 
@@ -208,7 +208,7 @@ int main() {
   struct ioloop_backend_info info;
   int number = 0;
   bool failed = false;
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++) {
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0; i++) {
     if (info.error)
       continue;
     backend = info.name;

@@ -16,7 +16,7 @@
 #include "child.h"
 #include "common/clock.h"
 #include "common/say.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "method/interrupt.h"
 
 #define PEER_PREFIX "peer:"
@@ -60,7 +60,7 @@ static bool fill_backend(struct contestant *to, const char *name) {
   struct ioloop_backend_info info = {.name = "", .reason = ""};
   snprintf(model, sizeof model, "%.*s", (int)strcspn(name, "+"), name);
   bool blocking = strcmp(model, "blocking") == 0;
-  int unknown = blocking ? 0 : ioloop_backend_probe(model, &info);
+  int unknown = blocking ? 0 : ioloop_backend_probe(model, &info, sizeof info);
   if (unknown)
     return false;
   *to =
@@ -116,7 +116,7 @@ static int add_backend(struct contestants *to, const char *name) {
 static int add_backends(struct contestants *to) {
   struct ioloop_backend_info info;
   int error = 0;
-  for (size_t i = 0; !error && ioloop_backend_at(i, &info) == 0; i++)
+  for (size_t i = 0; !error && ioloop_backend_at(i, &info, sizeof info) == 0; i++)
     error = add_backend(to, info.name);
   return error;
 }

@@ -147,7 +147,7 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
 static int make_loop(struct generator *generator) {
   const char *name = generator->options.backend;
   struct ioloop_backend_info info = {.reason = ""};
-  int error = name ? ioloop_backend_probe(name, &info) : 0;
+  int error = name ? ioloop_backend_probe(name, &info, sizeof info) : 0;
   if (!error)
     error = ioloop_new(name, &generator->loop);
   if (!error)

@@ -19,7 +19,7 @@
 #include "common/address.h"
 #include "flight.h"
 #include "generator.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "message.h"
 #include "schedule.h"
 
@@ -133,7 +133,7 @@ static inline uint64_t generator__number(const struct client *client, uint64_t n
 }
 
 /* The handler of an active client's descriptor; arg: the client. */
-ioloop_handler generator__on_event;
+ioloop_handler_fn generator__on_event;
 /* UDP, closed loop: give up requests older than drain_ns, and send new ones. */
 void generator__sweep(struct generator *generator);
 
@@ -149,6 +149,6 @@ size_t generator__client_count(const struct generator *generator);
  * `what` in the reason. */
 size_t generator__receive(struct client *client, size_t size, const char *what);
 /* Watch its descriptor with this handler from now on; if that fails, the run is over. */
-void generator__watch(struct client *client, unsigned events, ioloop_handler *handler);
+void generator__watch(struct client *client, unsigned events, ioloop_handler_fn *handler);
 
 #endif

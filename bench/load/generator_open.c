@@ -106,7 +106,7 @@ static size_t opened_beforehand(const struct generator *generator) {
   return generator->options.churn ? generator->options.idle : generator__client_count(generator);
 }
 
-void generator__watch(struct client *client, unsigned events, ioloop_handler *handler) {
+void generator__watch(struct client *client, unsigned events, ioloop_handler_fn *handler) {
   struct ioloop *loop = client->generator->loop;
   int error = ioloop_replace_handler(loop, client->fd, events, handler, client);
   if (error == -ENOENT) /* this is its first */

@@ -18,7 +18,7 @@
 #endif
 
 #include "bench.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "machine/machine.h"
 
 #define CPU_FOLDER    "/sys/devices/system/cpu/"

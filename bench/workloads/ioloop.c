@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ioloop.c - our own loop, with METHOD as its backend. */
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 #include <errno.h>
 #include <stdlib.h>

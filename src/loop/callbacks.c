@@ -35,7 +35,7 @@ int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more) {
   return 0;
 }
 
-int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback *fn, void *arg) {
+int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback_fn *fn, void *arg) {
   if (!fn)
     return -EINVAL;
   if (queue->count == queue->capacity) {
@@ -118,13 +118,13 @@ void ioloop__callbacks_abandon(struct ioloop__callbacks *callbacks) {
   callbacks->from_signals.head = atomic_load(&callbacks->from_signals.tail);
 }
 
-int ioloop_add_callback(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+int ioloop_add_callback(struct ioloop *loop, ioloop_callback_fn *fn, void *arg) {
   if (ioloop__inherited(loop))
     return -ECHILD;
   return ioloop__queue_push(&loop->callbacks.ready, fn, arg);
 }
 
-int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback_fn *fn, void *arg) {
   struct ioloop__callbacks *callbacks = &loop->callbacks;
   if (ioloop__inherited(loop))
     return -ECHILD;
@@ -136,7 +136,7 @@ int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, voi
   return r;
 }
 
-int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, void *arg) {
+int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback_fn *fn, void *arg) {
   struct ioloop__call call = {.fn = fn, .arg = arg};
   if (ioloop__is_not_ours(loop))
     return -ECHILD;

@@ -11,10 +11,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 struct ioloop__call {
-  ioloop_callback *fn;
+  ioloop_callback_fn *fn;
   void *arg;
 };
 
@@ -26,7 +26,7 @@ struct ioloop__queue {
   uint32_t capacity; /* 0 or a power of two */
 };
 
-int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback *fn, void *arg);
+int ioloop__queue_push(struct ioloop__queue *queue, ioloop_callback_fn *fn, void *arg);
 struct ioloop__call ioloop__queue_pop(struct ioloop__queue *queue);
 /* Make room for `more` pushes, which then cannot fail. -ENOMEM. */
 int ioloop__queue_reserve(struct ioloop__queue *queue, uint32_t more);

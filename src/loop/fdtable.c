@@ -99,7 +99,7 @@ static void mark_dirty(struct ioloop *loop, int fd) {
   loop->table.dirty++;
 }
 
-int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler_fn *handler,
                        void *arg) {
   if (ioloop__inherited(loop))
     return -ECHILD;
@@ -125,14 +125,14 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
   return 0;
 }
 
-int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler *handler) {
+int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler_fn *handler) {
   int r = ioloop_add_handler(loop, fd, 0, handler, NULL);
   if (!r)
     loop->table.fds[fd].wanted = with_error(IOLOOP_READ);
   return r;
 }
 
-int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler_fn *handler,
                            void *arg) {
   if (ioloop__inherited(loop))
     return -ECHILD;

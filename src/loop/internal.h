@@ -10,7 +10,7 @@
 #include "callbacks.h"
 #include "fifo.h"
 #include "fork.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "platform.h"
 #include "timers.h"
 
@@ -29,7 +29,7 @@ enum {
 
 /* One registration; 32 bytes, so that finding one is a shift. */
 struct ioloop__fd {
-  ioloop_handler *handler; /* NULL: not registered */
+  ioloop_handler_fn *handler; /* NULL: not registered */
   void *arg;
   uint32_t generation; /* of the token that the backend has */
   int next_dirty;      /* next on the list of changes */
@@ -55,7 +55,7 @@ struct ioloop__signals {
   atomic_bool child_ended;                     /* SIGCHLD has arrived, for children.c */
   bool children;                               /* which watches it */
   struct {
-    ioloop_signal_handler *handler;
+    ioloop_signal_fn *handler;
     void *arg;
   } * watchers; /* indexed by signal number; NULL until the first is added */
 };
@@ -121,15 +121,16 @@ struct ioloop__call_span {
   uint64_t begun;
   unsigned observer;
 };
-struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,
+struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, enum ioloop_call what, int fd,
                                             unsigned events);
-void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span);
+void ioloop__call_end(struct ioloop *loop, enum ioloop_call what, int fd,
+                      struct ioloop__call_span span);
 
 /* fdtable.c */
 
 /* Add a handler whose reports the backend generates itself: the descriptor is not passed to the
  * backend. */
-int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler *handler);
+int ioloop__fdtable_add_unarmed(struct ioloop *loop, int fd, ioloop_handler_fn *handler);
 
 /* Pass changed masks to the backend. */
 void ioloop__fdtable_flush(struct ioloop *loop);

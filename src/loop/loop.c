@@ -49,7 +49,7 @@ static uint64_t deadline_after(uint64_t delay_ns) {
 }
 
 static int add_timeout(struct ioloop *loop, uint64_t deadline_ns, uint64_t period_ns,
-                       ioloop_callback *fn, void *arg, ioloop_timeout *ret) {
+                       ioloop_callback_fn *fn, void *arg, ioloop_timeout *ret) {
   if (ioloop__inherited(loop))
     return -ECHILD;
   if (!fn)
@@ -57,17 +57,17 @@ static int add_timeout(struct ioloop *loop, uint64_t deadline_ns, uint64_t perio
   return ioloop__timers_add(&loop->timers, deadline_ns, period_ns, fn, arg, ret);
 }
 
-int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback *fn, void *arg,
+int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback_fn *fn, void *arg,
                       ioloop_timeout *ret) {
   return add_timeout(loop, deadline_after(delay_ns), 0, fn, arg, ret);
 }
 
-int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *fn, void *arg,
+int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback_fn *fn, void *arg,
                    ioloop_timeout *ret) {
   return add_timeout(loop, deadline_ns, 0, fn, arg, ret);
 }
 
-int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *fn, void *arg,
+int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback_fn *fn, void *arg,
                       ioloop_timeout *ret) {
   if (period_ns == 0)
     return -EINVAL;

@@ -2,6 +2,7 @@
 /* observe.c - metrics, timing and the observer: watching the loop from outside. */
 #include "observe.h"
 #include "internal.h"
+#include "version.h"
 
 static void update_watched(struct ioloop *loop) {
   const struct ioloop_observer *o = &loop->observer;
@@ -13,12 +14,16 @@ static void update_watched(struct ioloop *loop) {
   ioloop__set(loop, IOLOOP__WATCHED, hooked || loop->timing);
 }
 
-void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg) {
-  static const struct ioloop_observer none;
-  loop->observer = observer ? *observer : none;
+int ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg) {
+  struct ioloop_observer copy = {.size = sizeof copy};
+  int error = observer ? ioloop__copy_options(&copy, sizeof copy, observer) : 0;
+  if (error)
+    return error;
+  loop->observer = copy;
   loop->observer_arg = arg;
   loop->observers++;
   update_watched(loop);
+  return 0;
 }
 
 void ioloop_set_timing(struct ioloop *loop, bool on) {
@@ -26,8 +31,8 @@ void ioloop_set_timing(struct ioloop *loop, bool on) {
   update_watched(loop);
 }
 
-void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret) {
-  *ret = loop->metrics;
+void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret, size_t size) {
+  ioloop__copy_result(ret, size, &loop->metrics, sizeof loop->metrics);
 }
 
 struct ioloop_metrics *ioloop__metrics(struct ioloop *loop) {
@@ -71,7 +76,7 @@ void ioloop__note_completed(struct ioloop *loop, uint32_t observer, const char *
     loop->observer.completed(loop->observer_arg, name, fd, result, more);
 }
 
-struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int fd,
+struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, enum ioloop_call what, int fd,
                                             unsigned events) {
   unsigned observer = loop->observers;
   if (loop->observer.call_begin)
@@ -79,7 +84,8 @@ struct ioloop__call_span ioloop__call_begin(struct ioloop *loop, char what, int 
   return (struct ioloop__call_span){.begun = ioloop__now(), .observer = observer};
 }
 
-void ioloop__call_end(struct ioloop *loop, char what, int fd, struct ioloop__call_span span) {
+void ioloop__call_end(struct ioloop *loop, enum ioloop_call what, int fd,
+                      struct ioloop__call_span span) {
   uint64_t duration = ioloop__now() - span.begun;
   if (duration > loop->metrics.longest_handler_ns && loop->timing)
     loop->metrics.longest_handler_ns = duration;

@@ -18,6 +18,7 @@
 #include "backend.h"
 #include "config.h"
 #include "internal.h"
+#include "version.h"
 
 extern const struct ioloop_backend IOLOOP_BACKENDS; /* those that are built, from meson.build */
 
@@ -120,23 +121,24 @@ static struct ioloop_backend_info describe(int index, const char *variant) {
   return info;
 }
 
-int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret) {
+int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret, size_t size) {
   if (index >= ENTRY_COUNT)
     return -ENOENT;
-  *ret = describe((int)index, NULL);
+  struct ioloop_backend_info info = describe((int)index, NULL);
+  ioloop__copy_result(ret, size, &info, sizeof info);
   return 0;
 }
 
-int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret) {
+int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret, size_t size) {
   const char *variant;
   int index = find_entry(name, &variant);
-  if (index >= 0) {
-    *ret = describe(index, variant);
-    return ret->error == -EINVAL ? -EINVAL : 0;
-  }
-  *ret = (struct ioloop_backend_info){.name = "", .model = ""};
-  ret->error = unknown(name, ret->reason, sizeof ret->reason);
-  return ret->error;
+  struct ioloop_backend_info info = {.name = "", .model = ""};
+  if (index >= 0)
+    info = describe(index, variant);
+  else
+    info.error = unknown(name, info.reason, sizeof info.reason);
+  ioloop__copy_result(ret, size, &info, sizeof info);
+  return info.error == -EINVAL ? -EINVAL : 0;
 }
 
 const char *ioloop_backend_default(void) {

@@ -11,12 +11,12 @@
 
 #include "internal.h"
 
-static inline struct ioloop__call_span call_begin(struct ioloop *loop, bool watched, char what,
-                                                  int fd, unsigned events) {
+static inline struct ioloop__call_span call_begin(struct ioloop *loop, bool watched,
+                                                  enum ioloop_call what, int fd, unsigned events) {
   return watched ? ioloop__call_begin(loop, what, fd, events) : (struct ioloop__call_span){0};
 }
 
-static inline void call_end(struct ioloop *loop, bool watched, char what, int fd,
+static inline void call_end(struct ioloop *loop, bool watched, enum ioloop_call what, int fd,
                             struct ioloop__call_span span) {
   if (watched)
     ioloop__call_end(loop, what, fd, span);
@@ -24,9 +24,9 @@ static inline void call_end(struct ioloop *loop, bool watched, char what, int fd
 
 static inline void run_callback(struct ioloop *loop, struct ioloop__call call, bool watched) {
   loop->metrics.callbacks++;
-  struct ioloop__call_span span = call_begin(loop, watched, 'c', -1, 0);
+  struct ioloop__call_span span = call_begin(loop, watched, IOLOOP_CALL_CALLBACK, -1, 0);
   call.fn(loop, call.arg);
-  call_end(loop, watched, 'c', -1, span);
+  call_end(loop, watched, IOLOOP_CALL_CALLBACK, -1, span);
 }
 
 /* The count is checked as well: in a forked child nothing is left. */
@@ -63,9 +63,9 @@ static void run_timeout(struct ioloop *loop, struct ioloop__timer_due due) {
     return;
   loop->metrics.timeouts++;
   bool watched = ioloop__has(loop, IOLOOP__WATCHED);
-  struct ioloop__call_span span = call_begin(loop, watched, 't', -1, 0);
+  struct ioloop__call_span span = call_begin(loop, watched, IOLOOP_CALL_TIMEOUT, -1, 0);
   call.fn(loop, call.arg);
-  call_end(loop, watched, 't', -1, span);
+  call_end(loop, watched, IOLOOP_CALL_TIMEOUT, -1, span);
   if (period)
     ioloop__timers_again(&loop->timers, due, ioloop__now());
 }
@@ -174,9 +174,9 @@ dispatch_one(struct ioloop *loop, const struct ioloop_ready *ready, bool watched
     events |= entry->wanted & (IOLOOP_READ | IOLOOP_WRITE);
   if (watched && loop->observer.ready)
     loop->observer.ready(loop->observer_arg, fd, events);
-  struct ioloop__call_span span = call_begin(loop, watched, 'h', fd, events);
+  struct ioloop__call_span span = call_begin(loop, watched, IOLOOP_CALL_HANDLER, fd, events);
   entry->handler(loop, fd, events, entry->arg);
-  call_end(loop, watched, 'h', fd, span);
+  call_end(loop, watched, IOLOOP_CALL_HANDLER, fd, span);
 }
 
 /* Among thousands of descriptors a registration is seldom in the cache: the next one is on its way

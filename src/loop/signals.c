@@ -158,7 +158,7 @@ static void forget(struct ioloop__signals *own, int signo) {
   own->due &= ~bit_of(signo);
 }
 
-int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg) {
+int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_fn *handler, void *arg) {
   if (ioloop__inherited(loop))
     return -ECHILD;
   if (!handler || signo <= 0 || signo > IOLOOP__MAX_SIGNO || is_of_a_fault(signo) ||
@@ -223,15 +223,15 @@ void ioloop__signals_unwatch_children(struct ioloop *loop) {
 }
 
 static void call_watcher(struct ioloop *loop, int signo) {
-  ioloop_signal_handler *handler = loop->signals.watchers[signo].handler;
+  ioloop_signal_fn *handler = loop->signals.watchers[signo].handler;
   loop->metrics.callbacks++;
   bool watched = ioloop__has(loop, IOLOOP__WATCHED);
   struct ioloop__call_span span = {0};
   if (watched)
-    span = ioloop__call_begin(loop, 's', signo, 0);
+    span = ioloop__call_begin(loop, IOLOOP_CALL_SIGNAL, signo, 0);
   handler(loop, signo, loop->signals.watchers[signo].arg);
   if (watched)
-    ioloop__call_end(loop, 's', signo, span);
+    ioloop__call_end(loop, IOLOOP_CALL_SIGNAL, signo, span);
 }
 
 void ioloop__signals_collect(struct ioloop *loop) {

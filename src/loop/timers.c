@@ -159,7 +159,7 @@ static void take_out(struct ioloop__timers *timers, uint32_t position) {
 }
 
 int ioloop__timers_add(struct ioloop__timers *timers, uint64_t deadline, uint64_t period,
-                       ioloop_callback *fn, void *arg, ioloop_timeout *ret) {
+                       ioloop_callback_fn *fn, void *arg, ioloop_timeout *ret) {
   uint32_t node;
   int r = take_node(timers, &node);
   if (r)

@@ -11,7 +11,7 @@
 #define IOLOOP_TIMERS_H
 
 #include "callbacks.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 struct ioloop__timer_entry {
   uint64_t deadline;
@@ -20,7 +20,7 @@ struct ioloop__timer_entry {
 };
 
 struct ioloop__timer_node {
-  ioloop_callback *fn;
+  ioloop_callback_fn *fn;
   void *arg;
   uint64_t period;     /* 0: once */
   uint32_t generation; /* part of the handle; changes when the node is freed; never 0 */
@@ -48,7 +48,7 @@ struct ioloop__timers {
 
 /* -ENOMEM. */
 int ioloop__timers_add(struct ioloop__timers *timers, uint64_t deadline, uint64_t period,
-                       ioloop_callback *fn, void *arg, ioloop_timeout *ret);
+                       ioloop_callback_fn *fn, void *arg, ioloop_timeout *ret);
 /* Both -ENOENT for a stale handle. */
 int ioloop__timers_update(struct ioloop__timers *timers, ioloop_timeout timeout, uint64_t deadline);
 int ioloop__timers_remove(struct ioloop__timers *timers, ioloop_timeout timeout);

@@ -20,7 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 struct trace_track;
 

@@ -58,7 +58,7 @@ static PyObject *list_backends(PyObject *module, PyObject *unused) {
   struct ioloop_backend_info info;
   int r = list ? 0 : -1;
   (void)module, (void)unused;
-  for (size_t i = 0; !r && ioloop_backend_at(i, &info) == 0; i++) {
+  for (size_t i = 0; !r && ioloop_backend_at(i, &info, sizeof info) == 0; i++) {
     PyObject *backend = describe(&info);
     r = backend ? PyList_Append(list, backend) : -1;
     Py_XDECREF(backend);

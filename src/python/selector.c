@@ -25,7 +25,7 @@ static int refuse_backend(const char *name, int error) {
   struct ioloop_backend_info info = {.name = name};
   if (!name)
     name = ioloop_backend_default();
-  (void)ioloop_backend_probe(name, &info);
+  (void)ioloop_backend_probe(name, &info, sizeof info);
   raise_os_error(-error, "the backend %s is not available: %s", name,
                  info.reason[0] ? info.reason : strerror(-error));
   return -1;
@@ -144,7 +144,7 @@ static PyObject *selector_metrics(PyObject *object, PyObject *unused) {
   (void)unused;
   if (!dict)
     return NULL;
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
     uint64_t value;
     memcpy(&value, (const char *)&metrics + counters[i].offset, sizeof value);

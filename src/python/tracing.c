@@ -67,7 +67,7 @@ static PyObject *start(PyObject *module, PyObject *args) {
     return NULL;
   int r = trace ? -EBUSY : trace_check(path);
   if (!r)
-    r = ioloop_backend_probe(backend, &info);
+    r = ioloop_backend_probe(backend, &info, sizeof info);
   if (!r) {
     const struct trace_options options = {
         .path = path,

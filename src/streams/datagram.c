@@ -13,29 +13,30 @@
 
 #include "backend.h"
 #include "datagram_internal.h"
+#include "version.h"
 
 /* ---- interest and deferred work ----------------------------------------------------------- */
 
 static void on_timeout(struct ioloop *loop, void *arg);
 
 /* Call on_timeout after `delay_ns`, or earlier if it is to be called anyway. */
-static int wake_later(struct datagram *it, uint64_t delay_ns) {
+static int wake_later(struct ioloop_datagram *it, uint64_t delay_ns) {
   return it->timeout ? 0 : ioloop_call_later(it->loop, delay_ns, on_timeout, it, &it->timeout);
 }
 
-void datagram__wake(struct datagram *it) {
+void ioloop__datagram_wake(struct ioloop_datagram *it) {
   if (!it->timeout)
     (void)ioloop_call_at(it->loop, 0, on_timeout, it, &it->timeout); /* before all that are due */
 }
 
-void datagram__update_interest(struct datagram *it) {
+void ioloop__datagram_update_interest(struct ioloop_datagram *it) {
   unsigned mask = 0;
   if (ioloop__inherited(it->loop))
     return;
   if (!ioloop__gate_holds(&it->gate) && !(it->flags & DATAGRAM_REST_READ))
     mask |= IOLOOP_READ;
   if (it->completer) {
-    datagram__update_receiving(it, mask);
+    ioloop__datagram_update_receiving(it, mask);
     mask = 0;
   }
   if (ioloop__fifo_size(it->queue) && !(it->flags & DATAGRAM_REST_WRITE))
@@ -48,48 +49,48 @@ void datagram__update_interest(struct datagram *it) {
     (void)wake_later(it, DATAGRAM_REST_NS); /* no memory: try again then */
 }
 
-bool datagram__rest(struct datagram *it, unsigned flag) {
+bool ioloop__datagram_rest(struct ioloop_datagram *it, unsigned flag) {
   if (wake_later(it, DATAGRAM_REST_NS) < 0) {
     ioloop__pause();
     return false;
   }
   it->flags |= (uint8_t)flag;
-  datagram__update_interest(it);
+  ioloop__datagram_update_interest(it);
   return true;
 }
 
-void datagram__note_error(struct datagram *it, int error) {
+void ioloop__datagram_note_error(struct ioloop_datagram *it, int error) {
   it->metrics.errors++;
   it->error = error;
   if (!it->depth)
     (void)wake_later(it, 0); /* no memory: the next wake-up reports it */
 }
 
-int datagram__report_queued_errors(struct datagram *it) {
+int ioloop__datagram_report_queued_errors(struct ioloop_datagram *it) {
   int error, count = ioloop__empty_error_queue(it->fd, &error);
   if (count) {
     it->metrics.errors += (uint64_t)count - 1;
-    datagram__note_error(it, error);
+    ioloop__datagram_note_error(it, error);
   }
   return count;
 }
 
-void datagram__note_failure(struct datagram *it, int error) {
-  if (!datagram__report_queued_errors(it))
-    datagram__note_error(it, error);
+void ioloop__datagram_note_failure(struct ioloop_datagram *it, int error) {
+  if (!ioloop__datagram_report_queued_errors(it))
+    ioloop__datagram_note_error(it, error);
 }
 
-static void report_error(struct datagram *it) {
+static void report_error(struct ioloop_datagram *it) {
   int error = it->error;
   it->error = 0;
   if (it->on_error)
     it->on_error(it, error, it->arg);
   /* A program that answers each error by a send that fails must not keep us here. */
   if (it->error && !(it->flags & DATAGRAM_CLOSED))
-    datagram__wake(it);
+    ioloop__datagram_wake(it);
 }
 
-void datagram__leave(struct datagram *it) {
+void ioloop__datagram_leave(struct ioloop_datagram *it) {
   if (it->depth == 1 && it->error && !(it->flags & DATAGRAM_CLOSED))
     report_error(it);
   if (--it->depth == 0 && it->flags & DATAGRAM_CLOSED) {
@@ -100,31 +101,31 @@ void datagram__leave(struct datagram *it) {
 }
 
 static void on_timeout(struct ioloop *loop, void *arg) {
-  struct datagram *it = arg;
+  struct ioloop_datagram *it = arg;
   (void)loop;
   it->timeout = 0;
   it->flags &= (uint8_t) ~(DATAGRAM_REST_READ | DATAGRAM_REST_WRITE);
-  datagram__enter(it);
-  if (it->kept && !datagram__held_by_gate(it))
-    datagram__deliver_kept(it, SIZE_MAX);
+  ioloop__datagram_enter(it);
+  if (it->kept && !ioloop__datagram_held_by_gate(it))
+    ioloop__datagram_deliver_kept(it, SIZE_MAX);
   if (!(it->flags & DATAGRAM_CLOSED))
-    datagram__flush(it);
-  datagram__leave(it);
+    ioloop__datagram_flush(it);
+  ioloop__datagram_leave(it);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
 
 static void on_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
-  struct datagram *it = arg;
+  struct ioloop_datagram *it = arg;
   (void)loop, (void)fd;
-  datagram__enter(it);
+  ioloop__datagram_enter(it);
   if (events & IOLOOP_ERROR)
-    datagram__report_queued_errors(it);
+    ioloop__datagram_report_queued_errors(it);
   if (events & IOLOOP_WRITE)
-    datagram__ready_to_write(it);
+    ioloop__datagram_ready_to_write(it);
   if (events & it->mask & IOLOOP_READ)
-    datagram__ready_to_read(it);
-  datagram__leave(it);
+    ioloop__datagram_ready_to_read(it);
+  ioloop__datagram_leave(it);
 }
 
 static sa_family_t family_of(int fd) {
@@ -135,30 +136,31 @@ static sa_family_t family_of(int fd) {
 }
 
 /* `ours`: nothing else has the file. */
-static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callback *fn,
-                        datagram_error *on_error, void *arg, struct datagram **ret) {
-  struct datagram *it = malloc(sizeof *it);
+static int new_datagram(struct ioloop *loop, int fd, bool ours, ioloop_datagram_fn *fn,
+                        ioloop_datagram_error_fn *on_error, void *arg,
+                        struct ioloop_datagram **ret) {
+  struct ioloop_datagram *it = malloc(sizeof *it);
   if (!it)
     return -ENOMEM;
-  *it = (struct datagram){.loop = loop,
-                          .fd = fd,
-                          .family = family_of(fd),
-                          .mask = IOLOOP_READ,
-                          .batch = 1,
-                          .on_datagram = fn,
-                          .on_error = on_error,
-                          .arg = arg};
+  *it = (struct ioloop_datagram){.loop = loop,
+                                 .fd = fd,
+                                 .family = family_of(fd),
+                                 .mask = IOLOOP_READ,
+                                 .batch = 1,
+                                 .on_datagram = fn,
+                                 .on_error = on_error,
+                                 .arg = arg};
   ioloop__ungroup_datagrams(fd);
   if (ioloop__ask_local(fd))
     it->flags |= DATAGRAM_ANY;
   ioloop__list_init(&it->sends);
   ioloop__list_init(&it->spares);
-  datagram__use_completion(it, ours);
+  ioloop__datagram_use_completion(it, ours);
   int r = ioloop__prepare(fd, it->completer, ours);
   if (!r)
     r = ioloop_add_handler(loop, fd, it->completer ? 0 : IOLOOP_READ, on_ready, it);
   if (!r && it->completer)
-    datagram__update_interest(it);
+    ioloop__datagram_update_interest(it);
   if (r)
     free(it);
   else
@@ -166,15 +168,16 @@ static int new_datagram(struct ioloop *loop, int fd, bool ours, datagram_callbac
   return r;
 }
 
-int datagram_new(struct ioloop *loop, int fd, datagram_callback *fn, datagram_error *on_error,
-                 void *arg, struct datagram **ret) {
+int ioloop_datagram_new(struct ioloop *loop, int fd, ioloop_datagram_fn *fn,
+                        ioloop_datagram_error_fn *on_error, void *arg,
+                        struct ioloop_datagram **ret) {
   int r = ioloop__inherited(loop) ? -ECHILD : ioloop__check_socket(fd, SOCK_DGRAM, false);
   return r ? r : new_datagram(loop, fd, false, fn, on_error, arg, ret);
 }
 
-int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
-                  datagram_callback *fn, datagram_error *on_error, void *arg,
-                  struct datagram **ret) {
+int ioloop_datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
+                         ioloop_datagram_fn *fn, ioloop_datagram_error_fn *on_error, void *arg,
+                         struct ioloop_datagram **ret) {
   int fd = ioloop__inherited(loop) ? -ECHILD : ioloop__socket(address->sa_family, SOCK_DGRAM, 0);
   if (fd < 0)
     return fd;
@@ -196,32 +199,34 @@ int datagram_bind(struct ioloop *loop, const struct sockaddr *address, socklen_t
   return r;
 }
 
-void datagram_set_gate(struct datagram *socket, struct iostream_gate *gate) {
+void ioloop_datagram_set_gate(struct ioloop_datagram *socket, struct ioloop_gate *gate) {
   ioloop__gate_attach(&socket->gate, gate);
 }
 
-void datagram_get_metrics(const struct datagram *socket, struct datagram_metrics *ret) {
-  *ret = socket->metrics;
-  ret->kernel_drops = ioloop__kernel_drops(socket->fd);
+void ioloop_datagram_get_metrics(const struct ioloop_datagram *socket,
+                                 struct ioloop_datagram_metrics *ret, size_t size) {
+  struct ioloop_datagram_metrics metrics = socket->metrics;
+  metrics.kernel_drops = ioloop__kernel_drops(socket->fd);
+  ioloop__copy_result(ret, size, &metrics, sizeof metrics);
 }
 
-int datagram_fd(const struct datagram *socket) {
+int ioloop_datagram_fd(const struct ioloop_datagram *socket) {
   return socket->fd;
 }
 
-void datagram_close(struct datagram *socket) {
+void ioloop_datagram_close(struct ioloop_datagram *socket) {
   if (!socket || socket->flags & DATAGRAM_CLOSED)
     return;
-  datagram__enter(socket);
-  datagram__flush(socket);
-  datagram__drop_queue(socket);
+  ioloop__datagram_enter(socket);
+  ioloop__datagram_flush(socket);
+  ioloop__datagram_drop_queue(socket);
   socket->flags |= DATAGRAM_CLOSED;
   ioloop_remove_timeout(socket->loop, socket->timeout);
   ioloop__gate_detach(&socket->gate);
   ioloop_remove_handler(socket->loop, socket->fd);
   if (socket->completer)
-    datagram__cancel_operations(socket);
+    ioloop__datagram_cancel_operations(socket);
   ioloop__remove_file(socket->file);
   close(socket->fd);
-  datagram__leave(socket);
+  ioloop__datagram_leave(socket);
 }

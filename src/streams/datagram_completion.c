@@ -41,7 +41,7 @@ enum {
 struct send {
   struct ioloop__list link; /* among those under way, or the spare ones */
   struct ioloop__op op;
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   int error;    /* of the latest try that failed; 0: none has */
   int failures; /* tries that did */
   bool counted; /* as sent, which is taken back if it fails */
@@ -56,22 +56,22 @@ struct send {
 /* ---- receiving ---------------------------------------------------------------------------- */
 
 /* Without memory for it, it is lost, as if the kernel had had no room. */
-static void keep(struct datagram *it, const struct ioloop__message *message) {
-  if (datagram__append(&it->kept, message) < 0)
-    datagram__note_error(it, -ENOMEM);
+static void keep(struct ioloop_datagram *it, const struct ioloop__message *message) {
+  if (ioloop__datagram_append(&it->kept, message) < 0)
+    ioloop__datagram_note_error(it, -ENOMEM);
   else if (!ioloop__gate_holds(&it->gate) && !(it->operations & PAUSED))
-    datagram__wake(it);
+    ioloop__datagram_wake(it);
 }
 
-static void receive_one(struct datagram *it, const struct ioloop__message *message) {
-  if (datagram__held_by_gate(it) || it->operations & PAUSED || it->kept)
+static void receive_one(struct ioloop_datagram *it, const struct ioloop__message *message) {
+  if (ioloop__datagram_held_by_gate(it) || it->operations & PAUSED || it->kept)
     keep(it, message);
   else
-    datagram__deliver(it, message);
+    ioloop__datagram_deliver(it, message);
 }
 
 /* Put what is left before what arrived in the meantime. */
-static void put_back(struct datagram *it, struct ioloop__fifo *left) {
+static void put_back(struct ioloop_datagram *it, struct ioloop__fifo *left) {
   struct ioloop__fifo *later = it->kept;
   size_t size = ioloop__fifo_size(left);
   if (!size) {
@@ -80,13 +80,13 @@ static void put_back(struct datagram *it, struct ioloop__fifo *left) {
   }
   it->kept = left;
   if (later && ioloop__fifo_append(&it->kept, ioloop__fifo_data(later), ioloop__fifo_size(later)))
-    datagram__note_error(it, -ENOMEM);
+    ioloop__datagram_note_error(it, -ENOMEM);
   free(later);
   if (!(it->flags & DATAGRAM_CLOSED) && !ioloop__gate_holds(&it->gate))
-    datagram__wake(it);
+    ioloop__datagram_wake(it);
 }
 
-size_t datagram__deliver_kept(struct datagram *it, size_t max) {
+size_t ioloop__datagram_deliver_kept(struct ioloop_datagram *it, size_t max) {
   size_t count = 0;
   /* Taken out while the program is called, because it may drain again. */
   struct ioloop__fifo *kept = it->kept;
@@ -95,8 +95,8 @@ size_t datagram__deliver_kept(struct datagram *it, size_t max) {
          !ioloop__inherited(it->loop)) {
     struct ioloop__message message;
     size_t size;
-    datagram__front(kept, &message, 1, &size);
-    datagram__deliver(it, &message);
+    ioloop__datagram_front(kept, &message, 1, &size);
+    ioloop__datagram_deliver(it, &message);
     ioloop__fifo_consume(kept, size);
     count++;
   }
@@ -106,14 +106,14 @@ size_t datagram__deliver_kept(struct datagram *it, size_t max) {
 
 static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
                         bool more) {
-  struct datagram *it = IOLOOP__LIST_ENTRY(op, struct datagram, receiving);
+  struct ioloop_datagram *it = IOLOOP__LIST_ENTRY(op, struct ioloop_datagram, receiving);
   const struct ioloop__datagram *datagram = data;
   (void)loop;
   if (!more)
     it->operations &= (uint8_t) ~(RECEIVING | STOPPING);
   if (it->flags & DATAGRAM_CLOSED)
     return;
-  datagram__enter(it);
+  ioloop__datagram_enter(it);
   if (datagram) {
     union ioloop__local local;
     it->failures = 0;
@@ -129,26 +129,26 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
     };
     receive_one(it, &message);
   } else if (result == -EAGAIN) { /* it has become non-blocking */
-    (void)datagram__rest(it, DATAGRAM_REST_READ);
+    (void)ioloop__datagram_rest(it, DATAGRAM_REST_READ);
   } else if (result != -ECANCELED && result != -ENOBUFS) {
-    datagram__receive_failed(it, result);
+    ioloop__datagram_receive_failed(it, result);
   }
-  if (!(it->flags & DATAGRAM_CLOSED) && !datagram__held_by_gate(it) && !more)
-    datagram__update_interest(it);
-  datagram__leave(it);
+  if (!(it->flags & DATAGRAM_CLOSED) && !ioloop__datagram_held_by_gate(it) && !more)
+    ioloop__datagram_update_interest(it);
+  ioloop__datagram_leave(it);
 }
 
-static void begin_receiving(struct datagram *it) {
+static void begin_receiving(struct ioloop_datagram *it) {
   const struct ioloop__completer *completer = it->completer;
   int r;
   do
     r = completer->table->receive_datagrams(completer->state, &it->receiving, it->fd);
-  while (r && !datagram__rest(it, DATAGRAM_REST_READ)); /* no memory: in a moment */
+  while (r && !ioloop__datagram_rest(it, DATAGRAM_REST_READ)); /* no memory: in a moment */
   if (!r)
     it->operations |= RECEIVING;
 }
 
-void datagram__update_receiving(struct datagram *it, bool wanted) {
+void ioloop__datagram_update_receiving(struct ioloop_datagram *it, bool wanted) {
   const struct ioloop__completer *completer = it->completer;
   if (it->operations & PAUSED)
     return;
@@ -162,7 +162,7 @@ void datagram__update_receiving(struct datagram *it, bool wanted) {
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-static struct send *new_send(struct datagram *it, size_t size) {
+static struct send *new_send(struct ioloop_datagram *it, size_t size) {
   struct send *send;
   if (size <= SMALL && it->spare_count) {
     send = IOLOOP__LIST_ENTRY(it->spares.next, struct send, link);
@@ -177,7 +177,7 @@ static struct send *new_send(struct datagram *it, size_t size) {
   return send;
 }
 
-static void recycle(struct datagram *it, struct send *send) {
+static void recycle(struct ioloop_datagram *it, struct send *send) {
   it->sending -= send->vector.iov_len;
   ioloop__list_remove(&send->link);
   if (send->capacity > SMALL || it->spare_count == SPARES || it->flags & DATAGRAM_CLOSED) {
@@ -188,7 +188,7 @@ static void recycle(struct datagram *it, struct send *send) {
   it->spare_count++;
 }
 
-static void count_sent(struct datagram *it, struct send *send, bool sent) {
+static void count_sent(struct ioloop_datagram *it, struct send *send, bool sent) {
   if (send->counted == sent)
     return;
   send->counted = sent;
@@ -197,7 +197,7 @@ static void count_sent(struct datagram *it, struct send *send, bool sent) {
 }
 
 /* A quiet send reports completion late, but once started it can be counted as sent. */
-static int start(struct datagram *it, struct send *send) {
+static int start(struct ioloop_datagram *it, struct send *send) {
   const struct ioloop__completer *completer = it->completer;
   int r = completer->table->send_datagram(completer->state, &send->op, it->fd, &send->message);
   count_sent(it, send, !r);
@@ -206,14 +206,14 @@ static int start(struct datagram *it, struct send *send) {
   return r;
 }
 
-static void give_up(struct datagram *it, struct send *send, int error) {
+static void give_up(struct ioloop_datagram *it, struct send *send, int error) {
   it->metrics.send_dropped++;
-  datagram__note_failure(it, error);
+  ioloop__datagram_note_failure(it, error);
   recycle(it, send);
 }
 
 /* The kernel is full: it goes to those that wait for readiness. */
-static int wait_for_room(struct datagram *it, struct send *send) {
+static int wait_for_room(struct ioloop_datagram *it, struct send *send) {
   union ioloop__local local;
   ioloop__read_local(send->message.msg_control, send->message.msg_controllen, &local);
   struct ioloop__message message = {.data = send->data,
@@ -221,16 +221,16 @@ static int wait_for_room(struct datagram *it, struct send *send) {
                                     .peer = send->message.msg_name,
                                     .peer_size = send->message.msg_namelen,
                                     .local = local.any.sa_family == AF_UNSPEC ? NULL : &local};
-  int r = datagram__append(&it->queue, &message);
+  int r = ioloop__datagram_append(&it->queue, &message);
   if (r)
     return r;
   recycle(it, send);
-  datagram__update_interest(it);
+  ioloop__datagram_update_interest(it);
   return 0;
 }
 
 /* true: it has not been sent and is tried again. */
-static bool try_again(struct datagram *it, struct send *send, int error) {
+static bool try_again(struct ioloop_datagram *it, struct send *send, int error) {
   if (it->flags & DATAGRAM_CLOSED)
     return false;
   if (error == -EAGAIN || error == -EINTR)
@@ -244,20 +244,20 @@ static bool try_again(struct datagram *it, struct send *send, int error) {
 
 static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
   struct send *send = IOLOOP__LIST_ENTRY(op, struct send, op);
-  struct datagram *it = send->socket;
+  struct ioloop_datagram *it = send->socket;
   (void)loop, (void)data, (void)more;
   count_sent(it, send, result >= 0);
   if (result < 0 && try_again(it, send, result))
     return;
-  datagram__enter(it);
+  ioloop__datagram_enter(it);
   if (result < 0) {
     give_up(it, send, result);
   } else {
     if (send->error)
-      datagram__note_failure(it, send->error);
+      ioloop__datagram_note_failure(it, send->error);
     recycle(it, send);
   }
-  datagram__leave(it);
+  ioloop__datagram_leave(it);
 }
 
 static int fd_of_send(const struct ioloop__op *op) {
@@ -285,7 +285,7 @@ static void fill(struct send *send, const struct ioloop__message *message) {
   send->message.msg_namelen = message->peer_size;
 }
 
-int datagram__start_send(struct datagram *it, const struct ioloop__message *message) {
+int ioloop__datagram_start_send(struct ioloop_datagram *it, const struct ioloop__message *message) {
   bool fits = it->sending + message->size <= DATAGRAM_QUEUE_MAX;
   struct send *send = fits ? new_send(it, message->size) : NULL;
   if (!send) {
@@ -306,19 +306,19 @@ int datagram__start_send(struct datagram *it, const struct ioloop__message *mess
 /* ---- beginning and end -------------------------------------------------------------------- */
 
 static int fd_of_receiving(const struct ioloop__op *op) {
-  return IOLOOP__LIST_ENTRY(op, const struct datagram, receiving)->fd;
+  return IOLOOP__LIST_ENTRY(op, const struct ioloop_datagram, receiving)->fd;
 }
 
 static const struct ioloop__op_kind receiving = {
     .name = "recvmsg", .fd = fd_of_receiving, .done = on_received};
 
-void datagram__use_completion(struct datagram *it, bool ours) {
+void ioloop__datagram_use_completion(struct ioloop_datagram *it, bool ours) {
   bool udp = it->family == AF_INET || it->family == AF_INET6;
   it->completer = udp && (ours || ioloop__is_blocking(it->fd)) ? ioloop__completer(it->loop) : NULL;
   it->receiving.kind = &receiving;
 }
 
-void datagram__pause_receiving(struct datagram *it) {
+void ioloop__datagram_pause_receiving(struct ioloop_datagram *it) {
   const struct ioloop__completer *completer = it->completer;
   it->operations |= PAUSED;
   if (it->operations & RECEIVING)
@@ -326,7 +326,7 @@ void datagram__pause_receiving(struct datagram *it) {
   it->operations &= (uint8_t)~PAUSED;
 }
 
-void datagram__cancel_operations(struct datagram *it) {
+void ioloop__datagram_cancel_operations(struct ioloop_datagram *it) {
   const struct ioloop__completer *completer = it->completer;
   if (it->operations & RECEIVING)
     completer->table->cancel(it->loop, completer->state, &it->receiving);

@@ -26,7 +26,7 @@ enum {
   DATAGRAM_QUEUE_MAX = 256 * 1024 /* bytes that may wait for the kernel to take them */
 };
 
-struct datagram {
+struct ioloop_datagram {
   struct ioloop *loop;
   int fd;
   sa_family_t family; /* of its address */
@@ -39,14 +39,14 @@ struct datagram {
   unsigned depth;     /* callbacks under way: the memory must stay */
   unsigned futile;    /* wake-ups in a row in which nothing could be sent */
   int error;          /* to be reported; 0: none */
-  datagram_callback *on_datagram;
-  datagram_error *on_error;
+  ioloop_datagram_fn *on_datagram;
+  ioloop_datagram_error_fn *on_error;
   void *arg;
   const struct ioloop__message *delivering; /* NULL: none */
   struct ioloop__gate_member gate;
   struct ioloop__fifo *queue; /* of records, see datagram_send.c */
   ioloop_timeout timeout;
-  struct datagram_metrics metrics;
+  struct ioloop_datagram_metrics metrics;
   struct socket_file *file; /* to be removed; NULL: none */
 
   /* datagram_completion.c */
@@ -62,84 +62,84 @@ struct datagram {
 
 /* ---- datagram.c ------------------------------------------------------------------------ */
 
-void datagram__update_interest(struct datagram *it);
+void ioloop__datagram_update_interest(struct ioloop_datagram *it);
 
-/* Arrange for datagram__flush to be called soon, when no callback is under way. */
-void datagram__wake(struct datagram *it);
+/* Arrange for ioloop__datagram_flush to be called soon, when no callback is under way. */
+void ioloop__datagram_wake(struct ioloop_datagram *it);
 
 /* Stop watching for reading or writing for a moment. false: there is no memory for a timeout; the
  * whole loop has rested instead, and the socket is still watched. */
-bool datagram__rest(struct datagram *it, unsigned flag);
+bool ioloop__datagram_rest(struct ioloop_datagram *it, unsigned flag);
 
 /* Count an error and report it to the program. */
-void datagram__note_error(struct datagram *it, int error);
+void ioloop__datagram_note_error(struct ioloop_datagram *it, int error);
 
 /* Around all that calls the program. After the outermost, what could not be done inside is done. */
-static inline void datagram__enter(struct datagram *it) {
+static inline void ioloop__datagram_enter(struct ioloop_datagram *it) {
   it->depth++;
 }
-void datagram__leave(struct datagram *it);
+void ioloop__datagram_leave(struct ioloop_datagram *it);
 
 /* A call has failed with an error that is the network's, or what woke us is not there to be
  * received: report what the socket's error queue holds. How many errors were there. */
-int datagram__report_queued_errors(struct datagram *it);
+int ioloop__datagram_report_queued_errors(struct ioloop_datagram *it);
 
 /* Count an error that a call returned, and report it to the program. If the socket's error queue
  * holds the same error, it counts once. */
-void datagram__note_failure(struct datagram *it, int error);
+void ioloop__datagram_note_failure(struct ioloop_datagram *it, int error);
 
 /* ---- datagram_receive.c ---------------------------------------------------------------- */
 
 /* Receive once, and deliver. */
-void datagram__ready_to_read(struct datagram *it);
+void ioloop__datagram_ready_to_read(struct ioloop_datagram *it);
 
 /* Hand one to the program, or count it if that is not what was sent. */
-void datagram__deliver(struct datagram *it, const struct ioloop__message *message);
+void ioloop__datagram_deliver(struct ioloop_datagram *it, const struct ioloop__message *message);
 
 /* Receiving failed. */
-void datagram__receive_failed(struct datagram *it, int error);
+void ioloop__datagram_receive_failed(struct ioloop_datagram *it, int error);
 
 /* Stop reading if the gate says so. */
-bool datagram__held_by_gate(struct datagram *it);
+bool ioloop__datagram_held_by_gate(struct ioloop_datagram *it);
 
 /* ---- datagram_send.c ------------------------------------------------------------------- */
 
 /* Send what is queued as far as the kernel takes it. */
-void datagram__flush(struct datagram *it);
+void ioloop__datagram_flush(struct ioloop_datagram *it);
 
 /* The socket became writable. */
-void datagram__ready_to_write(struct datagram *it);
+void ioloop__datagram_ready_to_write(struct ioloop_datagram *it);
 
 /* Append a datagram to a queue of records. -ENOMEM. */
-int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message);
+int ioloop__datagram_append(struct ioloop__fifo **queue, const struct ioloop__message *message);
 
 /* Describe the first records of a queue, in place, `max` at most. Returns how many; *size is their
  * room. */
-int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
-                    size_t *size);
+int ioloop__datagram_front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
+                           size_t *size);
 
 /* Drop and count what is queued. */
-void datagram__drop_queue(struct datagram *it);
+void ioloop__datagram_drop_queue(struct ioloop_datagram *it);
 
 /* ---- datagram_completion.c ------------------------------------------------------------- */
 
 /* If the loop's backend offers it, and the socket is one of UDP, and ours or blocking. */
-void datagram__use_completion(struct datagram *it, bool ours);
+void ioloop__datagram_use_completion(struct ioloop_datagram *it, bool ours);
 
 /* Receive, or stop it. */
-void datagram__update_receiving(struct datagram *it, bool wanted);
+void ioloop__datagram_update_receiving(struct ioloop_datagram *it, bool wanted);
 
 /* What the kernel has received already is kept when this returns, and no more follows until
- * datagram__update_interest. */
-void datagram__pause_receiving(struct datagram *it);
+ * ioloop__datagram_update_interest. */
+void ioloop__datagram_pause_receiving(struct ioloop_datagram *it);
 
 /* Deliver what was kept, `max` at most. Returns how many. */
-size_t datagram__deliver_kept(struct datagram *it, size_t max);
+size_t ioloop__datagram_deliver_kept(struct ioloop_datagram *it, size_t max);
 
 /* Send one; a copy waits. 0, -ENOBUFS, -ENOMEM. */
-int datagram__start_send(struct datagram *it, const struct ioloop__message *message);
+int ioloop__datagram_start_send(struct ioloop_datagram *it, const struct ioloop__message *message);
 
 /* For close: nothing is under way when this returns. */
-void datagram__cancel_operations(struct datagram *it);
+void ioloop__datagram_cancel_operations(struct ioloop_datagram *it);
 
 #endif

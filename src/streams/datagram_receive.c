@@ -32,7 +32,7 @@ enum {
   LOOK_EVERY = 32    /* wake-ups without data, before the error queue is checked */
 };
 
-void datagram__deliver(struct datagram *it, const struct ioloop__message *message) {
+void ioloop__datagram_deliver(struct ioloop_datagram *it, const struct ioloop__message *message) {
   if (message->truncated) {
     it->metrics.truncated++;
     return;
@@ -49,7 +49,8 @@ void datagram__deliver(struct datagram *it, const struct ioloop__message *messag
 
 /* Replies are collected until the last datagram's turn: its reply leaves at once if nothing is
  * before it, else with the rest. */
-static void deliver_all(struct datagram *it, const struct ioloop__message *messages, int count) {
+static void deliver_all(struct ioloop_datagram *it, const struct ioloop__message *messages,
+                        int count) {
   uint8_t outer = it->flags & DATAGRAM_COLLECTING;
   for (int i = 0; i < count && !(it->flags & DATAGRAM_CLOSED) && !ioloop__inherited(it->loop);
        i++) {
@@ -57,12 +58,13 @@ static void deliver_all(struct datagram *it, const struct ioloop__message *messa
       it->flags |= DATAGRAM_COLLECTING;
     else if (!outer)
       it->flags &= (uint8_t)~DATAGRAM_COLLECTING;
-    datagram__deliver(it, &messages[i]);
+    ioloop__datagram_deliver(it, &messages[i]);
   }
 }
 
 /* Of one datagram the size is reported, as the call returns it; of several their count. */
-static int receive_messages(struct datagram *it, struct ioloop__message *messages, int count) {
+static int receive_messages(struct ioloop_datagram *it, struct ioloop__message *messages,
+                            int count) {
   const char *name;
   uint64_t begun = ioloop__call_begins(it->loop);
   int n = ioloop__receive_messages(it->fd, messages, count, &name);
@@ -72,7 +74,7 @@ static int receive_messages(struct datagram *it, struct ioloop__message *message
 }
 
 /* Receive at most `count` with one call and deliver them. Returns how many, or -errno. */
-static int receive(struct datagram *it, char *buffer, int count) {
+static int receive(struct ioloop_datagram *it, char *buffer, int count) {
   struct ioloop__message messages[DATAGRAM_BATCH];
   struct sockaddr_storage peers[DATAGRAM_BATCH];
   union ioloop__local locals[DATAGRAM_BATCH];
@@ -91,44 +93,44 @@ static int receive(struct datagram *it, char *buffer, int count) {
 
 /* An error of the network's is over once it is reported; one that lasts, whichever it is, would
  * come in every turn. */
-void datagram__receive_failed(struct datagram *it, int error) {
+void ioloop__datagram_receive_failed(struct ioloop_datagram *it, int error) {
   if (ioloop__would_block(error))
     return;
   if (it->failures < MOST_FAILURES)
     it->failures++;
   if (error == -ENOMEM || error == -ENOBUFS || it->failures == MOST_FAILURES)
-    (void)datagram__rest(it, DATAGRAM_REST_READ);
-  datagram__note_failure(it, error);
+    (void)ioloop__datagram_rest(it, DATAGRAM_REST_READ);
+  ioloop__datagram_note_failure(it, error);
 }
 
 /* Find out whether the error queue woke the socket, or whether it stays ready with nothing to
  * receive. A socket whose input was shut down (shutdown(2), of UDP and AF_UNIX) stays ready
  * forever; it is then not watched for a while. */
-static void woken_in_vain(struct datagram *it, char *buffer) {
+static void woken_in_vain(struct ioloop_datagram *it, char *buffer) {
   short found = ++it->vain % LOOK_EVERY ? 0 : ioloop__poll_now(it->fd, POLLIN);
-  if (!found || (found & POLLERR && datagram__report_queued_errors(it)))
+  if (!found || (found & POLLERR && ioloop__datagram_report_queued_errors(it)))
     return;
   int n = receive(it, buffer, 1); /* it may have come just now */
   if (it->flags & DATAGRAM_CLOSED)
     return;
   if (n < 0 && ioloop__would_block(n)) {
     it->vain = LOOK_EVERY - 1;
-    (void)datagram__rest(it, DATAGRAM_REST_READ);
+    (void)ioloop__datagram_rest(it, DATAGRAM_REST_READ);
   } else if (n < 0) {
-    datagram__receive_failed(it, n);
+    ioloop__datagram_receive_failed(it, n);
   } else if (ioloop__fifo_size(it->queue)) {
-    datagram__flush(it);
+    ioloop__datagram_flush(it);
   }
 }
 
-static void set_batch(struct datagram *it, int batch) {
+static void set_batch(struct ioloop_datagram *it, int batch) {
   it->batch = (uint8_t)(batch < DATAGRAM_BATCH ? batch : DATAGRAM_BATCH);
   it->streak = 0;
 }
 
 /* Up at once, down with patience: between two bursts come wake-ups for a single datagram, and one
  * that asked for no more than that would leave the burst behind it to another wake-up. */
-static void adapt_batch(struct datagram *it, int got) {
+static void adapt_batch(struct ioloop_datagram *it, int got) {
   if (got >= it->batch) {
     if (it->batch > 1 || ++it->streak == PROBE_EVERY)
       set_batch(it, it->batch * 2);
@@ -138,21 +140,21 @@ static void adapt_batch(struct datagram *it, int got) {
 }
 
 static void gate_opened(struct ioloop__gate_member *member) {
-  struct datagram *it = IOLOOP__LIST_ENTRY(member, struct datagram, gate);
+  struct ioloop_datagram *it = IOLOOP__LIST_ENTRY(member, struct ioloop_datagram, gate);
   if (it->kept)
-    datagram__wake(it);
-  datagram__update_interest(it);
+    ioloop__datagram_wake(it);
+  ioloop__datagram_update_interest(it);
 }
 
-bool datagram__held_by_gate(struct datagram *it) {
+bool ioloop__datagram_held_by_gate(struct ioloop_datagram *it) {
   if (!ioloop__gate_hold(&it->gate, gate_opened))
     return false;
-  datagram__update_interest(it);
+  ioloop__datagram_update_interest(it);
   return true;
 }
 
-void datagram__ready_to_read(struct datagram *it) {
-  if (datagram__held_by_gate(it))
+void ioloop__datagram_ready_to_read(struct ioloop_datagram *it) {
+  if (ioloop__datagram_held_by_gate(it))
     return;
   char *buffer = ioloop__scratch(it->loop, (size_t)it->batch * SLOT_STRIDE);
   int n = buffer ? receive(it, buffer, it->batch) : -ENOMEM;
@@ -161,26 +163,26 @@ void datagram__ready_to_read(struct datagram *it) {
   if (n < 0 && ioloop__would_block(n))
     woken_in_vain(it, buffer);
   else if (n < 0)
-    datagram__receive_failed(it, n);
+    ioloop__datagram_receive_failed(it, n);
   else if (ioloop__fifo_size(it->queue))
-    datagram__flush(it);
+    ioloop__datagram_flush(it);
   adapt_batch(it, n);
 }
 
 /* With a buffer of its own: it may be called from a callback whose data is in the shared one. */
-size_t datagram_drain(struct datagram *socket, size_t max) {
+size_t ioloop_datagram_drain(struct ioloop_datagram *socket, size_t max) {
   if (ioloop__inherited(socket->loop))
     return 0;
   char *buffer = malloc((size_t)DRAIN_BATCH * SLOT_STRIDE);
   if (!buffer)
     return 0;
-  datagram__enter(socket);
+  ioloop__datagram_enter(socket);
   size_t delivered = 0;
   int failures = 0; /* bounded: an error that stays would keep us here */
   socket->flags |= DATAGRAM_DRAINING;
   if (socket->completer) {
-    datagram__pause_receiving(socket);
-    delivered = datagram__deliver_kept(socket, max);
+    ioloop__datagram_pause_receiving(socket);
+    delivered = ioloop__datagram_deliver_kept(socket, max);
   }
   while (delivered < max && failures < DATAGRAM_BATCH && !(socket->flags & DATAGRAM_CLOSED)) {
     int count = max - delivered < DRAIN_BATCH ? (int)(max - delivered) : DRAIN_BATCH;
@@ -190,12 +192,12 @@ size_t datagram_drain(struct datagram *socket, size_t max) {
     else if (n == -EAGAIN || n == -EWOULDBLOCK || n == -ENOMEM || n == -ENOBUFS)
       break;
     else if (failures++, n != -EINTR)
-      datagram__note_error(socket, n);
+      ioloop__datagram_note_error(socket, n);
   }
   socket->flags &= (uint8_t)~DATAGRAM_DRAINING;
   if (!(socket->flags & DATAGRAM_CLOSED))
-    datagram__flush(socket);
-  datagram__leave(socket);
+    ioloop__datagram_flush(socket);
+  ioloop__datagram_leave(socket);
   free(buffer);
   return delivered;
 }

@@ -60,7 +60,7 @@ static struct record record_of(const struct ioloop__message *message) {
                          .has_local = message->local};
 }
 
-int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *message) {
+int ioloop__datagram_append(struct ioloop__fifo **queue, const struct ioloop__message *message) {
   struct record record = record_of(message);
   char *room = ioloop__fifo_extend(queue, record_size(&record));
   if (!room)
@@ -77,8 +77,8 @@ int datagram__append(struct ioloop__fifo **queue, const struct ioloop__message *
   return 0;
 }
 
-int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
-                    size_t *size) {
+int ioloop__datagram_front(struct ioloop__fifo *queue, struct ioloop__message *messages, int max,
+                           size_t *size) {
   char *begin = queue ? ioloop__fifo_data(queue) : NULL, *at = begin;
   char *end = begin + ioloop__fifo_size(queue);
   int count = 0;
@@ -102,7 +102,8 @@ int datagram__front(struct ioloop__fifo *queue, struct ioloop__message *messages
 
 /* ---- to the kernel ------------------------------------------------------------------------ */
 
-static int send_messages(struct datagram *it, const struct ioloop__message *messages, int count) {
+static int send_messages(struct ioloop_datagram *it, const struct ioloop__message *messages,
+                         int count) {
   const char *name;
   uint64_t begun = ioloop__call_begins(it->loop);
   int n = ioloop__send_messages(it->fd, messages, count, &name);
@@ -112,7 +113,7 @@ static int send_messages(struct datagram *it, const struct ioloop__message *mess
 }
 
 /* One that is interrupted again and again is made later, as if the kernel were full. */
-static int send_uninterrupted(struct datagram *it, const struct ioloop__message *messages,
+static int send_uninterrupted(struct ioloop_datagram *it, const struct ioloop__message *messages,
                               int count) {
   int n = -EINTR;
   for (int i = 0; n == -EINTR && i < MOST_TRIES; i++)
@@ -120,20 +121,21 @@ static int send_uninterrupted(struct datagram *it, const struct ioloop__message 
   return n == -EINTR ? -EAGAIN : n;
 }
 
-static void count_sent(struct datagram *it, const struct ioloop__message *messages, int count) {
+static void count_sent(struct ioloop_datagram *it, const struct ioloop__message *messages,
+                       int count) {
   it->metrics.sent += (uint64_t)count;
   for (int i = 0; i < count; i++)
     it->metrics.sent_bytes += messages[i].size;
 }
 
 /* Returns how many of the messages are dealt with, sent or given up; 0: the kernel is full. */
-static int transmit(struct datagram *it, const struct ioloop__message *messages, int count) {
+static int transmit(struct ioloop_datagram *it, const struct ioloop__message *messages, int count) {
   int n = send_uninterrupted(it, messages, count);
   if (n < 0 && n != -EAGAIN) {
     int first = n;
     n = send_uninterrupted(it, messages, count);
     if (n != first)
-      datagram__note_failure(it, first);
+      ioloop__datagram_note_failure(it, first);
   }
   if (n > 0) {
     count_sent(it, messages, n);
@@ -142,47 +144,48 @@ static int transmit(struct datagram *it, const struct ioloop__message *messages,
   if (n == -EAGAIN)
     return 0;
   it->metrics.send_dropped++;
-  datagram__note_failure(it, n);
+  ioloop__datagram_note_failure(it, n);
   return 1;
 }
 
 /* false: nothing could be done. */
-static bool flush_queue(struct datagram *it) {
+static bool flush_queue(struct ioloop_datagram *it) {
   bool moved = false;
   while (ioloop__fifo_size(it->queue)) {
     struct ioloop__message messages[DATAGRAM_BATCH];
     size_t size;
-    int done = transmit(it, messages, datagram__front(it->queue, messages, DATAGRAM_BATCH, &size));
+    int done =
+        transmit(it, messages, ioloop__datagram_front(it->queue, messages, DATAGRAM_BATCH, &size));
     if (!done)
       break;
     moved = true;
-    datagram__front(it->queue, messages, done, &size);
+    ioloop__datagram_front(it->queue, messages, done, &size);
     ioloop__fifo_consume(it->queue, size);
   }
   return moved;
 }
 
-void datagram__flush(struct datagram *it) {
+void ioloop__datagram_flush(struct ioloop_datagram *it) {
   if (ioloop__fifo_size(it->queue) && !ioloop__inherited(it->loop))
     flush_queue(it);
-  datagram__update_interest(it);
+  ioloop__datagram_update_interest(it);
 }
 
-void datagram__ready_to_write(struct datagram *it) {
+void ioloop__datagram_ready_to_write(struct ioloop_datagram *it) {
   it->futile = flush_queue(it) || !ioloop__fifo_size(it->queue) ? 0 : it->futile + 1;
   if (it->futile < FUTILE_MAX) {
-    datagram__update_interest(it);
+    ioloop__datagram_update_interest(it);
     return;
   }
   it->futile = 0;
-  (void)datagram__rest(it, DATAGRAM_REST_WRITE);
+  (void)ioloop__datagram_rest(it, DATAGRAM_REST_WRITE);
 }
 
-void datagram__drop_queue(struct datagram *it) {
+void ioloop__datagram_drop_queue(struct ioloop_datagram *it) {
   struct ioloop__message messages[DATAGRAM_BATCH];
   while (ioloop__fifo_size(it->queue)) {
     size_t size;
-    int count = datagram__front(it->queue, messages, DATAGRAM_BATCH, &size);
+    int count = ioloop__datagram_front(it->queue, messages, DATAGRAM_BATCH, &size);
     ioloop__fifo_consume(it->queue, size);
     it->metrics.send_dropped += (uint64_t)count;
   }
@@ -190,19 +193,19 @@ void datagram__drop_queue(struct datagram *it) {
 
 /* ---- from the program --------------------------------------------------------------------- */
 
-static bool fits(const struct datagram *it, const struct ioloop__message *message) {
+static bool fits(const struct ioloop_datagram *it, const struct ioloop__message *message) {
   struct record record = record_of(message);
   return ioloop__fifo_size(it->queue) + record_size(&record) <= DATAGRAM_QUEUE_MAX;
 }
 
-static int enqueue(struct datagram *it, const struct ioloop__message *message) {
+static int enqueue(struct ioloop_datagram *it, const struct ioloop__message *message) {
   if (!fits(it, message) && it->flags & DATAGRAM_COLLECTING)
-    datagram__flush(it); /* a batch may bring 4 MiB */
-  int r = fits(it, message) ? datagram__append(&it->queue, message) : -ENOBUFS;
+    ioloop__datagram_flush(it); /* a batch may bring 4 MiB */
+  int r = fits(it, message) ? ioloop__datagram_append(&it->queue, message) : -ENOBUFS;
   if (r)
     it->metrics.send_dropped++;
   else if (!(it->flags & DATAGRAM_COLLECTING))
-    datagram__update_interest(it);
+    ioloop__datagram_update_interest(it);
   return r;
 }
 
@@ -213,17 +216,17 @@ static size_t largest(sa_family_t family) {
   return family == AF_INET ? LARGEST_UDP4 : LARGEST_UDP6;
 }
 
-static int send_message(struct datagram *it, const struct ioloop__message *message) {
+static int send_message(struct ioloop_datagram *it, const struct ioloop__message *message) {
   bool waits = ioloop__fifo_size(it->queue) || it->flags & DATAGRAM_COLLECTING;
   if (it->completer && !waits && !(it->flags & DATAGRAM_DRAINING))
-    return datagram__start_send(it, message);
+    return ioloop__datagram_start_send(it, message);
   if (!waits && transmit(it, message, 1) == 1)
     return 0;
   return enqueue(it, message);
 }
 
 /* `local` NULL: the kernel chooses. */
-static int send_from(struct datagram *it, const void *data, size_t size,
+static int send_from(struct ioloop_datagram *it, const void *data, size_t size,
                      const struct sockaddr *peer, socklen_t peer_size, union ioloop__local *local) {
   if (peer_size > sizeof(struct sockaddr_storage))
     return -EINVAL;
@@ -243,8 +246,8 @@ static int send_from(struct datagram *it, const void *data, size_t size,
   return send_message(it, &message);
 }
 
-int datagram_local_address(const struct datagram *socket, struct sockaddr_storage *ret,
-                           socklen_t *ret_size) {
+int ioloop_datagram_local_address(const struct ioloop_datagram *socket,
+                                  struct sockaddr_storage *ret, socklen_t *ret_size) {
   const struct ioloop__message *message = socket->delivering;
   struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
   socklen_t size = sizeof address;
@@ -269,8 +272,8 @@ int datagram_local_address(const struct datagram *socket, struct sockaddr_storag
 }
 
 /* Where the datagram that is being delivered was sent to, if this is an answer to it. */
-static union ioloop__local *source_of_answer(const struct datagram *it, const struct sockaddr *peer,
-                                             socklen_t peer_size) {
+static union ioloop__local *source_of_answer(const struct ioloop_datagram *it,
+                                             const struct sockaddr *peer, socklen_t peer_size) {
   const struct ioloop__message *asked = it->delivering;
   if (!asked || !asked->local || asked->local->any.sa_family == AF_UNSPEC)
     return NULL;
@@ -278,15 +281,15 @@ static union ioloop__local *source_of_answer(const struct datagram *it, const st
   return answer ? asked->local : NULL;
 }
 
-int datagram_send(struct datagram *socket, const void *data, size_t size,
-                  const struct sockaddr *peer, socklen_t peer_size) {
+int ioloop_datagram_send(struct ioloop_datagram *socket, const void *data, size_t size,
+                         const struct sockaddr *peer, socklen_t peer_size) {
   union ioloop__local *local = source_of_answer(socket, peer, peer_size);
   return send_from(socket, data, size, peer, peer_size, local);
 }
 
-int datagram_send_from(struct datagram *socket, const void *data, size_t size,
-                       const struct sockaddr *peer, socklen_t peer_size,
-                       const struct sockaddr *local, socklen_t local_size) {
+int ioloop_datagram_send_from(struct ioloop_datagram *socket, const void *data, size_t size,
+                              const struct sockaddr *peer, socklen_t peer_size,
+                              const struct sockaddr *local, socklen_t local_size) {
   union ioloop__local copy;
   bool v4 = local->sa_family == AF_INET && local_size == sizeof copy.v4;
   bool v6 = local->sa_family == AF_INET6 && local_size == sizeof copy.v6;

@@ -12,8 +12,8 @@
 
 #include "sockets.h"
 
-int iostream_gate_new(struct iostream_gate **ret) {
-  struct iostream_gate *gate = malloc(sizeof *gate);
+int ioloop_gate_new(struct ioloop_gate **ret) {
+  struct ioloop_gate *gate = malloc(sizeof *gate);
   if (!gate)
     return -ENOMEM;
   gate->open = true;
@@ -27,16 +27,16 @@ static struct ioloop__gate_member *first(const struct ioloop__list *list) {
   return IOLOOP__LIST_ENTRY(list->next, struct ioloop__gate_member, link);
 }
 
-void iostream_gate_free(struct iostream_gate *gate) {
+void ioloop_gate_free(struct ioloop_gate *gate) {
   if (!gate)
     return;
-  iostream_gate_open(gate);
+  ioloop_gate_open(gate);
   while (!ioloop__list_is_empty(&gate->reading))
     ioloop__gate_detach(first(&gate->reading));
   free(gate);
 }
 
-void iostream_gate_close(struct iostream_gate *gate) {
+void ioloop_gate_close(struct ioloop_gate *gate) {
   gate->open = false;
 }
 
@@ -47,7 +47,7 @@ static void resume(struct ioloop__gate_member *member) {
     fn(member);
 }
 
-void iostream_gate_open(struct iostream_gate *gate) {
+void ioloop_gate_open(struct ioloop_gate *gate) {
   gate->open = true;
   while (!ioloop__list_is_empty(&gate->held)) {
     struct ioloop__gate_member *member = first(&gate->held);
@@ -57,7 +57,7 @@ void iostream_gate_open(struct iostream_gate *gate) {
   }
 }
 
-bool iostream_gate_is_open(const struct iostream_gate *gate) {
+bool ioloop_gate_is_open(const struct ioloop_gate *gate) {
   return gate->open;
 }
 
@@ -77,7 +77,7 @@ void ioloop__gate_detach(struct ioloop__gate_member *member) {
   member->gate = NULL;
 }
 
-void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate) {
+void ioloop__gate_attach(struct ioloop__gate_member *member, struct ioloop_gate *gate) {
   ioloop__gate_detach(member);
   resume(member);
   member->gate = gate;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "list.h"
 
 static inline bool ioloop__would_block(ptrdiff_t result) {
@@ -17,7 +17,7 @@ static inline bool ioloop__would_block(ptrdiff_t result) {
 
 /* ---- gate.c: what a socket needs to be attached to a gate ------------------------------- */
 
-struct iostream_gate {
+struct ioloop_gate {
   bool open;
   struct ioloop__list reading; /* members that have not been stopped */
   struct ioloop__list held;    /* members that became ready while the gate was closed */
@@ -25,7 +25,7 @@ struct iostream_gate {
 
 struct ioloop__gate_member {
   struct ioloop__list link;
-  struct iostream_gate *gate;                     /* NULL: not attached */
+  struct ioloop_gate *gate;                       /* NULL: not attached */
   void (*resume)(struct ioloop__gate_member *me); /* NULL: it was not stopped */
 };
 
@@ -51,9 +51,9 @@ void ioloop__gate_detach(struct ioloop__gate_member *member);
 
 /* Leave the current gate, and join `gate` unless that is NULL. The member is resumed if the old
  * gate held it. */
-void ioloop__gate_attach(struct ioloop__gate_member *member, struct iostream_gate *gate);
+void ioloop__gate_attach(struct ioloop__gate_member *member, struct ioloop_gate *gate);
 
-/* ---- iostream_address.c ----------------------------------------------------------------- */
+/* ---- stream_address.c ----------------------------------------------------------------- */
 
 /* The address of a path, or of @NAME, an abstract one (Linux). Its size, or -EINVAL. */
 int ioloop__unix_address(const char *path, struct sockaddr_un *ret);

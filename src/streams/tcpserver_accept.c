@@ -34,9 +34,9 @@ enum {
 
 /* ---- to watch or not --------------------------------------------------------------------- */
 
-bool tcpserver__run_short(struct tcpserver *server, int error) {
+bool ioloop__tcpserver_run_short(struct ioloop_tcpserver *server, int error) {
   if (!server->retry && ioloop_call_later(server->loop, RETRY_MS * UINT64_C(1000000),
-                                          tcpserver__on_retry, server, &server->retry) < 0)
+                                          ioloop__tcpserver_on_retry, server, &server->retry) < 0)
     return false;
   server->flags |= SERVER_SHORT;
   if (server->flags & SERVER_REPORTED)
@@ -47,45 +47,46 @@ bool tcpserver__run_short(struct tcpserver *server, int error) {
   return true;
 }
 
-int tcpserver__set_watched(struct listener *listener, bool wanted) {
+int ioloop__tcpserver_set_watched(struct listener *listener, bool wanted) {
   wanted = wanted && !listener->retired;
   if (!listener->by_completion)
     return ioloop_update_handler(listener->server->loop, listener->fd, wanted ? IOLOOP_READ : 0);
   if (wanted)
-    return tcpserver__begin_accepting(listener);
-  tcpserver__stop_accepting(listener);
+    return ioloop__tcpserver_begin_accepting(listener);
+  ioloop__tcpserver_stop_accepting(listener);
   return 0;
 }
 
-void tcpserver__watch(struct tcpserver *server) {
-  bool wanted = !(server->flags & (SERVER_SHORT | SERVER_CLOSED)) && !tcpserver__is_full(server);
+void ioloop__tcpserver_watch(struct ioloop_tcpserver *server) {
+  bool wanted =
+      !(server->flags & (SERVER_SHORT | SERVER_CLOSED)) && !ioloop__tcpserver_is_full(server);
   if (wanted == !!(server->flags & SERVER_WATCHING) || ioloop__inherited(server->loop))
     return;
   server->flags ^= SERVER_WATCHING;
   int error = 0;
   for (struct listener *it = server->listeners; it; it = it->next) {
-    int r = tcpserver__set_watched(it, wanted);
+    int r = ioloop__tcpserver_set_watched(it, wanted);
     if (r && wanted)
       error = r;
   }
   if (error) {
     server->flags &= ~(unsigned)SERVER_WATCHING; /* not all of them: the retry watches all */
-    (void)tcpserver__run_short(server, error);
+    (void)ioloop__tcpserver_run_short(server, error);
   }
 }
 
-void tcpserver__on_retry(struct ioloop *loop, void *arg) {
-  struct tcpserver *server = arg;
+void ioloop__tcpserver_on_retry(struct ioloop *loop, void *arg) {
+  struct ioloop_tcpserver *server = arg;
   (void)loop;
   server->retry = 0;
   server->flags &= ~(unsigned)SERVER_SHORT;
   server->depth++;
   for (struct listener *it = server->listeners; it;) {
-    tcpserver__admit_held(it);
+    ioloop__tcpserver_admit_held(it);
     it = server->flags & SERVER_CLOSED ? NULL : it->next; /* the listeners are gone */
   }
-  tcpserver__watch(server);
-  tcpserver__leave(server);
+  ioloop__tcpserver_watch(server);
+  ioloop__tcpserver_leave(server);
 }
 
 /* ---- accepting --------------------------------------------------------------------------- */
@@ -120,26 +121,26 @@ static enum scope scope_of(int error, bool lasting) {
 
 /* The other listeners continue. */
 static void retire(struct listener *listener, int error) {
-  struct tcpserver *server = listener->server;
+  struct ioloop_tcpserver *server = listener->server;
   listener->retired = true;
-  (void)tcpserver__set_watched(listener, false);
+  (void)ioloop__tcpserver_set_watched(listener, false);
   if (server->options.on_trouble)
     server->options.on_trouble(server, error, server->options.arg);
 }
 
-bool tcpserver__accept_failed(struct listener *listener, int error) {
+bool ioloop__tcpserver_accept_failed(struct listener *listener, int error) {
   enum scope scope = scope_of(error, ++listener->failures >= MOST_FAILURES);
   if (scope == CONNECTION)
     return true;
   listener->failures = 0;
   if (scope == LISTENER)
     retire(listener, error);
-  else if (!tcpserver__run_short(listener->server, error))
+  else if (!ioloop__tcpserver_run_short(listener->server, error))
     ioloop__pause(); /* the whole loop rests: the listener stays ready */
   return false;
 }
 
-static int accept_one(struct tcpserver *server, int listener, struct sockaddr_storage *peer,
+static int accept_one(struct ioloop_tcpserver *server, int listener, struct sockaddr_storage *peer,
                       socklen_t *size) {
   uint64_t begun = ioloop__call_begins(server->loop);
   int fd = ioloop__accept(listener, (struct sockaddr *)peer, size);
@@ -155,14 +156,14 @@ static int make_blocking(int fd) {
   return r ? r : fd;
 }
 
-int tcpserver__accept_some(struct listener *listener, int max) {
+int ioloop__tcpserver_accept_some(struct listener *listener, int max) {
   const unsigned no_more = SERVER_SHORT | SERVER_CLOSED;
-  struct tcpserver *server = listener->server;
+  struct ioloop_tcpserver *server = listener->server;
   int found = 0;
   /* Any of them may fork, and the rest is the parent's; or close the server, and the listener is
    * gone. */
   for (; found < max && !(server->flags & no_more) && !listener->retired &&
-         !tcpserver__is_full(server) && !ioloop__inherited(server->loop);
+         !ioloop__tcpserver_is_full(server) && !ioloop__inherited(server->loop);
        found++) {
     struct sockaddr_storage peer;
     socklen_t size = sizeof peer;
@@ -174,8 +175,8 @@ int tcpserver__accept_some(struct listener *listener, int max) {
     if (fd >= 0) {
       listener->failures = 0;
       server->flags &= ~(unsigned)SERVER_REPORTED;
-      tcpserver__admit(server, fd, (struct sockaddr *)&peer, size);
-    } else if (!tcpserver__accept_failed(listener, fd)) {
+      ioloop__tcpserver_admit(server, fd, (struct sockaddr *)&peer, size);
+    } else if (!ioloop__tcpserver_accept_failed(listener, fd)) {
       break;
     }
   }
@@ -183,25 +184,25 @@ int tcpserver__accept_some(struct listener *listener, int max) {
 }
 
 static void accept_ready(struct listener *listener) {
-  struct tcpserver *server = listener->server;
+  struct ioloop_tcpserver *server = listener->server;
   if (listener->singles_left > 0) {
     listener->singles_left--;
-    (void)tcpserver__accept_some(listener, 1);
+    (void)ioloop__tcpserver_accept_some(listener, 1);
     return;
   }
-  bool alone = tcpserver__accept_some(listener, MOST_ACCEPTS) <= 1;
+  bool alone = ioloop__tcpserver_accept_some(listener, MOST_ACCEPTS) <= 1;
   if (server->flags & SERVER_CLOSED)
     return; /* the listener is gone */
   int more = listener->singles < MOST_SINGLES ? listener->singles * 2 + 1 : MOST_SINGLES;
   listener->singles = listener->singles_left = alone ? more : 0;
 }
 
-void tcpserver__on_listener_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
+void ioloop__tcpserver_on_listener_ready(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct listener *listener = arg;
-  struct tcpserver *server = listener->server;
+  struct ioloop_tcpserver *server = listener->server;
   (void)loop, (void)fd, (void)events;
   server->depth++;
   accept_ready(listener);
-  tcpserver__watch(server);
-  tcpserver__leave(server);
+  ioloop__tcpserver_watch(server);
+  ioloop__tcpserver_leave(server);
 }

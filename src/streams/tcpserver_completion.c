@@ -16,15 +16,15 @@
 #include "platform.h"
 #include "tcpserver_internal.h"
 
-int tcpserver__begin_accepting(struct listener *listener) {
-  struct tcpserver *server = listener->server;
+int ioloop__tcpserver_begin_accepting(struct listener *listener) {
+  struct ioloop_tcpserver *server = listener->server;
   const struct ioloop__completer *completer = server->completer;
   if (listener->under_way || server->flags & SERVER_ENDING)
     return 0;
   if (listener->held_count) /* they are next, but not from here: the program is called */
-    return server->retry
-               ? 0
-               : ioloop_call_at(server->loop, 0, tcpserver__on_retry, server, &server->retry);
+    return server->retry ? 0
+                         : ioloop_call_at(server->loop, 0, ioloop__tcpserver_on_retry, server,
+                                          &server->retry);
   bool for_stream = server->options.on_connection, forever = !server->options.max_connections;
   int r = completer->table->accept(completer->state, &listener->accepting, listener->fd, for_stream,
                                    forever);
@@ -32,14 +32,14 @@ int tcpserver__begin_accepting(struct listener *listener) {
   return r;
 }
 
-void tcpserver__stop_accepting(struct listener *listener) {
+void ioloop__tcpserver_stop_accepting(struct listener *listener) {
   const struct ioloop__completer *completer = listener->server->completer;
   if (listener->under_way && !listener->stopping)
     completer->table->stop(completer->state, &listener->accepting);
   listener->stopping = listener->under_way;
 }
 
-void tcpserver__end_accepting(struct listener *listener) {
+void ioloop__tcpserver_end_accepting(struct listener *listener) {
   const struct ioloop__completer *completer = listener->server->completer;
   listener->server->flags |= SERVER_ENDING;
   if (listener->under_way)
@@ -47,13 +47,13 @@ void tcpserver__end_accepting(struct listener *listener) {
 }
 
 /* By completion a connection comes without its address. */
-static void admit_bare(struct tcpserver *server, int fd) {
+static void admit_bare(struct ioloop_tcpserver *server, int fd) {
   struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
   socklen_t size = sizeof peer;
   if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
     size = sizeof peer.ss_family; /* reset already: reading reports it */
   server->flags &= ~(unsigned)SERVER_REPORTED;
-  tcpserver__admit(server, fd, (struct sockaddr *)&peer, size);
+  ioloop__tcpserver_admit(server, fd, (struct sockaddr *)&peer, size);
 }
 
 static void hold(struct listener *listener, int fd) {
@@ -66,10 +66,10 @@ static void hold(struct listener *listener, int fd) {
   listener->held = larger;
 }
 
-void tcpserver__admit_held(struct listener *listener) {
-  struct tcpserver *server = listener->server;
-  while (!(server->flags & SERVER_CLOSED) && listener->held_count && !tcpserver__is_full(server) &&
-         !ioloop__inherited(server->loop)) {
+void ioloop__tcpserver_admit_held(struct listener *listener) {
+  struct ioloop_tcpserver *server = listener->server;
+  while (!(server->flags & SERVER_CLOSED) && listener->held_count &&
+         !ioloop__tcpserver_is_full(server) && !ioloop__inherited(server->loop)) {
     int fd = listener->held[0];
     listener->held_count--;
     memmove(listener->held, listener->held + 1, listener->held_count * sizeof fd);
@@ -77,25 +77,26 @@ void tcpserver__admit_held(struct listener *listener) {
   }
 }
 
-int tcpserver__collect_accepted(struct listener *listener) {
-  tcpserver__end_accepting(listener);
+int ioloop__tcpserver_collect_accepted(struct listener *listener) {
+  ioloop__tcpserver_end_accepting(listener);
   int r = ioloop__set_blocking(listener->fd, false);
-  tcpserver__admit_held(listener); /* a callback may close the server, and the listener is gone */
+  ioloop__tcpserver_admit_held(
+      listener); /* a callback may close the server, and the listener is gone */
   return r;
 }
 
 static void go_on_accepting(struct listener *listener) {
-  struct tcpserver *server = listener->server;
-  tcpserver__watch(server);
-  int r = server->flags & SERVER_WATCHING ? tcpserver__set_watched(listener, true) : 0;
+  struct ioloop_tcpserver *server = listener->server;
+  ioloop__tcpserver_watch(server);
+  int r = server->flags & SERVER_WATCHING ? ioloop__tcpserver_set_watched(listener, true) : 0;
   if (r)
-    (void)tcpserver__run_short(server, r);
+    (void)ioloop__tcpserver_run_short(server, r);
 }
 
 static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
                         bool more) {
   struct listener *listener = IOLOOP__LIST_ENTRY(op, struct listener, accepting);
-  struct tcpserver *server = listener->server;
+  struct ioloop_tcpserver *server = listener->server;
   (void)loop, (void)data;
   if (!more)
     listener->under_way = listener->stopping = false;
@@ -105,20 +106,20 @@ static void on_accepted(struct ioloop *loop, struct ioloop__op *op, int result, 
   if (result == -EAGAIN) /* it has become non-blocking, and has to stay so: accept has no flag */
     listener->by_completion = ioloop__adopt(listener->fd, true) < 0;
   else if (result < 0 && result != -ECANCELED)
-    (void)tcpserver__accept_failed(listener, result);
+    (void)ioloop__tcpserver_accept_failed(listener, result);
   else if (result >= 0 &&
-           (server->flags & (SERVER_ENDING | SERVER_CLOSED) || tcpserver__is_full(server)))
+           (server->flags & (SERVER_ENDING | SERVER_CLOSED) || ioloop__tcpserver_is_full(server)))
     hold(listener, result);
   else if (result >= 0)
     admit_bare(server, result);
   if (!more && !(server->flags & (SERVER_CLOSED | SERVER_ENDING)))
     go_on_accepting(listener);
-  tcpserver__leave(server);
+  ioloop__tcpserver_leave(server);
 }
 
 static int fd_of_accepting(const struct ioloop__op *op) {
   return IOLOOP__LIST_ENTRY(op, const struct listener, accepting)->fd;
 }
 
-const struct ioloop__op_kind tcpserver__accepting = {
+const struct ioloop__op_kind ioloop__tcpserver_accepting = {
     .name = "accept", .fd = fd_of_accepting, .done = on_accepted};

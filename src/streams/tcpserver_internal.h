@@ -15,14 +15,14 @@ enum {
 };
 
 struct connection {
-  struct iostream stream;       /* first: its release() frees all of it */
+  struct ioloop_stream stream;  /* first: its release() frees all of it */
   struct ioloop__list open;     /* place among the open ones */
   struct ioloop__list activity; /* place among those that may become idle */
   uint64_t active_ns;           /* when it last had traffic */
 };
 
 struct listener {
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   struct listener *next;
   int fd;
   int failures;             /* of connections, since one was accepted */
@@ -48,11 +48,11 @@ struct visit {
   struct visit *outer;
 };
 
-struct tcpserver {
-  struct iostream_owner owner; /* first */
+struct ioloop_tcpserver {
+  struct ioloop_stream_owner owner; /* first */
   struct ioloop *loop;
   const struct ioloop__completer *completer; /* NULL: by readiness */
-  struct tcpserver_options options;
+  struct ioloop_tcpserver_options options;
   struct listener *listeners;
   struct ioloop__list open;
   struct ioloop__list activity; /* oldest first */
@@ -66,7 +66,7 @@ struct tcpserver {
   unsigned depth; /* callbacks under way */
 };
 
-static inline bool tcpserver__is_full(const struct tcpserver *server) {
+static inline bool ioloop__tcpserver_is_full(const struct ioloop_tcpserver *server) {
   return server->options.max_connections && server->connections >= server->options.max_connections;
 }
 
@@ -74,50 +74,50 @@ static inline bool tcpserver__is_full(const struct tcpserver *server) {
 
 /* A callback has returned, or anything else that was counted in `depth`: if it was the outermost,
  * do what could not be done inside. May free the server. */
-void tcpserver__leave(struct tcpserver *server);
+void ioloop__tcpserver_leave(struct ioloop_tcpserver *server);
 
 /* A connection was accepted: it is closed, or the program's. */
-void tcpserver__admit(struct tcpserver *server, int fd, const struct sockaddr *peer,
-                      socklen_t size);
+void ioloop__tcpserver_admit(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
+                             socklen_t size);
 
 /* ---- tcpserver_listen.c ------------------------------------------------------------------ */
 
-void tcpserver__close_listeners(struct tcpserver *server);
+void ioloop__tcpserver_close_listeners(struct ioloop_tcpserver *server);
 
 /* ---- tcpserver_accept.c ------------------------------------------------------------------ */
 
 /* Watch the listeners, or no longer: after each change of what that depends on. */
-void tcpserver__watch(struct tcpserver *server);
+void ioloop__tcpserver_watch(struct ioloop_tcpserver *server);
 
 /* The same for a single one. 0 or -errno. */
-int tcpserver__set_watched(struct listener *listener, bool wanted);
+int ioloop__tcpserver_set_watched(struct listener *listener, bool wanted);
 
 /* Try later. false: there is no memory for that, so keep watching: a busy loop is better than one
  * that accepts nothing. */
-bool tcpserver__run_short(struct tcpserver *server, int error);
-ioloop_callback tcpserver__on_retry;
+bool ioloop__tcpserver_run_short(struct ioloop_tcpserver *server, int error);
+ioloop_callback_fn ioloop__tcpserver_on_retry;
 
 /* Returns how many there were, at most `max`. */
-int tcpserver__accept_some(struct listener *listener, int max);
+int ioloop__tcpserver_accept_some(struct listener *listener, int max);
 
 /* false: enough for this turn. */
-bool tcpserver__accept_failed(struct listener *listener, int error);
-ioloop_handler tcpserver__on_listener_ready;
+bool ioloop__tcpserver_accept_failed(struct listener *listener, int error);
+ioloop_handler_fn ioloop__tcpserver_on_listener_ready;
 
 /* ---- tcpserver_completion.c -------------------------------------------------------------- */
 
-extern const struct ioloop__op_kind tcpserver__accepting;
+extern const struct ioloop__op_kind ioloop__tcpserver_accepting;
 
 /* Accept until stopped; with a limit of connections, up to it. 0 or -errno. */
-int tcpserver__begin_accepting(struct listener *listener);
-void tcpserver__stop_accepting(struct listener *listener);
-void tcpserver__end_accepting(struct listener *listener); /* at once */
+int ioloop__tcpserver_begin_accepting(struct listener *listener);
+void ioloop__tcpserver_stop_accepting(struct listener *listener);
+void ioloop__tcpserver_end_accepting(struct listener *listener); /* at once */
 
 /* Pass on the connections that were accepted when the server was full or ending. */
-void tcpserver__admit_held(struct listener *listener);
+void ioloop__tcpserver_admit_held(struct listener *listener);
 
 /* From here on connections are taken from the backlog one by one. -errno: they cannot be, as accept
  * would wait. */
-int tcpserver__collect_accepted(struct listener *listener);
+int ioloop__tcpserver_collect_accepted(struct listener *listener);
 
 #endif

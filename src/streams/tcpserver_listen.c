@@ -23,7 +23,7 @@ static int bind_inet(int fd, const struct sockaddr *address, socklen_t size) {
 }
 
 static int open_listener(const struct sockaddr *address, socklen_t size,
-                         const struct tcpserver_options *options) {
+                         const struct ioloop_tcpserver_options *options) {
   /* A backlog above the kernel's limit is reduced to it on Linux, macOS and FreeBSD. */
   int backlog = options->backlog > 0 ? options->backlog : INT_MAX;
   int fd = ioloop__socket(address->sa_family, SOCK_STREAM, 0);
@@ -40,33 +40,34 @@ static int open_listener(const struct sockaddr *address, socklen_t size,
   return r;
 }
 
-static void append_listener(struct tcpserver *server, struct listener *listener) {
+static void append_listener(struct ioloop_tcpserver *server, struct listener *listener) {
   struct listener **end = &server->listeners;
   while (*end)
     end = &(*end)->next;
   *end = listener;
-  listener->server->sets_nodelay |= iostream__lacks_nodelay(listener->fd);
+  listener->server->sets_nodelay |= ioloop__stream_lacks_nodelay(listener->fd);
 }
 
 static int begin_listening(struct listener *listener, bool ours) {
-  struct tcpserver *server = listener->server;
+  struct ioloop_tcpserver *server = listener->server;
   bool wanted = server->flags & SERVER_WATCHING, by_events = wanted && !listener->by_completion;
-  listener->accepting.kind = &tcpserver__accepting;
+  listener->accepting.kind = &ioloop__tcpserver_accepting;
   int r = ioloop__prepare(listener->fd, listener->by_completion, ours);
   /* By completion the handler watches nothing, and only marks the number as taken. */
   if (!r)
     r = ioloop_add_handler(server->loop, listener->fd, by_events ? IOLOOP_READ : 0,
-                           tcpserver__on_listener_ready, listener);
+                           ioloop__tcpserver_on_listener_ready, listener);
   if (r || !wanted || !listener->by_completion)
     return r;
-  r = tcpserver__begin_accepting(listener);
+  r = ioloop__tcpserver_begin_accepting(listener);
   if (r)
     ioloop_remove_handler(server->loop, listener->fd);
   return r;
 }
 
 /* `ours`: nothing else has the file. `socket_file` is the listener's if this succeeds. */
-static int add_listener(struct tcpserver *server, int fd, bool ours, struct socket_file *file) {
+static int add_listener(struct ioloop_tcpserver *server, int fd, bool ours,
+                        struct socket_file *file) {
   struct listener *listener = calloc(1, sizeof *listener);
   if (!listener)
     return -ENOMEM;
@@ -81,16 +82,17 @@ static int add_listener(struct tcpserver *server, int fd, bool ours, struct sock
   return r;
 }
 
-static int listen_on_each(struct tcpserver *server, const struct addrinfo *found) {
+static int listen_on_each(struct ioloop_tcpserver *server, const struct addrinfo *found) {
   int listening = 0, r = 0;
   for (; found; found = found->ai_next) {
-    r = tcpserver_listen(server, found->ai_addr, found->ai_addrlen);
+    r = ioloop_tcpserver_listen(server, found->ai_addr, found->ai_addrlen);
     listening += r == 0;
   }
   return listening ? 0 : r;
 }
 
-int tcpserver_listen_name(struct tcpserver *server, const char *host, const char *service) {
+int ioloop_tcpserver_listen_name(struct ioloop_tcpserver *server, const char *host,
+                                 const char *service) {
   const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
   struct addrinfo *found;
   struct sockaddr_un address;
@@ -98,7 +100,8 @@ int tcpserver_listen_name(struct tcpserver *server, const char *host, const char
     return -ECHILD;
   if (host && strncmp(host, "unix:", 5) == 0) {
     int size = ioloop__unix_address(host + 5, &address);
-    return size < 0 ? size : tcpserver_listen(server, (struct sockaddr *)&address, (socklen_t)size);
+    return size < 0 ? size
+                    : ioloop_tcpserver_listen(server, (struct sockaddr *)&address, (socklen_t)size);
   }
   int r = ioloop__name_error(getaddrinfo(host, service, &hints, &found));
   if (r)
@@ -108,7 +111,7 @@ int tcpserver_listen_name(struct tcpserver *server, const char *host, const char
   return r;
 }
 
-int tcpserver_add_socket(struct tcpserver *server, int fd) {
+int ioloop_tcpserver_add_socket(struct ioloop_tcpserver *server, int fd) {
   if (ioloop__inherited(server->loop))
     return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
@@ -117,7 +120,8 @@ int tcpserver_add_socket(struct tcpserver *server, int fd) {
   return r ? r : add_listener(server, fd, false, NULL);
 }
 
-int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, socklen_t size) {
+int ioloop_tcpserver_listen(struct ioloop_tcpserver *server, const struct sockaddr *address,
+                            socklen_t size) {
   if (ioloop__inherited(server->loop))
     return -ECHILD;
   if (server->flags & (SERVER_STOPPING | SERVER_CLOSED))
@@ -125,7 +129,7 @@ int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, s
   int fd = open_listener(address, size, &server->options);
   if (fd < 0)
     return fd;
-  (void)iostream__nodelay(fd, true); /* connections inherit it: saves a call for each */
+  (void)ioloop__stream_nodelay(fd, true); /* connections inherit it: saves a call for each */
   struct socket_file *file = ioloop__note_file(address, size);
   int r = add_listener(server, fd, true, file);
   if (r) {
@@ -135,8 +139,8 @@ int tcpserver_listen(struct tcpserver *server, const struct sockaddr *address, s
   return r;
 }
 
-int tcpserver_address(const struct tcpserver *server, size_t index, struct sockaddr_storage *ret,
-                      socklen_t *ret_size) {
+int ioloop_tcpserver_address(const struct ioloop_tcpserver *server, size_t index,
+                             struct sockaddr_storage *ret, socklen_t *ret_size) {
   const struct listener *listener = server->listeners;
   while (listener && index-- > 0)
     listener = listener->next;
@@ -153,7 +157,7 @@ int tcpserver_address(const struct tcpserver *server, size_t index, struct socka
 
 static void free_listener(struct listener *listener) {
   if (listener->by_completion)
-    tcpserver__end_accepting(listener);
+    ioloop__tcpserver_end_accepting(listener);
   ioloop_remove_handler(listener->server->loop, listener->fd);
   ioloop__remove_file(listener->file);
   close(listener->fd);
@@ -163,7 +167,7 @@ static void free_listener(struct listener *listener) {
   free(listener);
 }
 
-void tcpserver__close_listeners(struct tcpserver *server) {
+void ioloop__tcpserver_close_listeners(struct ioloop_tcpserver *server) {
   while (server->listeners) {
     struct listener *listener = server->listeners;
     server->listeners = listener->next;

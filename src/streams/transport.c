@@ -3,7 +3,7 @@
  * transport.c - the system calls under a byte stream.
  *
  * Everything above works on bytes received, bytes sent and -errno. This file does that by
- * readiness; iostream_completion.c takes its place where the backend offers completion.
+ * readiness; stream_completion.c takes its place where the backend offers completion.
  *
  * Each call on a socket has MSG_DONTWAIT: O_NONBLOCK belongs to all that share the file, and
  * another process may have cleared it. Streams are nearly always sockets. Two things differ for
@@ -36,7 +36,7 @@ static ptrdiff_t read_file(int fd, void *data, size_t size) {
   return n == -EIO ? 0 : n;
 }
 
-ptrdiff_t iostream__receive(struct iostream *stream, void *data, size_t size) {
+ptrdiff_t ioloop__stream_receive(struct ioloop_stream *stream, void *data, size_t size) {
   bool file = stream->not_socket;
   uint64_t begun = ioloop__call_begins(stream->loop);
   ptrdiff_t n = file ? read_file(stream->fd, data, size)
@@ -68,7 +68,7 @@ static ptrdiff_t write_quietly(int fd, const struct iovec *pieces, int count) {
   return n;
 }
 
-ptrdiff_t iostream__send(struct iostream *stream, const void *data, size_t size) {
+ptrdiff_t ioloop__stream_send(struct ioloop_stream *stream, const void *data, size_t size) {
   const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
   bool file = stream->not_socket;
   uint64_t begun = ioloop__call_begins(stream->loop);
@@ -81,9 +81,10 @@ enum {
   MOST_PIECES = 64 /* in one call; POSIX has 16 at least, Linux, macOS and FreeBSD 1,024 */
 };
 
-ptrdiff_t iostream__send_pieces(struct iostream *stream, const struct iovec *pieces, int count) {
+ptrdiff_t ioloop__stream_send_pieces(struct ioloop_stream *stream, const struct iovec *pieces,
+                                     int count) {
   if (count == 1)
-    return iostream__send(stream, pieces->iov_base, pieces->iov_len);
+    return ioloop__stream_send(stream, pieces->iov_base, pieces->iov_len);
   bool file = stream->not_socket;
   int some = count < MOST_PIECES ? count : MOST_PIECES;
   uint64_t begun = ioloop__call_begins(stream->loop);
@@ -93,21 +94,21 @@ ptrdiff_t iostream__send_pieces(struct iostream *stream, const struct iovec *pie
   return n;
 }
 
-void iostream__woken_in_vain(struct iostream *stream) {
+void ioloop__stream_woken_in_vain(struct ioloop_stream *stream) {
   short found = ++stream->vain ? 0 : ioloop__poll_now(stream->fd, POLLOUT);
   if (found & POLLERR)
     (void)ioloop__empty_error_queue(stream->fd, NULL);
   /* A pty whose other side has gone, but may come back: wait. */
   if (stream->queue && found & POLLHUP && !(found & POLLOUT)) {
     stream->vain = 31; /* the next one looks at once */
-    iostream__rest(stream);
+    ioloop__stream_rest(stream);
   }
 }
 
 /* ENOTCONN: the peer was faster; the next read reports it. A socket shut down here becomes ready in
  * other ways than before, and the kernel sends no signal for our own action: notify the models that
  * need one. */
-void iostream__shut_down(struct iostream *stream, int how) {
+void ioloop__stream_shut_down(struct ioloop_stream *stream, int how) {
   shutdown(stream->fd, how);
   if (stream->registered)
     ioloop_update_handler(stream->loop, stream->fd, stream->mask);
@@ -116,7 +117,7 @@ void iostream__shut_down(struct iostream *stream, int how) {
 /* Nagle's algorithm holds back a small segment while another is unacknowledged, and the peer delays
  * its acknowledgement: a second small write takes 40 ms. EINVAL: the family has no such level, or
  * the connection is gone (BSD), which reading reports. */
-int iostream__nodelay(int fd, bool on) {
+int ioloop__stream_nodelay(int fd, bool on) {
   int value = on;
   if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &value, sizeof value) == 0)
     return 0;
@@ -124,7 +125,7 @@ int iostream__nodelay(int fd, bool on) {
   return other ? -EOPNOTSUPP : -errno;
 }
 
-bool iostream__lacks_nodelay(int fd) {
+bool ioloop__stream_lacks_nodelay(int fd) {
   return ioloop__socket_option(fd, IPPROTO_TCP, TCP_NODELAY) == 0;
 }
 
@@ -139,13 +140,13 @@ static bool is_own_address(int fd, const struct sockaddr_storage *peer, socklen_
          memcmp(&own, peer, size) == 0;
 }
 
-int iostream__take_error(int fd) {
+int ioloop__stream_take_error(int fd) {
   int error = ioloop__socket_option(fd, SOL_SOCKET, SO_ERROR);
   return error < 0 ? error : -error;
 }
 
-int iostream__connect_result(int fd) {
-  int error = iostream__take_error(fd);
+int ioloop__stream_connect_result(int fd) {
+  int error = ioloop__stream_take_error(fd);
   if (error)
     return error;
   /* Readiness may be spurious, and no error does not mean a connection. */

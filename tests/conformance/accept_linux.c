@@ -37,29 +37,31 @@ int fail_or_accept(int fd, struct sockaddr *address, socklen_t *size, int flags)
   return -1;
 }
 
-static void count_connection(struct tcpserver *server, int fd, const struct sockaddr *peer,
+static void count_connection(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
                              socklen_t peer_size, void *arg) {
   (void)server, (void)peer, (void)peer_size;
   ++((unsigned *)arg)[0];
   CHECK_SYS(close(fd));
 }
 
-static void count_trouble(struct tcpserver *server, int error, void *arg) {
+static void count_trouble(struct ioloop_tcpserver *server, int error, void *arg) {
   (void)server;
   CHECK_IS(error, ==, -failing.error);
   ++((unsigned *)arg)[1];
 }
 
 /* A non-blocking listener made elsewhere: under every model accept4 is called for it. */
-static struct tcpserver *open_server(struct ioloop *loop, unsigned *counts, uint16_t *port) {
-  struct tcpserver_options options = {
-      .on_accepted = count_connection, .on_trouble = count_trouble, .arg = counts};
-  struct tcpserver *server;
+static struct ioloop_tcpserver *open_server(struct ioloop *loop, unsigned *counts, uint16_t *port) {
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_accepted = count_connection,
+                                             .on_trouble = count_trouble,
+                                             .arg = counts};
+  struct ioloop_tcpserver *server;
   int listener;
   make_tcp_listener(&listener, port);
   set_nonblocking(listener);
-  CHECK_OK(tcpserver_new(loop, &options, &server));
-  CHECK_OK(tcpserver_add_socket(server, listener));
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+  CHECK_OK(ioloop_tcpserver_add_socket(server, listener));
   return server;
 }
 
@@ -70,7 +72,7 @@ TEST(102, "an error of one connection is no shortage: the next is accepted at on
   struct ioloop *loop = test_loop_new();
   unsigned counts[2] = {0};
   uint16_t port;
-  struct tcpserver *server = open_server(loop, counts, &port);
+  struct ioloop_tcpserver *server = open_server(loop, counts, &port);
   for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
     int first = client_connect(port), second = client_connect(port);
     failing.error = errors[i];
@@ -83,7 +85,7 @@ TEST(102, "an error of one connection is no shortage: the next is accepted at on
     CHECK_SYS(close(first));
     CHECK_SYS(close(second));
   }
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   test_loop_free(loop);
 }
 
@@ -91,7 +93,7 @@ TEST(102, "one that does not go away is reported and pauses accepting, and does 
   struct ioloop *loop = test_loop_new();
   unsigned counts[2] = {0};
   uint16_t port;
-  struct tcpserver *server = open_server(loop, counts, &port);
+  struct ioloop_tcpserver *server = open_server(loop, counts, &port);
   failing.error = EPERM;
   failing.left = 1000000;
   int client = client_connect(port);
@@ -103,7 +105,7 @@ TEST(102, "one that does not go away is reported and pauses accepting, and does 
   RUN_UNTIL(loop, counts[0] == 1);
   CHECK_IS(counts[1], ==, 1);
   CHECK_SYS(close(client));
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   test_loop_free(loop);
 }
 
@@ -127,16 +129,18 @@ TEST(102, "a server whose flags can no longer be set stops, and does not wait in
   struct ioloop *loop = test_loop_new();
   unsigned counts[2] = {0};
   struct sockaddr_in address = loopback_address(0);
-  struct tcpserver_options options = {
-      .on_accepted = count_connection, .on_trouble = count_trouble, .arg = counts};
-  struct tcpserver *server;
-  CHECK_OK(tcpserver_new(loop, &options, &server));
-  CHECK_OK(tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_accepted = count_connection,
+                                             .on_trouble = count_trouble,
+                                             .arg = counts};
+  struct ioloop_tcpserver *server;
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+  CHECK_OK(ioloop_tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
   run_turns(loop, 3);
   failing.error = EIO;
   refuse_setfl();
-  tcpserver_stop(server);
+  ioloop_tcpserver_stop(server);
   CHECK_IS(counts[0], ==, 0);
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK_OK(ioloop_free(loop));
 }

@@ -44,7 +44,7 @@ static void need_ipv6_loopback_address(void) {
 }
 
 struct answering {
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   struct ioloop *loop;
   uint16_t port;
   unsigned received;
@@ -60,18 +60,18 @@ static void answer_later(struct ioloop *loop, void *arg) {
   struct sockaddr_storage none;
   socklen_t size;
   (void)loop;
-  CHECK_ERROR(datagram_local_address(it->socket, &none, &size), ENOENT);
-  CHECK_OK(datagram_send_from(it->socket, it->data, it->size, (struct sockaddr *)&it->peer,
-                              it->peer_size, (struct sockaddr *)&it->local, it->local_size));
+  CHECK_ERROR(ioloop_datagram_local_address(it->socket, &none, &size), ENOENT);
+  CHECK_OK(ioloop_datagram_send_from(it->socket, it->data, it->size, (struct sockaddr *)&it->peer,
+                                     it->peer_size, (struct sockaddr *)&it->local, it->local_size));
 }
 
-static void on_question(struct datagram *socket, const char *data, size_t size,
+static void on_question(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct answering *it = arg;
   it->received++;
-  CHECK_OK(datagram_local_address(socket, &it->local, &it->local_size));
+  CHECK_OK(ioloop_datagram_local_address(socket, &it->local, &it->local_size));
   if (!it->later) {
-    CHECK_OK(datagram_send(socket, data, size, peer, peer_size));
+    CHECK_OK(ioloop_datagram_send(socket, data, size, peer, peer_size));
     return;
   }
   memcpy(it->data, data, it->size = size);
@@ -89,7 +89,7 @@ static void answer_on(struct answering *it, struct ioloop *loop, int fd) {
                                       : &((struct sockaddr_in6 *)(void *)&address)->sin6_port,
          sizeof it->port);
   it->port = ntohs(it->port);
-  CHECK_OK(datagram_new(loop, fd, on_question, NULL, it, &it->socket));
+  CHECK_OK(ioloop_datagram_new(loop, fd, on_question, NULL, it, &it->socket));
 }
 
 static void answer_on_all_v4(struct answering *it, struct ioloop *loop) {
@@ -148,7 +148,7 @@ TEST(98, "an answer leaves from the address that the request was sent to") {
     check_local(&it, "127.0.0.2");
     check_answer(loop, ask("127.0.0.1", it.port), "127.0.0.1");
     check_local(&it, "127.0.0.1");
-    datagram_close(it.socket);
+    ioloop_datagram_close(it.socket);
     test_loop_free(loop);
   }
 }
@@ -161,24 +161,24 @@ TEST(98, "and so do answers of a batch, and those to what a gate kept back") {
   for (int gated = 0; gated < 2; gated++) {
     struct ioloop *loop = test_loop_new();
     struct answering it = {0};
-    struct iostream_gate *gate;
+    struct ioloop_gate *gate;
     int clients[CLIENTS];
     char hosts[CLIENTS][20];
-    CHECK_OK(iostream_gate_new(&gate));
+    CHECK_OK(ioloop_gate_new(&gate));
     answer_on_all_v4(&it, loop);
-    datagram_set_gate(it.socket, gate);
+    ioloop_datagram_set_gate(it.socket, gate);
     if (gated)
-      iostream_gate_close(gate);
+      ioloop_gate_close(gate);
     for (int i = 0; i < CLIENTS; i++) {
       snprintf(hosts[i], sizeof hosts[i], "127.0.0.%d", i + 1);
       clients[i] = ask(hosts[i], it.port);
     }
     run_turns(loop, 3);
-    iostream_gate_open(gate);
+    ioloop_gate_open(gate);
     for (int i = 0; i < CLIENTS; i++)
       check_answer(loop, clients[i], hosts[i]);
-    datagram_close(it.socket);
-    iostream_gate_free(gate);
+    ioloop_datagram_close(it.socket);
+    ioloop_gate_free(gate);
     test_loop_free(loop);
   }
 }
@@ -198,7 +198,7 @@ TEST(98, "a socket of both families answers from the address that the request wa
   CHECK_IS(send(client, "::1", 3, 0), ==, 3);
   check_answer(loop, client, "::1");
   check_local(&it, "::1");
-  datagram_close(it.socket);
+  ioloop_datagram_close(it.socket);
   test_loop_free(loop);
 }
 
@@ -221,7 +221,7 @@ TEST(98, "a broadcast is answered, from an address that is no broadcast's") {
       SKIP("no broadcast on the loopback interface");
     CHECK_IS(receive_within(loop, client, back, 3), ==, 3);
     check_local(&it, both ? "::ffff:127.0.0.1" : "127.0.0.1");
-    datagram_close(it.socket);
+    ioloop_datagram_close(it.socket);
     CHECK_SYS(close(client));
     test_loop_free(loop);
   }
@@ -230,7 +230,7 @@ TEST(98, "a broadcast is answered, from an address that is no broadcast's") {
 TEST(98, "a socket of one address reports it; nothing leaves from an address that is not ours") {
   struct ioloop *loop = test_loop_new();
   struct answering it = {0};
-  struct datagram_metrics metrics;
+  struct ioloop_datagram_metrics metrics;
   struct sockaddr_in address = loopback_address(0), far = v4("192.0.2.1", 0);
   int fd = SYS(socket(AF_INET, SOCK_DGRAM, 0));
   CHECK_SYS(bind(fd, (struct sockaddr *)&address, sizeof address));
@@ -238,17 +238,17 @@ TEST(98, "a socket of one address reports it; nothing leaves from an address tha
   check_answer(loop, ask("127.0.0.1", it.port), "127.0.0.1");
   check_local(&it, "127.0.0.1");
   struct sockaddr_in self = loopback_address(it.port);
-  CHECK_ERROR(datagram_send_from(it.socket, "x", 1, (struct sockaddr *)&self, sizeof self,
-                                 (struct sockaddr *)&far, 3),
+  CHECK_ERROR(ioloop_datagram_send_from(it.socket, "x", 1, (struct sockaddr *)&self, sizeof self,
+                                        (struct sockaddr *)&far, 3),
               EINVAL);
-  CHECK_OK(datagram_send_from(it.socket, "x", 1, (struct sockaddr *)&self, sizeof self,
-                              (struct sockaddr *)&far, sizeof far));
+  CHECK_OK(ioloop_datagram_send_from(it.socket, "x", 1, (struct sockaddr *)&self, sizeof self,
+                                     (struct sockaddr *)&far, sizeof far));
   run_turns(loop, 20); /* it is retried, in case the error is that of another datagram */
-  datagram_get_metrics(it.socket, &metrics);
+  ioloop_datagram_get_metrics(it.socket, &metrics, sizeof metrics);
   CHECK_IS(metrics.send_dropped, ==, 1);
   CHECK_IS(metrics.errors, >=, 1);
   CHECK_IS(it.received, ==, 1);
-  datagram_close(it.socket);
+  ioloop_datagram_close(it.socket);
   test_loop_free(loop);
 }
 
@@ -264,7 +264,7 @@ TEST(99, "the longest datagram of IPv6 is echoed, and a longer one refused") {
   struct sockaddr_in6 one = v6("::1", it.port);
   int client = SYS(socket(AF_INET6, SOCK_DGRAM, 0));
   set_buffers(client, 1 << 20);
-  set_buffers(datagram_fd(it.socket), 1 << 20);
+  set_buffers(ioloop_datagram_fd(it.socket), 1 << 20);
   set_nonblocking(client);
   CHECK_SYS(connect(client, (struct sockaddr *)&one, sizeof one));
   for (size_t size = 65507; size <= LONGEST; size += 10) {
@@ -273,9 +273,10 @@ TEST(99, "the longest datagram of IPv6 is echoed, and a longer one refused") {
     CHECK_IS(receive_within(loop, client, data, sizeof data), ==, size);
     check_pattern(data, size, size);
   }
-  CHECK_ERROR(datagram_send(it.socket, data, LONGEST + 1, (struct sockaddr *)&one, sizeof one),
-              EMSGSIZE);
-  datagram_close(it.socket);
+  CHECK_ERROR(
+      ioloop_datagram_send(it.socket, data, LONGEST + 1, (struct sockaddr *)&one, sizeof one),
+      EMSGSIZE);
+  ioloop_datagram_close(it.socket);
   CHECK_SYS(close(client));
   test_loop_free(loop);
 }

@@ -52,25 +52,26 @@ struct reports {
   int error;
 };
 
-static void on_datagram(struct datagram *socket, const char *data, size_t size,
+static void on_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct reports *reports = arg;
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size;
   reports->received++;
 }
 
-static void on_error(struct datagram *socket, int error, void *arg) {
+static void on_error(struct ioloop_datagram *socket, int error, void *arg) {
   struct reports *reports = arg;
   (void)socket;
   reports->errors++;
   reports->error = error;
 }
 
-static struct datagram *open_socket(struct ioloop *loop, struct reports *reports, int *peer) {
-  struct datagram *socket;
+static struct ioloop_datagram *open_socket(struct ioloop *loop, struct reports *reports,
+                                           int *peer) {
+  struct ioloop_datagram *socket;
   int pair[2];
   make_pair(UDP, pair);
-  CHECK_OK(datagram_new(loop, pair[0], on_datagram, on_error, reports, &socket));
+  CHECK_OK(ioloop_datagram_new(loop, pair[0], on_datagram, on_error, reports, &socket));
   *peer = pair[1];
   return socket;
 }
@@ -79,17 +80,17 @@ TEST(103, "an error that belongs to an earlier datagram does not lose the one be
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
   int peer;
-  struct datagram *socket = open_socket(loop, &reports, &peer);
+  struct ioloop_datagram *socket = open_socket(loop, &reports, &peer);
   for (unsigned i = 0; i < TRANSIENT; i++) {
     char byte;
     failing.error = transient[i];
     failing.left = 1;
-    CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+    CHECK_OK(ioloop_datagram_send(socket, "x", 1, NULL, 0));
     CHECK_IS(recv(peer, &byte, 1, MSG_DONTWAIT), ==, 1);
     RUN_UNTIL(loop, reports.errors == i + 1);
     CHECK_IS(reports.error, ==, -transient[i]);
   }
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   CHECK_SYS(close(peer));
   test_loop_free(loop);
 }
@@ -97,27 +98,27 @@ TEST(103, "an error that belongs to an earlier datagram does not lose the one be
 TEST(103, "a datagram that is refused is counted and reported, and the socket goes on") {
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
-  struct datagram_metrics metrics;
+  struct ioloop_datagram_metrics metrics;
   int peer;
-  struct datagram *socket = open_socket(loop, &reports, &peer);
+  struct ioloop_datagram *socket = open_socket(loop, &reports, &peer);
   for (unsigned i = 0; i < TRANSIENT; i++) {
     char byte;
     failing.error = transient[i];
     failing.left = 2;
     NOTE("%s", strerror(transient[i]));
-    CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+    CHECK_OK(ioloop_datagram_send(socket, "x", 1, NULL, 0));
     RUN_UNTIL(loop, reports.errors == i + 1);
     CHECK_IS(reports.error, ==, -transient[i]);
-    datagram_get_metrics(socket, &metrics);
+    ioloop_datagram_get_metrics(socket, &metrics, sizeof metrics);
     CHECK_IS(metrics.send_dropped, ==, i + 1);
     CHECK_QUIET(loop, MS(5));
     CHECK(recv(peer, &byte, 1, MSG_DONTWAIT) < 0);
-    CHECK_OK(datagram_send(socket, "y", 1, NULL, 0));
+    CHECK_OK(ioloop_datagram_send(socket, "y", 1, NULL, 0));
     CHECK_IS(recv(peer, &byte, 1, MSG_DONTWAIT), ==, 1);
     CHECK_IS(send(peer, "z", 1, 0), ==, 1);
     RUN_UNTIL(loop, reports.received == i + 1);
   }
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   CHECK_SYS(close(peer));
   test_loop_free(loop);
 }
@@ -129,26 +130,26 @@ TEST(103, "a burst to a port that refuses is sent whole, every model alike") {
   };
   struct ioloop *loop = test_loop_new();
   struct reports reports = {0};
-  struct datagram_metrics metrics;
-  struct datagram *sender;
+  struct ioloop_datagram_metrics metrics;
+  struct ioloop_datagram *sender;
   struct sockaddr_in address = loopback_address(0), dead = loopback_address(0);
   socklen_t size = sizeof dead;
   int refusing = SYS(socket(AF_INET, SOCK_DGRAM, 0));
   CHECK_SYS(bind(refusing, (struct sockaddr *)&dead, size));
   CHECK_SYS(getsockname(refusing, (struct sockaddr *)&dead, &size));
   CHECK_SYS(close(refusing));
-  CHECK_OK(datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_datagram, on_error,
-                         &reports, &sender));
-  CHECK_SYS(connect(datagram_fd(sender), (struct sockaddr *)&dead, sizeof dead));
+  CHECK_OK(ioloop_datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_datagram,
+                                on_error, &reports, &sender));
+  CHECK_SYS(connect(ioloop_datagram_fd(sender), (struct sockaddr *)&dead, sizeof dead));
   for (int i = 0; i < BURST; i++)
-    CHECK_OK(datagram_send(sender, "x", 1, NULL, 0));
+    CHECK_OK(ioloop_datagram_send(sender, "x", 1, NULL, 0));
   run_turns(loop, 20);
   CHECK_NO_SPIN(loop, MS(20));
-  datagram_get_metrics(sender, &metrics);
+  ioloop_datagram_get_metrics(sender, &metrics, sizeof metrics);
   CHECK_IS(metrics.sent, ==, BURST);
   CHECK_IS(metrics.send_dropped, ==, 0);
   CHECK_IS(reports.error, ==, -ECONNREFUSED);
-  datagram_close(sender);
+  ioloop_datagram_close(sender);
   test_loop_free(loop);
 }
 
@@ -162,7 +163,7 @@ TEST(106, "receives that fail forever are made and reported at intervals, until 
     struct ioloop *loop = test_loop_new();
     struct reports reports = {0};
     int peer;
-    struct datagram *socket = open_socket(loop, &reports, &peer);
+    struct ioloop_datagram *socket = open_socket(loop, &reports, &peer);
     NOTE("%s", strerror(lasting[i]));
     receiving.error = lasting[i];
     receiving.left = FOR_EVER;
@@ -173,7 +174,7 @@ TEST(106, "receives that fail forever are made and reported at intervals, until 
     CHECK(reports.error == (lasting[i] == EINTR ? 0 : -lasting[i]));
     receiving.left = 0;
     RUN_UNTIL(loop, reports.received == 1);
-    datagram_close(socket);
+    ioloop_datagram_close(socket);
     CHECK_SYS(close(peer));
     test_loop_free(loop);
   }
@@ -184,17 +185,17 @@ TEST(106, "a send that signals interrupt forever is made again in other turns") 
   struct reports reports = {0};
   int peer;
   char byte;
-  struct datagram *socket = open_socket(loop, &reports, &peer);
+  struct ioloop_datagram *socket = open_socket(loop, &reports, &peer);
   failing.error = EINTR;
   failing.left = FOR_EVER;
-  CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+  CHECK_OK(ioloop_datagram_send(socket, "x", 1, NULL, 0));
   CHECK_IS(FOR_EVER - failing.left, <, 100);
   run_turns(loop, 10);
   CHECK_NO_SPIN(loop, MS(60));
   failing.left = 0;
   CHECK_IS(receive_within(loop, peer, &byte, 1), ==, 1);
   CHECK_IS(reports.errors, ==, 0);
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   CHECK_SYS(close(peer));
   test_loop_free(loop);
 }

@@ -16,7 +16,7 @@ struct group {
   int new_pair[2];
 };
 
-static void make_group(struct ioloop *loop, struct group *group, ioloop_handler *handler) {
+static void make_group(struct ioloop *loop, struct group *group, ioloop_handler_fn *handler) {
   *group = (struct group){.first = -1};
   for (int i = 0; i < GROUP; i++) {
     make_pair(UNIX_STREAM, group->pairs[i]);

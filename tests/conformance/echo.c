@@ -19,7 +19,7 @@ struct sockaddr_in loopback_address(uint16_t port) {
 
 /* ---- TCP ------------------------------------------------------------------------------ */
 
-static void on_echo_close(struct iostream *stream, int error, void *arg) {
+static void on_echo_close(struct ioloop_stream *stream, int error, void *arg) {
   struct echo *echo = arg;
   echo->closed++;
   echo->error = error;
@@ -27,21 +27,21 @@ static void on_echo_close(struct iostream *stream, int error, void *arg) {
     echo->last = NULL;
 }
 
-static void on_echo_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_echo_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct echo *echo = arg;
   echo->received += size;
   if (size == 0) {
     echo->ended++;
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
   } else if (!echo->mute) {
-    CHECK_OK(iostream_write(stream, data, size));
+    CHECK_OK(ioloop_stream_write(stream, data, size));
   }
-  size_t pending = iostream_pending(stream);
+  size_t pending = ioloop_stream_pending(stream);
   if (pending > echo->pending_max)
     echo->pending_max = pending;
 }
 
-static void on_echo_connection(struct tcpserver *server, struct iostream *stream,
+static void on_echo_connection(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                                const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct echo *echo = arg;
   CHECK(server == echo->server || !echo->server);
@@ -49,35 +49,37 @@ static void on_echo_connection(struct tcpserver *server, struct iostream *stream
   CHECK_IS(peer_size, ==, sizeof(struct sockaddr_in));
   echo->opened++;
   echo->last = stream;
-  iostream_set_close_callback(stream, on_echo_close, echo);
-  CHECK_OK(iostream_read(stream, on_echo_data, echo));
+  ioloop_stream_set_close_callback(stream, on_echo_close, echo);
+  CHECK_OK(ioloop_stream_read(stream, on_echo_data, echo));
 }
 
-static void on_echo_trouble(struct tcpserver *server, int error, void *arg) {
+static void on_echo_trouble(struct ioloop_tcpserver *server, int error, void *arg) {
   struct echo *echo = arg;
   (void)server;
   echo->trouble++;
   echo->error = error;
 }
 
-void echo_open(struct echo *echo, struct ioloop *loop, const struct tcpserver_options *options) {
-  struct tcpserver_options mine = options ? *options : (struct tcpserver_options){0};
+void echo_open(struct echo *echo, struct ioloop *loop,
+               const struct ioloop_tcpserver_options *options) {
+  struct ioloop_tcpserver_options mine =
+      options ? *options : (struct ioloop_tcpserver_options){.size = sizeof mine};
   mine.on_connection = on_echo_connection;
   mine.on_trouble = on_echo_trouble;
   mine.arg = echo;
   *echo = (struct echo){.loop = loop};
-  CHECK_OK(tcpserver_new(loop, &mine, &echo->server));
+  CHECK_OK(ioloop_tcpserver_new(loop, &mine, &echo->server));
 
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   socklen_t size;
-  CHECK_OK(tcpserver_listen(echo->server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(echo->server, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_listen(echo->server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(echo->server, 0, &bound, &size));
   echo->port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
 }
 
 void echo_close(struct echo *echo) {
-  tcpserver_close(echo->server);
+  ioloop_tcpserver_close(echo->server);
   CHECK_IS(echo->opened, ==, echo->closed);
 }
 
@@ -126,16 +128,16 @@ void ping(struct ioloop *loop, int client) {
 
 /* ---- UDP ------------------------------------------------------------------------------ */
 
-static void on_udp_echo(struct datagram *socket, const char *data, size_t size,
+static void on_udp_echo(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct udp_echo *echo = arg;
   echo->received++;
   echo->bytes += size;
   echo->last_size = size;
-  CHECK_OK(datagram_send(socket, data, size, peer, peer_size));
+  CHECK_OK(ioloop_datagram_send(socket, data, size, peer, peer_size));
 }
 
-static void on_udp_error(struct datagram *socket, int error, void *arg) {
+static void on_udp_error(struct ioloop_datagram *socket, int error, void *arg) {
   struct udp_echo *echo = arg;
   (void)socket;
   echo->errors++;
@@ -152,9 +154,9 @@ static uint16_t port_of(int fd) {
 void udp_echo_open(struct udp_echo *echo, struct ioloop *loop) {
   struct sockaddr_in address = loopback_address(0);
   *echo = (struct udp_echo){0};
-  CHECK_OK(datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_udp_echo,
-                         on_udp_error, echo, &echo->socket));
-  echo->port = port_of(datagram_fd(echo->socket));
+  CHECK_OK(ioloop_datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_udp_echo,
+                                on_udp_error, echo, &echo->socket));
+  echo->port = port_of(ioloop_datagram_fd(echo->socket));
 }
 
 int udp_client(uint16_t port) {

@@ -11,7 +11,7 @@
 
 #include <netinet/in.h>
 
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "support.h"
 
 struct sockaddr_in loopback_address(uint16_t port);
@@ -20,18 +20,19 @@ struct sockaddr_in loopback_address(uint16_t port);
 
 struct echo {
   struct ioloop *loop;
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   uint16_t port;
   bool mute; /* count, do not echo */
   unsigned opened, closed, ended, trouble;
   uint64_t received;
   size_t pending_max;
   int error; /* of the last close callback */
-  struct iostream *last;
+  struct ioloop_stream *last;
 };
 
 /* Listen on a free port. `options` may be NULL; its callbacks and argument are replaced. */
-void echo_open(struct echo *echo, struct ioloop *loop, const struct tcpserver_options *options);
+void echo_open(struct echo *echo, struct ioloop *loop,
+               const struct ioloop_tcpserver_options *options);
 /* Close the server, and check that each stream's close callback was called once. */
 void echo_close(struct echo *echo);
 
@@ -46,7 +47,7 @@ void ping(struct ioloop *loop, int client);
 /* ---- UDP ------------------------------------------------------------------------------ */
 
 struct udp_echo {
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   uint16_t port;
   unsigned received, errors;
   size_t bytes, last_size;

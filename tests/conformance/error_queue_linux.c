@@ -37,12 +37,12 @@ static void skip_without_stamps(void) {
     SKIP("this system has no SO_TIMESTAMPING");
 }
 
-static void on_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data;
   *(size_t *)arg += size;
 }
 
-static void on_close_never(struct iostream *stream, int error, void *arg) {
+static void on_close_never(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream, (void)arg;
   CHECK_OK(error);
 }
@@ -51,25 +51,25 @@ TEST(97, "timestamps of what a stream sent keep no loop awake, and end no stream
   skip_without_stamps();
   for (int reads = 0; reads < 2; reads++) {
     struct ioloop *loop = test_loop_new();
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     size_t received = 0;
     int pair[2];
     make_pair(TCP, pair);
     stamp_sends(pair[0]);
-    CHECK_OK(iostream_new(loop, pair[0], &stream));
-    iostream_set_close_callback(stream, on_close_never, NULL);
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+    ioloop_stream_set_close_callback(stream, on_close_never, NULL);
     if (reads)
-      CHECK_OK(iostream_read(stream, on_data, &received));
+      CHECK_OK(ioloop_stream_read(stream, on_data, &received));
     for (int i = 0; i < 200; i++)
-      CHECK_OK(iostream_write(stream, "ping", 4));
+      CHECK_OK(ioloop_stream_write(stream, "ping", 4));
     run_turns(loop, ENOUGH_TURNS);
     CHECK_NO_SPIN(loop, MS(50));
     if (!reads)
-      CHECK_OK(iostream_read(stream, on_data, &received));
+      CHECK_OK(ioloop_stream_read(stream, on_data, &received));
     put(pair[1], 4);
     RUN_UNTIL(loop, received == 4);
-    iostream_set_close_callback(stream, NULL, NULL);
-    iostream_close(stream);
+    ioloop_stream_set_close_callback(stream, NULL, NULL);
+    ioloop_stream_close(stream);
     CHECK_SYS(close(pair[1]));
     test_loop_free(loop);
   }
@@ -79,36 +79,36 @@ TEST(97, "nor while a stream waits for room and does not read") {
   skip_without_stamps();
   static char data[1024 * 1024];
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2];
   make_pair(TCP, pair);
   set_buffers(pair[0], 4096);
   set_buffers(pair[1], 4096);
   stamp_sends(pair[0]);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  CHECK_OK(iostream_write(stream, data, sizeof data));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  CHECK_OK(ioloop_stream_write(stream, data, sizeof data));
   run_turns(loop, ENOUGH_TURNS);
   CHECK_NO_SPIN(loop, MS(50));
-  CHECK_IS(iostream_pending(stream), >, 0);
-  iostream_close(stream);
+  CHECK_IS(ioloop_stream_pending(stream), >, 0);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }
 
 struct reports {
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   unsigned received, errors;
   int error;
 };
 
-static void on_datagram(struct datagram *socket, const char *data, size_t size,
+static void on_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct reports *reports = arg;
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size;
   reports->received++;
 }
 
-static void on_error(struct datagram *socket, int error, void *arg) {
+static void on_error(struct ioloop_datagram *socket, int error, void *arg) {
   struct reports *reports = arg;
   (void)socket;
   reports->errors++;
@@ -118,9 +118,9 @@ static void on_error(struct datagram *socket, int error, void *arg) {
 static uint16_t open_reports(struct reports *reports, struct ioloop *loop) {
   struct sockaddr_in address = loopback_address(0);
   socklen_t size = sizeof address;
-  CHECK_OK(datagram_bind(loop, (struct sockaddr *)&address, size, on_datagram, on_error, reports,
-                         &reports->socket));
-  CHECK_SYS(getsockname(datagram_fd(reports->socket), (struct sockaddr *)&address, &size));
+  CHECK_OK(ioloop_datagram_bind(loop, (struct sockaddr *)&address, size, on_datagram, on_error,
+                                reports, &reports->socket));
+  CHECK_SYS(getsockname(ioloop_datagram_fd(reports->socket), (struct sockaddr *)&address, &size));
   return ntohs(address.sin_port);
 }
 
@@ -151,18 +151,19 @@ TEST(97, "an extended error of a datagram socket is reported once, and then it i
   uint16_t port = open_reports(&reports, loop);
   struct sockaddr_in dead = closed_port();
   int one = 1;
-  CHECK_SYS(setsockopt(datagram_fd(reports.socket), IPPROTO_IP, IP_RECVERR, &one, sizeof one));
+  CHECK_SYS(
+      setsockopt(ioloop_datagram_fd(reports.socket), IPPROTO_IP, IP_RECVERR, &one, sizeof one));
   for (unsigned i = 1; i <= 3; i++) {
-    struct datagram_metrics metrics;
-    CHECK_OK(datagram_send(reports.socket, "x", 1, (struct sockaddr *)&dead, sizeof dead));
+    struct ioloop_datagram_metrics metrics;
+    CHECK_OK(ioloop_datagram_send(reports.socket, "x", 1, (struct sockaddr *)&dead, sizeof dead));
     RUN_UNTIL(loop, reports.errors == i);
     CHECK_IS(reports.error, ==, -ECONNREFUSED);
     check_alive(loop, &reports, port);
     CHECK_IS(reports.errors, ==, i);
-    datagram_get_metrics(reports.socket, &metrics);
+    ioloop_datagram_get_metrics(reports.socket, &metrics, sizeof metrics);
     CHECK_IS(metrics.errors, ==, i);
   }
-  datagram_close(reports.socket);
+  ioloop_datagram_close(reports.socket);
   test_loop_free(loop);
 }
 
@@ -172,12 +173,12 @@ TEST(97, "timestamps of datagrams are no errors, and keep no loop awake") {
   struct reports reports = {0};
   uint16_t port = open_reports(&reports, loop);
   struct sockaddr_in self = loopback_address(port);
-  stamp_sends(datagram_fd(reports.socket));
+  stamp_sends(ioloop_datagram_fd(reports.socket));
   for (int i = 0; i < 50; i++)
-    CHECK_OK(datagram_send(reports.socket, "x", 1, (struct sockaddr *)&self, sizeof self));
+    CHECK_OK(ioloop_datagram_send(reports.socket, "x", 1, (struct sockaddr *)&self, sizeof self));
   RUN_UNTIL(loop, reports.received == 50);
   check_alive(loop, &reports, port);
   CHECK_IS(reports.errors, ==, 0);
-  datagram_close(reports.socket);
+  ioloop_datagram_close(reports.socket);
   test_loop_free(loop);
 }

@@ -16,11 +16,11 @@
 struct estate {
   struct ioloop *loop;
   struct echo echo;
-  struct tcpserver *bare; /* hands out descriptors */
-  unsigned accepted;      /* the number it has handed out */
+  struct ioloop_tcpserver *bare; /* hands out descriptors */
+  unsigned accepted;             /* the number it has handed out */
   struct udp_echo udp;
-  struct iostream *client; /* on the loop, connected to `echo`, reading */
-  struct iostream_gate *gate;
+  struct ioloop_stream *client; /* on the loop, connected to `echo`, reading */
+  struct ioloop_gate *gate;
   ioloop_timeout timeout;
   struct record record;
   unsigned signals, drained;
@@ -37,22 +37,22 @@ static void on_no_signal(struct ioloop *loop, int signo, void *arg) {
   tap_fail(__FILE__, __LINE__, "signal %d", signo);
 }
 
-static void on_no_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_no_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data, (void)arg;
   tap_fail(__FILE__, __LINE__, "%zu bytes", size);
 }
 
-static void on_answer(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_answer(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data;
   ((struct estate *)arg)->answered += size;
 }
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream;
   ((struct estate *)arg)->error = error;
 }
 
-static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
+static void on_accepted(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
                         socklen_t size, void *arg) {
   (void)server, (void)peer, (void)size;
   ((struct estate *)arg)->accepted++;
@@ -67,13 +67,14 @@ static void on_signal(struct ioloop *loop, int signo, void *arg) {
 /* ---- the parent -------------------------------------------------------------------------- */
 
 static void found_bare(struct estate *it) {
-  struct tcpserver_options options = {.on_accepted = on_accepted, .arg = it};
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_accepted = on_accepted, .arg = it};
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   socklen_t size;
-  CHECK_OK(tcpserver_new(it->loop, &options, &it->bare));
-  CHECK_OK(tcpserver_listen(it->bare, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(it->bare, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_new(it->loop, &options, &it->bare));
+  CHECK_OK(ioloop_tcpserver_listen(it->bare, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(it->bare, 0, &bound, &size));
   int fd = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
   RUN_UNTIL(it->loop, it->accepted == 1);
   CHECK_SYS(close(fd));
@@ -81,12 +82,12 @@ static void found_bare(struct estate *it) {
 
 static void found_client(struct estate *it) {
   struct sockaddr_in address = loopback_address(it->echo.port);
-  CHECK_OK(iostream_connect(it->loop, (struct sockaddr *)&address, sizeof address, NULL, on_closed,
-                            it, &it->client));
-  CHECK_OK(iostream_read(it->client, on_answer, it));
-  CHECK_OK(iostream_gate_new(&it->gate));
-  iostream_set_gate(it->client, it->gate);
-  datagram_set_gate(it->udp.socket, it->gate);
+  CHECK_OK(ioloop_stream_connect(it->loop, (struct sockaddr *)&address, sizeof address, NULL,
+                                 on_closed, it, &it->client));
+  CHECK_OK(ioloop_stream_read(it->client, on_answer, it));
+  CHECK_OK(ioloop_gate_new(&it->gate));
+  ioloop_stream_set_gate(it->client, it->gate);
+  ioloop_datagram_set_gate(it->udp.socket, it->gate);
 }
 
 static void found(struct estate *it) {
@@ -112,7 +113,7 @@ static void check_estate(struct estate *it) {
   size_t answered = it->answered, bytes = it->record.bytes;
   unsigned signals = it->signals;
   put(it->pair[1], 1);
-  CHECK_OK(iostream_write(it->client, &byte, 1));
+  CHECK_OK(ioloop_stream_write(it->client, &byte, 1));
   CHECK_SYS(raise(SIGUSR1));
   RUN_UNTIL(it->loop, it->answered == answered + 1 && it->record.bytes == bytes + 1 &&
                           it->signals == signals + 1);
@@ -127,15 +128,15 @@ static void check_estate(struct estate *it) {
 }
 
 static void dissolve(struct estate *it) {
-  iostream_close(it->client);
+  ioloop_stream_close(it->client);
   CHECK_SYS(close(it->connection));
   CHECK_SYS(close(it->peer));
   CHECK_SYS(close(it->listener));
   echo_close(&it->echo);
-  tcpserver_release(it->bare);
-  tcpserver_close(it->bare);
-  datagram_close(it->udp.socket);
-  iostream_gate_free(it->gate);
+  ioloop_tcpserver_release(it->bare);
+  ioloop_tcpserver_close(it->bare);
+  ioloop_datagram_close(it->udp.socket);
+  ioloop_gate_free(it->gate);
   CHECK_OK(ioloop_remove_handler(it->loop, it->pair[0]));
   test_loop_free(it->loop);
   close_pair(it->pair);
@@ -145,98 +146,98 @@ static void dissolve(struct estate *it) {
 /* ---- 109: the child, one call ------------------------------------------------------------ */
 
 static int new_stream(struct estate *it) {
-  struct iostream *stream;
-  return iostream_new(it->loop, it->spare[0], &stream);
+  struct ioloop_stream *stream;
+  return ioloop_stream_new(it->loop, it->spare[0], &stream);
 }
 
 static int connect_stream(struct estate *it) {
   struct sockaddr_in address = loopback_address(it->echo.port);
-  struct iostream *stream;
-  return iostream_connect(it->loop, (struct sockaddr *)&address, sizeof address, NULL, NULL, NULL,
-                          &stream);
+  struct ioloop_stream *stream;
+  return ioloop_stream_connect(it->loop, (struct sockaddr *)&address, sizeof address, NULL, NULL,
+                               NULL, &stream);
 }
 
 static int new_server(struct estate *it) {
-  struct tcpserver_options options = {.on_accepted = on_accepted};
-  struct tcpserver *server;
-  return tcpserver_new(it->loop, &options, &server);
+  struct ioloop_tcpserver_options options = {.size = sizeof options, .on_accepted = on_accepted};
+  struct ioloop_tcpserver *server;
+  return ioloop_tcpserver_new(it->loop, &options, &server);
 }
 
 static int listen_once_more(struct estate *it) {
   struct sockaddr_in address = loopback_address(0);
-  return tcpserver_listen(it->echo.server, (struct sockaddr *)&address, sizeof address);
+  return ioloop_tcpserver_listen(it->echo.server, (struct sockaddr *)&address, sizeof address);
 }
 
 static int new_datagram(struct estate *it) {
-  struct datagram *socket;
-  return datagram_new(it->loop, it->peer, NULL, NULL, NULL, &socket);
+  struct ioloop_datagram *socket;
+  return ioloop_datagram_new(it->loop, it->peer, NULL, NULL, NULL, &socket);
 }
 
 static int bind_datagram(struct estate *it) {
   struct sockaddr_in address = loopback_address(0);
-  struct datagram *socket;
-  return datagram_bind(it->loop, (struct sockaddr *)&address, sizeof address, NULL, NULL, NULL,
-                       &socket);
+  struct ioloop_datagram *socket;
+  return ioloop_datagram_bind(it->loop, (struct sockaddr *)&address, sizeof address, NULL, NULL,
+                              NULL, &socket);
 }
 
 static int send_datagram(struct estate *it) {
   struct sockaddr_in address = loopback_address(it->udp.port);
-  return datagram_send(it->udp.socket, "x", 1, (struct sockaddr *)&address, sizeof address);
+  return ioloop_datagram_send(it->udp.socket, "x", 1, (struct sockaddr *)&address, sizeof address);
 }
 
 static int send_datagram_from(struct estate *it) {
   struct sockaddr_in address = loopback_address(it->udp.port);
-  return datagram_send_from(it->udp.socket, "x", 1, (struct sockaddr *)&address, sizeof address,
-                            (struct sockaddr *)&address, sizeof address);
+  return ioloop_datagram_send_from(it->udp.socket, "x", 1, (struct sockaddr *)&address,
+                                   sizeof address, (struct sockaddr *)&address, sizeof address);
 }
 
 static void ask_all_backends(void) {
   struct ioloop_backend_info info;
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++)
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0; i++)
     ;
 }
 
 static void probe_own_backend(void) {
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   CHECK_IS(info.error, ==, 0); /* the parent's loop does not concern the child */
 }
 
 static void set_observer(struct estate *it) {
-  static const struct ioloop_observer none;
+  static const struct ioloop_observer none = {.size = sizeof none};
   ioloop_set_observer(it->loop, &none, NULL);
   ioloop_set_observer(it->loop, NULL, NULL);
 }
 
 static void make_gate(void) {
-  struct iostream_gate *gate;
-  CHECK_OK(iostream_gate_new(&gate));
-  iostream_gate_free(gate);
+  struct ioloop_gate *gate;
+  CHECK_OK(ioloop_gate_new(&gate));
+  ioloop_gate_free(gate);
 }
 
 static void ask_address(struct estate *it) {
   struct sockaddr_storage address;
   socklen_t size;
-  CHECK_OK(tcpserver_address(it->echo.server, 0, &address, &size));
+  CHECK_OK(ioloop_tcpserver_address(it->echo.server, 0, &address, &size));
 }
 
 static void ask_local_address(struct estate *it) {
   struct sockaddr_storage address;
   socklen_t size;
-  CHECK_ERROR(datagram_local_address(it->udp.socket, &address, &size), ENOENT);
+  CHECK_ERROR(ioloop_datagram_local_address(it->udp.socket, &address, &size), ENOENT);
 }
 
 static void ask_datagram_metrics(struct estate *it) {
-  struct datagram_metrics metrics;
-  datagram_get_metrics(it->udp.socket, &metrics);
+  struct ioloop_datagram_metrics metrics;
+  ioloop_datagram_get_metrics(it->udp.socket, &metrics, sizeof metrics);
 }
 
-static void close_each(struct iostream *stream, void *arg) {
+static void close_each(struct ioloop_stream *stream, void *arg) {
   (void)arg;
-  iostream_close(stream);
+  ioloop_stream_close(stream);
 }
 
-static void close_stream(struct estate *it, void (*close)(struct iostream *stream)) {
+static void close_stream(struct estate *it, void (*close)(struct ioloop_stream *stream)) {
   close(it->client);
   CHECK_IS(it->error, ==, -ECHILD);
 }
@@ -310,7 +311,7 @@ TEST(109, "fork: all functions, one after the other, in one child, while the par
     for (int i = 0; i < CALLS; i++) {
       /* Objects that another call has already closed or stopped. */
       bool again =
-          calls[i].call == call_iostream_close || calls[i].call == call_ioloop_remove_timeout;
+          calls[i].call == call_ioloop_stream_close || calls[i].call == call_ioloop_remove_timeout;
       if (!again)
         call_in_child(&it, i);
     }

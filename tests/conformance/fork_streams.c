@@ -53,7 +53,7 @@ static void begin_scene(void) {
   calls = 0;
 }
 
-static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
+static void on_accepted(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
                         socklen_t size, void *arg) {
   (void)server, (void)peer, (void)size;
   ++*(unsigned *)arg;
@@ -63,26 +63,27 @@ static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr 
 
 TEST(117, "fork in an accept callback: the child that returns accepts no connection") {
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   unsigned accepted = 0;
-  struct tcpserver_options options = {.on_accepted = on_accepted, .arg = &accepted};
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_accepted = on_accepted, .arg = &accepted};
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   socklen_t size;
   int clients[8];
-  CHECK_OK(tcpserver_new(loop, &options, &server));
-  CHECK_OK(tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(server, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+  CHECK_OK(ioloop_tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(server, 0, &bound, &size));
   begin_scene();
   for (int i = 0; i < 8; i++)
     clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
   run_to_fork(loop);
   RUN_UNTIL(loop, accepted == 8);
   for (int i = 0; i < 8; i++) {
-    tcpserver_release(server);
+    ioloop_tcpserver_release(server);
     CHECK_SYS(close(clients[i]));
   }
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   test_loop_free(loop);
 }
 
@@ -91,42 +92,42 @@ struct side {
   unsigned frames, drained, closed;
 };
 
-static void on_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data;
   ((struct side *)arg)->bytes += size;
   fork_once();
 }
 
-static void on_frame(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_frame(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct side *side = arg;
   CHECK_IS(size, ==, 2);
   CHECK_IS(data[1], ==, '\n');
   side->frames++;
   fork_once();
-  int r = iostream_read_until(stream, "\n", 1, 100, on_frame, side);
+  int r = ioloop_stream_read_until(stream, "\n", 1, 100, on_frame, side);
   CHECK_IS(r, ==, getpid() == parent ? 0 : -ECHILD);
 }
 
-static void on_drained(struct iostream *stream, void *arg) {
+static void on_drained(struct ioloop_stream *stream, void *arg) {
   (void)stream;
   ((struct side *)arg)->drained++;
   fork_once();
 }
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream, (void)error;
   ((struct side *)arg)->closed++;
 }
 
 /* Where a checker of leaks in a child that returns finds them. */
-static struct iostream *volatile all_streams[16];
+static struct ioloop_stream *volatile all_streams[16];
 static size_t stream_count;
 
-static struct iostream *make_stream(struct ioloop *loop, int pair[2], struct side *side) {
-  struct iostream *stream;
+static struct ioloop_stream *make_stream(struct ioloop *loop, int pair[2], struct side *side) {
+  struct ioloop_stream *stream;
   make_pair(TCP, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, on_closed, side);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, on_closed, side);
   all_streams[stream_count++ % 16] = stream;
   return stream;
 }
@@ -134,12 +135,12 @@ static struct iostream *make_stream(struct ioloop *loop, int pair[2], struct sid
 TEST(117, "fork in a read callback: the child that returns takes no byte of its parent's") {
   struct ioloop *loop = test_loop_new();
   struct side sides[4] = {0};
-  struct iostream *streams[4];
+  struct ioloop_stream *streams[4];
   int pairs[4][2];
   begin_scene();
   for (int i = 0; i < 4; i++) {
     streams[i] = make_stream(loop, pairs[i], &sides[i]);
-    CHECK_OK(iostream_read(streams[i], on_data, &sides[i]));
+    CHECK_OK(ioloop_stream_read(streams[i], on_data, &sides[i]));
     put(pairs[i][1], 100);
   }
   run_to_fork(loop);
@@ -147,7 +148,7 @@ TEST(117, "fork in a read callback: the child that returns takes no byte of its 
     RUN_UNTIL(loop, sides[i].bytes == 100);
     put(pairs[i][1], 1);
     RUN_UNTIL(loop, sides[i].bytes == 101);
-    iostream_close(streams[i]);
+    ioloop_stream_close(streams[i]);
     CHECK_IS(sides[i].closed, ==, 1);
     CHECK_SYS(close(pairs[i][1]));
   }
@@ -159,12 +160,12 @@ TEST(117, "fork in a frame's callback: the child is given no other frame") {
   struct side side = {0};
   int pair[2];
   begin_scene();
-  struct iostream *stream = make_stream(loop, pair, &side);
-  CHECK_OK(iostream_read_until(stream, "\n", 1, 100, on_frame, &side));
+  struct ioloop_stream *stream = make_stream(loop, pair, &side);
+  CHECK_OK(ioloop_stream_read_until(stream, "\n", 1, 100, on_frame, &side));
   CHECK_IS(write(pair[1], "a\nb\nc\nd\n", 8), ==, 8);
   run_to_fork(loop);
   RUN_UNTIL(loop, side.frames == 4);
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }
@@ -180,9 +181,9 @@ TEST(117, "fork in a drain callback: the child that returns does nothing to the 
   size_t taken = 0;
   CHECK(data);
   begin_scene();
-  struct iostream *stream = make_stream(loop, pair, &side);
-  iostream_set_drain_callback(stream, on_drained, &side);
-  CHECK_OK(iostream_write(stream, data, SIZE));
+  struct ioloop_stream *stream = make_stream(loop, pair, &side);
+  ioloop_stream_set_drain_callback(stream, on_drained, &side);
+  CHECK_OK(ioloop_stream_write(stream, data, SIZE));
   uint64_t deadline = tap_deadline(SECONDS(10));
   int r = 0;
   while (!child && r >= 0 && getpid() == parent && tap_left(deadline)) {
@@ -193,21 +194,22 @@ TEST(117, "fork in a drain callback: the child that returns does nothing to the 
   while (taken < SIZE && tap_left(deadline))
     taken += drain(pair[1]);
   CHECK_IS(taken, ==, SIZE);
-  CHECK_OK(iostream_write(stream, "x", 1));
+  CHECK_OK(ioloop_stream_write(stream, "x", 1));
   RUN_UNTIL(loop, drain(pair[1]) == 1);
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(pair[1]));
   free(data);
   test_loop_free(loop);
 }
 
-static void answer_and_fork(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void answer_and_fork(struct ioloop_stream *stream, const char *data, size_t size,
+                            void *arg) {
   ((struct side *)arg)->bytes += size;
-  CHECK_OK(iostream_write(stream, data, size));
-  CHECK_OK(iostream_write(stream, data, size));
+  CHECK_OK(ioloop_stream_write(stream, data, size));
+  CHECK_OK(ioloop_stream_write(stream, data, size));
   fork_once();
   if (getpid() != parent)
-    iostream_close(stream);
+    ioloop_stream_close(stream);
 }
 
 /* By completion the two wait for the end of the turn, or behind what the socket has no room for. */
@@ -223,12 +225,12 @@ TEST(117, "fork in a read callback that has written: the child that closes the s
     int pair[2];
     size_t expected = full ? SIZE + 6 : 6, taken = 0;
     begin_scene();
-    struct iostream *stream = make_stream(loop, pair, &side);
-    CHECK_OK(iostream_set_watermarks(stream, SIZE, 2 * SIZE));
-    CHECK_OK(iostream_read(stream, answer_and_fork, &side));
+    struct ioloop_stream *stream = make_stream(loop, pair, &side);
+    CHECK_OK(ioloop_stream_set_watermarks(stream, SIZE, 2 * SIZE));
+    CHECK_OK(ioloop_stream_read(stream, answer_and_fork, &side));
     run_turns(loop, 2);
     if (full)
-      CHECK_OK(iostream_write(stream, data, SIZE));
+      CHECK_OK(ioloop_stream_write(stream, data, SIZE));
     put(pair[1], 3);
     run_to_fork(loop);
     uint64_t deadline = tap_deadline(SECONDS(10));
@@ -240,31 +242,31 @@ TEST(117, "fork in a read callback that has written: the child that closes the s
     CHECK_NO_SPIN(loop, MS(1));
     CHECK_IS(drain(pair[1]), ==, 0);
     CHECK_IS(side.bytes, ==, 3);
-    iostream_close(stream);
+    ioloop_stream_close(stream);
     CHECK_SYS(close(pair[1]));
     test_loop_free(loop);
   }
   free(data);
 }
 
-static void on_datagram(struct datagram *socket, const char *data, size_t size,
+static void on_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   ++*(unsigned *)arg;
-  CHECK_OK(datagram_send(socket, data, size, peer, peer_size));
+  CHECK_OK(ioloop_datagram_send(socket, data, size, peer, peer_size));
   fork_once();
 }
 
 TEST(117, "fork in a datagram's callback: the child that returns neither takes nor answers one") {
   struct ioloop *loop = test_loop_new();
   struct sockaddr_in address = loopback_address(0);
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   unsigned received = 0, answered = 0;
   char data[8];
   begin_scene();
-  CHECK_OK(datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_datagram, NULL,
-                         &received, &socket));
+  CHECK_OK(ioloop_datagram_bind(loop, (struct sockaddr *)&address, sizeof address, on_datagram,
+                                NULL, &received, &socket));
   socklen_t size = sizeof address;
-  CHECK_SYS(getsockname(datagram_fd(socket), (struct sockaddr *)&address, &size));
+  CHECK_SYS(getsockname(ioloop_datagram_fd(socket), (struct sockaddr *)&address, &size));
   int client = udp_client(ntohs(address.sin_port));
   for (int i = 0; i < 20; i++)
     CHECK_IS(send(client, "x", 1, 0), ==, 1);
@@ -275,7 +277,7 @@ TEST(117, "fork in a datagram's callback: the child that returns neither takes n
   run_turns(loop, 3);
   CHECK_IS(recv(client, data, sizeof data, MSG_DONTWAIT), ==, -1); /* each once */
   CHECK_SYS(close(client));
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   test_loop_free(loop);
 }
 

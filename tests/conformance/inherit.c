@@ -65,7 +65,7 @@ static sigset_t mask_now(void) {
 static void check_loop_works(void) {
   sigset_t before = mask_now();
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   CHECK_IS(info.error, ==, 0);
   struct ioloop *loop = test_loop_new();
   struct record record = {0};
@@ -144,7 +144,7 @@ static void never(int signo) {
 static int probed(void) {
   struct ioloop_backend_info info;
   struct ioloop *loop;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   int r = ioloop_new(tap_argument, &loop);
   CHECK_IS(r, ==, info.error);
   CHECK_IS(strlen(info.reason) > 0, ==, r != 0);

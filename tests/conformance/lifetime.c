@@ -77,7 +77,7 @@ TEST(14, "a number reused for writing after it was watched for reading") {
 
 /* The registration of a closed descriptor is dropped when the loop notices, which some models never
  * do: then the number is still taken, and becomes available by remove and add. */
-static void add_over_abandoned(struct ioloop *loop, int fd, ioloop_handler *handler, void *arg) {
+static void add_over_abandoned(struct ioloop *loop, int fd, ioloop_handler_fn *handler, void *arg) {
   int r = ioloop_add_handler(loop, fd, IOLOOP_READ, handler, arg);
   if (r == -EEXIST) {
     CHECK_OK(ioloop_remove_handler(loop, fd));

@@ -25,20 +25,21 @@ static void set_blocking(int fd) {
   CHECK_SYS(fcntl(fd, F_SETFL, SYS(fcntl(fd, F_GETFL)) & ~O_NONBLOCK));
 }
 
-static void hello(struct tcpserver *server, struct iostream *stream, const struct sockaddr *peer,
-                  socklen_t peer_size, void *arg) {
+static void hello(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
+                  const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)server, (void)peer, (void)peer_size;
   ++*(unsigned *)arg;
-  CHECK_OK(iostream_write(stream, "hello", 5));
-  iostream_close_when_sent(stream);
+  CHECK_OK(ioloop_stream_write(stream, "hello", 5));
+  ioloop_stream_close_when_sent(stream);
 }
 
 TEST(100, "a listener that was made elsewhere is served, and O_NONBLOCK never taken off it") {
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
     struct ioloop *loop = test_loop_new();
-    struct tcpserver *server;
+    struct ioloop_tcpserver *server;
     unsigned opened = 0;
-    struct tcpserver_options options = {.on_connection = hello, .arg = &opened};
+    struct ioloop_tcpserver_options options = {
+        .size = sizeof options, .on_connection = hello, .arg = &opened};
     int listener;
     uint16_t port;
     make_tcp_listener(&listener, &port);
@@ -47,8 +48,8 @@ TEST(100, "a listener that was made elsewhere is served, and O_NONBLOCK never ta
     else
       set_blocking(listener);
     int elsewhere = SYS(dup(listener));
-    CHECK_OK(tcpserver_new(loop, &options, &server));
-    CHECK_OK(tcpserver_add_socket(server, listener));
+    CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+    CHECK_OK(ioloop_tcpserver_add_socket(server, listener));
     for (unsigned i = 1; i <= 3; i++) {
       char back[5];
       int client = client_connect(port);
@@ -57,38 +58,38 @@ TEST(100, "a listener that was made elsewhere is served, and O_NONBLOCK never ta
       CHECK(!nonblocking || is_nonblocking(elsewhere));
       CHECK_SYS(close(client));
     }
-    tcpserver_stop(server);
+    ioloop_tcpserver_stop(server);
     CHECK(!nonblocking || is_nonblocking(elsewhere));
-    tcpserver_close(server);
+    ioloop_tcpserver_close(server);
     CHECK_SYS(close(elsewhere));
     test_loop_free(loop);
   }
 }
 
-static void on_one(struct datagram *socket, const char *data, size_t size,
+static void on_one(struct ioloop_datagram *socket, const char *data, size_t size,
                    const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   ++*(unsigned *)arg;
-  CHECK_OK(datagram_send(socket, data, size, peer, peer_size));
+  CHECK_OK(ioloop_datagram_send(socket, data, size, peer, peer_size));
 }
 
 TEST(100, "and so is a datagram socket") {
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
     struct ioloop *loop = test_loop_new();
-    struct datagram *socket;
+    struct ioloop_datagram *socket;
     unsigned received = 0;
     int pair[2];
     make_pair(UDP, pair);
     if (!nonblocking)
       set_blocking(pair[0]);
     int elsewhere = SYS(dup(pair[0]));
-    CHECK_OK(datagram_new(loop, pair[0], on_one, NULL, &received, &socket));
+    CHECK_OK(ioloop_datagram_new(loop, pair[0], on_one, NULL, &received, &socket));
     for (unsigned i = 1; i <= 3; i++) {
       CHECK_IS(send(pair[1], "x", 1, 0), ==, 1);
       RUN_UNTIL(loop, received == i);
       CHECK(!nonblocking || is_nonblocking(elsewhere));
     }
-    CHECK_IS(datagram_drain(socket, 100), ==, 0);
-    datagram_close(socket);
+    CHECK_IS(ioloop_datagram_drain(socket, 100), ==, 0);
+    ioloop_datagram_close(socket);
     CHECK(!nonblocking || is_nonblocking(elsewhere));
     CHECK_SYS(close(elsewhere));
     CHECK_SYS(close(pair[1]));
@@ -98,7 +99,7 @@ TEST(100, "and so is a datagram socket") {
 
 /* ---- a listener that stops listening ----------------------------------------------------- */
 
-static void count_trouble(struct tcpserver *server, int error, void *arg) {
+static void count_trouble(struct ioloop_tcpserver *server, int error, void *arg) {
   (void)server;
   CHECK_IS(error, ==, -EINVAL);
   ++((unsigned *)arg)[1];
@@ -107,24 +108,24 @@ static void count_trouble(struct tcpserver *server, int error, void *arg) {
 TEST(107, "a listener that another process shuts down is reported once, and the others go on") {
   for (int nonblocking = 0; nonblocking < 2; nonblocking++) {
     struct ioloop *loop = test_loop_new();
-    struct tcpserver *server;
+    struct ioloop_tcpserver *server;
     unsigned counts[2] = {0};
-    struct tcpserver_options options = {
-        .on_connection = hello, .on_trouble = count_trouble, .arg = counts};
+    struct ioloop_tcpserver_options options = {
+        .size = sizeof options, .on_connection = hello, .on_trouble = count_trouble, .arg = counts};
     int listeners[2];
     uint16_t ports[2];
-    CHECK_OK(tcpserver_new(loop, &options, &server));
+    CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
     for (int i = 0; i < 2; i++) {
       make_tcp_listener(&listeners[i], &ports[i]);
       if (nonblocking)
         set_nonblocking(listeners[i]);
       else
         set_blocking(listeners[i]);
-      CHECK_OK(tcpserver_add_socket(server, listeners[i]));
+      CHECK_OK(ioloop_tcpserver_add_socket(server, listeners[i]));
     }
     run_turns(loop, 3);
     if (shutdown(listeners[0], SHUT_RDWR) < 0) { /* BSD: ENOTCONN */
-      tcpserver_close(server);
+      ioloop_tcpserver_close(server);
       test_loop_free(loop);
       SKIP("the system shuts no listener down");
     }
@@ -135,10 +136,10 @@ TEST(107, "a listener that another process shuts down is reported once, and the 
       CHECK_SYS(close(client));
     }
     CHECK_IS(counts[1], <=, 1); /* the kernel sends no signal for it */
-    RUN_UNTIL(loop, tcpserver_connections(server) == 0);
+    RUN_UNTIL(loop, ioloop_tcpserver_connections(server) == 0);
     run_turns(loop, 3);
     CHECK_QUIET(loop, MS(120));
-    tcpserver_close(server);
+    ioloop_tcpserver_close(server);
     test_loop_free(loop);
   }
 }
@@ -161,11 +162,11 @@ static bool is_there(const struct place *place) {
 }
 
 static int listen_at(struct place *place, struct ioloop *loop, bool replace, unsigned *opened,
-                     struct tcpserver **ret) {
-  struct tcpserver_options options = {
-      .on_connection = hello, .arg = opened, .replace_stale_file = replace};
-  CHECK_OK(tcpserver_new(loop, &options, ret));
-  return tcpserver_listen(*ret, (struct sockaddr *)&place->address, sizeof place->address);
+                     struct ioloop_tcpserver **ret) {
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_connection = hello, .arg = opened, .replace_stale_file = replace};
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, ret));
+  return ioloop_tcpserver_listen(*ret, (struct sockaddr *)&place->address, sizeof place->address);
 }
 
 static void check_serves(struct place *place, struct ioloop *loop, unsigned *opened) {
@@ -188,21 +189,21 @@ static void leave_stale_file(const struct place *place) {
 TEST(101,
      "the file of a server's socket is removed with it, and a stale one is replaced on request") {
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server, *second;
+  struct ioloop_tcpserver *server, *second;
   struct place place;
   unsigned opened = 0;
   make_place(&place);
   leave_stale_file(&place);
   CHECK_ERROR(listen_at(&place, loop, false, &opened, &server), EADDRINUSE);
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK(is_there(&place));
   CHECK_OK(listen_at(&place, loop, true, &opened, &server));
   check_serves(&place, loop, &opened);
   CHECK_ERROR(listen_at(&place, loop, true, &opened, &second),
               EADDRINUSE); /* that of a running server is not */
-  tcpserver_close(second);
+  ioloop_tcpserver_close(second);
   check_serves(&place, loop, &opened);
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK(!is_there(&place));
   CHECK_SYS(rmdir(place.directory));
   test_loop_free(loop);
@@ -210,62 +211,62 @@ TEST(101,
 
 TEST(101, "a file that is no socket, or has become another server's, stays") {
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server, *second;
+  struct ioloop_tcpserver *server, *second;
   struct place place;
   unsigned opened = 0;
   make_place(&place);
   CHECK_SYS(close(SYS(open(place.address.sun_path, O_CREAT | O_WRONLY, 0600))));
   CHECK_ERROR(listen_at(&place, loop, true, &opened, &server), EADDRINUSE);
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK_SYS(unlink(place.address.sun_path));
   CHECK_OK(listen_at(&place, loop, true, &opened, &server));
   CHECK_SYS(unlink(place.address.sun_path));
   CHECK_OK(listen_at(&place, loop, true, &opened, &second));
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK(is_there(&place));
   check_serves(&place, loop, &opened);
-  tcpserver_close(second);
+  ioloop_tcpserver_close(second);
   CHECK(!is_there(&place));
   CHECK_SYS(rmdir(place.directory));
   test_loop_free(loop);
 }
 
 static void close_server(void *server) {
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
 }
 
 TEST(101, "nor does a forked child remove its parent's") {
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   struct place place;
   unsigned opened = 0;
   make_place(&place);
   CHECK_OK(listen_at(&place, loop, false, &opened, &server));
   wait_child(fork_child(close_server, server));
   CHECK(is_there(&place));
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK(!is_there(&place));
   CHECK_SYS(rmdir(place.directory));
   test_loop_free(loop);
 }
 
-static void no_datagram(struct datagram *socket, const char *data, size_t size,
+static void no_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
 }
 
-static int bind_at(struct place *place, struct ioloop *loop, struct datagram **ret) {
-  return datagram_bind(loop, (struct sockaddr *)&place->address, sizeof place->address, no_datagram,
-                       NULL, NULL, ret);
+static int bind_at(struct place *place, struct ioloop *loop, struct ioloop_datagram **ret) {
+  return ioloop_datagram_bind(loop, (struct sockaddr *)&place->address, sizeof place->address,
+                              no_datagram, NULL, NULL, ret);
 }
 
 static void close_datagram(void *socket) {
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
 }
 
 TEST(108, "the file of a datagram socket goes with it, if it is still that, and not in a child") {
   struct ioloop *loop = test_loop_new();
-  struct datagram *socket, *second;
+  struct ioloop_datagram *socket, *second;
   struct place place;
   make_place(&place);
   CHECK_OK(bind_at(&place, loop, &socket));
@@ -275,9 +276,9 @@ TEST(108, "the file of a datagram socket goes with it, if it is still that, and 
   CHECK(is_there(&place));
   CHECK_SYS(unlink(place.address.sun_path));
   CHECK_OK(bind_at(&place, loop, &second));
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   CHECK(is_there(&place));
-  datagram_close(second);
+  ioloop_datagram_close(second);
   CHECK(!is_there(&place));
   CHECK_SYS(rmdir(place.directory));
   test_loop_free(loop);
@@ -285,8 +286,8 @@ TEST(108, "the file of a datagram socket goes with it, if it is still that, and 
 
 TEST(108, "the file of a socket goes with it when the program is in another directory") {
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server;
-  struct datagram *socket;
+  struct ioloop_tcpserver *server;
+  struct ioloop_datagram *socket;
   struct place place, relative = {.address = {.sun_family = AF_UNIX, .sun_path = "socket"}};
   unsigned opened = 0;
   int before = SYS(open(".", O_RDONLY));
@@ -295,12 +296,12 @@ TEST(108, "the file of a socket goes with it when the program is in another dire
   CHECK_OK(listen_at(&relative, loop, false, &opened, &server));
   CHECK_SYS(chdir("/"));
   CHECK(is_there(&place));
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   CHECK(!is_there(&place));
   CHECK_SYS(chdir(place.directory));
   CHECK_OK(bind_at(&relative, loop, &socket));
   CHECK_SYS(chdir("/"));
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   CHECK(!is_there(&place));
   CHECK_SYS(rmdir(place.directory));
   CHECK_SYS(fchdir(before));

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "tap.h"
 
 static int refuse(const char *name) {
   struct ioloop_backend_info info;
-  int r = ioloop_backend_probe(name, &info);
+  int r = ioloop_backend_probe(name, &info, sizeof info);
   if (r == 0 && info.error == 0)
     return -1;
   printf("TAP version 13\n");

@@ -74,16 +74,16 @@ TEST(115, "without memory signals and what others posted are called, and nothing
   wait_child(fork_child(run_without_memory, NULL));
 }
 
-static void no_datagram(struct datagram *socket, const char *data, size_t size,
+static void no_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
 }
 
 static void shut_datagrams_down(struct ioloop *loop) {
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   int pair[2];
   make_pair(UDP, pair);
-  CHECK_OK(datagram_new(loop, pair[0], no_datagram, NULL, NULL, &socket));
+  CHECK_OK(ioloop_datagram_new(loop, pair[0], no_datagram, NULL, NULL, &socket));
   CHECK_SYS(shutdown(pair[0], SHUT_RD));
 }
 

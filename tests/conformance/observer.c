@@ -55,8 +55,10 @@ static void on_completed(void *arg, const char *operation, int fd, int result, b
   hear(heard, operation, result);
 }
 
-static const struct ioloop_observer hooks = {
-    .system_call = on_system_call, .submitted = on_submitted, .completed = on_completed};
+static const struct ioloop_observer hooks = {.size = sizeof hooks,
+                                             .system_call = on_system_call,
+                                             .submitted = on_submitted,
+                                             .completed = on_completed};
 
 TEST(86, "an observer sees each byte of a stream, once, and the accept") {
   struct ioloop *loop = test_loop_new();
@@ -96,7 +98,7 @@ TEST(86, "and of each datagram") {
   CHECK_IS(heard.sent, >=, 3);
   CHECK_IS(heard.sent, <=, 4);
   CHECK_SYS(close(client));
-  datagram_close(echo.socket);
+  ioloop_datagram_close(echo.socket);
   test_loop_free(loop);
 }
 

@@ -7,22 +7,22 @@
 
 #include "echo.h"
 
-static void no_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void no_input(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
-static void count_close(struct iostream *stream, int error, void *arg) {
+static void count_close(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream, (void)error;
   ++*(unsigned *)arg;
 }
 
 TEST(95, "a socket that listens is no stream") {
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int listener;
   uint16_t port;
   make_tcp_listener(&listener, &port);
-  CHECK_ERROR(iostream_new(loop, listener, &stream), EINVAL);
+  CHECK_ERROR(ioloop_stream_new(loop, listener, &stream), EINVAL);
   CHECK_SYS(close(client_connect(port))); /* it still listens */
   CHECK_SYS(close(listener));
   test_loop_free(loop);
@@ -30,70 +30,71 @@ TEST(95, "a socket that listens is no stream") {
 
 TEST(95, "an end of a pipe is refused what it was not opened for, and goes on") {
   struct ioloop *loop = test_loop_new();
-  struct iostream *reader, *writer;
+  struct ioloop_stream *reader, *writer;
   unsigned closed = 0;
   int ends[2];
   char byte;
   CHECK_SYS(pipe(ends));
-  CHECK_OK(iostream_new(loop, ends[0], &reader));
-  CHECK_OK(iostream_new(loop, ends[1], &writer));
-  iostream_set_close_callback(reader, count_close, &closed);
-  iostream_set_close_callback(writer, count_close, &closed);
-  CHECK_ERROR(iostream_read(writer, no_input, NULL), EBADF);
-  CHECK_ERROR(iostream_read_bytes(writer, 1, no_input, NULL), EBADF);
-  CHECK_ERROR(iostream_read_until(writer, "\n", 1, 10, no_input, NULL), EBADF);
-  CHECK_ERROR(iostream_write(reader, "x", 1), EBADF);
-  CHECK_OK(iostream_write(writer, "x", 1));
+  CHECK_OK(ioloop_stream_new(loop, ends[0], &reader));
+  CHECK_OK(ioloop_stream_new(loop, ends[1], &writer));
+  ioloop_stream_set_close_callback(reader, count_close, &closed);
+  ioloop_stream_set_close_callback(writer, count_close, &closed);
+  CHECK_ERROR(ioloop_stream_read(writer, no_input, NULL), EBADF);
+  CHECK_ERROR(ioloop_stream_read_bytes(writer, 1, no_input, NULL), EBADF);
+  CHECK_ERROR(ioloop_stream_read_until(writer, "\n", 1, 10, no_input, NULL), EBADF);
+  CHECK_ERROR(ioloop_stream_write(reader, "x", 1), EBADF);
+  CHECK_OK(ioloop_stream_write(writer, "x", 1));
   run_turns(loop, 3);
   CHECK_IS(closed, ==, 0);
   CHECK_IS(read(ends[0], &byte, 1), ==, 1);
-  iostream_close(reader);
-  iostream_close(writer);
+  ioloop_stream_close(reader);
+  ioloop_stream_close(writer);
   test_loop_free(loop);
 }
 
 TEST(95, "a write of nothing makes no call: it does not notice that the peer has gone") {
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   unsigned closed = 0;
   int pair[2];
   make_pair(UNIX_STREAM, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, count_close, &closed);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, count_close, &closed);
   CHECK_SYS(close(pair[1]));
-  CHECK_OK(iostream_write(stream, "", 0));
+  CHECK_OK(ioloop_stream_write(stream, "", 0));
   run_turns(loop, 3);
   CHECK_IS(closed, ==, 0);
-  CHECK_OK(iostream_shutdown(stream));
-  CHECK_ERROR(iostream_write(stream, "", 0), EPIPE);
-  iostream_close(stream);
+  CHECK_OK(ioloop_stream_shutdown(stream));
+  CHECK_ERROR(ioloop_stream_write(stream, "", 0), EPIPE);
+  ioloop_stream_close(stream);
   test_loop_free(loop);
 }
 
-static void no_connection(struct tcpserver *server, struct iostream *stream,
+static void no_connection(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)server, (void)stream, (void)peer, (void)peer_size, (void)arg;
 }
 
-static void no_datagram(struct datagram *socket, const char *data, size_t size,
+static void no_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
 }
 
 static int serve(struct ioloop *loop, int fd) {
-  struct tcpserver_options options = {.on_connection = no_connection};
-  struct tcpserver *server;
-  CHECK_OK(tcpserver_new(loop, &options, &server));
-  int r = tcpserver_add_socket(server, fd);
-  tcpserver_close(server);
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_connection = no_connection};
+  struct ioloop_tcpserver *server;
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+  int r = ioloop_tcpserver_add_socket(server, fd);
+  ioloop_tcpserver_close(server);
   return r;
 }
 
 static int receive_from(struct ioloop *loop, int fd) {
-  struct datagram *socket;
-  int r = datagram_new(loop, fd, no_datagram, NULL, NULL, &socket);
+  struct ioloop_datagram *socket;
+  int r = ioloop_datagram_new(loop, fd, no_datagram, NULL, NULL, &socket);
   if (r == 0)
-    datagram_close(socket);
+    ioloop_datagram_close(socket);
   return r;
 }
 
@@ -136,10 +137,10 @@ TEST(105, "a server refuses a socket that was never made to listen, or is closed
 
 TEST(105, "a function that is NULL is refused where it is given, not called later") {
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2];
   make_pair(UNIX_STREAM, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
   CHECK_ERROR(ioloop_add_handler(loop, pair[1], IOLOOP_READ, NULL, NULL), EINVAL);
   CHECK_ERROR(ioloop_add_signal(loop, SIGUSR1, NULL, NULL), EINVAL);
   CHECK_ERROR(ioloop_add_callback(loop, NULL, NULL), EINVAL);
@@ -148,12 +149,12 @@ TEST(105, "a function that is NULL is refused where it is given, not called late
   CHECK_ERROR(ioloop_call_later(loop, 0, NULL, NULL, NULL), EINVAL);
   CHECK_ERROR(ioloop_call_at(loop, 0, NULL, NULL, NULL), EINVAL);
   CHECK_ERROR(ioloop_call_every(loop, 1, NULL, NULL, NULL), EINVAL);
-  CHECK_ERROR(iostream_read(stream, NULL, NULL), EINVAL);
-  CHECK_ERROR(iostream_read_bytes(stream, 1, NULL, NULL), EINVAL);
-  CHECK_ERROR(iostream_read_until(stream, "\n", 1, 10, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_stream_read(stream, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_stream_read_bytes(stream, 1, NULL, NULL), EINVAL);
+  CHECK_ERROR(ioloop_stream_read_until(stream, "\n", 1, 10, NULL, NULL), EINVAL);
   CHECK_OK(ioloop_run_once(loop, 0));
-  CHECK_OK(iostream_read(stream, no_input, NULL)); /* nothing was begun */
-  iostream_close(stream);
+  CHECK_OK(ioloop_stream_read(stream, no_input, NULL)); /* nothing was begun */
+  ioloop_stream_close(stream);
   CHECK_OK(ioloop_run_once(loop, 0));
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
@@ -161,14 +162,15 @@ TEST(105, "a function that is NULL is refused where it is given, not called late
 
 TEST(105, "a datagram socket without a function counts and drops what arrives") {
   struct ioloop *loop = test_loop_new();
-  struct datagram *datagram;
-  struct datagram_metrics metrics = {0};
+  struct ioloop_datagram *datagram;
+  struct ioloop_datagram_metrics metrics = {0};
   int pair[2];
   make_pair(UDP, pair);
-  CHECK_OK(datagram_new(loop, pair[0], NULL, NULL, NULL, &datagram));
+  CHECK_OK(ioloop_datagram_new(loop, pair[0], NULL, NULL, NULL, &datagram));
   CHECK_IS(write(pair[1], "x", 1), ==, 1);
-  RUN_UNTIL(loop, (datagram_get_metrics(datagram, &metrics), metrics.received == 1));
-  datagram_close(datagram);
+  RUN_UNTIL(loop, (ioloop_datagram_get_metrics(datagram, &metrics, sizeof metrics),
+                   metrics.received == 1));
+  ioloop_datagram_close(datagram);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }

@@ -109,7 +109,7 @@ static void make_small_pair(enum kind kind, int pair[2]) {
     set_buffers(pair[i], 65536);
 }
 
-static void count_closed(struct iostream *stream, int error, void *closed) {
+static void count_closed(struct ioloop_stream *stream, int error, void *closed) {
   (void)stream, (void)error;
   ++*(int *)closed;
 }
@@ -139,18 +139,18 @@ struct closing {
 static void close_while_sending(const struct closing *how) {
   static char data[8 * 1024 * 1024];
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2], closed = 0;
   NOTE("%s, %zu bytes, %d turns, %s", kind_names[how->kind], how->size, how->turns,
        how->half_closed ? "half-closed" : "open");
   make_small_pair(how->kind, pair);
   if (how->half_closed)
     CHECK_SYS(shutdown(pair[1], SHUT_WR));
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, count_closed, &closed);
-  CHECK_OK(iostream_write(stream, data, how->size));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, count_closed, &closed);
+  CHECK_OK(ioloop_stream_write(stream, data, how->size));
   run_turns(loop, how->turns);
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_IS(closed, ==, 1);
   CHECK_IS(read_to_the_end(pair[1]), <, how->size);
   CHECK_SYS(close(pair[1]));
@@ -171,7 +171,7 @@ TEST(138, "closing a stream that waits for room: it returns at once, and the pee
     }
 }
 
-static void ignore_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void ignore_input(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
@@ -180,20 +180,20 @@ TEST(140, "a stream whose peer has half-closed waits for room asleep, and loses 
   fill_pattern(data, sizeof data, 0);
   for (size_t i = 0; i < COUNT(kinds); i++) {
     struct ioloop *loop = test_loop_new();
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     int pair[2], closed = 0;
     uint64_t received = 0;
     NOTE("%s", kind_names[kinds[i]]);
     make_small_pair(kinds[i], pair);
     CHECK_SYS(shutdown(pair[1], SHUT_WR));
-    CHECK_OK(iostream_new(loop, pair[0], &stream));
-    iostream_set_close_callback(stream, count_closed, &closed);
-    CHECK_OK(iostream_read(stream, ignore_input, NULL));
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+    ioloop_stream_set_close_callback(stream, count_closed, &closed);
+    CHECK_OK(ioloop_stream_read(stream, ignore_input, NULL));
     for (size_t at = 0; at < sizeof data; at += 100000) {
-      CHECK_OK(iostream_write(stream, data + at, 100000));
+      CHECK_OK(ioloop_stream_write(stream, data + at, 100000));
       run_turns(loop, 1);
     }
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
     run_turns(loop, 5);
     (void)poll(NULL, 0, 20);
     run_turns(loop, 5);
@@ -247,7 +247,7 @@ TEST(141, "a loop whose thread has ended is taken apart by another, whose own wo
     if (bytes == 1)
       echo_close(&left.echo);
     if (bytes == 2) {
-      datagram_close(left.datagrams.socket);
+      ioloop_datagram_close(left.datagrams.socket);
       CHECK_OK(ioloop_free(left.loop));
     }
   }
@@ -296,7 +296,7 @@ TEST(142, "a handler that closes its descriptor without removing it: the peer se
 
 TEST(142, "a descriptor closed elsewhere without being removed: the peer sees the end") {
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   if (info.features & IOLOOP_F_COMPLETION || strcmp(tap_argument, "linux-aio") == 0)
     SKIP("a pending poll request holds the file until the descriptor is ready once more");
   check_end_is_seen(false);

@@ -35,7 +35,7 @@ static void leave_free(unsigned count) {
 static void make_loop_with(void *count) {
   leave_free(*(unsigned *)count);
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   CHECK(info.error == 0 || info.error == -EMFILE);
   struct ioloop *loop = NULL;
   int r = ioloop_new(tap_argument, &loop);

@@ -88,8 +88,8 @@ TEST(60, "no descriptor for a connection: each one that closes lets one in") {
   CHECK_SYS(close(clients[0]));
   for (int i = 1; i < WAITING; i++) {
     ping(loop, clients[i]);
-    CHECK_IS(tcpserver_connections(echo.server), ==, 1);
-    iostream_close(echo.last);
+    CHECK_IS(ioloop_tcpserver_connections(echo.server), ==, 1);
+    ioloop_stream_close(echo.last);
   }
   limit_descriptors(old);
   for (int i = 1; i < WAITING; i++)
@@ -122,8 +122,8 @@ TEST(61, "1,000 connects in a burst are all served") {
     CHECK_SYS(close(clients[i]));
   }
   RUN_UNTIL(loop, echo.closed == count);
-  CHECK_IS(tcpserver_connections(echo.server), ==, 0);
-  CHECK_IS(tcpserver_accepted_total(echo.server), ==, count);
+  CHECK_IS(ioloop_tcpserver_connections(echo.server), ==, 0);
+  CHECK_IS(ioloop_tcpserver_accepted_total(echo.server), ==, count);
   free(clients);
   echo_close(&echo);
   test_loop_free(loop);
@@ -145,7 +145,7 @@ TEST(61, "a backlog of 200 connections is accepted within a few turns") {
   for (int i = 0; i < 200; i++)
     clients[i] = client_connect(echo.port);
   run_turns(loop, 16);
-  CHECK_IS(tcpserver_accepted_total(echo.server), ==, 220);
+  CHECK_IS(ioloop_tcpserver_accepted_total(echo.server), ==, 220);
   for (int i = 0; i < 200; i++)
     CHECK_SYS(close(clients[i]));
   RUN_UNTIL(loop, echo.closed == 220);
@@ -216,7 +216,7 @@ TEST(62, "a zero-length datagram is echoed") {
     CHECK_IS(receive_within(loop, client, data, sizeof data), ==, 3);
     CHECK_IS(echo.received, ==, 2 * i);
   }
-  datagram_close(echo.socket);
+  ioloop_datagram_close(echo.socket);
   CHECK_SYS(close(client));
   test_loop_free(loop);
 }
@@ -234,13 +234,13 @@ TEST(63, "datagrams of up to 65,507 bytes are echoed whole") {
     CHECK_IS(receive_within(loop, client, back, sizeof back), ==, sizes[i]);
     CHECK(memcmp(data, back, sizes[i]) == 0);
   }
-  CHECK_ERROR(datagram_send(echo.socket, data, 65508, NULL, 0), EMSGSIZE);
-  datagram_close(echo.socket);
+  CHECK_ERROR(ioloop_datagram_send(echo.socket, data, 65508, NULL, 0), EMSGSIZE);
+  ioloop_datagram_close(echo.socket);
   CHECK_SYS(close(client));
   test_loop_free(loop);
 }
 
-static void on_whole(struct datagram *socket, const char *data, size_t size,
+static void on_whole(struct ioloop_datagram *socket, const char *data, size_t size,
                      const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   size_t *sum = arg;
   (void)socket, (void)data, (void)peer, (void)peer_size;
@@ -250,20 +250,20 @@ static void on_whole(struct datagram *socket, const char *data, size_t size,
 TEST(63, "a datagram longer than the buffer is counted and never passed for a whole one") {
   static char data[70000];
   struct ioloop *loop = test_loop_new();
-  struct datagram *socket;
-  struct datagram_metrics metrics;
+  struct ioloop_datagram *socket;
+  struct ioloop_datagram_metrics metrics;
   size_t sum = 0;
   int pair[2];
   make_pair(UNIX_DGRAM, pair);
-  CHECK_OK(datagram_new(loop, pair[0], on_whole, NULL, &sum, &socket));
+  CHECK_OK(ioloop_datagram_new(loop, pair[0], on_whole, NULL, &sum, &socket));
   CHECK_IS(send(pair[1], data, sizeof data, 0), ==, sizeof data);
   CHECK_IS(send(pair[1], data, 5, 0), ==, 5);
   RUN_UNTIL(loop, sum);
   CHECK_IS(sum, ==, 5);
-  datagram_get_metrics(socket, &metrics);
+  ioloop_datagram_get_metrics(socket, &metrics, sizeof metrics);
   CHECK_IS(metrics.truncated, ==, 1);
   CHECK_IS(metrics.received, ==, 1);
-  datagram_close(socket);
+  ioloop_datagram_close(socket);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }
@@ -325,16 +325,16 @@ TEST(64, "a UDP flood starves neither TCP nor timers, and every datagram is acco
   __atomic_store_n(&flood.stop, true, __ATOMIC_RELAXED);
   CHECK_THREAD(pthread_join(thread, NULL));
 
-  struct datagram_metrics metrics;
-  datagram_drain(udp.socket, SIZE_MAX);
-  datagram_get_metrics(udp.socket, &metrics);
+  struct ioloop_datagram_metrics metrics;
+  ioloop_datagram_drain(udp.socket, SIZE_MAX);
+  ioloop_datagram_get_metrics(udp.socket, &metrics, sizeof metrics);
   CHECK_IS(metrics.received, ==, udp.received);
   if (counts_drops())
     CHECK_IS(metrics.received + metrics.kernel_drops, ==, flood.sent);
   CHECK_IS(metrics.sent + metrics.send_dropped, ==, metrics.received);
   CHECK_OK(ioloop_remove_timeout(loop, timer));
   CHECK_SYS(close(client));
-  datagram_close(udp.socket);
+  ioloop_datagram_close(udp.socket);
   echo_close(&tcp);
   test_loop_free(loop);
 }
@@ -347,23 +347,24 @@ TEST(65, "ICMP unreachable is reported and not spun upon") {
   struct sockaddr_storage address;
   socklen_t size = sizeof address;
   CHECK_SYS(getsockname(other, (struct sockaddr *)&address, &size));
-  CHECK_SYS(connect(datagram_fd(echo.socket), (struct sockaddr *)&address, size));
+  CHECK_SYS(connect(ioloop_datagram_fd(echo.socket), (struct sockaddr *)&address, size));
   CHECK_SYS(close(other)); /* from now on no socket is bound there */
 
-  CHECK_OK(datagram_send(echo.socket, "a", 1, NULL, 0));
+  CHECK_OK(ioloop_datagram_send(echo.socket, "a", 1, NULL, 0));
   RUN_UNTIL(loop, echo.errors == 1); /* taken by a receive */
   CHECK_IS(echo.error, ==, -ECONNREFUSED);
   CHECK_QUIET(loop, MS(100));
-  CHECK_OK(datagram_send(echo.socket, "b", 1, NULL, 0));
-  CHECK_OK(datagram_send(echo.socket, "c", 1, NULL, 0)); /* receives the error, and is sent */
+  CHECK_OK(ioloop_datagram_send(echo.socket, "b", 1, NULL, 0));
+  CHECK_OK(
+      ioloop_datagram_send(echo.socket, "c", 1, NULL, 0)); /* receives the error, and is sent */
   CHECK_IS(echo.errors, ==, 1); /* never reported from inside the program's call */
   RUN_UNTIL(loop, echo.errors >= 2);
   CHECK_NO_SPIN(loop, MS(100));
-  struct datagram_metrics metrics;
-  datagram_get_metrics(echo.socket, &metrics);
+  struct ioloop_datagram_metrics metrics;
+  ioloop_datagram_get_metrics(echo.socket, &metrics, sizeof metrics);
   CHECK_IS(metrics.sent, ==, 3);
   CHECK_IS(metrics.errors, ==, 3);
   CHECK_IS(metrics.send_dropped, ==, 0);
-  datagram_close(echo.socket);
+  ioloop_datagram_close(echo.socket);
   test_loop_free(loop);
 }

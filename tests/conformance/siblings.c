@@ -203,7 +203,7 @@ TEST(150, "where there are no more signals for another loop, the probe says so i
     count++;
   CHECK_ERROR(r, ENOSPC);
   CHECK_IS(count, >, 10);
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   CHECK_IS(info.error, ==, -ENOSPC);
   CHECK(strstr(info.reason, "real-time signal"));
   for (int i = 0; i < count; i++)

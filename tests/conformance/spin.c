@@ -2,7 +2,7 @@
 /* spin.c - conformance 85: a bounded spin must not change behaviour, and must end. */
 #include <unistd.h>
 
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "support.h"
 
 static struct ioloop *spinning_loop(uint64_t spin_ns) {
@@ -149,30 +149,30 @@ struct heard {
   } then;
 };
 
-static void on_heard(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_heard(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct heard *heard = arg;
   for (size_t i = 0; i < size; i++)
     CHECK_IS((unsigned char)data[i], ==, (heard->bytes + i) % 256);
   heard->bytes += size;
   heard->end = size == 0;
   if (heard->then == STOP)
-    iostream_read_stop(stream);
+    ioloop_stream_read_stop(stream);
   if (heard->then == CLOSE)
-    iostream_close(stream);
+    ioloop_stream_close(stream);
 }
 
-static void on_heard_closed(struct iostream *stream, int error, void *arg) {
+static void on_heard_closed(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream;
   CHECK_IS(error, ==, 0);
   ((struct heard *)arg)->closed = true;
 }
 
-static struct iostream *listen_to(struct ioloop *loop, int pair[2], struct heard *heard) {
-  struct iostream *stream;
+static struct ioloop_stream *listen_to(struct ioloop *loop, int pair[2], struct heard *heard) {
+  struct ioloop_stream *stream;
   make_pair(TCP, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, on_heard_closed, heard);
-  CHECK_OK(iostream_read(stream, on_heard, heard));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, on_heard_closed, heard);
+  CHECK_OK(ioloop_stream_read(stream, on_heard, heard));
   return stream;
 }
 
@@ -198,7 +198,7 @@ static void tell(struct ioloop *loop, int fd, struct heard *heard) {
 TEST(85, "a spinning loop serves every stream") {
   struct ioloop *loop = spinning_loop(SECONDS(1000));
   struct heard heard[2] = {{0}, {0}};
-  struct iostream *streams[2];
+  struct ioloop_stream *streams[2];
   int pairs[2][2];
   for (int i = 0; i < 2; i++)
     streams[i] = listen_to(loop, pairs[i], &heard[i]);
@@ -209,7 +209,7 @@ TEST(85, "a spinning loop serves every stream") {
   for (int i = 0; i < 2; i++) {
     CHECK_SYS(close(pairs[i][1]));
     RUN_UNTIL(loop, heard[i].end);
-    iostream_close(streams[i]);
+    ioloop_stream_close(streams[i]);
     CHECK(heard[i].closed);
   }
   test_loop_free(loop);
@@ -219,7 +219,7 @@ TEST(85, "a spinning loop leaves alone a stream that has stopped reading") {
   struct ioloop *loop = spinning_loop(MS(2));
   struct heard heard = {.then = STOP};
   int pair[2];
-  struct iostream *stream = listen_to(loop, pair, &heard);
+  struct ioloop_stream *stream = listen_to(loop, pair, &heard);
   for (int i = 0; i < 10; i++) {
     tell(loop, pair[1], &heard);
     struct speech speech = {pair[1], (unsigned char)heard.bytes};
@@ -228,11 +228,11 @@ TEST(85, "a spinning loop leaves alone a stream that has stopped reading") {
     for (uint64_t end = tap_now() + MS(10); tap_left(end);)
       CHECK(ioloop_run_once(loop, tap_left(end)) >= 0);
     CHECK_IS(heard.bytes, ==, before);
-    CHECK_OK(iostream_read(stream, on_heard, &heard));
+    CHECK_OK(ioloop_stream_read(stream, on_heard, &heard));
     RUN_UNTIL(loop, heard.bytes > before);
-    CHECK_OK(iostream_read(stream, on_heard, &heard));
+    CHECK_OK(ioloop_stream_read(stream, on_heard, &heard));
   }
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }
@@ -241,7 +241,7 @@ TEST(85, "a spinning loop forgets a stream that was closed, also in its callback
   struct ioloop *loop = spinning_loop(SECONDS(1000));
   struct heard other = {0};
   int other_pair[2];
-  struct iostream *other_stream = listen_to(loop, other_pair, &other);
+  struct ioloop_stream *other_stream = listen_to(loop, other_pair, &other);
   for (int i = 0; i < 10; i++) {
     struct heard heard = {.then = CLOSE};
     int pair[2];
@@ -251,7 +251,7 @@ TEST(85, "a spinning loop forgets a stream that was closed, also in its callback
     tell(loop, other_pair[1], &other);
     CHECK_SYS(close(pair[1]));
   }
-  iostream_close(other_stream);
+  ioloop_stream_close(other_stream);
   CHECK_SYS(close(other_pair[1]));
   test_loop_free(loop);
 }

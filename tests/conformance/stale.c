@@ -118,24 +118,25 @@ static void wait_end(void *arg, int ready_count) {
   CHECK_IS(--((struct heard *)arg)->waits, ==, 0);
 }
 
-static void call_begin(void *arg, char what, int fd, unsigned events) {
+static void call_begin(void *arg, enum ioloop_call what, int fd, unsigned events) {
   struct heard *heard = arg;
   (void)what, (void)fd, (void)events;
   heard->calls++;
   heard->begun++;
 }
 
-static void call_end(void *arg, char what, int fd, uint64_t duration_ns) {
+static void call_end(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   (void)what, (void)fd, (void)duration_ns;
   CHECK_IS(--((struct heard *)arg)->calls, >=, 0);
 }
 
-static void slow(void *arg, char what, int fd, uint64_t duration_ns) {
+static void slow(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   (void)what, (void)fd, (void)duration_ns;
   CHECK_IS(((struct heard *)arg)->begun, >, 0);
 }
 
-static const struct ioloop_observer hooks = {.wait_begin = wait_begin,
+static const struct ioloop_observer hooks = {.size = sizeof hooks,
+                                             .wait_begin = wait_begin,
                                              .wait_end = wait_end,
                                              .call_begin = call_begin,
                                              .call_end = call_end,
@@ -200,7 +201,7 @@ static void replace_in_wait(void *arg, uint64_t timeout_ns) {
 
 TEST(113, "an observer set as a wait begins does not see the end of that wait") {
   struct ioloop *loop = test_loop_new();
-  struct ioloop_observer replacing = {.wait_begin = replace_in_wait};
+  struct ioloop_observer replacing = {.size = sizeof replacing, .wait_begin = replace_in_wait};
   second = (struct heard){0};
   ioloop_set_observer(loop, &replacing, loop);
   run_turns(loop, 3);
@@ -221,8 +222,8 @@ static void completed(void *arg, const char *operation, int fd, int result, bool
 }
 
 TEST(113, "an observer that replaces another does not see operations that the other saw begin") {
-  static const struct ioloop_observer of_operations = {.submitted = submitted,
-                                                       .completed = completed};
+  static const struct ioloop_observer of_operations = {
+      .size = sizeof of_operations, .submitted = submitted, .completed = completed};
   struct ioloop *loop = test_loop_new();
   if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION))
     SKIP("only the completion model has operations");

@@ -11,7 +11,7 @@ enum {
   ENOUGH_TURNS = 2 * 33 /* until the loop detects it */
 };
 
-static void no_datagram(struct datagram *socket, const char *data, size_t size,
+static void no_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)socket, (void)data, (void)size, (void)peer, (void)peer_size, (void)arg;
 }
@@ -20,17 +20,17 @@ TEST(104, "a datagram socket whose input was shut down does not spin, and still 
   static const enum kind kinds[] = {UDP, UNIX_DGRAM};
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     struct ioloop *loop = test_loop_new();
-    struct datagram *socket;
+    struct ioloop_datagram *socket;
     int pair[2];
     char byte;
     make_pair(kinds[i], pair);
-    CHECK_OK(datagram_new(loop, pair[0], no_datagram, NULL, NULL, &socket));
+    CHECK_OK(ioloop_datagram_new(loop, pair[0], no_datagram, NULL, NULL, &socket));
     CHECK_SYS(shutdown(pair[0], SHUT_RD));
     run_turns(loop, ENOUGH_TURNS);
     CHECK_NO_SPIN(loop, MS(60));
-    CHECK_OK(datagram_send(socket, "x", 1, NULL, 0));
+    CHECK_OK(ioloop_datagram_send(socket, "x", 1, NULL, 0));
     CHECK_IS(receive_within(loop, pair[1], &byte, 1), ==, 1);
-    datagram_close(socket);
+    ioloop_datagram_close(socket);
     CHECK_SYS(close(pair[1]));
     test_loop_free(loop);
   }
@@ -38,13 +38,13 @@ TEST(104, "a datagram socket whose input was shut down does not spin, and still 
 
 /* The kernel may take the bytes of a pty that no process has open, a few at a time: such a turn does
  * something, and so does one that finds out that there is room. */
-static void check_idle_turns(struct ioloop *loop, const struct iostream *stream, uint64_t ns) {
+static void check_idle_turns(struct ioloop *loop, const struct ioloop_stream *stream, uint64_t ns) {
   uint64_t end = tap_now() + ns;
   int idle = 0, busy = 0;
   while (tap_left(end) > 0) {
-    size_t before = iostream_pending(stream);
+    size_t before = ioloop_stream_pending(stream);
     CHECK_OK(ioloop_run_once(loop, tap_left(end)));
-    if (iostream_pending(stream) == before)
+    if (ioloop_stream_pending(stream) == before)
       idle++;
     else
       busy++;
@@ -56,15 +56,15 @@ static void check_idle_turns(struct ioloop *loop, const struct iostream *stream,
 TEST(104, "a pty that is hung up while a write waits for room does not spin") {
   static char data[8 * 1024 * 1024];
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int master, slave;
   open_pty(&master, &slave);
-  CHECK_OK(iostream_new(loop, master, &stream));
-  CHECK_OK(iostream_write(stream, data, sizeof data));
+  CHECK_OK(ioloop_stream_new(loop, master, &stream));
+  CHECK_OK(ioloop_stream_write(stream, data, sizeof data));
   CHECK_SYS(close(slave));
   run_turns(loop, ENOUGH_TURNS);
   check_idle_turns(loop, stream, MS(60));
-  CHECK_IS(iostream_pending(stream), >, 0);
-  iostream_close(stream);
+  CHECK_IS(ioloop_stream_pending(stream), >, 0);
+  ioloop_stream_close(stream);
   test_loop_free(loop);
 }

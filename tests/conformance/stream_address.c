@@ -10,21 +10,23 @@
 
 #include "echo.h"
 
-static void check_text(const struct iostream *stream, enum iostream_end end, const char *expected) {
+static void check_text(const struct ioloop_stream *stream, enum ioloop_stream_end end,
+                       const char *expected) {
   struct sockaddr_storage address;
   socklen_t size;
   char text[IOSTREAM_ADDRESS_SIZE];
-  CHECK_OK(iostream_address(stream, end, &address, &size));
-  CHECK_IS(iostream_address_text((struct sockaddr *)&address, size, text), ==, strlen(expected));
+  CHECK_OK(ioloop_stream_address(stream, end, &address, &size));
+  CHECK_IS(ioloop_stream_address_text((struct sockaddr *)&address, size, text), ==,
+           strlen(expected));
   NOTE("%s, not %s", text, expected);
   CHECK(strcmp(text, expected) == 0);
 }
 
-static void on_end(struct iostream *stream, int error, void *arg) {
+static void on_end(struct ioloop_stream *stream, int error, void *arg) {
   struct sockaddr_storage address;
   socklen_t size;
   (void)error;
-  CHECK_ERROR(iostream_address(stream, IOSTREAM_LOCAL, &address, &size), EPIPE);
+  CHECK_ERROR(ioloop_stream_address(stream, IOSTREAM_LOCAL, &address, &size), EPIPE);
   ++*(unsigned *)arg;
 }
 
@@ -37,18 +39,18 @@ static uint16_t port_of(int fd) {
 
 TEST(620, "a stream knows the addresses of both ends, until it is closed: TCP") {
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   unsigned ends = 0;
   int pair[2];
   char local[IOSTREAM_ADDRESS_SIZE], peer[IOSTREAM_ADDRESS_SIZE];
   make_pair(TCP, pair);
   snprintf(local, sizeof local, "127.0.0.1:%u", (unsigned)port_of(pair[0]));
   snprintf(peer, sizeof peer, "127.0.0.1:%u", (unsigned)port_of(pair[1]));
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, on_end, &ends);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, on_end, &ends);
   check_text(stream, IOSTREAM_LOCAL, local);
   check_text(stream, IOSTREAM_PEER, peer);
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_IS(ends, ==, 1);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
@@ -57,19 +59,19 @@ TEST(620, "a stream knows the addresses of both ends, until it is closed: TCP") 
 TEST(620, "a stream knows the addresses of both ends: AF_UNIX without a name, a pipe") {
   struct ioloop *loop = test_loop_new();
   struct sockaddr_storage address;
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   socklen_t size;
   int pair[2];
   make_pair(UNIX_STREAM, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
   check_text(stream, IOSTREAM_LOCAL, "unix:");
   check_text(stream, IOSTREAM_PEER, "unix:");
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(pair[1]));
   make_pair(PIPE, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  CHECK_ERROR(iostream_address(stream, IOSTREAM_LOCAL, &address, &size), ENOTSOCK);
-  iostream_close(stream);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  CHECK_ERROR(ioloop_stream_address(stream, IOSTREAM_LOCAL, &address, &size), ENOTSOCK);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }
@@ -78,18 +80,18 @@ TEST(620, "a stream that is not connected has no peer's address") {
   struct ioloop *loop = test_loop_new();
   struct sockaddr_in refusing = loopback_address(1);
   struct sockaddr_storage address;
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   socklen_t size;
   unsigned ends = 0;
-  CHECK_OK(iostream_connect(loop, (struct sockaddr *)&refusing, sizeof refusing, NULL, on_end,
-                            &ends, &stream));
-  CHECK_ERROR(iostream_address(stream, IOSTREAM_PEER, &address, &size), ENOTCONN);
+  CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&refusing, sizeof refusing, NULL, on_end,
+                                 &ends, &stream));
+  CHECK_ERROR(ioloop_stream_address(stream, IOSTREAM_PEER, &address, &size), ENOTCONN);
   RUN_UNTIL(loop, ends == 1);
   test_loop_free(loop);
 }
 
 static const char *text_of(const void *address, size_t size, char text[IOSTREAM_ADDRESS_SIZE]) {
-  CHECK_IS(iostream_address_text(address, (socklen_t)size, text), ==, strlen(text));
+  CHECK_IS(ioloop_stream_address_text(address, (socklen_t)size, text), ==, strlen(text));
   return text;
 }
 
@@ -114,6 +116,6 @@ TEST(620, "the text of an address: each family, with a scope, a path, an abstrac
   CHECK(strcmp(text_of(&name, head, text), "unix:") == 0);
   memset(longest.sun_path, 'x', sizeof longest.sun_path);
   CHECK_IS(strlen(text_of(&longest, sizeof longest, text)), ==, 5 + sizeof longest.sun_path);
-  CHECK_ERROR(iostream_address_text(&other, sizeof other, text), EAFNOSUPPORT);
-  CHECK_ERROR(iostream_address_text((struct sockaddr *)&v6, sizeof other, text), EAFNOSUPPORT);
+  CHECK_ERROR(ioloop_stream_address_text(&other, sizeof other, text), EAFNOSUPPORT);
+  CHECK_ERROR(ioloop_stream_address_text((struct sockaddr *)&v6, sizeof other, text), EAFNOSUPPORT);
 }

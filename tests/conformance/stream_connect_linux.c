@@ -30,12 +30,12 @@ static void enter_narrow_namespace(void) {
   CHECK_SYS(close(fd));
 }
 
-static void on_refused(struct iostream *stream, int error, void *arg) {
+static void on_refused(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream;
   *(int *)arg = error;
 }
 
-static void on_connected(struct iostream *stream, void *arg) {
+static void on_connected(struct ioloop_stream *stream, void *arg) {
   (void)stream, (void)arg;
   CHECK(false); /* no socket listens */
 }
@@ -48,15 +48,15 @@ TEST(91, "a connection with itself is refused") {
   struct sockaddr_in v4 = loopback_address(PORT);
   v6.sin6_addr = in6addr_loopback;
   for (int i = 0; i < 16; i++) {
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     error = 0;
     if (i % 2)
-      CHECK_OK(iostream_connect(loop, (struct sockaddr *)&v4, sizeof v4, on_connected, on_refused,
-                                &error, &stream));
+      CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&v4, sizeof v4, on_connected,
+                                     on_refused, &error, &stream));
     else
-      CHECK_OK(iostream_connect(loop, (struct sockaddr *)&v6, sizeof v6, on_connected, on_refused,
-                                &error, &stream));
-    CHECK_OK(iostream_write(stream, "is it me?", 9));
+      CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&v6, sizeof v6, on_connected,
+                                     on_refused, &error, &stream));
+    CHECK_OK(ioloop_stream_write(stream, "is it me?", 9));
     RUN_UNTIL(loop, error);
     CHECK_IS(error, ==, -ECONNREFUSED);
   }

@@ -7,7 +7,7 @@
 #include "echo.h"
 
 struct side {
-  struct iostream *stream; /* NULL: closed */
+  struct ioloop_stream *stream; /* NULL: closed */
   int peer;
   unsigned closed;
   size_t reads;
@@ -15,7 +15,7 @@ struct side {
   int error;
 };
 
-static void on_side_closed(struct iostream *stream, int error, void *arg) {
+static void on_side_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct side *side = arg;
   CHECK(stream == side->stream);
   CHECK(!side->inside);
@@ -24,7 +24,7 @@ static void on_side_closed(struct iostream *stream, int error, void *arg) {
   side->error = error;
 }
 
-static void on_side_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_side_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data;
   ((struct side *)arg)->reads += size;
 }
@@ -33,21 +33,21 @@ static void side_open(struct side *side, struct ioloop *loop) {
   int pair[2];
   *side = (struct side){0};
   make_pair(TCP, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &side->stream));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &side->stream));
   side->peer = pair[1];
-  iostream_set_close_callback(side->stream, on_side_closed, side);
+  ioloop_stream_set_close_callback(side->stream, on_side_closed, side);
 }
 
 static void couple_open(struct side sides[2], struct ioloop *loop) {
   side_open(&sides[0], loop);
   side_open(&sides[1], loop);
-  CHECK_OK(iostream_couple(sides[0].stream, sides[1].stream));
-  CHECK_OK(iostream_couple(sides[1].stream, sides[0].stream));
+  CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
+  CHECK_OK(ioloop_stream_couple(sides[1].stream, sides[0].stream));
 }
 
 static void side_close(struct side *side) {
   if (side->stream)
-    iostream_close(side->stream);
+    ioloop_stream_close(side->stream);
   CHECK_IS(side->closed, ==, 1);
   if (side->peer >= 0)
     CHECK_SYS(close(side->peer));
@@ -76,10 +76,10 @@ TEST(605, "a connection that is refused ends the stream that it is coupled with"
   struct sockaddr_in address = loopback_address(1);
   side_open(&sides[0], loop);
   sides[1] = (struct side){.peer = -1};
-  CHECK_OK(iostream_connect(loop, (struct sockaddr *)&address, sizeof address, NULL, on_side_closed,
-                            &sides[1], &sides[1].stream));
-  CHECK_OK(iostream_couple(sides[0].stream, sides[1].stream));
-  CHECK_OK(iostream_couple(sides[1].stream, sides[0].stream));
+  CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&address, sizeof address, NULL,
+                                 on_side_closed, &sides[1], &sides[1].stream));
+  CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
+  CHECK_OK(ioloop_stream_couple(sides[1].stream, sides[0].stream));
   client_send(sides[0].peer, "early", 5);
   RUN_UNTIL(loop, sides[0].closed && sides[1].closed);
   CHECK_IS(sides[0].error, ==, -ECONNREFUSED);
@@ -97,9 +97,9 @@ TEST(605, "a stream that the program closes ends the other one, by the loop and 
     client_send(sides[i % 2].peer, "unread", 6); /* and not even read */
     sides[1 - i % 2].inside = true;
     if (i < 2)
-      iostream_close(sides[i].stream);
+      ioloop_stream_close(sides[i].stream);
     else
-      iostream_close_when_sent(sides[i % 2].stream);
+      ioloop_stream_close_when_sent(sides[i % 2].stream);
     CHECK_IS(sides[1 - i % 2].closed, ==, 0);
     sides[1 - i % 2].inside = false;
     RUN_UNTIL(loop, sides[0].closed && sides[1].closed);
@@ -117,11 +117,11 @@ TEST(605, "bytes on their way to a sink arrive, though its source is closed afte
   char text[4];
   side_open(&sides[0], loop);
   side_open(&sides[1], loop);
-  CHECK_OK(iostream_couple(sides[0].stream, sides[1].stream));
+  CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
   client_send(sides[0].peer, "last", 4);
   CHECK_SYS(close(sides[0].peer));
   sides[0].peer = -1;
-  CHECK_OK(iostream_shutdown(sides[0].stream)); /* so that it ends in order */
+  CHECK_OK(ioloop_stream_shutdown(sides[0].stream)); /* so that it ends in order */
   RUN_UNTIL(loop, sides[0].closed);
   CHECK_IS(sides[0].error, ==, 0);
   run_turns(loop, 3);
@@ -141,17 +141,17 @@ TEST(605, "a source that is stopped is uncoupled, and keeps what it has not pass
   couple_open(sides, loop);
   client_send(sides[0].peer, "first", 5);
   RUN_UNTIL(loop, recv(sides[1].peer, text, 5, MSG_DONTWAIT) == 5);
-  iostream_read_stop(sides[0].stream);
+  ioloop_stream_read_stop(sides[0].stream);
   client_send(sides[0].peer, "second", 6);
   run_turns(loop, 3);
   CHECK_IS(recv(sides[1].peer, text, 1, MSG_DONTWAIT), ==, -1);
-  CHECK_OK(iostream_read(sides[0].stream, on_side_data, &sides[0]));
+  CHECK_OK(ioloop_stream_read(sides[0].stream, on_side_data, &sides[0]));
   RUN_UNTIL(loop, sides[0].reads == 6);
-  iostream_read_stop(sides[1].stream);
-  iostream_close(sides[1].stream);
+  ioloop_stream_read_stop(sides[1].stream);
+  ioloop_stream_close(sides[1].stream);
   run_turns(loop, 3);
   CHECK_IS(sides[0].closed, ==, 0);
-  iostream_read_stop(sides[0].stream);
+  ioloop_stream_read_stop(sides[0].stream);
   side_close(&sides[0]);
   side_close(&sides[1]);
   test_loop_free(loop);
@@ -160,27 +160,27 @@ TEST(605, "a source that is stopped is uncoupled, and keeps what it has not pass
 TEST(605, "streams that cannot be coupled") {
   struct ioloop *loop = test_loop_new();
   struct side sides[3];
-  struct iostream *in, *out;
+  struct ioloop_stream *in, *out;
   int pair[2];
   make_pair(PIPE, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &in));
-  CHECK_OK(iostream_new(loop, pair[1], &out));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &in));
+  CHECK_OK(ioloop_stream_new(loop, pair[1], &out));
   for (int i = 0; i < 3; i++)
     side_open(&sides[i], loop);
-  CHECK_ERROR(iostream_couple(out, sides[0].stream), EBADF);
-  CHECK_ERROR(iostream_couple(sides[0].stream, in), EBADF);
-  CHECK_OK(iostream_read(sides[0].stream, on_side_data, &sides[0]));
-  CHECK_ERROR(iostream_couple(sides[0].stream, sides[1].stream), EALREADY);
-  iostream_read_stop(sides[0].stream);
-  CHECK_OK(iostream_couple(sides[0].stream, sides[1].stream));
-  CHECK_ERROR(iostream_couple(sides[0].stream, sides[2].stream), EALREADY);
-  CHECK_ERROR(iostream_couple(sides[2].stream, sides[1].stream), EALREADY);
-  CHECK_ERROR(iostream_read(sides[0].stream, on_side_data, &sides[0]), EALREADY);
-  CHECK_OK(iostream_shutdown(sides[0].stream));
-  CHECK_ERROR(iostream_couple(sides[2].stream, sides[0].stream), EPIPE);
-  iostream_close(in);
-  iostream_close(out);
-  iostream_read_stop(sides[0].stream);
+  CHECK_ERROR(ioloop_stream_couple(out, sides[0].stream), EBADF);
+  CHECK_ERROR(ioloop_stream_couple(sides[0].stream, in), EBADF);
+  CHECK_OK(ioloop_stream_read(sides[0].stream, on_side_data, &sides[0]));
+  CHECK_ERROR(ioloop_stream_couple(sides[0].stream, sides[1].stream), EALREADY);
+  ioloop_stream_read_stop(sides[0].stream);
+  CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
+  CHECK_ERROR(ioloop_stream_couple(sides[0].stream, sides[2].stream), EALREADY);
+  CHECK_ERROR(ioloop_stream_couple(sides[2].stream, sides[1].stream), EALREADY);
+  CHECK_ERROR(ioloop_stream_read(sides[0].stream, on_side_data, &sides[0]), EALREADY);
+  CHECK_OK(ioloop_stream_shutdown(sides[0].stream));
+  CHECK_ERROR(ioloop_stream_couple(sides[2].stream, sides[0].stream), EPIPE);
+  ioloop_stream_close(in);
+  ioloop_stream_close(out);
+  ioloop_stream_read_stop(sides[0].stream);
   for (int i = 0; i < 3; i++)
     side_close(&sides[i]);
   test_loop_free(loop);

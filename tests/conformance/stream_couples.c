@@ -16,7 +16,7 @@ enum {
 
 /* A stream, and the socket at the other end of its connection, which is the test's. */
 struct side {
-  struct iostream *stream; /* NULL: closed */
+  struct ioloop_stream *stream; /* NULL: closed */
   int peer;
   unsigned low, closed, reads;
   uint64_t written, limit; /* by on_low */
@@ -26,7 +26,7 @@ struct side {
   int error;
 };
 
-static void on_side_closed(struct iostream *stream, int error, void *arg) {
+static void on_side_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct side *side = arg;
   CHECK(stream == side->stream);
   CHECK(!side->inside);
@@ -44,15 +44,15 @@ static void side_open(struct side *side, struct ioloop *loop, enum kind kind) {
     set_buffers(pair[1], SMALL);
   }
   /* The stream writes to a pipe, and the test reads it. */
-  CHECK_OK(iostream_new(loop, pair[kind == PIPE], &side->stream));
+  CHECK_OK(ioloop_stream_new(loop, pair[kind == PIPE], &side->stream));
   side->peer = pair[kind != PIPE];
-  iostream_set_close_callback(side->stream, on_side_closed, side);
-  CHECK_OK(iostream_set_watermarks(side->stream, LOW, HIGH));
+  ioloop_stream_set_close_callback(side->stream, on_side_closed, side);
+  CHECK_OK(ioloop_stream_set_watermarks(side->stream, LOW, HIGH));
 }
 
 static void side_close(struct side *side) {
   if (side->stream)
-    iostream_close(side->stream);
+    ioloop_stream_close(side->stream);
   CHECK_IS(side->closed, ==, 1);
   if (side->peer >= 0)
     CHECK_SYS(close(side->peer));
@@ -84,18 +84,18 @@ static size_t peer_reads(struct side *side, size_t size) {
 
 static void write_over_high(struct side *side) {
   static char data[5000];
-  while (side->written < side->limit && iostream_pending(side->stream) <= HIGH) {
+  while (side->written < side->limit && ioloop_stream_pending(side->stream) <= HIGH) {
     fill_pattern(data, sizeof data, side->written);
-    CHECK_OK(iostream_write(side->stream, data, sizeof data));
+    CHECK_OK(ioloop_stream_write(side->stream, data, sizeof data));
     side->written += sizeof data;
   }
 }
 
-static void on_low(struct iostream *stream, void *arg) {
+static void on_low(struct ioloop_stream *stream, void *arg) {
   struct side *side = arg;
   CHECK(stream == side->stream);
   CHECK(!side->inside);
-  CHECK_IS(iostream_pending(stream), <=, LOW);
+  CHECK_IS(ioloop_stream_pending(stream), <=, LOW);
   side->low++;
   write_over_high(side);
 }
@@ -105,16 +105,16 @@ static void write_with_low_water(enum kind kind) {
   struct side side;
   side_open(&side, loop, kind);
   side.limit = 1000000;
-  CHECK_OK(iostream_set_low_callback(side.stream, on_low, &side));
+  CHECK_OK(ioloop_stream_set_low_callback(side.stream, on_low, &side));
   write_over_high(&side);
-  CHECK_IS(iostream_pending(side.stream), >, HIGH);
+  CHECK_IS(ioloop_stream_pending(side.stream), >, HIGH);
   run_turns(loop, 5); /* the kernel's buffers take their part */
   while (side.received < side.limit) {
     uint64_t deadline = tap_deadline(SECONDS(10));
     while (!peer_reads(&side, 20000))
       CHECK(tap_left(deadline) && ioloop_run_once(loop, MS(100)) >= 0);
     run_turns(loop, 1);
-    CHECK_IS(iostream_pending(side.stream), <=, HIGH + 5000);
+    CHECK_IS(ioloop_stream_pending(side.stream), <=, HIGH + 5000);
   }
   CHECK_IS(side.written, ==, side.limit);
   CHECK_IS(side.low, >, 3);
@@ -139,15 +139,15 @@ TEST(602, "new watermarks call the low-water callback from the loop, not from in
   struct ioloop *loop = test_loop_new();
   struct side side;
   side_open(&side, loop, TCP);
-  CHECK_OK(iostream_set_low_callback(side.stream, on_low, &side));
-  CHECK_OK(iostream_write(side.stream, much, sizeof much));
+  CHECK_OK(ioloop_stream_set_low_callback(side.stream, on_low, &side));
+  CHECK_OK(ioloop_stream_write(side.stream, much, sizeof much));
   run_turns(loop, 3);
   CHECK_IS(side.low, ==, 0);
   side.inside = true;
-  CHECK_OK(iostream_set_watermarks(side.stream, sizeof much, sizeof much));
+  CHECK_OK(ioloop_stream_set_watermarks(side.stream, sizeof much, sizeof much));
   side.inside = false;
   CHECK_IS(side.low, ==, 0);
-  CHECK_OK(iostream_set_low_callback(side.stream, NULL, NULL)); /* and if it is gone by then */
+  CHECK_OK(ioloop_stream_set_low_callback(side.stream, NULL, NULL)); /* and if it is gone by then */
   run_turns(loop, 3);
   CHECK_IS(side.low, ==, 0);
   side_close(&side);
@@ -159,8 +159,8 @@ TEST(602, "new watermarks call the low-water callback from the loop, not from in
 static void couple_open(struct side sides[2], struct ioloop *loop, enum kind kind) {
   side_open(&sides[0], loop, kind);
   side_open(&sides[1], loop, kind);
-  CHECK_OK(iostream_couple(sides[0].stream, sides[1].stream));
-  CHECK_OK(iostream_couple(sides[1].stream, sides[0].stream));
+  CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
+  CHECK_OK(ioloop_stream_couple(sides[1].stream, sides[0].stream));
 }
 
 /* The sender writes all before it reads, as the receiver does, if both send. */
@@ -218,7 +218,7 @@ TEST(603, "a stream coupled with itself is an echo") {
   struct ioloop *loop = test_loop_new();
   struct side side;
   side_open(&side, loop, TCP);
-  CHECK_OK(iostream_couple(side.stream, side.stream));
+  CHECK_OK(ioloop_stream_couple(side.stream, side.stream));
   uint64_t limit = tap_count(1000000), deadline = tap_deadline(SECONDS(30));
   while (side.received < limit && tap_left(deadline)) {
     size_t done = side.sent < limit ? peer_sends(&side, limit) : 0;
@@ -241,7 +241,7 @@ TEST(603, "a pipe that sends what a socket receives is closed at its end, when a
   struct side sides[2];
   side_open(&sides[0], loop, TCP);
   side_open(&sides[1], loop, PIPE);
-  CHECK_OK(iostream_couple(sides[0].stream, sides[1].stream));
+  CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
   while (sides[0].sent < 200000) /* more than the pipe holds */
     if (!peer_sends(&sides[0], 200000)) {
       peer_reads(&sides[1], 20000);
@@ -265,10 +265,10 @@ TEST(603, "a pipe that sends what a socket receives is closed at its end, when a
 /* Send until nothing moves. TCP may rest for a moment before that. */
 static void send_until_stuck(struct ioloop *loop, struct side *from, const struct side *to) {
   uint64_t deadline = tap_deadline(SECONDS(10));
-  for (unsigned stuck = 0; stuck < 20 || iostream_pending(to->stream) <= LOW;) {
+  for (unsigned stuck = 0; stuck < 20 || ioloop_stream_pending(to->stream) <= LOW;) {
     stuck = peer_sends(from, UINT64_MAX) ? 0 : stuck + 1;
     CHECK_OK(ioloop_run_once(loop, stuck ? MS(2) : 0));
-    CHECK_IS(iostream_pending(to->stream), <=, HIGH + ONE_READ);
+    CHECK_IS(ioloop_stream_pending(to->stream), <=, HIGH + ONE_READ);
     CHECK(tap_left(deadline));
   }
 }
@@ -294,7 +294,7 @@ TEST(604, "the source of a slow sink is not read from, and the way back is free"
     CHECK_OK(ioloop_run_once(loop, done ? 0 : MS(1)));
   }
   CHECK_IS(sides[1].received, ==, sides[0].sent);
-  iostream_close(sides[0].stream);
+  ioloop_stream_close(sides[0].stream);
   RUN_UNTIL(loop, sides[1].closed);
   side_close(&sides[0]);
   side_close(&sides[1]);

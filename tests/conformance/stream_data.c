@@ -8,31 +8,31 @@ struct user {
   unsigned reads, visits, closed;
 };
 
-static void on_user_data(struct iostream *stream, const char *data, size_t size, void *arg) {
-  struct user *user = iostream_data(stream);
+static void on_user_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
+  struct user *user = ioloop_stream_data(stream);
   (void)data, (void)arg;
   user->reads += size > 0;
 }
 
-static void on_user_closed(struct iostream *stream, int error, void *arg) {
-  struct user *user = iostream_data(stream);
+static void on_user_closed(struct ioloop_stream *stream, int error, void *arg) {
+  struct user *user = ioloop_stream_data(stream);
   (void)arg;
   CHECK_IS(error, ==, 0);
   user->closed++;
 }
 
-static void on_user(struct tcpserver *server, struct iostream *stream, const struct sockaddr *peer,
-                    socklen_t peer_size, void *arg) {
+static void on_user(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
+                    const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct user **next = arg;
   (void)server, (void)peer, (void)peer_size;
-  CHECK(!iostream_data(stream));
-  iostream_set_data(stream, (*next)++);
-  iostream_set_close_callback(stream, on_user_closed, NULL);
-  CHECK_OK(iostream_read(stream, on_user_data, NULL));
+  CHECK(!ioloop_stream_data(stream));
+  ioloop_stream_set_data(stream, (*next)++);
+  ioloop_stream_set_close_callback(stream, on_user_closed, NULL);
+  CHECK_OK(ioloop_stream_read(stream, on_user_data, NULL));
 }
 
-static void visit_user(struct iostream *stream, void *arg) {
-  struct user *user = iostream_data(stream);
+static void visit_user(struct ioloop_stream *stream, void *arg) {
+  struct user *user = ioloop_stream_data(stream);
   (void)arg;
   user->visits++;
 }
@@ -42,23 +42,24 @@ TEST(600, "a stream keeps a pointer of the program's, for each callback and each
     USERS = 3
   };
   struct user users[USERS] = {{0}}, *next = users;
-  struct tcpserver_options options = {.on_connection = on_user, .arg = &next};
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_connection = on_user, .arg = &next};
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   socklen_t size;
   int clients[USERS];
-  CHECK_OK(tcpserver_new(loop, &options, &server));
-  CHECK_OK(tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(server, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+  CHECK_OK(ioloop_tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(server, 0, &bound, &size));
   for (int i = 0; i < USERS; i++) {
     clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
     client_send(clients[i], "x", 1);
     RUN_UNTIL(loop, users[i].reads == 1);
   }
-  tcpserver_each(server, visit_user, NULL);
-  tcpserver_close(server);
+  ioloop_tcpserver_each(server, visit_user, NULL);
+  ioloop_tcpserver_close(server);
   for (int i = 0; i < USERS; i++) {
     CHECK_IS(users[i].reads, ==, 1);
     CHECK_IS(users[i].visits, ==, 1);
@@ -71,16 +72,16 @@ TEST(600, "a stream keeps a pointer of the program's, for each callback and each
 TEST(600, "the pointer of a stream can be replaced, and is there before it is connected") {
   struct ioloop *loop = test_loop_new();
   struct sockaddr_in address = loopback_address(1);
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   struct user first = {0}, second = {0};
-  CHECK_OK(iostream_connect(loop, (struct sockaddr *)&address, sizeof address, NULL, NULL, NULL,
-                            &stream));
-  CHECK(!iostream_data(stream));
-  iostream_set_data(stream, &first);
-  CHECK(iostream_data(stream) == &first);
-  iostream_set_data(stream, &second);
-  iostream_set_close_callback(stream, on_user_closed, NULL);
-  iostream_close(stream);
+  CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&address, sizeof address, NULL, NULL,
+                                 NULL, &stream));
+  CHECK(!ioloop_stream_data(stream));
+  ioloop_stream_set_data(stream, &first);
+  CHECK(ioloop_stream_data(stream) == &first);
+  ioloop_stream_set_data(stream, &second);
+  ioloop_stream_set_close_callback(stream, on_user_closed, NULL);
+  ioloop_stream_close(stream);
   CHECK_IS(first.closed, ==, 0);
   CHECK_IS(second.closed, ==, 1);
   test_loop_free(loop);

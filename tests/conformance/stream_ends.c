@@ -4,7 +4,7 @@
  *
  * The input (nothing, part of a frame, frames, frames and a part) x the end (the peer finishes,
  * also after our half-close; a reset; a timeout; a close in the callback) x the read (nothing,
- * iostream_read, read_bytes, read_until) x the time (reading before the input, with the end at once
+ * ioloop_stream_read, read_bytes, read_until) x the time (reading before the input, with the end at once
  * or later; starting when all of it is there; having stopped before it arrived) x the transport.
  * The callbacks of each script are recorded as a story, and the story that the rule demands is the
  * same on every model: the callbacks that satisfy the read under way, then the end or the error,
@@ -74,7 +74,7 @@ struct script {
 
 struct play {
   struct script script;
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int peer;
   bool rest_read; /* after the end: the data that a frame did not take */
   unsigned closed;
@@ -130,29 +130,29 @@ static void right_story(const struct script *script, char *story) {
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-static void on_data(struct iostream *stream, const char *data, size_t size, void *arg);
+static void on_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg);
 
 static void start_reading(struct play *play) {
-  struct iostream *stream = play->stream;
+  struct ioloop_stream *stream = play->stream;
   if (play->script.reading == READ)
-    CHECK_OK(iostream_read(stream, on_data, play));
+    CHECK_OK(ioloop_stream_read(stream, on_data, play));
   else if (play->script.reading == READ_BYTES)
-    CHECK_OK(iostream_read_bytes(stream, FRAME, on_data, play));
+    CHECK_OK(ioloop_stream_read_bytes(stream, FRAME, on_data, play));
   else if (play->script.reading == READ_UNTIL)
-    CHECK_OK(iostream_read_until(stream, "\n", 1, 100, on_data, play));
+    CHECK_OK(ioloop_stream_read_until(stream, "\n", 1, 100, on_data, play));
 }
 
 static void on_end(struct play *play) {
   add_text(play->story, "$");
   if (play->script.reading != READ && !play->rest_read) {
     play->rest_read = true;
-    CHECK_OK(iostream_read(play->stream, on_data, play));
+    CHECK_OK(ioloop_stream_read(play->stream, on_data, play));
   } else if (play->script.end != FINISH_BOTH) { /* then it must end by itself */
-    iostream_close(play->stream);
+    ioloop_stream_close(play->stream);
   }
 }
 
-static void on_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct play *play = arg;
   bool framed = play->script.reading != READ && !play->rest_read;
   CHECK(!play->closed);
@@ -161,14 +161,14 @@ static void on_data(struct iostream *stream, const char *data, size_t size, void
   else
     add(play->story, data, size);
   if (play->script.end == CLOSE)
-    iostream_close(stream);
+    ioloop_stream_close(stream);
   else if (!size)
     on_end(play);
   else if (framed)
     start_reading(play);
 }
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct play *play = arg;
   (void)stream;
   play->closed++;
@@ -180,24 +180,26 @@ static void on_closed(struct iostream *stream, int error, void *arg) {
 
 /* ---- setting up ----------------------------------------------------------------------------- */
 
-static void on_accepted(struct tcpserver *server, struct iostream *stream,
+static void on_accepted(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                         const struct sockaddr *peer, socklen_t size, void *arg) {
-  struct iostream **accepted = arg;
+  struct ioloop_stream **accepted = arg;
   (void)server, (void)peer, (void)size;
   *accepted = stream;
 }
 
-static struct tcpserver *open_server(struct ioloop *loop, struct iostream **accepted,
-                                     uint64_t idle_timeout_ns, uint16_t *port) {
-  struct tcpserver_options options = {
-      .on_connection = on_accepted, .arg = accepted, .idle_timeout_ns = idle_timeout_ns};
+static struct ioloop_tcpserver *open_server(struct ioloop *loop, struct ioloop_stream **accepted,
+                                            uint64_t idle_timeout_ns, uint16_t *port) {
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_connection = on_accepted,
+                                             .arg = accepted,
+                                             .idle_timeout_ns = idle_timeout_ns};
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   socklen_t size;
-  CHECK_OK(tcpserver_new(loop, &options, &server));
-  CHECK_OK(tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(server, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
+  CHECK_OK(ioloop_tcpserver_listen(server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(server, 0, &bound, &size));
   *port = ntohs(((struct sockaddr_in *)&bound)->sin_port);
   return server;
 }
@@ -227,7 +229,7 @@ static void open_pair(struct play *play, struct ioloop *loop) {
     make_pair(play->script.medium == PIPE_END ? PIPE : kinds[play->script.medium], pair);
   if (play->script.medium != UNIX_NONBLOCKING)
     set_blocking(pair[0]);
-  CHECK_OK(iostream_new(loop, pair[0], &play->stream));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &play->stream));
   play->peer = pair[1];
 }
 
@@ -252,14 +254,14 @@ static void end_input(struct play *play) {
 static void act(struct play *play, struct ioloop *loop) {
   const struct script *script = &play->script;
   if (script->end == FINISH_BOTH)
-    CHECK_OK(iostream_shutdown(play->stream));
+    CHECK_OK(ioloop_stream_shutdown(play->stream));
   else if (script->end == RESET && script->medium >= UNIX_PAIR)
-    CHECK_OK(iostream_write(play->stream, "unread", 6));
+    CHECK_OK(ioloop_stream_write(play->stream, "unread", 6));
   if (script->start != LATE)
     start_reading(play);
   run_turns(loop, 2);
   if (script->start == RESUMED)
-    iostream_read_stop(play->stream);
+    ioloop_stream_read_stop(play->stream);
   if (*script->input)
     CHECK_IS(write(play->peer, script->input, strlen(script->input)), ==, strlen(script->input));
   if (script->start == EARLY_APART)
@@ -278,7 +280,7 @@ static void finish(struct play *play, struct ioloop *loop) {
   if (outside)
     CHECK_NO_SPIN(loop, MS(2));
   if (outside && !play->closed)
-    iostream_close(play->stream);
+    ioloop_stream_close(play->stream);
   uint64_t deadline = tap_deadline(SECONDS(5));
   while (!play->closed && tap_left(deadline))
     CHECK_OK(ioloop_run_once(loop, MS(10)));
@@ -294,7 +296,7 @@ static void finish(struct play *play, struct ioloop *loop) {
 
 static void perform(struct ioloop *loop, struct script script) {
   struct play play = {.script = script};
-  struct tcpserver *server = NULL;
+  struct ioloop_tcpserver *server = NULL;
   uint16_t port;
   if (script.medium == ACCEPTED) {
     server = open_server(loop, &play.stream, 0, &port);
@@ -303,10 +305,10 @@ static void perform(struct ioloop *loop, struct script script) {
   } else {
     open_pair(&play, loop);
   }
-  iostream_set_close_callback(play.stream, on_closed, &play);
+  ioloop_stream_set_close_callback(play.stream, on_closed, &play);
   act(&play, loop);
   finish(&play, loop);
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
 }
 
 static void perform_all(enum medium medium, enum end end) {
@@ -343,9 +345,9 @@ TEST(87, "how a stream ends, over all media: a close in the first callback") {
 TEST(87, "how a stream ends: nothing came for the idle timeout") {
   struct ioloop *loop = test_loop_new();
   struct play plays[READINGS][INPUTS];
-  struct iostream *accepted = NULL;
+  struct ioloop_stream *accepted = NULL;
   uint16_t port;
-  struct tcpserver *server = open_server(loop, &accepted, MS(300) * tap_scale(), &port);
+  struct ioloop_tcpserver *server = open_server(loop, &accepted, MS(300) * tap_scale(), &port);
   for (enum reading reading = 0; reading < READINGS; reading++)
     for (size_t i = 0; i < INPUTS; i++) {
       struct play *play = &plays[reading][i];
@@ -355,7 +357,7 @@ TEST(87, "how a stream ends: nothing came for the idle timeout") {
       accepted = NULL;
       RUN_UNTIL(loop, accepted);
       play->stream = accepted;
-      iostream_set_close_callback(accepted, on_closed, play);
+      ioloop_stream_set_close_callback(accepted, on_closed, play);
       start_reading(play);
     }
   for (enum reading reading = 0; reading < READINGS; reading++)
@@ -363,6 +365,6 @@ TEST(87, "how a stream ends: nothing came for the idle timeout") {
       RUN_UNTIL(loop, plays[reading][i].closed);
       finish(&plays[reading][i], loop);
     }
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   test_loop_free(loop);
 }

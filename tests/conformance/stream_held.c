@@ -14,7 +14,7 @@
 #include "echo.h"
 
 struct tale {
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int peer;
   bool echo;     /* in each frame's callback */
   unsigned stop; /* after this many frames no read is started; 0: all are read */
@@ -27,7 +27,7 @@ static void tell(struct tale *tale, const char *format, const char *text, size_t
   snprintf(tale->story + length, sizeof tale->story - length, format, (int)size, text);
 }
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct tale *tale = arg;
   const char *text = error == 0             ? " closed"
                      : error == -ECONNRESET ? " reset"
@@ -39,12 +39,12 @@ static void on_closed(struct iostream *stream, int error, void *arg) {
   tell(tale, "%.*s", text, strlen(text));
 }
 
-static void on_rest(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_rest(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream;
   tell(arg, size ? "%.*s" : "$", data, size);
 }
 
-static void on_frame(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_frame(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct tale *tale = arg;
   if (!size) {
     tell(tale, "$", "", 0);
@@ -53,22 +53,22 @@ static void on_frame(struct iostream *stream, const char *data, size_t size, voi
   tell(tale, "<%.*s>", data, size - 1);
   tale->frames++;
   if (tale->echo)
-    CHECK_OK(iostream_write(stream, data, size));
+    CHECK_OK(ioloop_stream_write(stream, data, size));
   if (tale->frames != tale->stop)
-    CHECK_OK(iostream_read_until(stream, "\n", 1, 8, on_frame, tale));
+    CHECK_OK(ioloop_stream_read_until(stream, "\n", 1, 8, on_frame, tale));
 }
 
 static void open_tale(struct tale *tale, struct ioloop *loop, enum kind kind) {
   int pair[2];
   *tale = (struct tale){0};
   make_pair(kind, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &tale->stream));
-  iostream_set_close_callback(tale->stream, on_closed, tale);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &tale->stream));
+  ioloop_stream_set_close_callback(tale->stream, on_closed, tale);
   tale->peer = pair[1];
 }
 
 static void begin_reading(struct tale *tale) {
-  CHECK_OK(iostream_read_until(tale->stream, "\n", 1, 8, on_frame, tale));
+  CHECK_OK(ioloop_stream_read_until(tale->stream, "\n", 1, 8, on_frame, tale));
 }
 
 static void send_text(const struct tale *tale, const char *text) {
@@ -94,7 +94,7 @@ static void check_story(const struct tale *tale, const char *right) {
 
 static void end_tale(struct tale *tale) {
   if (!tale->closed)
-    iostream_close(tale->stream);
+    ioloop_stream_close(tale->stream);
   CHECK_IS(tale->closed, ==, 1);
   if (tale->peer >= 0)
     CHECK_SYS(close(tale->peer));
@@ -115,7 +115,7 @@ static void end_held(struct tale *tale, enum held_end end) {
   else
     close_peer(tale);
   if (end == BROKEN)
-    CHECK_OK(iostream_write(tale->stream, "x", 1));
+    CHECK_OK(ioloop_stream_write(tale->stream, "x", 1));
 }
 
 TEST(88, "the end of a stream that its gate holds comes when the gate opens, behind the input") {
@@ -123,14 +123,14 @@ TEST(88, "the end of a stream that its gate holds comes when the gate opens, beh
   struct ioloop *loop = test_loop_new();
   for (int early = 0; early < 2; early++)
     for (enum held_end end = 0; end < HELD_ENDS; end++) {
-      struct iostream_gate *gate;
+      struct ioloop_gate *gate;
       struct tale tale;
       open_tale(&tale, loop, end == BROKEN ? UNIX_STREAM : TCP);
-      CHECK_OK(iostream_gate_new(&gate));
-      iostream_set_gate(tale.stream, gate);
+      CHECK_OK(ioloop_gate_new(&gate));
+      ioloop_stream_set_gate(tale.stream, gate);
       begin_reading(&tale);
       run_turns(loop, 2);
-      iostream_gate_close(gate);
+      ioloop_gate_close(gate);
       send_text(&tale, "a\nb\nc");
       if (early)
         run_turns(loop, 3);
@@ -138,34 +138,34 @@ TEST(88, "the end of a stream that its gate holds comes when the gate opens, beh
       run_turns(loop, 3);
       CHECK_NO_SPIN(loop, MS(5));
       check_story(&tale, "");
-      iostream_gate_open(gate);
+      ioloop_gate_open(gate);
       RUN_UNTIL(loop, tale.closed || strchr(tale.story, '$'));
       check_story(&tale, right[end]);
       end_tale(&tale);
-      iostream_gate_free(gate);
+      ioloop_gate_free(gate);
     }
   test_loop_free(loop);
 }
 
 TEST(88, "a frame that is too long is not noticed while the gate is closed") {
   struct ioloop *loop = test_loop_new();
-  struct iostream_gate *gate;
+  struct ioloop_gate *gate;
   struct tale tale;
   open_tale(&tale, loop, UNIX_STREAM);
-  CHECK_OK(iostream_gate_new(&gate));
-  iostream_set_gate(tale.stream, gate);
+  CHECK_OK(ioloop_gate_new(&gate));
+  ioloop_stream_set_gate(tale.stream, gate);
   begin_reading(&tale);
   run_turns(loop, 2);
-  iostream_gate_close(gate);
+  ioloop_gate_close(gate);
   send_text(&tale, "a\n123456789");
   run_turns(loop, 3);
   CHECK_NO_SPIN(loop, MS(5));
   check_story(&tale, "");
-  iostream_gate_open(gate);
+  ioloop_gate_open(gate);
   RUN_UNTIL(loop, tale.closed);
   check_story(&tale, "<a> size");
   end_tale(&tale);
-  iostream_gate_free(gate);
+  ioloop_gate_free(gate);
   test_loop_free(loop);
 }
 
@@ -175,9 +175,9 @@ static void choke(struct tale *tale, struct ioloop *loop) {
   static const char data[8000000];
   begin_reading(tale);
   run_turns(loop, 2);
-  CHECK_OK(iostream_write(tale->stream, data, sizeof data));
+  CHECK_OK(ioloop_stream_write(tale->stream, data, sizeof data));
   run_turns(loop, 3);
-  CHECK_IS(iostream_pending(tale->stream), >, 256 * 1024);
+  CHECK_IS(ioloop_stream_pending(tale->stream), >, 256 * 1024);
   send_text(tale, "a\nb\nc");
   run_turns(loop, 3);
   check_story(tale, "");
@@ -210,7 +210,7 @@ TEST(88, "a reset ends a stream whose queue is full, behind the input") {
     open_tale(&tale, loop, TCP);
     choke(&tale, loop);
     if (shut)
-      CHECK_OK(iostream_shutdown(tale.stream));
+      CHECK_OK(ioloop_stream_shutdown(tale.stream));
     reset_peer(&tale);
     RUN_UNTIL(loop, tale.closed);
     check_story(&tale, "<a><b> reset");
@@ -218,7 +218,7 @@ TEST(88, "a reset ends a stream whose queue is full, behind the input") {
   }
   open_tale(&tale, loop, TCP);
   choke(&tale, loop);
-  iostream_close_when_sent(tale.stream);
+  ioloop_stream_close_when_sent(tale.stream);
   reset_peer(&tale);
   RUN_UNTIL(loop, tale.closed);
   check_story(&tale, " reset"); /* nothing is read then */
@@ -239,7 +239,7 @@ TEST(88, "frames that have come are read though their echo cannot be sent, then 
     send_text(&tale, "a\nb\nc\nd");
     close_peer(&tale);
     if (!together) {
-      CHECK_OK(iostream_read_bytes(tale.stream, 2, on_frame, &tale));
+      CHECK_OK(ioloop_stream_read_bytes(tale.stream, 2, on_frame, &tale));
       run_turns(loop, 1);
     }
     RUN_UNTIL(loop, tale.closed || strchr(tale.story, '$'));
@@ -254,10 +254,10 @@ TEST(88, "a write to a peer that went without reading all ends in a reset, read 
   for (int reading = 0; reading < 2; reading++) {
     struct tale tale;
     open_tale(&tale, loop, UNIX_STREAM);
-    CHECK_OK(iostream_write(tale.stream, "unread", 6));
+    CHECK_OK(ioloop_stream_write(tale.stream, "unread", 6));
     run_turns(loop, 2);
     close_peer(&tale);
-    CHECK_OK(iostream_write(tale.stream, "x", 1));
+    CHECK_OK(ioloop_stream_write(tale.stream, "x", 1));
     if (reading)
       begin_reading(&tale);
     RUN_UNTIL(loop, tale.closed);
@@ -287,7 +287,7 @@ TEST(88, "a frame that is too long closes the stream, an end before that is an e
         RUN_UNTIL(loop, tale.closed || strchr(tale.story, '$'));
         check_story(&tale, length < 8 ? "<a>$" : "<a> size");
         if (!tale.closed) {
-          CHECK_OK(iostream_read(tale.stream, on_rest, &tale));
+          CHECK_OK(ioloop_stream_read(tale.stream, on_rest, &tale));
           RUN_UNTIL(loop, strlen(tale.story) == strlen("<a>$1234567$"));
           check_story(&tale, "<a>$1234567$");
         }
@@ -315,7 +315,7 @@ TEST(88, "the end that came while nothing was read is given to the next read, wh
     CHECK_NO_SPIN(loop, MS(5));
     check_story(&tale, "<a>");
     if (way == 0)
-      CHECK_OK(iostream_read(tale.stream, on_rest, &tale));
+      CHECK_OK(ioloop_stream_read(tale.stream, on_rest, &tale));
     else
       begin_reading(&tale);
     RUN_UNTIL(loop, tale.closed || strchr(tale.story, '$'));
@@ -329,24 +329,24 @@ TEST(88, "a stream that waits only for a read that its gate holds back ends when
   struct ioloop *loop = test_loop_new();
   for (enum kind kind = UNIX_STREAM; kind <= TCP; kind += TCP - UNIX_STREAM) {
     struct tale tale;
-    struct iostream_gate *gate;
+    struct ioloop_gate *gate;
     open_tale(&tale, loop, kind);
-    CHECK_OK(iostream_gate_new(&gate));
-    iostream_set_gate(tale.stream, gate);
-    CHECK_OK(iostream_read(tale.stream, on_rest, &tale));
+    CHECK_OK(ioloop_gate_new(&gate));
+    ioloop_stream_set_gate(tale.stream, gate);
+    CHECK_OK(ioloop_stream_read(tale.stream, on_rest, &tale));
     CHECK_SYS(shutdown(tale.peer, SHUT_WR));
     RUN_UNTIL(loop, strchr(tale.story, '$'));
-    iostream_gate_close(gate);
-    CHECK_OK(iostream_read(tale.stream, on_rest, &tale));
-    CHECK_OK(iostream_shutdown(tale.stream));
+    ioloop_gate_close(gate);
+    CHECK_OK(ioloop_stream_read(tale.stream, on_rest, &tale));
+    CHECK_OK(ioloop_stream_shutdown(tale.stream));
     run_turns(loop, 3);
     check_story(&tale, "$");
-    iostream_read_stop(tale.stream);
+    ioloop_stream_read_stop(tale.stream);
     check_story(&tale, "$");
     RUN_UNTIL(loop, tale.closed);
     check_story(&tale, "$ closed");
     end_tale(&tale);
-    iostream_gate_free(gate);
+    ioloop_gate_free(gate);
   }
   test_loop_free(loop);
 }

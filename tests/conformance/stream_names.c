@@ -46,26 +46,26 @@ void freeaddrinfo(struct addrinfo *list) {
 }
 
 struct caller {
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   unsigned connected, closed;
   size_t received;
   int error;
 };
 
-static void on_answer(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_answer(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data;
   ((struct caller *)arg)->received += size;
 }
 
-static void on_connected(struct iostream *stream, void *arg) {
+static void on_connected(struct ioloop_stream *stream, void *arg) {
   struct caller *caller = arg;
   CHECK(stream == caller->stream);
-  CHECK_IS(iostream_fd(stream), >=, 0);
+  CHECK_IS(ioloop_stream_fd(stream), >=, 0);
   caller->connected++;
-  CHECK_OK(iostream_read(stream, on_answer, caller));
+  CHECK_OK(ioloop_stream_read(stream, on_answer, caller));
 }
 
-static void on_caller_closed(struct iostream *stream, int error, void *arg) {
+static void on_caller_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct caller *caller = arg;
   (void)stream;
   caller->stream = NULL;
@@ -75,11 +75,11 @@ static void on_caller_closed(struct iostream *stream, int error, void *arg) {
 
 static void call(struct caller *caller, struct ioloop *loop) {
   *caller = (struct caller){0};
-  CHECK_OK(iostream_connect_name(loop, "host", "service", on_connected, on_caller_closed, caller,
-                                 &caller->stream));
-  CHECK_IS(iostream_fd(caller->stream), ==, -1);
-  CHECK_ERROR(iostream_set_nodelay(caller->stream, true), ENOTCONN);
-  CHECK_OK(iostream_write(caller->stream, "early", 5));
+  CHECK_OK(ioloop_stream_connect_name(loop, "host", "service", on_connected, on_caller_closed,
+                                      caller, &caller->stream));
+  CHECK_IS(ioloop_stream_fd(caller->stream), ==, -1);
+  CHECK_ERROR(ioloop_stream_set_nodelay(caller->stream, true), ENOTCONN);
+  CHECK_OK(ioloop_stream_write(caller->stream, "early", 5));
 }
 
 TEST(630, "a name: the first address that accepts, what was written before is sent") {
@@ -94,9 +94,9 @@ TEST(630, "a name: the first address that accepts, what was written before is se
     call(&caller, loop);
     RUN_UNTIL(loop, caller.received == 5);
     CHECK_IS(caller.connected, ==, 1);
-    CHECK_OK(iostream_write(caller.stream, "late", 4));
+    CHECK_OK(ioloop_stream_write(caller.stream, "late", 4));
     RUN_UNTIL(loop, caller.received == 9);
-    iostream_close(caller.stream);
+    ioloop_stream_close(caller.stream);
     CHECK_IS(caller.error, ==, 0);
   }
   RUN_UNTIL(loop, echo.closed == 3);
@@ -145,7 +145,7 @@ TEST(630, "a name: an address that does not answer is not waited for longer than
   RUN_UNTIL(loop, caller.received == 5);
   CHECK_IS(tap_now() - begun, >=, MS(250));
   CHECK_IS(caller.connected, ==, 1);
-  iostream_close(caller.stream);
+  ioloop_stream_close(caller.stream);
   RUN_UNTIL(loop, echo.closed == 1);
   for (int i = 0; i < 8; i++)
     CHECK_SYS(close(others[i]));
@@ -168,11 +168,11 @@ TEST(631, "a stream that is closed during the lookup leaves a thread that touche
     call(&caller, loop);
     run_turns(loop, 3);
     if (when_sent) {
-      iostream_close_when_sent(caller.stream); /* waits for the connection */
+      ioloop_stream_close_when_sent(caller.stream); /* waits for the connection */
       run_turns(loop, 3);
       CHECK_IS(caller.closed, ==, 0);
     }
-    iostream_close(caller.stream);
+    ioloop_stream_close(caller.stream);
     CHECK_IS(caller.closed, ==, 1);
     CHECK_IS(caller.error, ==, 0);
     test_loop_free(loop);
@@ -195,7 +195,7 @@ TEST(631, "a forked child closes its copy during the lookup, and the parent is c
   pid_t child = fork();
   CHECK_SYS(child);
   if (child == 0) {
-    iostream_close(caller.stream);
+    ioloop_stream_close(caller.stream);
     CHECK_IS(caller.error, ==, -ECHILD);
     CHECK_OK(ioloop_free(loop));
     _exit(0);
@@ -203,7 +203,7 @@ TEST(631, "a forked child closes its copy during the lookup, and the parent is c
   wait_child(child);
   CHECK_IS(write(names.gate[1], "x", 1), ==, 1);
   RUN_UNTIL(loop, caller.received == 5);
-  iostream_close(caller.stream);
+  ioloop_stream_close(caller.stream);
   RUN_UNTIL(loop, echo.closed == 1);
   echo_close(&echo);
   close_pair(names.gate);
@@ -212,42 +212,43 @@ TEST(631, "a forked child closes its copy during the lookup, and the parent is c
 
 /* ---- 632: listening --------------------------------------------------------------------------- */
 
-static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
+static void on_accepted(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
                         socklen_t size, void *arg) {
   (void)peer, (void)size;
   ++*(unsigned *)arg;
   CHECK_SYS(close(fd));
-  tcpserver_release(server);
+  ioloop_tcpserver_release(server);
 }
 
 TEST(632, "a server listens on a name's addresses, or on a path, to which a stream connects") {
   struct ioloop *loop = test_loop_new();
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   struct sockaddr_storage address;
   struct caller caller = {0};
   socklen_t size;
   char path[100], text[IOSTREAM_ADDRESS_SIZE];
   unsigned accepted = 0;
-  struct tcpserver_options options = {.on_accepted = on_accepted, .arg = &accepted};
-  CHECK_OK(tcpserver_new(loop, &options, &server));
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_accepted = on_accepted, .arg = &accepted};
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &server));
   names.error = EAI_NONAME;
-  CHECK_ERROR(tcpserver_listen_name(server, "host", "0"), ENOENT);
+  CHECK_ERROR(ioloop_tcpserver_listen_name(server, "host", "0"), ENOENT);
   names.error = 0;
   names.count = 2;
   names.addresses[0] = names.addresses[1] = loopback_address(0);
-  CHECK_OK(tcpserver_listen_name(server, "host", "0"));
+  CHECK_OK(ioloop_tcpserver_listen_name(server, "host", "0"));
   snprintf(path, sizeof path, "unix:/tmp/ioloop-names-%d", (int)getpid());
-  CHECK_OK(tcpserver_listen_name(server, path, NULL));
-  CHECK_ERROR(tcpserver_listen_name(server, "unix:", NULL), EINVAL);
-  CHECK_OK(tcpserver_address(server, 2, &address, &size));
-  CHECK_OK(iostream_address_text((struct sockaddr *)&address, size, text));
+  CHECK_OK(ioloop_tcpserver_listen_name(server, path, NULL));
+  CHECK_ERROR(ioloop_tcpserver_listen_name(server, "unix:", NULL), EINVAL);
+  CHECK_OK(ioloop_tcpserver_address(server, 2, &address, &size));
+  CHECK_OK(ioloop_stream_address_text((struct sockaddr *)&address, size, text));
   CHECK(strcmp(text, path) == 0);
-  CHECK_ERROR(tcpserver_address(server, 3, &address, &size), ENOENT);
-  CHECK_OK(iostream_connect_name(loop, path, NULL, on_connected, on_caller_closed, &caller,
-                                 &caller.stream));
+  CHECK_ERROR(ioloop_tcpserver_address(server, 3, &address, &size), ENOENT);
+  CHECK_OK(ioloop_stream_connect_name(loop, path, NULL, on_connected, on_caller_closed, &caller,
+                                      &caller.stream));
   RUN_UNTIL(loop, caller.connected == 1 && accepted == 1);
   if (caller.stream)
-    iostream_close(caller.stream);
-  tcpserver_close(server);
+    ioloop_stream_close(caller.stream);
+  ioloop_tcpserver_close(server);
   test_loop_free(loop);
 }

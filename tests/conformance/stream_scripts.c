@@ -24,8 +24,8 @@ enum {
 struct script {
   struct ioloop *loop;
   uint64_t random;
-  struct iostream *stream;
-  struct iostream_gate *gate;
+  struct ioloop_stream *stream;
+  struct ioloop_gate *gate;
   int peer; /* -1: it has closed */
   bool tcp, peer_ended, echo;
   unsigned read_next; /* in a frame's callback; 0: none */
@@ -45,21 +45,21 @@ static void add(struct script *script, const char *format, long value, const cha
   snprintf(script->story + length, sizeof script->story - length, format, value, text);
 }
 
-static void on_read(struct iostream *stream, const char *data, size_t size, void *arg);
-static void on_frame(struct iostream *stream, const char *data, size_t size, void *arg);
+static void on_read(struct ioloop_stream *stream, const char *data, size_t size, void *arg);
+static void on_frame(struct ioloop_stream *stream, const char *data, size_t size, void *arg);
 
 static void begin_read(struct script *script, unsigned kind) {
   int r = 0;
   if (kind == 1)
-    r = iostream_read(script->stream, on_read, script);
+    r = ioloop_stream_read(script->stream, on_read, script);
   else if (kind == 2)
-    r = iostream_read_bytes(script->stream, FRAME, on_frame, script);
+    r = ioloop_stream_read_bytes(script->stream, FRAME, on_frame, script);
   else
-    r = iostream_read_until(script->stream, "\n", 1, MOST_FRAME, on_frame, script);
+    r = ioloop_stream_read_until(script->stream, "\n", 1, MOST_FRAME, on_frame, script);
   add(script, " read%ld%s", r, "");
 }
 
-/* The number of pieces in which iostream_read delivers its bytes is not specified. */
+/* The number of pieces in which ioloop_stream_read delivers its bytes is not specified. */
 static void note_data(struct script *script, const char *data, size_t size, const char *format) {
   char text[64];
   CHECK(size < sizeof text);
@@ -70,23 +70,23 @@ static void note_data(struct script *script, const char *data, size_t size, cons
   add(script, size ? format : " end%.0ld%s", 0, text);
 }
 
-static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_read(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream;
   CHECK(!((struct script *)arg)->closed);
   note_data(arg, data, size, "%.0ld%s");
 }
 
-static void on_frame(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_frame(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct script *script = arg;
   CHECK(!script->closed);
   note_data(script, data, size, "%.0ld<%s>");
   if (size && script->echo)
-    (void)iostream_write(stream, data, size); /* may have been shut down */
+    (void)ioloop_stream_write(stream, data, size); /* may have been shut down */
   if (size && script->read_next)
     begin_read(script, script->read_next);
 }
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct script *script = arg;
   (void)stream;
   script->closed++;
@@ -126,19 +126,19 @@ static void step(struct script *script) {
   else if (what < 8)
     begin_read(script, 1 + below(script, 3));
   else if (what == 8)
-    iostream_read_stop(script->stream);
+    ioloop_stream_read_stop(script->stream);
   else if (what == 9)
     peer_ends(script);
   else if (what == 10)
-    iostream_gate_close(script->gate);
+    ioloop_gate_close(script->gate);
   else if (what < 13)
-    iostream_gate_open(script->gate);
+    ioloop_gate_open(script->gate);
   else if (what < 15)
-    add(script, " write%ld%s", iostream_write(script->stream, "hello", 5), "");
+    add(script, " write%ld%s", ioloop_stream_write(script->stream, "hello", 5), "");
   else if (below(script, 2))
-    add(script, " shutdown%ld%s", iostream_shutdown(script->stream), "");
+    add(script, " shutdown%ld%s", ioloop_stream_shutdown(script->stream), "");
   else
-    iostream_close_when_sent(script->stream);
+    ioloop_stream_close_when_sent(script->stream);
 }
 
 static void settle(struct script *script) {
@@ -157,18 +157,18 @@ static void play(struct script *script, struct ioloop *loop, uint64_t seed) {
   script->steps = 4 + below(script, 12);
   make_pair(script->tcp ? TCP : UNIX_STREAM, pair);
   script->peer = pair[1];
-  CHECK_OK(iostream_new(loop, pair[0], &script->stream));
-  CHECK_OK(iostream_gate_new(&script->gate));
-  iostream_set_gate(script->stream, script->gate);
-  iostream_set_close_callback(script->stream, on_closed, script);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &script->stream));
+  CHECK_OK(ioloop_gate_new(&script->gate));
+  ioloop_stream_set_gate(script->stream, script->gate);
+  ioloop_stream_set_close_callback(script->stream, on_closed, script);
   for (unsigned i = 0; i < script->steps && !script->closed; i++) {
     step(script);
     settle(script);
   }
   if (!script->closed)
-    iostream_close(script->stream);
+    ioloop_stream_close(script->stream);
   CHECK_IS(script->closed, ==, 1);
-  iostream_gate_free(script->gate);
+  ioloop_gate_free(script->gate);
   if (script->peer >= 0)
     CHECK_SYS(close(script->peer));
 }

@@ -23,8 +23,8 @@ struct side {
 };
 
 struct life {
-  struct iostream *stream; /* NULL: ended */
-  int peer;                /* -1: gone */
+  struct ioloop_stream *stream; /* NULL: ended */
+  int peer;                     /* -1: gone */
   struct side here, there;
   bool disturbed; /* reset, or closed with data under way: not all of it need arrive */
   bool in_order;  /* the close callback got 0 although we had not closed it */
@@ -32,7 +32,7 @@ struct life {
 };
 
 static struct life lives[STREAMS];
-static struct iostream_gate *gate;
+static struct ioloop_gate *gate;
 static char buffer[300000];
 
 static bool chance(unsigned in) {
@@ -41,7 +41,7 @@ static bool chance(unsigned in) {
 
 static void act(struct life *life);
 
-static void on_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct life *life = arg;
   CHECK(stream == life->stream);
   check_pattern(data, size, life->here.received);
@@ -51,7 +51,7 @@ static void on_data(struct iostream *stream, const char *data, size_t size, void
     act(life);
 }
 
-static void on_end(struct iostream *stream, int error, void *arg) {
+static void on_end(struct ioloop_stream *stream, int error, void *arg) {
   struct life *life = arg;
   (void)stream;
   CHECK_IS(life->closed++, ==, 0);
@@ -60,8 +60,8 @@ static void on_end(struct iostream *stream, int error, void *arg) {
   life->stream = NULL;
 }
 
-static void on_drained(struct iostream *stream, void *arg) {
-  CHECK_IS(iostream_pending(stream), ==, 0);
+static void on_drained(struct ioloop_stream *stream, void *arg) {
+  CHECK_IS(ioloop_stream_pending(stream), ==, 0);
   if (chance(4))
     act(arg);
 }
@@ -71,13 +71,13 @@ static void start_read(struct life *life) {
   int r;
   switch (tap_random_below(3)) {
   case 0:
-    r = iostream_read(life->stream, on_data, life);
+    r = ioloop_stream_read(life->stream, on_data, life);
     break;
   case 1:
-    r = iostream_read_bytes(life->stream, (size_t)tap_random_below(3000) + 1, on_data, life);
+    r = ioloop_stream_read_bytes(life->stream, (size_t)tap_random_below(3000) + 1, on_data, life);
     break;
   default:
-    r = iostream_read_until(life->stream, delimiter, 2, 1000000, on_data, life);
+    r = ioloop_stream_read_until(life->stream, delimiter, 2, 1000000, on_data, life);
   }
   CHECK(r == 0 || r == -EALREADY || r == -EPIPE);
 }
@@ -85,7 +85,7 @@ static void start_read(struct life *life) {
 static void write_some(struct life *life) {
   size_t size = (size_t)tap_random_below(chance(20) ? sizeof buffer : 2000) + 1;
   fill_pattern(buffer, size, life->here.sent);
-  int r = iostream_write(life->stream, buffer, size);
+  int r = ioloop_stream_write(life->stream, buffer, size);
   CHECK(r == 0 || r == -EPIPE);
   if (r == 0)
     life->here.sent += size;
@@ -93,11 +93,11 @@ static void write_some(struct life *life) {
 
 static void end_here(struct life *life) {
   bool unread = !life->here.saw_end || life->here.received < life->there.sent;
-  life->disturbed |= unread || iostream_pending(life->stream) > 0;
+  life->disturbed |= unread || ioloop_stream_pending(life->stream) > 0;
   if (chance(2)) {
-    iostream_close_when_sent(life->stream);
+    ioloop_stream_close_when_sent(life->stream);
   } else {
-    iostream_close(life->stream);
+    ioloop_stream_close(life->stream);
     CHECK(!life->stream);
   }
 }
@@ -111,22 +111,23 @@ static void act(struct life *life) {
     end_here(life);
     break;
   case 1:
-    life->here.finished |= iostream_shutdown(life->stream) == 0;
+    life->here.finished |= ioloop_stream_shutdown(life->stream) == 0;
     break;
   case 2:
-    iostream_read_stop(life->stream);
+    ioloop_stream_read_stop(life->stream);
     break;
   case 3:
-    iostream_set_gate(life->stream, chance(2) ? gate : NULL);
+    ioloop_stream_set_gate(life->stream, chance(2) ? gate : NULL);
     break;
   case 4:
-    CHECK_OK(iostream_set_watermarks(life->stream, 100, (size_t)tap_random_below(100000) + 100));
+    CHECK_OK(
+        ioloop_stream_set_watermarks(life->stream, 100, (size_t)tap_random_below(100000) + 100));
     break;
   case 5:
-    if (iostream_gate_is_open(gate))
-      iostream_gate_close(gate);
+    if (ioloop_gate_is_open(gate))
+      ioloop_gate_close(gate);
     else
-      iostream_gate_open(gate);
+      ioloop_gate_open(gate);
     break;
   default:
     if (chance(2))
@@ -184,27 +185,27 @@ static void begin(struct life *life, struct ioloop *loop) {
   int pair[2];
   *life = (struct life){0};
   make_pair(chance(2) ? TCP : UNIX_STREAM, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &life->stream));
-  iostream_set_close_callback(life->stream, on_end, life);
-  iostream_set_drain_callback(life->stream, on_drained, life);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &life->stream));
+  ioloop_stream_set_close_callback(life->stream, on_end, life);
+  ioloop_stream_set_drain_callback(life->stream, on_drained, life);
   if (chance(2))
-    iostream_set_gate(life->stream, gate);
+    ioloop_stream_set_gate(life->stream, gate);
   life->peer = pair[1];
 }
 
 /* Let the rest arrive: end all pauses, and half-close every connection. */
 static void conclude(struct life *life, struct ioloop *loop) {
-  iostream_gate_open(gate);
+  ioloop_gate_open(gate);
   if (life->peer >= 0) {
     life->there.finished = true;
     shutdown(life->peer, SHUT_WR);
   }
   if (life->stream)
-    life->here.finished |= iostream_shutdown(life->stream) == 0;
+    life->here.finished |= ioloop_stream_shutdown(life->stream) == 0;
   for (int turn = 0; life->stream || (life->peer >= 0 && !life->there.saw_end); turn++) {
     CHECK_IS(turn, <, 20000);
     if (life->stream) {
-      int r = iostream_read(life->stream, on_data, life);
+      int r = ioloop_stream_read(life->stream, on_data, life);
       CHECK(r == 0 || r == -EALREADY || r == -EPIPE);
     }
     if (life->peer >= 0)
@@ -230,7 +231,7 @@ static void check_life(struct life *life) {
 TEST(80, "many streams, everything at random: no byte lost or out of order, each ends once") {
   struct ioloop *loop = test_loop_new();
   unsigned in_order = 0, total = 0;
-  CHECK_OK(iostream_gate_new(&gate));
+  CHECK_OK(ioloop_gate_new(&gate));
   for (size_t round = tap_count(24); round > 0; round--) {
     for (int i = 0; i < STREAMS; i++)
       begin(&lives[i], loop);
@@ -251,6 +252,6 @@ TEST(80, "many streams, everything at random: no byte lost or out of order, each
   }
   CHECK_IS(in_order, >, 0);
   NOTE("%u of %u connections ended in order", in_order, total);
-  iostream_gate_free(gate);
+  ioloop_gate_free(gate);
   test_loop_free(loop);
 }

@@ -6,14 +6,14 @@
 #include "echo.h"
 
 struct timed {
-  struct iostream *stream; /* NULL: closed */
+  struct ioloop_stream *stream; /* NULL: closed */
   int peer, error;
   size_t received;
   unsigned ends;
   uint64_t begun, closed, last; /* times: of the last byte */
 };
 
-static void on_timed_closed(struct iostream *stream, int error, void *arg) {
+static void on_timed_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct timed *timed = arg;
   (void)stream;
   timed->stream = NULL;
@@ -21,7 +21,7 @@ static void on_timed_closed(struct iostream *stream, int error, void *arg) {
   timed->closed = tap_now();
 }
 
-static void on_timed_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_timed_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct timed *timed = arg;
   (void)stream, (void)data;
   timed->received += size;
@@ -34,15 +34,15 @@ static void timed_open(struct timed *timed, struct ioloop *loop, uint64_t timeou
   *timed = (struct timed){0};
   make_pair(TCP, pair);
   timed->peer = pair[1];
-  CHECK_OK(iostream_new(loop, pair[0], &timed->stream));
-  iostream_set_close_callback(timed->stream, on_timed_closed, timed);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &timed->stream));
+  ioloop_stream_set_close_callback(timed->stream, on_timed_closed, timed);
   timed->begun = tap_now();
-  CHECK_OK(iostream_set_read_timeout(timed->stream, timeout_ns));
+  CHECK_OK(ioloop_stream_set_read_timeout(timed->stream, timeout_ns));
 }
 
 static void timed_close(struct timed *timed) {
   if (timed->stream)
-    iostream_close(timed->stream);
+    ioloop_stream_close(timed->stream);
   CHECK_SYS(close(timed->peer));
 }
 
@@ -56,13 +56,13 @@ TEST(621, "a stream to which nothing comes is closed after its read timeout, not
   struct ioloop *loop = test_loop_new();
   struct timed timed;
   timed_open(&timed, loop, MS(30));
-  CHECK_OK(iostream_read(timed.stream, on_timed_data, &timed));
+  CHECK_OK(ioloop_stream_read(timed.stream, on_timed_data, &timed));
   check_timed_out(&timed, loop, MS(30));
   timed_close(&timed);
 
   /* A part of a frame is input as well, but not enough. */
   timed_open(&timed, loop, MS(30));
-  CHECK_OK(iostream_read_bytes(timed.stream, 100, on_timed_data, &timed));
+  CHECK_OK(ioloop_stream_read_bytes(timed.stream, 100, on_timed_data, &timed));
   client_send(timed.peer, "part", 4);
   check_timed_out(&timed, loop, MS(30));
   CHECK_IS(timed.received, ==, 0);
@@ -89,7 +89,7 @@ TEST(621, "the read timeout counts from the last byte") {
   struct timed timed;
   struct ticker ticker = {.timed = &timed, .left = 20};
   timed_open(&timed, loop, MS(200));
-  CHECK_OK(iostream_read(timed.stream, on_timed_data, &timed));
+  CHECK_OK(ioloop_stream_read(timed.stream, on_timed_data, &timed));
   send_byte(loop, &ticker);
   RUN_UNTIL(loop, !timed.stream);
   CHECK_IS(timed.error, ==, -ETIMEDOUT);
@@ -104,7 +104,7 @@ TEST(621, "input that came in time is read first, though the loop was busy for l
   struct ioloop *loop = test_loop_new();
   struct timed timed;
   timed_open(&timed, loop, MS(30));
-  CHECK_OK(iostream_read(timed.stream, on_timed_data, &timed));
+  CHECK_OK(ioloop_stream_read(timed.stream, on_timed_data, &timed));
   run_turns(loop, 2);
   client_send(timed.peer, "in time", 7);
   for (uint64_t end = tap_now() + MS(60); tap_now() < end;) /* as in a slow callback */
@@ -118,23 +118,23 @@ TEST(621, "input that came in time is read first, though the loop was busy for l
 
 TEST(622, "a read timeout counts only while the stream waits for its peer") {
   struct ioloop *loop = test_loop_new();
-  struct iostream_gate *gate;
+  struct ioloop_gate *gate;
   struct timed idle, gated, ended, off, slow;
-  CHECK_OK(iostream_gate_new(&gate));
+  CHECK_OK(ioloop_gate_new(&gate));
   timed_open(&idle, loop, MS(20)); /* it does not read */
   timed_open(&gated, loop, MS(20));
   timed_open(&ended, loop, MS(20));
   timed_open(&off, loop, MS(20));
   timed_open(&slow, loop, IOLOOP_FOREVER);
-  iostream_gate_close(gate);
-  iostream_set_gate(gated.stream, gate);
-  CHECK_OK(iostream_read(gated.stream, on_timed_data, &gated));
+  ioloop_gate_close(gate);
+  ioloop_stream_set_gate(gated.stream, gate);
+  CHECK_OK(ioloop_stream_read(gated.stream, on_timed_data, &gated));
   client_send(gated.peer, "held", 4);
-  CHECK_OK(iostream_read(ended.stream, on_timed_data, &ended));
+  CHECK_OK(ioloop_stream_read(ended.stream, on_timed_data, &ended));
   CHECK_SYS(shutdown(ended.peer, SHUT_WR));
-  CHECK_OK(iostream_read(off.stream, on_timed_data, &off));
-  CHECK_OK(iostream_set_read_timeout(off.stream, 0));
-  CHECK_OK(iostream_read(slow.stream, on_timed_data, &slow));
+  CHECK_OK(ioloop_stream_read(off.stream, on_timed_data, &off));
+  CHECK_OK(ioloop_stream_set_read_timeout(off.stream, 0));
+  CHECK_OK(ioloop_stream_read(slow.stream, on_timed_data, &slow));
   for (uint64_t end = tap_now() + MS(100); tap_now() < end;)
     CHECK_OK(ioloop_run_once(loop, MS(5)));
   CHECK(idle.stream);
@@ -144,15 +144,15 @@ TEST(622, "a read timeout counts only while the stream waits for its peer") {
   CHECK(slow.stream);
   CHECK_IS(ended.ends, ==, 1);
   idle.begun = tap_now(); /* from the start of a read */
-  CHECK_OK(iostream_read(idle.stream, on_timed_data, &idle));
+  CHECK_OK(ioloop_stream_read(idle.stream, on_timed_data, &idle));
   check_timed_out(&idle, loop, MS(20));
   gated.begun = tap_now();
-  iostream_gate_open(gate);
+  ioloop_gate_open(gate);
   check_timed_out(&gated, loop, MS(20));
   CHECK_IS(gated.received, ==, 4);
   struct timed *all[] = {&idle, &gated, &ended, &off, &slow};
   for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
     timed_close(all[i]);
-  iostream_gate_free(gate);
+  ioloop_gate_free(gate);
   test_loop_free(loop);
 }

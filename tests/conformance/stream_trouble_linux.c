@@ -102,27 +102,27 @@ TEST(92, "a lasting lack of memory for sends ends the stream, and does not spin"
   fail_to_send(loop_that_calls(), INT_MAX, ENOBUFS);
 }
 
-static void no_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void no_input(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
-static void note_close(struct iostream *stream, int error, void *arg) {
+static void note_close(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream;
   *(int *)arg = error;
 }
 
 TEST(96, "where neither sends nor receives get memory they are tried side by side") {
   struct ioloop *loop = loop_that_calls();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2], error = 0;
   make_pair(TCP, pair);
   put(pair[1], 1);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, note_close, &error);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, note_close, &error);
   failing_next(FAILING_SENDS, INT_MAX, ENOBUFS);
   failing_next(FAILING_RECEIVES, INT_MAX, ENOBUFS);
-  CHECK_OK(iostream_read(stream, no_input, NULL));
-  CHECK_OK(iostream_write(stream, "x", 1));
+  CHECK_OK(ioloop_stream_read(stream, no_input, NULL));
+  CHECK_OK(ioloop_stream_write(stream, "x", 1));
   RUN_UNTIL(loop, failing_count(FAILING_SENDS) == 8);
   CHECK_IS(failing_count(FAILING_RECEIVES), >=, 6);
   RUN_UNTIL(loop, error);

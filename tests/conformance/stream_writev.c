@@ -37,19 +37,19 @@ static uint64_t read_some(int fd, uint64_t at) {
 static void write_in_pieces(enum kind kind) {
   struct ioloop *loop = test_loop_new();
   struct iovec pieces[PIECES];
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   uint64_t sent = 0, received = 0, size = tap_count(3000000), deadline = tap_deadline(SECONDS(30));
   int pair[2];
   make_pair(kind, pair);
   int reader = pair[kind != PIPE], writer = pair[kind == PIPE];
   if (kind != PIPE)
     set_buffers(writer, 50000);
-  CHECK_OK(iostream_new(loop, writer, &stream));
+  CHECK_OK(ioloop_stream_new(loop, writer, &stream));
   while (received < size) {
-    if (sent < size && iostream_pending(stream) < 400000) {
+    if (sent < size && ioloop_stream_pending(stream) < 400000) {
       uint64_t sum = make_pieces(pieces, sent);
-      CHECK_OK(iostream_writev(stream, pieces, PIECES));
-      CHECK_OK(iostream_writev(stream, pieces, 0)); /* nothing */
+      CHECK_OK(ioloop_stream_writev(stream, pieces, PIECES));
+      CHECK_OK(ioloop_stream_writev(stream, pieces, 0)); /* nothing */
       sent += sum;
     }
     uint64_t some = read_some(reader, received);
@@ -57,7 +57,7 @@ static void write_in_pieces(enum kind kind) {
     CHECK(tap_left(deadline));
     CHECK_OK(ioloop_run_once(loop, some ? 0 : MS(1)));
   }
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_SYS(close(reader));
   test_loop_free(loop);
 }
@@ -74,7 +74,7 @@ TEST(623, "pieces of a write arrive in order, each byte once: a pipe") {
   write_in_pieces(PIPE);
 }
 
-static void on_end(struct iostream *stream, int error, void *arg) {
+static void on_end(struct ioloop_stream *stream, int error, void *arg) {
   (void)stream;
   CHECK_IS(error, ==, -EPIPE);
   --*(unsigned *)arg;
@@ -86,15 +86,15 @@ TEST(623, "a write of pieces is refused as a whole, and a failure does not raise
   struct iovec huge[2] = {{"a", 1}, {"b", SIZE_MAX}};
   for (int kind = 0; kind < 2; kind++) {
     unsigned streams_left = 1;
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     int pair[2];
     make_pair(kind ? PIPE : UNIX_STREAM, pair);
-    CHECK_OK(iostream_new(loop, pair[1], &stream));
-    iostream_set_close_callback(stream, on_end, &streams_left);
-    CHECK_ERROR(iostream_writev(stream, pieces, -1), EINVAL);
-    CHECK_ERROR(iostream_writev(stream, huge, 2), EINVAL);
+    CHECK_OK(ioloop_stream_new(loop, pair[1], &stream));
+    ioloop_stream_set_close_callback(stream, on_end, &streams_left);
+    CHECK_ERROR(ioloop_stream_writev(stream, pieces, -1), EINVAL);
+    CHECK_ERROR(ioloop_stream_writev(stream, huge, 2), EINVAL);
     CHECK_SYS(close(pair[0]));
-    CHECK_OK(iostream_writev(stream, pieces, 2)); /* the close callback reports it */
+    CHECK_OK(ioloop_stream_writev(stream, pieces, 2)); /* the close callback reports it */
     RUN_UNTIL(loop, !streams_left);
   }
   test_loop_free(loop);

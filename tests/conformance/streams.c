@@ -16,34 +16,34 @@ struct writer {
   int error;
 };
 
-static void on_writer_drained(struct iostream *stream, void *arg) {
-  CHECK_IS(iostream_pending(stream), ==, 0);
+static void on_writer_drained(struct ioloop_stream *stream, void *arg) {
+  CHECK_IS(ioloop_stream_pending(stream), ==, 0);
   ((struct writer *)arg)->drained++;
 }
 
-static void on_writer_closed(struct iostream *stream, int error, void *arg) {
+static void on_writer_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct writer *writer = arg;
   (void)stream;
   writer->closed++;
   writer->error = error;
 }
 
-static uint64_t write_pieces(struct iostream *stream, uint64_t at, uint64_t size) {
+static uint64_t write_pieces(struct ioloop_stream *stream, uint64_t at, uint64_t size) {
   static char data[10000];
   while (at < size) {
     size_t piece = (size_t)tap_random_below(sizeof data) + 1;
     piece = piece < size - at ? piece : (size_t)(size - at);
     fill_pattern(data, piece, at);
-    CHECK_OK(iostream_write(stream, data, piece));
+    CHECK_OK(ioloop_stream_write(stream, data, piece));
     at += piece;
   }
   return at;
 }
 
 /* `least`, and more until the buffers of both sockets are full: they hold far less than 2 MB. */
-static uint64_t write_past_buffers(struct iostream *stream, uint64_t least) {
+static uint64_t write_past_buffers(struct ioloop_stream *stream, uint64_t least) {
   uint64_t size = write_pieces(stream, 0, least);
-  while (iostream_pending(stream) == 0 && size < 2000000)
+  while (ioloop_stream_pending(stream) == 0 && size < 2000000)
     size = write_pieces(stream, size, size + 50000);
   return size;
 }
@@ -66,26 +66,26 @@ static void read_slowly(struct ioloop *loop, int fd, uint64_t size) {
 
 static void write_to_slow_reader(enum kind kind, bool close_after) {
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   struct writer writer = {0};
   int pair[2];
   make_pair(kind, pair);
   set_buffers(pair[0], 50000); /* much smaller ones wait for TCP's window probes */
   set_buffers(pair[1], 50000);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_drain_callback(stream, on_writer_drained, &writer);
-  iostream_set_close_callback(stream, on_writer_closed, &writer);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_drain_callback(stream, on_writer_drained, &writer);
+  ioloop_stream_set_close_callback(stream, on_writer_closed, &writer);
   uint64_t size = write_past_buffers(stream, tap_count(2000000));
-  CHECK_IS(iostream_pending(stream), >, 0);
+  CHECK_IS(ioloop_stream_pending(stream), >, 0);
   if (close_after)
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
   read_slowly(loop, pair[1], size);
   RUN_UNTIL(loop, writer.drained);
   CHECK_IS(writer.drained, ==, 1);
   if (close_after)
     RUN_UNTIL(loop, writer.closed);
   else
-    iostream_close(stream);
+    ioloop_stream_close(stream);
   CHECK_IS(writer.error, ==, 0);
   CHECK_IS(drain(pair[1]), ==, 0);
   CHECK_SYS(close(pair[1]));
@@ -189,18 +189,18 @@ TEST(71, "a peer that resets in the middle of a write ends the stream once, with
   struct ioloop *loop = test_loop_new();
   for (unsigned round = 0; round < 20; round++) {
     struct writer writer = {0};
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     int pair[2];
     make_pair(TCP, pair);
-    CHECK_OK(iostream_new(loop, pair[0], &stream));
-    iostream_set_close_callback(stream, on_writer_closed, &writer);
-    iostream_set_drain_callback(stream, on_writer_drained, &writer);
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+    ioloop_stream_set_close_callback(stream, on_writer_closed, &writer);
+    ioloop_stream_set_drain_callback(stream, on_writer_drained, &writer);
     write_pieces(stream, 0, 8000000);
-    CHECK_IS(iostream_pending(stream), >, 0);
+    CHECK_IS(ioloop_stream_pending(stream), >, 0);
     run_turns(loop, (int)(round % 4));
     client_reset(pair[1]);
     if (round % 2) {
-      CHECK_OK(iostream_write(stream, "more", 4));
+      CHECK_OK(ioloop_stream_write(stream, "more", 4));
       CHECK_IS(writer.closed, ==, 0);
     }
     RUN_UNTIL(loop, writer.closed);
@@ -218,13 +218,13 @@ struct echoer {
   struct writer end;
 };
 
-static void on_echoer_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_echoer_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct echoer *echoer = arg;
   echoer->reads++;
   check_pattern(data, size, echoer->received);
   echoer->received += size;
   echoer->ended += size == 0;
-  CHECK_OK(iostream_write(stream, data, size));
+  CHECK_OK(ioloop_stream_write(stream, data, size));
 }
 
 TEST(71, "data that a peer sent before it closed is read, though its echo cannot be sent") {
@@ -234,20 +234,20 @@ TEST(71, "data that a peer sent before it closed is read, though its echo cannot
   static char data[SIZE];
   struct ioloop *loop = test_loop_new();
   struct echoer echoer = {0};
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2], arrived = 0;
   fill_pattern(data, SIZE, 0);
   make_pair(TCP, pair);
   set_buffers(pair[0], 4 * SIZE);
   set_buffers(pair[1], 4 * SIZE);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, on_writer_closed, &echoer.end);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, on_writer_closed, &echoer.end);
   client_send(pair[1], data, SIZE);
   while (arrived < SIZE) /* within the kernel: there is nothing for the loop to wait for */
     CHECK_SYS(ioctl(pair[0], FIONREAD, &arrived));
   CHECK_SYS(close(pair[1])); /* its kernel responds to the first echo with a reset */
 
-  CHECK_OK(iostream_read(stream, on_echoer_data, &echoer));
+  CHECK_OK(ioloop_stream_read(stream, on_echoer_data, &echoer));
   RUN_UNTIL(loop, echoer.end.closed || echoer.ended);
   CHECK_IS(echoer.reads, >, 1);
   CHECK_IS(echoer.received, ==, SIZE);
@@ -256,7 +256,7 @@ TEST(71, "data that a peer sent before it closed is read, though its echo cannot
   if (!(ioloop_backend_features(loop) & IOLOOP_F_COMPLETION))
     CHECK_IS(echoer.ended, ==, 0);
   while (!echoer.end.closed) {
-    CHECK_OK(iostream_write(stream, "x", 1));
+    CHECK_OK(ioloop_stream_write(stream, "x", 1));
     CHECK_OK(ioloop_run_once(loop, MS(10)));
   }
   CHECK(echoer.end.error == -ECONNRESET || echoer.end.error == -EPIPE);

@@ -19,7 +19,7 @@ struct ioloop *test_loop_new(void) {
 
 struct ioloop_metrics metrics_of(const struct ioloop *loop) {
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   return metrics;
 }
 
@@ -37,7 +37,7 @@ void test_loop_free(struct ioloop *loop) {
 
 bool signal_driven(void) {
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   return info.features & IOLOOP_F_SIGNAL_DRIVEN;
 }
 

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "tap.h"
 
 #ifndef MSG_NOSIGNAL /* macOS: a test that writes to a closed peer ignores SIGPIPE */

@@ -9,7 +9,7 @@
 #include "echo.h"
 
 TEST(78, "at the limit of connections the next one waits in the backlog") {
-  struct tcpserver_options options = {.max_connections = 2};
+  struct ioloop_tcpserver_options options = {.size = sizeof options, .max_connections = 2};
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   int clients[5];
@@ -19,10 +19,10 @@ TEST(78, "at the limit of connections the next one waits in the backlog") {
   ping(loop, clients[0]);
   ping(loop, clients[1]);
   CHECK_QUIET(loop, MS(50));
-  CHECK_IS(tcpserver_connections(echo.server), ==, 2);
+  CHECK_IS(ioloop_tcpserver_connections(echo.server), ==, 2);
   for (int i = 0; i < 5; i++) {
     ping(loop, clients[i]);
-    CHECK_IS(tcpserver_connections(echo.server), <=, 2);
+    CHECK_IS(ioloop_tcpserver_connections(echo.server), <=, 2);
     CHECK_SYS(close(clients[i]));
   }
   RUN_UNTIL(loop, echo.closed == 5);
@@ -32,7 +32,7 @@ TEST(78, "at the limit of connections the next one waits in the backlog") {
 
 TEST(78, "connections without traffic are closed, never early; those with traffic are not") {
   const uint64_t limit = MS(300) * tap_scale(); /* longer than a stall of a busy machine */
-  struct tcpserver_options options = {.idle_timeout_ns = limit};
+  struct ioloop_tcpserver_options options = {.size = sizeof options, .idle_timeout_ns = limit};
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   char byte;
@@ -69,7 +69,7 @@ TEST(78, "a stopped server has accepted its backlog, refuses more, and serves on
     clients[i] = client_connect(port);
     client_send(clients[i], "last words", 10);
   }
-  tcpserver_stop(echo.server);
+  ioloop_tcpserver_stop(echo.server);
   CHECK_IS(echo.opened, ==, 20);
   struct sockaddr_in address = loopback_address(port);
   int late = SYS(socket(AF_INET, SOCK_STREAM, 0));
@@ -83,8 +83,9 @@ TEST(78, "a stopped server has accepted its backlog, refuses more, and serves on
   RUN_UNTIL(loop, echo.closed == 20);
   struct sockaddr_storage none;
   socklen_t size;
-  CHECK_ERROR(tcpserver_address(echo.server, 0, &none, &size), ENOENT);
-  CHECK_ERROR(tcpserver_listen(echo.server, (struct sockaddr *)&address, sizeof address), EINVAL);
+  CHECK_ERROR(ioloop_tcpserver_address(echo.server, 0, &none, &size), ENOENT);
+  CHECK_ERROR(ioloop_tcpserver_listen(echo.server, (struct sockaddr *)&address, sizeof address),
+              EINVAL);
   echo_close(&echo);
   test_loop_free(loop);
 }
@@ -93,18 +94,18 @@ TEST(78, "a stopped server has accepted its whole backlog, whatever its option s
   enum {
     WAITING = 20
   };
-  struct tcpserver_options options = {.backlog = 1};
+  struct ioloop_tcpserver_options options = {.size = sizeof options, .backlog = 1};
   struct ioloop *loop = test_loop_new();
   struct echo echo;
   int listener, clients[WAITING];
   uint16_t port;
   echo_open(&echo, loop, &options);
   make_tcp_listener(&listener, &port); /* its own is longer */
-  CHECK_OK(tcpserver_add_socket(echo.server, listener));
+  CHECK_OK(ioloop_tcpserver_add_socket(echo.server, listener));
   for (int i = 0; i < WAITING; i++)
     clients[i] = client_connect(port);
-  tcpserver_stop(echo.server);
-  CHECK_IS(tcpserver_connections(echo.server), ==, WAITING);
+  ioloop_tcpserver_stop(echo.server);
+  CHECK_IS(ioloop_tcpserver_connections(echo.server), ==, WAITING);
   for (int i = 0; i < WAITING; i++) {
     ping(loop, clients[i]);
     CHECK_SYS(close(clients[i]));
@@ -114,38 +115,38 @@ TEST(78, "a stopped server has accepted its whole backlog, whatever its option s
 }
 
 struct visitor {
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   unsigned visited, close_every;
-  struct iostream *streams[50];
+  struct ioloop_stream *streams[50];
   size_t opened, closed;
   bool stop_inside, close_inside;
 };
 
-static void on_visited(struct iostream *stream, void *arg) {
+static void on_visited(struct ioloop_stream *stream, void *arg) {
   struct visitor *visitor = arg;
   visitor->visited++;
   if (visitor->close_every && visitor->visited % visitor->close_every == 0)
-    iostream_close(stream);
+    ioloop_stream_close(stream);
 }
 
-static void close_other(struct iostream *stream, void *arg) {
+static void close_other(struct ioloop_stream *stream, void *arg) {
   struct visitor *visitor = arg;
   visitor->visited++;
   for (size_t i = 0; i < visitor->opened; i++)
     if (visitor->streams[i] && visitor->streams[i] != stream) {
-      iostream_close(visitor->streams[i]);
+      ioloop_stream_close(visitor->streams[i]);
       return;
     }
 }
 
-static void close_server(struct iostream *stream, void *arg) {
+static void close_server(struct ioloop_stream *stream, void *arg) {
   struct visitor *visitor = arg;
   (void)stream;
   visitor->visited++;
-  tcpserver_close(visitor->server);
+  ioloop_tcpserver_close(visitor->server);
 }
 
-static void on_visitor_closed(struct iostream *stream, int error, void *arg) {
+static void on_visitor_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct visitor *visitor = arg;
   (void)error;
   visitor->closed++;
@@ -154,29 +155,30 @@ static void on_visitor_closed(struct iostream *stream, int error, void *arg) {
       visitor->streams[i] = NULL;
 }
 
-static void on_visitor(struct tcpserver *server, struct iostream *stream,
+static void on_visitor(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                        const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct visitor *visitor = arg;
   (void)peer, (void)peer_size;
   CHECK_IS(visitor->opened, <, 50);
   visitor->streams[visitor->opened++] = stream;
-  iostream_set_close_callback(stream, on_visitor_closed, visitor);
+  ioloop_stream_set_close_callback(stream, on_visitor_closed, visitor);
   if (visitor->opened == 3 && visitor->stop_inside)
-    tcpserver_stop(server);
+    ioloop_tcpserver_stop(server);
   if (visitor->opened == 3 && visitor->close_inside)
-    tcpserver_close(server);
+    ioloop_tcpserver_close(server);
   else if (visitor->opened % 5 == 0)
-    iostream_close(stream);
+    ioloop_stream_close(stream);
 }
 
 static void visitor_open(struct visitor *visitor, struct ioloop *loop, int *clients, int count) {
-  struct tcpserver_options options = {.on_connection = on_visitor, .arg = visitor};
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_connection = on_visitor, .arg = visitor};
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   socklen_t size;
-  CHECK_OK(tcpserver_new(loop, &options, &visitor->server));
-  CHECK_OK(tcpserver_listen(visitor->server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(visitor->server, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &visitor->server));
+  CHECK_OK(ioloop_tcpserver_listen(visitor->server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(visitor->server, 0, &bound, &size));
   for (int i = 0; i < count; i++)
     clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
   RUN_UNTIL(loop, visitor->opened == (visitor->close_inside ? 3 : (size_t)count));
@@ -190,58 +192,60 @@ TEST(78, "every stream is visited once, whatever the visits close") {
   int clients[20];
   visitor_open(&visitor, loop, clients, 20);
   CHECK_IS(visitor.closed, ==, 4); /* in the connection callback */
-  tcpserver_each(visitor.server, on_visited, &visitor);
+  ioloop_tcpserver_each(visitor.server, on_visited, &visitor);
   CHECK_IS(visitor.visited, ==, 16);
   visitor.visited = 0;
   visitor.close_every = 2;
-  tcpserver_each(visitor.server, on_visited, &visitor);
+  ioloop_tcpserver_each(visitor.server, on_visited, &visitor);
   CHECK_IS(visitor.visited, ==, 16);
-  CHECK_IS(tcpserver_connections(visitor.server), ==, 8);
+  CHECK_IS(ioloop_tcpserver_connections(visitor.server), ==, 8);
   visitor.visited = 0;
-  tcpserver_each(visitor.server, close_other, &visitor);
+  ioloop_tcpserver_each(visitor.server, close_other, &visitor);
   CHECK_IS(visitor.visited + visitor.closed, >=, 20);
-  CHECK_IS(tcpserver_connections(visitor.server), ==, 20 - visitor.closed);
+  CHECK_IS(ioloop_tcpserver_connections(visitor.server), ==, 20 - visitor.closed);
   visitor.visited = 0;
-  tcpserver_each(visitor.server, close_server, &visitor);
+  ioloop_tcpserver_each(visitor.server, close_server, &visitor);
   CHECK_IS(visitor.visited, ==, 1);
   CHECK_IS(visitor.closed, ==, 20);
   test_loop_free(loop);
 }
 
-static void finish(struct iostream *stream, void *arg) {
+static void finish(struct ioloop_stream *stream, void *arg) {
   (void)arg;
-  iostream_close_when_sent(stream);
+  ioloop_stream_close_when_sent(stream);
 }
 
-static void on_finished(struct tcpserver *server, struct iostream *stream,
+static void on_finished(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   on_visitor(server, stream, peer, peer_size, arg);
-  iostream_close_when_sent(stream);
+  ioloop_stream_close_when_sent(stream);
 }
 
-TEST(78, "a close callback is not called from inside tcpserver_each or tcpserver_stop") {
+TEST(78,
+     "a close callback is not called from inside ioloop_tcpserver_each or ioloop_tcpserver_stop") {
   struct ioloop *loop = test_loop_new();
   struct visitor visitor = {0}, stopped = {0};
   int client;
   visitor_open(&visitor, loop, &client, 1);
-  tcpserver_each(visitor.server, finish, NULL);
+  ioloop_tcpserver_each(visitor.server, finish, NULL);
   CHECK_IS(visitor.closed, ==, 0);
   RUN_UNTIL(loop, visitor.closed == 1);
-  tcpserver_close(visitor.server);
+  ioloop_tcpserver_close(visitor.server);
 
-  struct tcpserver_options options = {.on_connection = on_finished, .arg = &stopped};
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .on_connection = on_finished, .arg = &stopped};
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   socklen_t size;
-  CHECK_OK(tcpserver_new(loop, &options, &stopped.server));
-  CHECK_OK(tcpserver_listen(stopped.server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(stopped.server, 0, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &stopped.server));
+  CHECK_OK(ioloop_tcpserver_listen(stopped.server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(stopped.server, 0, &bound, &size));
   client = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
-  tcpserver_stop(stopped.server);
+  ioloop_tcpserver_stop(stopped.server);
   CHECK_IS(stopped.opened, ==, 1);
   CHECK_IS(stopped.closed, ==, 0);
   RUN_UNTIL(loop, stopped.closed == 1);
-  tcpserver_close(stopped.server);
+  ioloop_tcpserver_close(stopped.server);
   CHECK_SYS(close(client));
   test_loop_free(loop);
 }
@@ -252,7 +256,7 @@ TEST(78, "a server may be stopped and closed in its connection callback") {
   struct visitor stopped = {.stop_inside = true}, closed = {.close_inside = true};
   visitor_open(&stopped, loop, clients, 10);
   CHECK_IS(stopped.opened, ==, 10); /* the backlog was accepted */
-  tcpserver_close(stopped.server);
+  ioloop_tcpserver_close(stopped.server);
   CHECK_IS(stopped.closed, ==, 10);
   visitor_open(&closed, loop, clients, 10);
   CHECK_IS(closed.opened, ==, 3);
@@ -261,12 +265,12 @@ TEST(78, "a server may be stopped and closed in its connection callback") {
 }
 
 struct bare {
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   int fds[10];
   unsigned count;
 };
 
-static void on_bare(struct tcpserver *server, int fd, const struct sockaddr *peer,
+static void on_bare(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
                     socklen_t peer_size, void *arg) {
   struct bare *bare = arg;
   (void)server, (void)peer, (void)peer_size;
@@ -276,16 +280,17 @@ static void on_bare(struct tcpserver *server, int fd, const struct sockaddr *pee
 TEST(78, "bare descriptors count until they are released") {
   struct ioloop *loop = test_loop_new();
   struct bare bare = {0};
-  struct tcpserver_options options = {.max_connections = 2, .on_accepted = on_bare, .arg = &bare};
-  struct tcpserver_options neither = {0};
-  CHECK_ERROR(tcpserver_new(loop, &neither, &bare.server), EINVAL);
-  CHECK_OK(tcpserver_new(loop, &options, &bare.server));
+  struct ioloop_tcpserver_options options = {
+      .size = sizeof options, .max_connections = 2, .on_accepted = on_bare, .arg = &bare};
+  struct ioloop_tcpserver_options neither = {.size = sizeof neither};
+  CHECK_ERROR(ioloop_tcpserver_new(loop, &neither, &bare.server), EINVAL);
+  CHECK_OK(ioloop_tcpserver_new(loop, &options, &bare.server));
   struct sockaddr_in address = loopback_address(0);
   struct sockaddr_storage bound;
   socklen_t size;
-  CHECK_OK(tcpserver_listen(bare.server, (struct sockaddr *)&address, sizeof address));
-  CHECK_OK(tcpserver_address(bare.server, 0, &bound, &size));
-  CHECK_ERROR(tcpserver_listen(bare.server, (struct sockaddr *)&bound, size), EADDRINUSE);
+  CHECK_OK(ioloop_tcpserver_listen(bare.server, (struct sockaddr *)&address, sizeof address));
+  CHECK_OK(ioloop_tcpserver_address(bare.server, 0, &bound, &size));
+  CHECK_ERROR(ioloop_tcpserver_listen(bare.server, (struct sockaddr *)&bound, size), EADDRINUSE);
   int clients[4];
   for (int i = 0; i < 4; i++)
     clients[i] = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
@@ -293,12 +298,12 @@ TEST(78, "bare descriptors count until they are released") {
     RUN_UNTIL(loop, bare.count == i);
     CHECK_QUIET(loop, MS(10));
     CHECK_IS(bare.count, ==, i);
-    CHECK_IS(tcpserver_connections(bare.server), ==, 2);
+    CHECK_IS(ioloop_tcpserver_connections(bare.server), ==, 2);
     CHECK_SYS(close(bare.fds[i - 2]));
-    tcpserver_release(bare.server);
+    ioloop_tcpserver_release(bare.server);
   }
-  CHECK_IS(tcpserver_accepted_total(bare.server), ==, 4);
-  tcpserver_close(bare.server);
+  CHECK_IS(ioloop_tcpserver_accepted_total(bare.server), ==, 4);
+  ioloop_tcpserver_close(bare.server);
   CHECK_SYS(close(bare.fds[3])); /* the others were closed above */
   for (int i = 0; i < 4; i++)
     CHECK_SYS(close(clients[i]));
@@ -316,9 +321,9 @@ TEST(78,
   int fd = SYS(socket(AF_INET, SOCK_STREAM, 0)), pipe_end[2];
   CHECK_SYS(bind(fd, (struct sockaddr *)&address, sizeof address));
   CHECK_SYS(listen(fd, 8));
-  CHECK_OK(tcpserver_add_socket(echo.server, fd));
-  CHECK_ERROR(tcpserver_add_socket(echo.server, fd), EEXIST);
-  CHECK_OK(tcpserver_address(echo.server, 1, &bound, &size));
+  CHECK_OK(ioloop_tcpserver_add_socket(echo.server, fd));
+  CHECK_ERROR(ioloop_tcpserver_add_socket(echo.server, fd), EEXIST);
+  CHECK_OK(ioloop_tcpserver_address(echo.server, 1, &bound, &size));
   int first = client_connect(echo.port);
   int second = client_connect(ntohs(((struct sockaddr_in *)&bound)->sin_port));
   ping(loop, second);
@@ -326,10 +331,10 @@ TEST(78,
   CHECK_SYS(close(first));
   CHECK_SYS(close(second));
   RUN_UNTIL(loop, echo.closed == 2);
-  tcpserver_stop(echo.server);
+  ioloop_tcpserver_stop(echo.server);
   CHECK(fcntl(fd, F_GETFD) < 0 && errno == EBADF);
   CHECK_SYS(pipe(pipe_end));
-  CHECK_ERROR(tcpserver_add_socket(echo.server, pipe_end[0]), EINVAL); /* too late */
+  CHECK_ERROR(ioloop_tcpserver_add_socket(echo.server, pipe_end[0]), EINVAL); /* too late */
   CHECK(fcntl(pipe_end[0], F_GETFD) >= 0);
   CHECK_SYS(close(pipe_end[0]));
   CHECK_SYS(close(pipe_end[1]));

@@ -38,7 +38,7 @@ static void service_open(struct service *service) {
 static void service_close(void *arg) {
   struct service *service = arg;
   echo_close(&service->echo);
-  datagram_close(service->udp.socket);
+  ioloop_datagram_close(service->udp.socket);
   CHECK_SYS(close(service->client));
   CHECK_SYS(close(service->udp_client));
 }
@@ -57,18 +57,18 @@ TEST(148, "servers that one thread makes are served by another, and closed by it
 TEST(148, "what a stream writes before the loop runs is sent, also if it is closed at once") {
   struct ioloop *loop = test_loop_new();
   for (int closed = 0; closed < 2; closed++) {
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     char got[5];
     int pair[2];
     make_pair(TCP, pair);
-    CHECK_OK(iostream_new(loop, pair[0], &stream));
-    CHECK_OK(iostream_write(stream, "hello", 5));
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+    CHECK_OK(ioloop_stream_write(stream, "hello", 5));
     if (closed)
-      iostream_close(stream);
+      ioloop_stream_close(stream);
     await_arrival(pair[1]);
     CHECK_IS(read(pair[1], got, sizeof got), ==, 5);
     if (!closed)
-      iostream_close(stream);
+      ioloop_stream_close(stream);
     CHECK_SYS(close(pair[1]));
   }
   test_loop_free(loop);

@@ -134,7 +134,7 @@ TEST(38, "the wait gets the time until the next timeout") {
   struct ioloop *loop = test_loop_new();
   uint64_t longest = 0;
   unsigned count = 0;
-  struct ioloop_observer observer = {.wait_begin = keep_timeout};
+  struct ioloop_observer observer = {.size = sizeof observer, .wait_begin = keep_timeout};
   ioloop_set_observer(loop, &observer, &longest);
   CHECK_OK(ioloop_call_later(loop, SECONDS(3600), on_never_called, NULL, NULL));
   CHECK_OK(ioloop_add_callback_threadsafe(loop, on_count, &count)); /* ends the wait */

@@ -419,7 +419,7 @@ TEST(129, "io_uring_setup refused with any error: io_uring is not there, and the
     NOTE("%s", strerror((int)errors[i]));
     refuse_call(SYS_io_uring_setup,
                 errors[i]); /* the last filter's result counts, or the stricter one */
-    CHECK_OK(ioloop_backend_probe("io_uring", &info));
+    CHECK_OK(ioloop_backend_probe("io_uring", &info, sizeof info));
     CHECK(info.error < 0 && info.error != -EINVAL);
     CHECK(info.reason[0]);
     int r = ioloop_new("io_uring", &loop);

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "kinds.h"
 #include "support.h"
 
@@ -48,7 +48,7 @@ struct closing {
   bool closed;
 };
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct closing *closing = arg;
   (void)stream;
   closing->closed = true;
@@ -60,15 +60,15 @@ TEST(31, "a stream written to a closed peer raises no SIGPIPE") {
   for (size_t i = 0; i < STREAMS; i++) {
     struct ioloop *loop = test_loop_new();
     struct closing closing = {.loop = loop};
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     int pair[2];
     make_pair(streams[i], pair);
     NOTE("%s", kind_names[streams[i]]);
     CHECK_SYS(close(pair[0]));
-    CHECK_OK(iostream_new(loop, pair[1], &stream));
-    iostream_set_close_callback(stream, on_closed, &closing);
+    CHECK_OK(ioloop_stream_new(loop, pair[1], &stream));
+    ioloop_stream_set_close_callback(stream, on_closed, &closing);
     while (!closing.closed) {
-      int r = iostream_write(stream, "x", 1);
+      int r = ioloop_stream_write(stream, "x", 1);
       CHECK(r == 0 || r == -EPIPE);
       CHECK_OK(ioloop_run_once(loop, MS(1)));
     }

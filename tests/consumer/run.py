@@ -13,9 +13,9 @@ import sys
 import tempfile
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "consumer.c")
-PUBLIC = re.compile(r"(ioloop|iostream|tcpserver|datagram)_[a-z]\w*$")
+PUBLIC = re.compile(r"ioloop_[a-z]\w*$")
 # A declaration `type name(`; function types of callbacks begin with typedef.
-DECLARED = re.compile(r"^(?!typedef)[a-z][\w *]*?\b((?:ioloop|iostream|tcpserver|datagram)_[a-z_]\w*)\(",
+DECLARED = re.compile(r"^(?!typedef)[a-z][\w *]*?\b(ioloop_[a-z_]\w*)\(",
                       re.MULTILINE)
 
 
@@ -67,14 +67,14 @@ class Installed:
 
 
 def is_installed(installed):
-    for names in (["ioloop.h"], ["iostream.h"], ["ioloop.pc"], ["libioloop.a"],
+    for names in (["ioloop.h"], ["stream.h"], ["ioloop.pc"], ["libioloop.a"],
                   ["libioloop.so", "libioloop.dylib"], ["ioloop-server"], ["ioloop-client"]):
         installed.find(*names)
 
 
 def only_what_is_documented(installed):
     headers = [name for name in installed.files if name.endswith(".h")]
-    if sorted(headers) != ["ioloop.h", "iostream.h"]:
+    if sorted(headers) != ["ioloop.h", "stream.h"]:
         raise Failure("headers: %s" % headers)
 
 
@@ -95,7 +95,7 @@ def cplusplus(installed):
         return "missing: c++, not installed"
     source = os.path.join(installed.stage, "consumer.cc")
     with open(source, "w", encoding="utf-8") as file:
-        file.write("#include <iostream.h>\n"
+        file.write("#include <ioloop/stream.h>\n"
                    "int main() { ioloop *loop = nullptr;\n"
                    "  return ioloop_new(nullptr, &loop) || ioloop_free(loop); }\n")
     program = os.path.join(installed.stage, "cplusplus")
@@ -107,14 +107,15 @@ def cplusplus(installed):
 
 def headers_alone(installed):
     """Each compiles on its own, as strict C11 of POSIX."""
-    for name in ("ioloop.h", "iostream.h"):
+    for name in ("ioloop.h", "stream.h"):
         run(*installed.compiler, "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra",
             "-Wpedantic", "-Werror", "-fsyntax-only", installed.find(name))
 
 
 def exports(installed):
     lines = run("nm", "-D", "--defined-only", installed.library()).splitlines()
-    names = [line.split()[-1].split("@")[0] for line in lines if line]
+    # "A" is the name of a symbol version (src/ioloop.map).
+    names = [line.split()[-1].split("@")[0] for line in lines if line and line.split()[-2] != "A"]
     return {name for name in names if name not in ("_init", "_fini", "_edata", "_end", "__bss_start")}
 
 
@@ -126,7 +127,7 @@ def only_public_symbols(installed):
 
 def declarations(installed):
     declared = set()
-    for name in ("ioloop.h", "iostream.h"):
+    for name in ("ioloop.h", "stream.h"):
         with open(installed.find(name), encoding="utf-8") as file:
             declared.update(DECLARED.findall(re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)))
     return declared
@@ -142,7 +143,7 @@ def all_public_symbols(installed):
 def manual_pages(installed):
     """By the name of each function, and by no other that the headers do not have."""
     folder = os.path.dirname(installed.find("ioloop.3"))
-    expected = declarations(installed) | {"ioloop", "iostream", "tcpserver", "datagram"}
+    expected = declarations(installed) | {"ioloop", "ioloop-stream"}
     there = {name[:-2] for name in os.listdir(folder)}
     if there != expected:
         raise Failure("pages missing: %s\npages of nothing: %s" % (

@@ -29,7 +29,7 @@ PROGRAMS = {
     "ioloop-bench against": (BENCH, ["against"], "ioloop-bench.1", "Options of against"),
     "ioladder": (LADDER, [], "ioladder.1", "OPTIONS"),
 }
-HEADERS = {"ioloop.3": "ioloop.h", "iostream.3": "iostream.h"}
+HEADERS = {"ioloop.3": "ioloop.h", "ioloop-stream.3": "stream.h"}
 ORDER = ["NAME", "LIBRARY", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "RETURN VALUES", "ENVIRONMENT",
          "FILES", "EXIT STATUS", "EXAMPLES", "ERRORS", "SEE ALSO", "CAVEATS"]
 
@@ -149,7 +149,7 @@ def names(text):
 
 def header(name):
     """Its declarations and its comments."""
-    text = read(os.path.join(SOURCE, "src", name))
+    text = read(os.path.join(SOURCE, "src", "ioloop", name))
     comments = "\n".join(re.findall(r"/\*.*?\*/", text, re.S))
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     return re.sub(r"(?m)^#.*$", "", code), comments
@@ -246,8 +246,8 @@ def compare_header(file, name):
     check(not missing, "functions that are not explained: %s" % sorted(missing))
     # Functions of the other page and of libraries may be referred to, misspelt ones may not.
     public = set(functions_of_header(header("ioloop.h")[0]))
-    public |= set(functions_of_header(header("iostream.h")[0]))
-    strangers = {f for f in explained if re.match(r"(ioloop|iostream|tcpserver|datagram)_", f)}
+    public |= set(functions_of_header(header("stream.h")[0]))
+    strangers = {f for f in explained if re.match(r"ioloop_", f)}
     check(strangers <= public, "functions that there are not: %s" % sorted(strangers - public))
 
 
@@ -277,7 +277,7 @@ def _():
     text = read(os.path.join(SOURCE, "tests", "conformance", "fork_calls.h"))
     called = re.findall(r"(?m)^(?:REFUSED|HARMLESS|HARMLESS_RESULT)\((\w+)", text)
     public = list(functions_of_header(header("ioloop.h")[0]))
-    public += list(functions_of_header(header("iostream.h")[0]))
+    public += list(functions_of_header(header("stream.h")[0]))
     same_names(called, public, "functions called")
 
 

@@ -145,11 +145,12 @@ const char *const *fault_backends(void) {
                                          "libevent:poll", "libevent:select"};
   struct ioloop_backend_info info;
   size_t count = 0;
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0 && count < MOST_BACKENDS - 8; i++)
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0 && count < MOST_BACKENDS - 8;
+       i++)
     if (!info.error)
       names[count++] = info.name;
   for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
-    if (ioloop_backend_probe(variants[i], &info) == 0 && !info.error)
+    if (ioloop_backend_probe(variants[i], &info, sizeof info) == 0 && !info.error)
       names[count++] = variants[i];
   return names;
 }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 enum {
   MAX_BACKENDS = 32,
@@ -91,7 +91,7 @@ static void add_backend(const struct fuzz *fuzz, const char *name) {
   if (options.backend_count == MAX_BACKENDS)
     usage(fuzz, "too many:", name);
   if (!fuzz->backends) {
-    if (ioloop_backend_probe(name, &info) < 0 || info.error)
+    if (ioloop_backend_probe(name, &info, sizeof info) < 0 || info.error)
       usage(fuzz, name, info.reason);
   }
   options.backends[options.backend_count++] = name;
@@ -148,11 +148,11 @@ static void default_backends(const struct fuzz *fuzz) {
       add_backend(fuzz, *name);
     return;
   }
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++)
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0; i++)
     if (info.error == 0)
       add_backend(fuzz, info.name);
   for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++)
-    if (ioloop_backend_probe(variants[i], &info) == 0 && info.error == 0)
+    if (ioloop_backend_probe(variants[i], &info, sizeof info) == 0 && info.error == 0)
       add_backend(fuzz, variants[i]);
 }
 

@@ -32,7 +32,7 @@ struct watched_loop *pick_loop(uint32_t arg) {
 
 uint64_t turn_of(const struct watched_loop *loop) {
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop->loop, &metrics);
+  ioloop_get_metrics(loop->loop, &metrics, sizeof metrics);
   bool before_wait = loop->phase > OUTSIDE && loop->phase < HANDLERS;
   return metrics.iterations + before_wait;
 }
@@ -163,7 +163,7 @@ void run_inside(enum phase phase) {
 static unsigned traits_of(const char *name) {
   struct ioloop_backend_info info = {0};
   unsigned found = 0;
-  ioloop_backend_probe(name, &info);
+  ioloop_backend_probe(name, &info, sizeof info);
   if (info.features & IOLOOP_F_SIGNAL_DRIVEN)
     found |= SIGNAL_DRIVEN;
   if (strncmp(name, "select", 6) == 0 || strcmp(name, "libevent:select") == 0)

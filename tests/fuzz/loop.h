@@ -20,7 +20,7 @@
 #define FUZZ_LOOP_H
 
 #include "fuzz.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 enum {
   MAX_LOOPS = 3,

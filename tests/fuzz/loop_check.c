@@ -154,7 +154,7 @@ static void check_sleep(struct watched_loop *loop, struct ready *list, size_t co
 
 static void check_metrics(const struct watched_loop *loop) {
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop->loop, &metrics);
+  ioloop_get_metrics(loop->loop, &metrics, sizeof metrics);
   FUZZ_CHECK(metrics.rescues == 0 || loop->look_alikes, "rescues: %llu",
              (unsigned long long)metrics.rescues);
   FUZZ_CHECK(metrics.abandoned <= loop->drops, "%llu registrations were abandoned, %llu dropped",

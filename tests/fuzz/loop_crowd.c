@@ -35,7 +35,7 @@ static bool begin_again(const struct watched_loop *loop) {
   static uint64_t rebuilds;
   uint64_t before = rebuilds;
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop->loop, &metrics);
+  ioloop_get_metrics(loop->loop, &metrics, sizeof metrics);
   rebuilds = metrics.rebuilds;
   if (rebuilds == before)
     return false;

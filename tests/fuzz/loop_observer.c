@@ -7,7 +7,7 @@
 struct observer {
   struct watched_loop *loop;
   bool in_wait, in_call, removed;
-  char what;
+  enum ioloop_call what;
   int ready_fd;
   unsigned ready_events;
   uint64_t turn; /* in which it was set or removed */
@@ -43,7 +43,7 @@ static void on_ready(void *arg, int fd, unsigned events) {
   observer->ready_events = events;
 }
 
-static void on_call_begin(void *arg, char what, int fd, unsigned events) {
+static void on_call_begin(void *arg, enum ioloop_call what, int fd, unsigned events) {
   struct observer *observer = arg;
   (void)fd;
   (void)events;
@@ -53,7 +53,7 @@ static void on_call_begin(void *arg, char what, int fd, unsigned events) {
   observer->what = what;
 }
 
-static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
+static void on_call_end(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   struct observer *observer = arg;
   (void)fd;
   (void)duration_ns;
@@ -64,7 +64,8 @@ static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
 
 /* args: loop, whether to set or to remove, whether to measure */
 void observe(const uint32_t *args) {
-  static const struct ioloop_observer hooks = {.wait_begin = on_wait_begin,
+  static const struct ioloop_observer hooks = {.size = sizeof hooks,
+                                               .wait_begin = on_wait_begin,
                                                .wait_end = on_wait_end,
                                                .ready = on_ready,
                                                .call_begin = on_call_begin,

@@ -112,7 +112,7 @@ static void on_ready_b(struct ioloop *loop, int fd, unsigned events, void *arg) 
   called(1, loop, fd, events, arg);
 }
 
-static ioloop_handler *const functions[] = {on_ready_a, on_ready_b};
+static ioloop_handler_fn *const functions[] = {on_ready_a, on_ready_b};
 
 /* ---- add ---------------------------------------------------------------------------------- */
 

@@ -85,7 +85,7 @@ int scene_system(struct scene *scene, long result, const char *call) {
 
 static void note_abandoned(struct scene *scene) {
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(scene->loop, &metrics);
+  ioloop_get_metrics(scene->loop, &metrics, sizeof metrics);
   if (metrics.rescues)
     scene_broken(scene, "%llu rescues", (unsigned long long)metrics.rescues);
   if (metrics.abandoned == scene->abandoned)
@@ -115,10 +115,10 @@ bool scene_turn(struct scene *scene, uint64_t begun_ns, const char *condition) {
 static void check_rest(struct scene *scene) {
   struct ioloop_metrics before, after;
   uint64_t end = ioloop_time(scene->loop) + 4 * MS, now;
-  ioloop_get_metrics(scene->loop, &before);
+  ioloop_get_metrics(scene->loop, &before, sizeof before);
   while ((now = ioloop_time(scene->loop)) < end)
     (void)TAKES(scene, ioloop_run_once(scene->loop, end - now));
-  ioloop_get_metrics(scene->loop, &after);
+  ioloop_get_metrics(scene->loop, &after, sizeof after);
   if (!scene->presumes && after.iterations - before.iterations > 60)
     scene_broken(scene, "the loop spins: %llu turns in 4 ms, %llu events",
                  (unsigned long long)(after.iterations - before.iterations),
@@ -176,7 +176,8 @@ static void observed(void *arg, int fd, unsigned events) {
 }
 
 static void make_loop(struct scene *scene) {
-  static const struct ioloop_observer observer = {.ready = observed, .slow_ns = 1000 * MS};
+  static const struct ioloop_observer observer = {
+      .size = sizeof observer, .ready = observed, .slow_ns = 1000 * MS};
   static unsigned seen;
   if (scene->loop || !TAKES(scene, ioloop_new(scene->backend, &scene->loop)))
     return;
@@ -187,8 +188,8 @@ static void make_loop(struct scene *scene) {
 
 /* An error of a run that stays ends the loop (ioloop.h): the program frees all, and starts again. */
 static void end_loop(struct scene *scene) {
-  tcpserver_close(scene->server);
-  datagram_close(scene->datagram);
+  ioloop_tcpserver_close(scene->server);
+  ioloop_datagram_close(scene->datagram);
   scene->server = NULL;
   scene->datagram = NULL;
   if (scene->watched[0] >= 0) {

@@ -13,7 +13,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "layer.h"
 
 /* How the program was informed of a call that failed. Not at all: the library recovered. */
@@ -47,8 +47,8 @@ struct scene {
   unsigned watched_bytes;
   int child_status; /* of the last of these */
   unsigned children;
-  struct tcpserver *server;
-  struct datagram *datagram;
+  struct ioloop_tcpserver *server;
+  struct ioloop_datagram *datagram;
   bool server_ended; /* it said that it accepts no more */
 };
 

@@ -17,25 +17,25 @@ enum {
 
 struct post {
   struct scene *scene;
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   unsigned received, reported;
   int error;
 };
 
-static void on_datagram(struct datagram *socket, const char *data, size_t size,
+static void on_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct post *post = arg;
   struct sockaddr_storage local;
   socklen_t local_size;
   post->received++;
-  (void)datagram_local_address(socket, &local, &local_size);
+  (void)ioloop_datagram_local_address(socket, &local, &local_size);
   if (!peer)
     return;
-  int r = datagram_send(socket, data, size, peer, peer_size);
-  (void)scene_ok(post->scene, r, "datagram_send");
+  int r = ioloop_datagram_send(socket, data, size, peer, peer_size);
+  (void)scene_ok(post->scene, r, "ioloop_datagram_send");
 }
 
-static void on_error(struct datagram *socket, int error, void *arg) {
+static void on_error(struct ioloop_datagram *socket, int error, void *arg) {
   struct post *post = arg;
   (void)socket;
   post->reported++;
@@ -44,8 +44,8 @@ static void on_error(struct datagram *socket, int error, void *arg) {
 
 /* Datagrams that did not come back, and for which the socket has a reason. */
 static unsigned explained(const struct post *post) {
-  struct datagram_metrics metrics;
-  datagram_get_metrics(post->socket, &metrics);
+  struct ioloop_datagram_metrics metrics;
+  ioloop_datagram_get_metrics(post->socket, &metrics, sizeof metrics);
   return (unsigned)(metrics.send_dropped + metrics.truncated + metrics.kernel_drops) +
          (unsigned)metrics.errors;
 }
@@ -78,10 +78,10 @@ static void serve_datagrams(struct scene *scene, int family) {
   struct post post = {.scene = scene};
   socklen_t size;
   struct sockaddr_storage address = scene_address(family, true, &size);
-  if (!TAKES(scene, datagram_bind(scene->loop, (struct sockaddr *)&address, size, on_datagram,
-                                  on_error, &post, &post.socket)))
+  if (!TAKES(scene, ioloop_datagram_bind(scene->loop, (struct sockaddr *)&address, size,
+                                         on_datagram, on_error, &post, &post.socket)))
     return;
-  SYSTEM(scene, getsockname(datagram_fd(post.socket), (struct sockaddr *)&address, &size));
+  SYSTEM(scene, getsockname(ioloop_datagram_fd(post.socket), (struct sockaddr *)&address, &size));
   int client = scene_connect(scene, &address, SOCK_DGRAM);
   if (client < 0)
     scene_broken(scene, "no datagrams can be sent to the socket");
@@ -89,12 +89,12 @@ static void serve_datagrams(struct scene *scene, int family) {
   for (int i = 0; i < BURST; i++)
     SYSTEM(scene, send(client, "drained", 7, 0));
   unsigned before = post.received;
-  size_t drained = datagram_drain(post.socket, BURST);
+  size_t drained = ioloop_datagram_drain(post.socket, BURST);
   if (drained != post.received - before)
     scene_broken(scene, "%zu drained, %u delivered", drained, post.received - before);
   RUN_UNTIL(scene, post.received - before + explained(&post) >= BURST);
   note_explained(scene, &post);
-  datagram_close(post.socket);
+  ioloop_datagram_close(post.socket);
   close(client);
 }
 
@@ -105,21 +105,23 @@ static void send_to_file(struct scene *scene) {
   struct sockaddr_storage address = scene_address(AF_UNIX, false, &size);
   const char *path = ((struct sockaddr_un *)&address)->sun_path;
   int fd = SYSTEM(scene, socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (TAKES(scene, datagram_bind(scene->loop, (struct sockaddr *)&address, size, on_datagram,
-                                 on_error, &to, &to.socket))) {
-    if (TAKES(scene, datagram_new(scene->loop, fd, on_datagram, on_error, &from, &from.socket))) {
+  if (TAKES(scene, ioloop_datagram_bind(scene->loop, (struct sockaddr *)&address, size, on_datagram,
+                                        on_error, &to, &to.socket))) {
+    if (TAKES(scene,
+              ioloop_datagram_new(scene->loop, fd, on_datagram, on_error, &from, &from.socket))) {
       unsigned sent = 0;
       fd = -1;
       for (int i = 0; i < 5 * BURST; i++) {
-        int r = datagram_send(from.socket, "to a file", 9, (struct sockaddr *)&address, size);
-        sent += scene_ok(scene, r, "datagram_send");
+        int r =
+            ioloop_datagram_send(from.socket, "to a file", 9, (struct sockaddr *)&address, size);
+        sent += scene_ok(scene, r, "ioloop_datagram_send");
       }
       RUN_UNTIL(scene, to.received + explained(&from) + explained(&to) >= sent);
       note_explained(scene, &from);
       note_explained(scene, &to);
-      datagram_close(from.socket);
+      ioloop_datagram_close(from.socket);
     }
-    datagram_close(to.socket);
+    ioloop_datagram_close(to.socket);
     if (unlink(path) == 0)
       scene_told(scene, TOLD_REPORTED, "the file of a socket stays", 0);
   }
@@ -144,13 +146,14 @@ void act_datagram_errors(struct scene *scene) {
   int fd = scene_connect(scene, &address, SOCK_DGRAM);
   SYSTEM(scene, setsockopt(fd, IPPROTO_IP, IP_RECVERR, &yes, sizeof yes));
   close(nobody);
-  if (TAKES(scene, datagram_new(scene->loop, fd, on_datagram, on_error, &post, &post.socket))) {
+  if (TAKES(scene,
+            ioloop_datagram_new(scene->loop, fd, on_datagram, on_error, &post, &post.socket))) {
     fd = -1;
-    if (TAKES(scene, datagram_send(post.socket, "anybody?", 8, NULL, 0)))
+    if (TAKES(scene, ioloop_datagram_send(post.socket, "anybody?", 8, NULL, 0)))
       RUN_UNTIL(scene, post.reported);
     if (post.reported && post.error != -ECONNREFUSED)
       scene_told(scene, TOLD_REPORTED, "on_error", post.error);
-    datagram_close(post.socket);
+    ioloop_datagram_close(post.socket);
   }
   if (fd >= 0)
     close(fd);
@@ -160,7 +163,7 @@ void act_datagram_errors(struct scene *scene) {
 
 static struct post surviving;
 
-static void on_survivor_error(struct datagram *socket, int error, void *arg) {
+static void on_survivor_error(struct ioloop_datagram *socket, int error, void *arg) {
   struct post *post = arg;
   (void)socket;
   scene_told(post->scene, TOLD_REPORTED, "on_error", error);
@@ -175,23 +178,24 @@ static void on_watched(struct ioloop *loop, int fd, unsigned events, void *arg) 
     scene->watched_bytes += (unsigned)n;
 }
 
-static void on_survivor_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_survivor_read(struct ioloop_stream *stream, const char *data, size_t size,
+                             void *arg) {
   (void)arg;
-  if (size == 0 || iostream_write(stream, data, size) < 0)
-    iostream_close(stream);
+  if (size == 0 || ioloop_stream_write(stream, data, size) < 0)
+    ioloop_stream_close(stream);
 }
 
-static void on_survivor(struct tcpserver *server, struct iostream *stream,
+static void on_survivor(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct scene *scene = arg;
   (void)server, (void)peer, (void)peer_size;
-  int r = iostream_read(stream, on_survivor_read, NULL);
-  if (!scene_ok(scene, r, "iostream_read"))
-    iostream_close(stream);
+  int r = ioloop_stream_read(stream, on_survivor_read, NULL);
+  if (!scene_ok(scene, r, "ioloop_stream_read"))
+    ioloop_stream_close(stream);
 }
 
 /* "This listener accepts no more" is for good; after the others it does. */
-static void on_survivor_trouble(struct tcpserver *server, int error, void *arg) {
+static void on_survivor_trouble(struct ioloop_tcpserver *server, int error, void *arg) {
   struct scene *scene = arg;
   (void)server;
   scene->server_ended |=
@@ -200,13 +204,15 @@ static void on_survivor_trouble(struct tcpserver *server, int error, void *arg) 
 }
 
 static void listen_on(struct scene *scene) {
-  struct tcpserver_options options = {
-      .on_connection = on_survivor, .on_trouble = on_survivor_trouble, .arg = scene};
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_connection = on_survivor,
+                                             .on_trouble = on_survivor_trouble,
+                                             .arg = scene};
   socklen_t size;
   struct sockaddr_storage address = scene_address(AF_INET, false, &size);
-  if (!scene->server && !TAKES(scene, tcpserver_new(scene->loop, &options, &scene->server)))
+  if (!scene->server && !TAKES(scene, ioloop_tcpserver_new(scene->loop, &options, &scene->server)))
     return;
-  if (TAKES(scene, tcpserver_listen(scene->server, (struct sockaddr *)&address, size)))
+  if (TAKES(scene, ioloop_tcpserver_listen(scene->server, (struct sockaddr *)&address, size)))
     scene->server_ended = false;
 }
 
@@ -227,11 +233,13 @@ void act_survivors_made(struct scene *scene) {
   socklen_t size;
   struct sockaddr_storage address = scene_address(AF_INET, false, &size), unused;
   watch_pair(scene);
-  if (!scene->server || scene->server_ended || tcpserver_address(scene->server, 0, &unused, &size))
+  if (!scene->server || scene->server_ended ||
+      ioloop_tcpserver_address(scene->server, 0, &unused, &size))
     listen_on(scene);
   surviving.scene = scene;
   if (!scene->datagram &&
-      TAKES(scene, datagram_bind(scene->loop, (struct sockaddr *)&address, sizeof address,
+      TAKES(scene,
+            ioloop_datagram_bind(scene->loop, (struct sockaddr *)&address, sizeof address,
                                  on_datagram, on_survivor_error, &surviving, &scene->datagram)))
     surviving.socket = scene->datagram;
 }
@@ -242,16 +250,16 @@ static void ask_server(struct scene *scene) {
   socklen_t size;
   char byte = 0;
   size_t last = 0;
-  while (tcpserver_address(scene->server, last, &address, &size) == 0)
+  while (ioloop_tcpserver_address(scene->server, last, &address, &size) == 0)
     last++;
-  (void)TAKES(scene, tcpserver_address(scene->server, last - 1, &address, &size));
+  (void)TAKES(scene, ioloop_tcpserver_address(scene->server, last - 1, &address, &size));
   int client = scene_connect(scene, &address, SOCK_STREAM);
   if (client < 0)
     scene_broken(scene, "the server refuses a connection");
   SYSTEM(scene, send(client, "?", 1, 0));
   RUN_UNTIL(scene, recv(client, &byte, 1, MSG_DONTWAIT) == 1);
   close(client);
-  RUN_UNTIL(scene, tcpserver_connections(scene->server) == 0);
+  RUN_UNTIL(scene, ioloop_tcpserver_connections(scene->server) == 0);
 }
 
 /* After the failures: what had been registered before works as before. */
@@ -262,7 +270,8 @@ void act_survivors(struct scene *scene) {
   SYSTEM(scene, write(scene->watched[1], "x", 1));
   RUN_UNTIL(scene, scene->watched_bytes == before + 1);
   ask_server(scene);
-  SYSTEM(scene, getsockname(datagram_fd(scene->datagram), (struct sockaddr *)&address, &size));
+  SYSTEM(scene,
+         getsockname(ioloop_datagram_fd(scene->datagram), (struct sockaddr *)&address, &size));
   int client = scene_connect(scene, &address, SOCK_DGRAM);
   SYSTEM(scene, send(client, "?", 1, 0));
   RUN_UNTIL(scene, take_echoes(client) > 0);

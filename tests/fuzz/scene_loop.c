@@ -170,7 +170,7 @@ void act_ghost(struct scene *scene) {
   if (ghost.calls != calls)
     scene_broken(scene, "a handler was called that had been removed");
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(scene->loop, &metrics);
+  ioloop_get_metrics(scene->loop, &metrics, sizeof metrics);
   scene->abandoned = metrics.abandoned;
   close(held);
   close(pair[1]);
@@ -293,7 +293,7 @@ void act_signals(struct scene *scene) {
 
 void act_probes(struct scene *scene) {
   struct ioloop_backend_info info;
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++) {
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0; i++) {
     if (info.error && !info.reason[0])
       scene_broken(scene, "%s is not available, for no reason", info.name);
     bool ours = strncmp(info.name, scene->backend, strlen(info.name)) == 0;
@@ -315,8 +315,8 @@ static void live_as_child(struct scene *scene) {
   scene_pair(scene, AF_UNIX, pair);
   if (ioloop_run_once(scene->loop, 0) != -ECHILD)
     scene_broken(scene, "an inherited loop runs");
-  tcpserver_close(scene->server);
-  datagram_close(scene->datagram);
+  ioloop_tcpserver_close(scene->server);
+  ioloop_datagram_close(scene->datagram);
   (void)TAKES(scene, ioloop_free(scene->loop));
   if (!TAKES(scene, ioloop_new(scene->backend, &scene->loop)))
     return;

@@ -15,20 +15,20 @@ enum {
 
 struct guests {
   struct scene *scene;
-  struct tcpserver *server;
+  struct ioloop_tcpserver *server;
   unsigned accepted, closed;
 };
 
-static void on_accepted(struct tcpserver *server, int fd, const struct sockaddr *peer,
+static void on_accepted(struct ioloop_tcpserver *server, int fd, const struct sockaddr *peer,
                         socklen_t peer_size, void *arg) {
   struct guests *guests = arg;
   (void)peer, (void)peer_size;
   guests->accepted++;
   close(fd);
-  tcpserver_release(server);
+  ioloop_tcpserver_release(server);
 }
 
-static void on_guest_trouble(struct tcpserver *server, int error, void *arg) {
+static void on_guest_trouble(struct ioloop_tcpserver *server, int error, void *arg) {
   struct guests *guests = arg;
   (void)server;
   scene_told(guests->scene, TOLD_REPORTED, "on_trouble", error);
@@ -56,10 +56,11 @@ static void listen_for_guests(struct scene *scene, struct guests *guests, int fa
   const char *path = ((struct sockaddr_un *)&address)->sun_path;
   if (family == AF_UNIX)
     leave_stale_file(scene, &address, size);
-  if (TAKES(scene, tcpserver_listen(guests->server, (struct sockaddr *)&address, size)) &&
-      (family == AF_UNIX || TAKES(scene, tcpserver_address(guests->server, 0, &address, &size))))
+  if (TAKES(scene, ioloop_tcpserver_listen(guests->server, (struct sockaddr *)&address, size)) &&
+      (family == AF_UNIX ||
+       TAKES(scene, ioloop_tcpserver_address(guests->server, 0, &address, &size))))
     visit(scene, guests, &address);
-  tcpserver_stop(guests->server);
+  ioloop_tcpserver_stop(guests->server);
   /* Without memory to note it, or if the kernel does not let us, it stays. */
   if (family == AF_UNIX && unlink(path) == 0)
     scene_told(scene, TOLD_REPORTED, "the file of a socket stays", 0);
@@ -67,34 +68,37 @@ static void listen_for_guests(struct scene *scene, struct guests *guests, int fa
 
 static void serve_guests(struct scene *scene, int family) {
   struct guests guests = {.scene = scene};
-  struct tcpserver_options options = {.on_accepted = on_accepted,
-                                      .on_trouble = on_guest_trouble,
-                                      .replace_stale_file = true,
-                                      .arg = &guests};
-  if (!TAKES(scene, tcpserver_new(scene->loop, &options, &guests.server)))
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_accepted = on_accepted,
+                                             .on_trouble = on_guest_trouble,
+                                             .replace_stale_file = true,
+                                             .arg = &guests};
+  if (!TAKES(scene, ioloop_tcpserver_new(scene->loop, &options, &guests.server)))
     return;
   listen_for_guests(scene, &guests, family);
-  tcpserver_close(guests.server);
+  ioloop_tcpserver_close(guests.server);
 }
 
 /* A listener made elsewhere. */
 static void serve_on_inherited(struct scene *scene) {
   struct guests guests = {.scene = scene};
-  struct tcpserver_options options = {
-      .on_accepted = on_accepted, .on_trouble = on_guest_trouble, .arg = &guests};
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_accepted = on_accepted,
+                                             .on_trouble = on_guest_trouble,
+                                             .arg = &guests};
   socklen_t size;
   struct sockaddr_storage address = scene_address(AF_INET, false, &size);
-  if (!TAKES(scene, tcpserver_new(scene->loop, &options, &guests.server)))
+  if (!TAKES(scene, ioloop_tcpserver_new(scene->loop, &options, &guests.server)))
     return;
   int fd = SYSTEM(scene, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   SYSTEM(scene, bind(fd, (struct sockaddr *)&address, size));
   SYSTEM(scene, listen(fd, 8));
   SYSTEM(scene, getsockname(fd, (struct sockaddr *)&address, &size));
-  if (TAKES(scene, tcpserver_add_socket(guests.server, fd)))
+  if (TAKES(scene, ioloop_tcpserver_add_socket(guests.server, fd)))
     visit(scene, &guests, &address);
   else
     close(fd);
-  tcpserver_close(guests.server);
+  ioloop_tcpserver_close(guests.server);
 }
 
 void act_servers(struct scene *scene) {
@@ -124,7 +128,7 @@ static void wait_for_expiry(struct scene *scene, struct guests *guests,
     close(clients[--count]);
 }
 
-static void on_expired(struct iostream *stream, int error, void *arg) {
+static void on_expired(struct ioloop_stream *stream, int error, void *arg) {
   struct guests *guests = arg;
   (void)stream;
   guests->closed++;
@@ -132,25 +136,26 @@ static void on_expired(struct iostream *stream, int error, void *arg) {
     scene_told(guests->scene, TOLD_ENDED, "close callback", error);
 }
 
-static void on_silent(struct tcpserver *server, struct iostream *stream,
+static void on_silent(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                       const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)server, (void)peer, (void)peer_size;
-  iostream_set_close_callback(stream, on_expired, arg);
+  ioloop_stream_set_close_callback(stream, on_expired, arg);
 }
 
 void act_idle(struct scene *scene) {
   struct guests guests = {.scene = scene};
-  struct tcpserver_options options = {.on_connection = on_silent,
-                                      .on_trouble = on_guest_trouble,
-                                      .idle_timeout_ns = 2 * MS,
-                                      .arg = &guests};
-  struct tcpserver *server;
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_connection = on_silent,
+                                             .on_trouble = on_guest_trouble,
+                                             .idle_timeout_ns = 2 * MS,
+                                             .arg = &guests};
+  struct ioloop_tcpserver *server;
   socklen_t size;
   struct sockaddr_storage address = scene_address(AF_INET, false, &size);
-  if (!TAKES(scene, tcpserver_new(scene->loop, &options, &server)))
+  if (!TAKES(scene, ioloop_tcpserver_new(scene->loop, &options, &server)))
     return;
-  if (TAKES(scene, tcpserver_listen(server, (struct sockaddr *)&address, size)) &&
-      TAKES(scene, tcpserver_address(server, 0, &address, &size)))
+  if (TAKES(scene, ioloop_tcpserver_listen(server, (struct sockaddr *)&address, size)) &&
+      TAKES(scene, ioloop_tcpserver_address(server, 0, &address, &size)))
     wait_for_expiry(scene, &guests, &address);
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
 }

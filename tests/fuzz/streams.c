@@ -6,7 +6,7 @@
  * Half of the scripts are strict: before each operation the loop settles, which means that all that
  * the model expects has happened and nothing is left to do. The same script then gives the same
  * story under each model of I/O, and is played under `poll` first to compare. A story has the
- * results and callbacks of one end, in their order, with the bytes of iostream_read added up. It
+ * results and callbacks of one end, in their order, with the bytes of ioloop_stream_read added up. It
  * ends where the manual, or the kernel, leaves the rest open (struct end, `unclear`).
  */
 #include <dirent.h>
@@ -173,14 +173,14 @@ static bool in_backlog(const struct end *end) {
 }
 
 static bool is_stuck(const struct end *end) {
-  if (!end->stream || !end->closing || iostream_pending(end->stream) == 0)
+  if (!end->stream || !end->closing || ioloop_stream_pending(end->stream) == 0)
     return false;
-  struct pollfd socket = {.fd = iostream_fd(end->stream), .events = POLLOUT};
+  struct pollfd socket = {.fd = ioloop_stream_fd(end->stream), .events = POLLOUT};
   return poll(&socket, 1, 0) == 0;
 }
 
 /* "If the streams at both ends of a connection are closed like this and the sockets cannot hold all
- * that is queued, they wait for each other forever" (iostream.h). */
+ * that is queued, they wait for each other forever" (stream.h). */
 static bool waits_forever(const struct end *end) {
   return is_stuck(end) && is_stuck(peer_of(end));
 }
@@ -208,7 +208,7 @@ static void conclude(void) {
   world.action_count = 0;
   for (int i = 0; i < GATES; i++)
     if (world.gates[i])
-      INSIDE("iostream_gate_open", iostream_gate_open(world.gates[i]));
+      INSIDE("ioloop_gate_open", ioloop_gate_open(world.gates[i]));
   bool done = false;
   for (int round = 0; round < 2 || !done; round++) {
     done = true;
@@ -232,7 +232,7 @@ static void close_all(void) {
   }
   close_datagrams();
   for (int i = 0; i < GATES; i++)
-    iostream_gate_free(world.gates[i]);
+    ioloop_gate_free(world.gates[i]);
 }
 
 /* One in eight ends while everything is under way. */
@@ -252,7 +252,7 @@ static void play(const struct fuzz_script *script, const char *backend, bool str
     conclude();
   close_all();
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(world.loop, &metrics);
+  ioloop_get_metrics(world.loop, &metrics, sizeof metrics);
   FUZZ_CHECK(metrics.rescues == 0, "%llu rescues", (unsigned long long)metrics.rescues);
   FUZZ_CHECK(metrics.abandoned == 0, "%llu abandoned", (unsigned long long)metrics.abandoned);
   r = ioloop_free(world.loop);

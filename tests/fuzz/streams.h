@@ -5,7 +5,7 @@
  * A connection has two ends, 2n and 2n + 1. Each is a stream of ours or a raw socket, which plays
  * the hostile peer. An end counts the bytes that it has put in and got out, in a pattern that the
  * other end can check, and remembers how it ended. The rest of struct end is the model: the state
- * of the stream as the manual (iostream(3)) defines it, never as the library has it.
+ * of the stream as the manual (ioloop-stream(3)) defines it, never as the library has it.
  *
  *   streams.c            scripts: made from a seed, played, brought to an end
  *   streams_settle.c     runs the loop
@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #include "fuzz.h"
-#include "iostream.h"
+#include "ioloop/stream.h"
 
 enum {
   CONNECTIONS = 96,
@@ -58,16 +58,16 @@ struct server;
 struct end {
   int index;
   bool used, ours, tcp;
-  bool eager;              /* raw: reads whatever comes */
-  struct iostream *stream; /* NULL: raw, or over */
-  int fd;                  /* raw; -1: over, or not raw */
-  uint64_t put, got;       /* bytes sent and received by the program at this end */
+  bool eager;                   /* raw: reads whatever comes */
+  struct ioloop_stream *stream; /* NULL: raw, or over */
+  int fd;                       /* raw; -1: over, or not raw */
+  uint64_t put, got;            /* bytes sent and received by the program at this end */
   bool shut, saw_end, gone;
   enum ending ending;      /* once gone */
   uint64_t surely;         /* once gone: of `put`, this much arrives in any case */
   uint64_t unless_written; /* ... and this much if the peer goes on writing, which TCP answers by a
                             * reset */
-  uint64_t unsent;         /* by us or the kernel, when iostream_close was called */
+  uint64_t unsent;         /* by us or the kernel, when ioloop_stream_close was called */
   bool unclear;            /* the rest of its story is left open */
 
   bool connecting, closing, choked, wants_drain, drain_due, discards, limited;
@@ -90,7 +90,7 @@ struct end {
 
 struct server {
   int index;
-  struct tcpserver *server; /* NULL: none */
+  struct ioloop_tcpserver *server; /* NULL: none */
   bool tcp, stopped, stops_late;
   int depth;   /* its callbacks under way */
   size_t most; /* connections; 0: no limit */
@@ -124,7 +124,7 @@ struct world {
   bool strict; /* the loop settles after each operation: the stories can be compared */
   struct end ends[ENDS];
   int connections;
-  struct iostream_gate *gates[GATES];
+  struct ioloop_gate *gates[GATES];
   struct server servers[SERVERS];
   struct action actions[ACTIONS];
   size_t action_count;
@@ -214,9 +214,9 @@ void op_gate(const uint32_t *args);
 void op_gopen(const uint32_t *args);
 void op_gclose(const uint32_t *args);
 void op_gfree(const uint32_t *args);
-void adopt_stream(struct end *end, struct iostream *stream);
-void on_connect(struct iostream *stream, void *arg);
-void on_close(struct iostream *stream, int error, void *arg);
+void adopt_stream(struct end *end, struct ioloop_stream *stream);
+void on_connect(struct ioloop_stream *stream, void *arg);
+void on_close(struct ioloop_stream *stream, int error, void *arg);
 const char *enter_callback(const char *allowed);
 void leave_callback(const char *outer);
 void do_read_any(struct end *end);

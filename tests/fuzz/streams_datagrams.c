@@ -34,7 +34,7 @@ struct letter {
 struct mailbox {
   int index;
   bool udp;
-  struct datagram *socket;
+  struct ioloop_datagram *socket;
   union {
     struct sockaddr any;
     struct sockaddr_in v4;
@@ -101,13 +101,13 @@ static void take_letter(struct mailbox *box, int from, const char *data, size_t 
 }
 
 static bool is_held(const struct mailbox *box) {
-  return box->gate >= 0 && world.gates[box->gate] && !iostream_gate_is_open(world.gates[box->gate]);
+  return box->gate >= 0 && world.gates[box->gate] && !ioloop_gate_is_open(world.gates[box->gate]);
 }
 
-static void on_datagram(struct datagram *socket, const char *data, size_t size,
+static void on_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct mailbox *box = arg;
-  const char *outer = enter_callback("datagram_drain");
+  const char *outer = enter_callback("ioloop_datagram_drain");
   FUZZ_CHECK(box->socket == socket, "socket %d: a datagram after its end", box->index);
   /* "Once received, a datagram is delivered": the gate may have been closed in this turn. */
   FUZZ_CHECK(outer || !is_held(box) || box->gate_closed_in == world.turn,
@@ -119,9 +119,9 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
   leave_callback(outer);
 }
 
-static void on_error(struct datagram *socket, int error, void *arg) {
+static void on_error(struct ioloop_datagram *socket, int error, void *arg) {
   const struct mailbox *box = arg;
-  const char *outer = enter_callback("datagram_drain");
+  const char *outer = enter_callback("ioloop_datagram_drain");
   FUZZ_CHECK(box->socket == socket, "socket %d: an error after its end", box->index);
   /* AF_UNIX refuses a datagram to an address that is gone. */
   FUZZ_CHECK(!box->udp && (error == -ECONNREFUSED || error == -ENOENT), "socket %d: error %d",
@@ -147,11 +147,13 @@ void op_dgram(const uint32_t *args) {
     size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
   }
   int r;
-  INSIDE("datagram_bind", r = datagram_bind(world.loop, &box->address.any, size, on_datagram,
-                                            on_error, box, &box->socket));
-  FUZZ_CHECK(r == 0, "datagram_bind: %d", r);
+  INSIDE("ioloop_datagram_bind",
+         r = ioloop_datagram_bind(world.loop, &box->address.any, size, on_datagram, on_error, box,
+                                  &box->socket));
+  FUZZ_CHECK(r == 0, "ioloop_datagram_bind: %d", r);
   box->address_size = sizeof box->address;
-  FUZZ_CHECK(getsockname(datagram_fd(box->socket), &box->address.any, &box->address_size) == 0,
+  FUZZ_CHECK(getsockname(ioloop_datagram_fd(box->socket), &box->address.any, &box->address_size) ==
+                 0,
              "%s", strerror(errno));
 }
 
@@ -161,9 +163,9 @@ static void send_letter(struct mailbox *from, struct mailbox *to, size_t size) {
   struct letter letter = {.from = from->index, .serial = from->serial++, .size = size};
   write_letter(&letter, letter_data);
   int r;
-  INSIDE("datagram_send",
-         r = datagram_send(from->socket, letter_data, size, &to->address.any, to->address_size));
-  FUZZ_CHECK(r == 0, "socket %d: datagram_send returns %d", from->index, r);
+  INSIDE("ioloop_datagram_send", r = ioloop_datagram_send(from->socket, letter_data, size,
+                                                          &to->address.any, to->address_size));
+  FUZZ_CHECK(r == 0, "socket %d: ioloop_datagram_send returns %d", from->index, r);
   if (!to->socket)
     return;
   to->letters[to->letter_count++] = letter;
@@ -190,7 +192,8 @@ void op_dsend(const uint32_t *args) {
     return;
   if (size > LARGEST && from->udp) {
     static const char large[LARGEST + 1];
-    int r = datagram_send(from->socket, large, sizeof large, &to->address.any, to->address_size);
+    int r =
+        ioloop_datagram_send(from->socket, large, sizeof large, &to->address.any, to->address_size);
     FUZZ_CHECK(r == -EMSGSIZE, "socket %d: %d for a datagram too large", from->index, r);
     return;
   }
@@ -204,8 +207,9 @@ void op_dgate(const uint32_t *args) {
   if (!box->socket)
     return;
   if (gate >= 0 && !world.gates[gate])
-    FUZZ_CHECK(iostream_gate_new(&world.gates[gate]) == 0, "no gate");
-  INSIDE("datagram_set_gate", datagram_set_gate(box->socket, gate < 0 ? NULL : world.gates[gate]));
+    FUZZ_CHECK(ioloop_gate_new(&world.gates[gate]) == 0, "no gate");
+  INSIDE("ioloop_datagram_set_gate",
+         ioloop_datagram_set_gate(box->socket, gate < 0 ? NULL : world.gates[gate]));
   box->gate = gate;
   box->gate_closed_in = world.turn;
 }
@@ -228,16 +232,16 @@ void op_ddrain(const uint32_t *args) {
   size_t most = args[1] % 20, count;
   if (!box->socket || world.depth)
     return;
-  INSIDE("datagram_drain", count = datagram_drain(box->socket, most));
+  INSIDE("ioloop_datagram_drain", count = ioloop_datagram_drain(box->socket, most));
   FUZZ_CHECK(count <= most, "socket %d: %zu of at most %zu", box->index, count, most);
   FUZZ_CHECK(count == box->received - before, "socket %d: %zu, but %llu callbacks", box->index,
              count, (unsigned long long)(box->received - before));
 }
 
 static void close_mailbox(struct mailbox *box) {
-  struct datagram *socket = box->socket;
-  struct datagram_metrics metrics;
-  datagram_get_metrics(socket, &metrics);
+  struct ioloop_datagram *socket = box->socket;
+  struct ioloop_datagram_metrics metrics;
+  ioloop_datagram_get_metrics(socket, &metrics, sizeof metrics);
   FUZZ_CHECK(metrics.received == box->received && metrics.received_bytes == box->received_bytes,
              "socket %d: it counts %llu datagrams, not %llu", box->index,
              (unsigned long long)metrics.received, (unsigned long long)box->received);
@@ -249,7 +253,7 @@ static void close_mailbox(struct mailbox *box) {
     for (size_t j = 0; j < mailboxes[i].letter_count; j++)
       mailboxes[i].letters[j].queued |= mailboxes[i].letters[j].from == box->index;
   box->letter_count = box->letter_bytes = 0;
-  INSIDE("datagram_close", datagram_close(socket));
+  INSIDE("ioloop_datagram_close", ioloop_datagram_close(socket));
 }
 
 void op_dclose(const uint32_t *args) {

@@ -22,24 +22,24 @@ void leave_callback(const char *outer) {
   world.inside = outer;
 }
 
-static void check_alive(const struct end *end, const struct iostream *stream) {
+static void check_alive(const struct end *end, const struct ioloop_stream *stream) {
   FUZZ_CHECK(end->stream == stream, "end %d: a callback after its end", end->index);
 }
 
-static void on_drain(struct iostream *stream, void *arg) {
+static void on_drain(struct ioloop_stream *stream, void *arg) {
   struct end *end = arg;
   const char *outer = enter_callback(NULL);
   check_alive(end, stream);
   FUZZ_CHECK(end->wants_drain, "end %d: a drain callback that is not set", end->index);
-  FUZZ_CHECK(iostream_pending(stream) == 0, "end %d: drained with %zu bytes", end->index,
-             iostream_pending(stream));
+  FUZZ_CHECK(ioloop_stream_pending(stream) == 0, "end %d: drained with %zu bytes", end->index,
+             ioloop_stream_pending(stream));
   FUZZ_CHECK(end->drain_due, "end %d: drained, but nothing was pending", end->index);
   end->drain_due = false;
   react(end->index, ON_DRAIN);
   leave_callback(outer);
 }
 
-static void on_limit(struct iostream *stream, void *arg) {
+static void on_limit(struct ioloop_stream *stream, void *arg) {
   struct end *end = arg;
   const char *outer = enter_callback(NULL);
   check_alive(end, stream);
@@ -53,7 +53,7 @@ static void on_limit(struct iostream *stream, void *arg) {
   leave_callback(outer);
 }
 
-void on_connect(struct iostream *stream, void *arg) {
+void on_connect(struct ioloop_stream *stream, void *arg) {
   struct end *end = arg;
   const char *outer = enter_callback(NULL);
   check_alive(end, stream);
@@ -72,17 +72,19 @@ static enum ending ending_by_close(const struct end *end, int error) {
   return error || peer->put > end->got ? EITHER : END;
 }
 
-void on_close(struct iostream *stream, int error, void *arg) {
+void on_close(struct ioloop_stream *stream, int error, void *arg) {
   struct end *end = arg;
-  const char *outer = enter_callback("iostream_close tcpserver_close");
+  const char *outer = enter_callback("ioloop_stream_close ioloop_tcpserver_close");
   FUZZ_CHECK(end->closed++ == 0, "end %d: closed twice", end->index);
   check_alive(end, stream);
-  FUZZ_CHECK(iostream_fd(stream) == -1, "end %d: a descriptor in the close callback", end->index);
+  FUZZ_CHECK(ioloop_stream_fd(stream) == -1, "end %d: a descriptor in the close callback",
+             end->index);
   world.inside = outer;
   check_close_error(end, error);
   world.inside = NULL;
-  size_t pending = iostream_pending(stream);
-  bool asked = outer && strcmp(outer, "iostream_close") == 0; /* else what is unsent is unknown */
+  size_t pending = ioloop_stream_pending(stream);
+  bool asked =
+      outer && strcmp(outer, "ioloop_stream_close") == 0; /* else what is unsent is unknown */
   uint64_t unless_written = asked && end->put > end->unsent ? end->put - end->unsent : 0;
   end_is_gone(end, ending_by_close(end, error), end->put - pending,
               end->tcp ? unless_written : end->put - pending);
@@ -98,7 +100,7 @@ void on_close(struct iostream *stream, int error, void *arg) {
   leave_callback(outer);
 }
 
-static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_read(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct end *end = arg;
   const char *outer = enter_callback(NULL);
   check_alive(end, stream);
@@ -124,7 +126,7 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
     end->reading = NO_READ;
     tell(end, " <%zu>", size);
   }
-  /* In how many pieces iostream_read delivers is not specified: no action in a story. */
+  /* In how many pieces ioloop_stream_read delivers is not specified: no action in a story. */
   if (size == 0)
     react(end->index, ON_END);
   else if (reading != ANY || !world.strict)
@@ -134,14 +136,15 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-void adopt_stream(struct end *end, struct iostream *stream) {
+void adopt_stream(struct end *end, struct ioloop_stream *stream) {
   end->used = end->ours = true;
   end->stream = stream;
   end->fd = end->gate = -1;
   end->low = 64 * 1024;
   end->high = 256 * 1024;
   end->idle_since = world.turn_began;
-  INSIDE("iostream_set_close_callback", iostream_set_close_callback(stream, on_close, end));
+  INSIDE("ioloop_stream_set_close_callback",
+         ioloop_stream_set_close_callback(stream, on_close, end));
 }
 
 static void check_read_result(struct end *end, int result, enum reading reading, bool valid) {
@@ -155,7 +158,7 @@ static void check_read_result(struct end *end, int result, enum reading reading,
 
 void do_read_any(struct end *end) {
   int r;
-  INSIDE("iostream_read", r = iostream_read(end->stream, on_read, end));
+  INSIDE("ioloop_stream_read", r = ioloop_stream_read(end->stream, on_read, end));
   check_read_result(end, r, ANY, true);
 }
 
@@ -182,7 +185,7 @@ void op_readn(const uint32_t *args) {
     return;
   size_t size = size_near(end, args[1]);
   int r;
-  INSIDE("iostream_read_bytes", r = iostream_read_bytes(end->stream, size, on_read, end));
+  INSIDE("ioloop_stream_read_bytes", r = ioloop_stream_read_bytes(end->stream, size, on_read, end));
   check_read_result(end, r, BYTES, size > 0);
   if (r == 0)
     set_size(end, size);
@@ -205,8 +208,8 @@ void op_until(const uint32_t *args) {
   char delimiter[16] = "";
   size_t size = make_delimiter(args[2], delimiter);
   int r;
-  INSIDE("iostream_read_until",
-         r = iostream_read_until(end->stream, delimiter, size, most, on_read, end));
+  INSIDE("ioloop_stream_read_until",
+         r = ioloop_stream_read_until(end->stream, delimiter, size, most, on_read, end));
   check_read_result(end, r, UNTIL, size >= 1 && size <= 16 && most >= size);
   if (r)
     return;
@@ -222,8 +225,8 @@ void op_limit(const uint32_t *args) {
     return;
   int r;
   bool on = args[1] % 4;
-  INSIDE("iostream_set_limit_callback",
-         r = iostream_set_limit_callback(end->stream, on ? on_limit : NULL, end));
+  INSIDE("ioloop_stream_set_limit_callback",
+         r = ioloop_stream_set_limit_callback(end->stream, on ? on_limit : NULL, end));
   FUZZ_CHECK(r == 0, "end %d: a limit callback: %d", end->index, r);
   end->limited = on;
 }
@@ -232,7 +235,7 @@ void op_stop(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (!end)
     return;
-  INSIDE("iostream_read_stop", iostream_read_stop(end->stream));
+  INSIDE("ioloop_stream_read_stop", ioloop_stream_read_stop(end->stream));
   end->reading = NO_READ;
   tell(end, " stop");
 }
@@ -246,10 +249,10 @@ void op_write(const uint32_t *args) {
   FUZZ_CHECK(data, "no memory");
   fill_pattern(end, end->put, data, size);
   update_choked(end);
-  if (iostream_pending(end->stream) + size > end->high)
+  if (ioloop_stream_pending(end->stream) + size > end->high)
     leave_open(end);
   int r, expected = end->shut || end->closing ? -EPIPE : 0;
-  INSIDE("iostream_write", r = iostream_write(end->stream, data, size));
+  INSIDE("ioloop_stream_write", r = ioloop_stream_write(end->stream, data, size));
   free(data);
   FUZZ_CHECK(r == expected, "end %d: a write returns %d instead of %d", end->index, r, expected);
   tell(end, " write%d", r);
@@ -257,13 +260,13 @@ void op_write(const uint32_t *args) {
     return;
   note_write(end, size);
   update_choked(end);
-  if (iostream_pending(end->stream) > 0)
+  if (ioloop_stream_pending(end->stream) > 0)
     end->drain_due = true;
 }
 
 void do_shutdown(struct end *end) {
   int r, expected = end->shut || end->closing ? -EPIPE : 0;
-  INSIDE("iostream_shutdown", r = iostream_shutdown(end->stream));
+  INSIDE("ioloop_stream_shutdown", r = ioloop_stream_shutdown(end->stream));
   FUZZ_CHECK(r == expected, "end %d: a half-close returns %d instead of %d", end->index, r,
              expected);
   end->shut = end->shut || r == 0;
@@ -280,17 +283,17 @@ void op_finish(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (!end)
     return;
-  INSIDE("iostream_close_when_sent", iostream_close_when_sent(end->stream));
+  INSIDE("ioloop_stream_close_when_sent", ioloop_stream_close_when_sent(end->stream));
   end->closing = true;
   end->reading = NO_READ;
   tell(end, " finish");
 }
 
 void do_close(struct end *end) {
-  end->unsent =
-      iostream_pending(end->stream) + (end->tcp ? unsent_in(iostream_fd(end->stream)) : 0);
-  INSIDE("iostream_close", iostream_close(end->stream));
-  FUZZ_CHECK(!end->stream, "end %d: iostream_close did not close it", end->index);
+  end->unsent = ioloop_stream_pending(end->stream) +
+                (end->tcp ? unsent_in(ioloop_stream_fd(end->stream)) : 0);
+  INSIDE("ioloop_stream_close", ioloop_stream_close(end->stream));
+  FUZZ_CHECK(!end->stream, "end %d: ioloop_stream_close did not close it", end->index);
 }
 
 void op_close(const uint32_t *args) {
@@ -302,9 +305,9 @@ void op_close(const uint32_t *args) {
 void do_watermarks(struct end *end, size_t low, size_t high) {
   int r;
   update_choked(end);
-  if (iostream_pending(end->stream) > 0)
+  if (ioloop_stream_pending(end->stream) > 0)
     leave_open(end);
-  INSIDE("iostream_set_watermarks", r = iostream_set_watermarks(end->stream, low, high));
+  INSIDE("ioloop_stream_set_watermarks", r = ioloop_stream_set_watermarks(end->stream, low, high));
   FUZZ_CHECK(r == (low > high ? -EINVAL : 0), "end %d: watermarks %zu, %zu: %d", end->index, low,
              high, r);
   if (r)
@@ -324,7 +327,7 @@ void op_marks(const uint32_t *args) {
 static struct end *with_pending(struct end *end) {
   for (int i = 0; i < 2 * world.connections && !world.strict; i++) {
     struct end *other = &world.ends[(end->index + i) % (2 * world.connections)];
-    if (other->stream && other->reading != NO_READ && iostream_pending(other->stream) > 0)
+    if (other->stream && other->reading != NO_READ && ioloop_stream_pending(other->stream) > 0)
       return other;
   }
   return end;
@@ -336,7 +339,7 @@ void op_near(const uint32_t *args) {
   if (!end)
     return;
   end = with_pending(end);
-  size_t pending = iostream_pending(end->stream);
+  size_t pending = ioloop_stream_pending(end->stream);
   size_t low = pending + args[1] % 5, high = pending + args[2] % 5;
   do_watermarks(end, low < 2 ? 0 : low - 2, high < 2 ? 0 : high - 2);
 }
@@ -346,10 +349,10 @@ void op_drain(const uint32_t *args) {
   if (!end)
     return;
   end->wants_drain = args[1] % 4;
-  if (iostream_pending(end->stream) == 0)
+  if (ioloop_stream_pending(end->stream) == 0)
     end->drain_due = false; /* it was, before */
-  INSIDE("iostream_set_drain_callback",
-         iostream_set_drain_callback(end->stream, end->wants_drain ? on_drain : NULL, end));
+  INSIDE("ioloop_stream_set_drain_callback",
+         ioloop_stream_set_drain_callback(end->stream, end->wants_drain ? on_drain : NULL, end));
 }
 
 void op_nodelay(const uint32_t *args) {
@@ -357,7 +360,7 @@ void op_nodelay(const uint32_t *args) {
   if (!end)
     return;
   int r;
-  INSIDE("iostream_set_nodelay", r = iostream_set_nodelay(end->stream, args[1] % 2));
+  INSIDE("ioloop_stream_set_nodelay", r = ioloop_stream_set_nodelay(end->stream, args[1] % 2));
   FUZZ_CHECK(r == (end->tcp ? 0 : -EOPNOTSUPP), "end %d: nodelay returns %d", end->index, r);
 }
 
@@ -367,30 +370,31 @@ void op_gate(const uint32_t *args) {
   if (!end)
     return;
   if (gate >= 0 && !world.gates[gate])
-    FUZZ_CHECK(iostream_gate_new(&world.gates[gate]) == 0, "no gate");
-  INSIDE("iostream_set_gate", iostream_set_gate(end->stream, gate < 0 ? NULL : world.gates[gate]));
+    FUZZ_CHECK(ioloop_gate_new(&world.gates[gate]) == 0, "no gate");
+  INSIDE("ioloop_stream_set_gate",
+         ioloop_stream_set_gate(end->stream, gate < 0 ? NULL : world.gates[gate]));
   end->gate = gate;
 }
 
 void op_gopen(const uint32_t *args) {
   int gate = pick_gate(args[0]);
   if (world.gates[gate])
-    INSIDE("iostream_gate_open", iostream_gate_open(world.gates[gate]));
+    INSIDE("ioloop_gate_open", ioloop_gate_open(world.gates[gate]));
 }
 
 /* Half of the times it is opened before: what that starts has to be stopped before the loop waits. */
 void op_gclose(const uint32_t *args) {
   int gate = pick_gate(args[0]);
   if (world.gates[gate] && args[0] / GATES % 2)
-    INSIDE("iostream_gate_open", iostream_gate_open(world.gates[gate]));
+    INSIDE("ioloop_gate_open", ioloop_gate_open(world.gates[gate]));
   if (world.gates[gate])
-    INSIDE("iostream_gate_close", iostream_gate_close(world.gates[gate]));
+    INSIDE("ioloop_gate_close", ioloop_gate_close(world.gates[gate]));
   datagram_gate_changed(gate, false);
 }
 
 void op_gfree(const uint32_t *args) {
   int gate = pick_gate(args[0]);
-  INSIDE("iostream_gate_free", iostream_gate_free(world.gates[gate]));
+  INSIDE("ioloop_gate_free", ioloop_gate_free(world.gates[gate]));
   world.gates[gate] = NULL;
   for (int i = 0; i < ENDS; i++)
     if (world.ends[i].gate == gate)

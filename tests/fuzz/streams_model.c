@@ -114,7 +114,7 @@ static uint64_t available(const struct end *end) {
 /* "When more than `high` bytes are pending, the stream stops reading until `low` or fewer are
  * left." Between two looks only writes of the program, after which it is called, can add to it. */
 void update_choked(struct end *end) {
-  size_t pending = iostream_pending(end->stream);
+  size_t pending = ioloop_stream_pending(end->stream);
   if (pending > end->high)
     end->choked = true;
   else if (pending <= end->low)
@@ -123,7 +123,7 @@ void update_choked(struct end *end) {
 
 bool may_read_now(struct end *end) {
   update_choked(end);
-  bool held = end->gate >= 0 && !iostream_gate_is_open(world.gates[end->gate]);
+  bool held = end->gate >= 0 && !ioloop_gate_is_open(world.gates[end->gate]);
   return !held && !end->choked;
 }
 
@@ -164,7 +164,7 @@ void check_end_of_input(const struct end *end) {
 
 static bool ended_in_order(const struct end *end) {
   const struct end *peer = peer_of(end);
-  if (iostream_pending(end->stream) > 0)
+  if (ioloop_stream_pending(end->stream) > 0)
     return false;
   if (end->closing)
     return true;
@@ -227,7 +227,7 @@ static const char *owed_to_reader(const struct end *end) {
 /* An error is "noticed by reading or writing: a stream that does neither is not watched". */
 static const char *owed_to_stream(struct end *end) {
   struct end *peer = peer_of(end);
-  size_t pending = iostream_pending(end->stream);
+  size_t pending = ioloop_stream_pending(end->stream);
   if (end->connecting)
     return "a connection, or an error";
   if (end->wants_drain && end->drain_due && pending == 0 && !peer->gone)

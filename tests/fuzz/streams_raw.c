@@ -80,14 +80,14 @@ void op_pair(const uint32_t *args) {
   else
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair: %s", strerror(errno));
   for (int i = 0; i < 2; i++) {
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     if (i == 1 && !ours) {
       adopt_raw(&ends[i], pair[i], eager);
       continue;
     }
     int r;
-    INSIDE("iostream_new", r = iostream_new(world.loop, pair[i], &stream));
-    FUZZ_CHECK(r == 0, "iostream_new: %d", r);
+    INSIDE("ioloop_stream_new", r = ioloop_stream_new(world.loop, pair[i], &stream));
+    FUZZ_CHECK(r == 0, "ioloop_stream_new: %d", r);
     adopt_stream(&ends[i], stream);
   }
 }
@@ -182,7 +182,7 @@ static void check_held(const struct end *sender, const struct end *reader) {
   if (sender->tcp && ioctl(sender->fd, SIOCOUTQ, &unsent) == 0)
     outside = (uint64_t)unsent;
 #endif
-  outside += unread_in(iostream_fd(reader->stream));
+  outside += unread_in(ioloop_stream_fd(reader->stream));
   FUZZ_CHECK(sender->put - reader->got <= outside + limit, "end %d holds %llu bytes", reader->index,
              (unsigned long long)(sender->put - reader->got - outside));
 }
@@ -221,9 +221,9 @@ static void raw_is_gone(struct end *end, bool reset) {
     ending =
         EITHER; /* whether the end or the error is seen first depends on when the model reads */
   /* "Where the backend completes, all writes of one iteration leave with the next wait." */
-  const struct iostream *writer = peer_of(end)->stream;
+  const struct ioloop_stream *writer = peer_of(end)->stream;
   bool lost = ending != END && unsent > 0;
-  if (ending == EITHER || lost || (world.depth && writer && iostream_pending(writer) > 0))
+  if (ending == EITHER || lost || (world.depth && writer && ioloop_stream_pending(writer) > 0))
     leave_open(end);
   close(end->fd);
   end->fd = -1;
@@ -264,7 +264,7 @@ void op_buffers(const uint32_t *args) {
   /* A receive buffer made smaller than what is in it keeps Linux from taking acknowledgements. */
   if (!end || end->put + peer_of(end)->put > 0)
     return;
-  int fd = end->stream ? iostream_fd(end->stream) : end->fd;
+  int fd = end->stream ? ioloop_stream_fd(end->stream) : end->fd;
   int size = (int)((end->tcp ? 32 * 1024 : 2048) + args[1] % 8 * 2048);
   (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
   (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);

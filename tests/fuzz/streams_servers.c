@@ -5,7 +5,7 @@
  *
  * A server accepts in the order in which it was dialed, so the model knows which connection is
  * next. "Connections in the backlog are accepted first, as far as the limits allow" holds for
- * tcpserver_stop; tcpserver_close resets them.
+ * ioloop_tcpserver_stop; ioloop_tcpserver_close resets them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,23 +28,23 @@ union address {
 /* ---- accepting ------------------------------------------------------------------------------ */
 
 static void check_count(const struct server *server) {
-  FUZZ_CHECK(tcpserver_connections(server->server) == server->open,
+  FUZZ_CHECK(ioloop_tcpserver_connections(server->server) == server->open,
              "server %d: %zu connections, not %zu", server->index,
-             tcpserver_connections(server->server), server->open);
-  FUZZ_CHECK(tcpserver_accepted_total(server->server) == server->accepted,
+             ioloop_tcpserver_connections(server->server), server->open);
+  FUZZ_CHECK(ioloop_tcpserver_accepted_total(server->server) == server->accepted,
              "server %d: %llu accepted, not %llu", server->index,
-             (unsigned long long)tcpserver_accepted_total(server->server),
+             (unsigned long long)ioloop_tcpserver_accepted_total(server->server),
              (unsigned long long)server->accepted);
   FUZZ_CHECK(!server->most || server->open <= server->most,
              "server %d: %zu connections of at most %zu", server->index, server->open,
              server->most);
 }
 
-static void on_connection(struct tcpserver *it, struct iostream *stream,
+static void on_connection(struct ioloop_tcpserver *it, struct ioloop_stream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct server *server = arg;
   (void)peer, (void)peer_size;
-  const char *outer = enter_callback("tcpserver_stop");
+  const char *outer = enter_callback("ioloop_tcpserver_stop");
   FUZZ_CHECK(server->server == it, "server %d: a connection after its end", server->index);
   FUZZ_CHECK(!server->stopped || outer || server->stops_late,
              "server %d: a connection after it was stopped", server->index);
@@ -64,7 +64,7 @@ static void on_connection(struct tcpserver *it, struct iostream *stream,
   leave_callback(outer);
 }
 
-static void on_trouble(struct tcpserver *it, int error, void *arg) {
+static void on_trouble(struct ioloop_tcpserver *it, int error, void *arg) {
   const struct server *server = arg;
   (void)it;
   fuzz_fail("server %d: trouble %d", server->index, error);
@@ -105,27 +105,29 @@ void op_server(const uint32_t *args) {
                             .tcp = args[1] % 2,
                             .most = args[2] % 2 ? 1 + args[2] / 2 % 4 : 0,
                             .idle_ns = idles ? (1 + args[3] / 8 % 16) * UINT64_C(1000000) : 0};
-  struct tcpserver_options options = {.max_connections = server->most,
-                                      .idle_timeout_ns = server->idle_ns,
-                                      .on_connection = on_connection,
-                                      .on_trouble = on_trouble,
-                                      .arg = server};
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .max_connections = server->most,
+                                             .idle_timeout_ns = server->idle_ns,
+                                             .on_connection = on_connection,
+                                             .on_trouble = on_trouble,
+                                             .arg = server};
   union address address;
   socklen_t size = address_of(server, &address);
-  int r = tcpserver_new(world.loop, &options, &server->server);
-  FUZZ_CHECK(r == 0, "tcpserver_new: %d", r);
-  INSIDE("tcpserver_listen", r = tcpserver_listen(server->server, &address.any, size));
-  FUZZ_CHECK(r == 0, "tcpserver_listen: %d", r);
+  int r = ioloop_tcpserver_new(world.loop, &options, &server->server);
+  FUZZ_CHECK(r == 0, "ioloop_tcpserver_new: %d", r);
+  INSIDE("ioloop_tcpserver_listen",
+         r = ioloop_tcpserver_listen(server->server, &address.any, size));
+  FUZZ_CHECK(r == 0, "ioloop_tcpserver_listen: %d", r);
 }
 
 static bool dial(struct end *end, const union address *address, socklen_t size, uint32_t how,
                  int error) {
   if (how % 2) {
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     int r;
-    INSIDE("iostream_connect", r = iostream_connect(world.loop, &address->any, size, on_connect,
-                                                    on_close, end, &stream));
-    FUZZ_CHECK(r == 0, "iostream_connect: %d", r);
+    INSIDE("ioloop_stream_connect", r = ioloop_stream_connect(world.loop, &address->any, size,
+                                                              on_connect, on_close, end, &stream));
+    FUZZ_CHECK(r == 0, "ioloop_stream_connect: %d", r);
     adopt_stream(end, stream);
     end->connecting = true;
     end->connect_error = error;
@@ -146,7 +148,7 @@ void op_dial(const uint32_t *args) {
   union address address;
   socklen_t size = sizeof address;
   if (!server->server || server->stopped ||
-      tcpserver_address(server->server, 0, &address.storage, &size) < 0)
+      ioloop_tcpserver_address(server->server, 0, &address.storage, &size) < 0)
     return;
   struct end *end = begin_connection(server->tcp);
   if (!end)
@@ -187,15 +189,15 @@ void op_sstop(const uint32_t *args) {
     return;
   server->stopped = true;
   server->stops_late = server->depth;
-  INSIDE("tcpserver_stop", tcpserver_stop(server->server));
+  INSIDE("ioloop_tcpserver_stop", ioloop_tcpserver_stop(server->server));
   if (!server->depth)
     drop_dials(server);
 }
 
 static void close_server(struct server *server) {
-  struct tcpserver *it = server->server;
+  struct ioloop_tcpserver *it = server->server;
   server->server = NULL;
-  INSIDE("tcpserver_close", tcpserver_close(it));
+  INSIDE("ioloop_tcpserver_close", ioloop_tcpserver_close(it));
   FUZZ_CHECK(server->open == 0, "server %d: %zu streams are left", server->index, server->open);
   drop_dials(server);
 }
@@ -224,9 +226,9 @@ static void close_others(const struct end *end) {
       do_close(&world.ends[i]);
 }
 
-static void on_each(struct iostream *stream, void *arg) {
+static void on_each(struct ioloop_stream *stream, void *arg) {
   struct walk *walk = arg;
-  const char *outer = enter_callback("tcpserver_each");
+  const char *outer = enter_callback("ioloop_tcpserver_each");
   int i = 0;
   while (i < ENDS && world.ends[i].stream != stream)
     i++;
@@ -256,7 +258,7 @@ void op_each(const uint32_t *args) {
     return;
   check_count(server);
   server->depth++;
-  INSIDE("tcpserver_each", tcpserver_each(server->server, on_each, &walk));
+  INSIDE("ioloop_tcpserver_each", ioloop_tcpserver_each(server->server, on_each, &walk));
   server->depth--;
   FUZZ_CHECK(walk.visited <= open, "server %d: %zu visits to %zu streams", server->index,
              walk.visited, open);

@@ -29,7 +29,7 @@ static void leave_full_open(void) {
   for (int i = 0; i < 2 * world.connections; i++) {
     struct end *end = &world.ends[i];
     bool certain = !completes || end->wants_drain || end->choked || end->closing || end->shut;
-    if (end->stream && !end->connecting && certain && iostream_pending(end->stream) > 0)
+    if (end->stream && !end->connecting && certain && ioloop_stream_pending(end->stream) > 0)
       leave_open(end);
   }
 }

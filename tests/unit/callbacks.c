@@ -146,7 +146,7 @@ TEST(7, "any number of calls between two wake-ups costs one write") {
   CHECK(atomic_load(&loop->callbacks.wake_pending));
   run_until_idle(loop);
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   CHECK_IS(metrics.callbacks, ==, 1000);
   CHECK_IS(metrics.wakeups, ==, 1);
   CHECK(!atomic_load(&loop->callbacks.wake_pending));

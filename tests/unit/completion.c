@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "internal.h"
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "tap.h"
 
 static struct {
@@ -51,7 +51,7 @@ static int failing_receive(void *state, struct ioloop__op *op, int fd) {
 static struct ioloop *open_loop(void) {
   struct ioloop_backend_info info;
   struct ioloop *loop;
-  CHECK_OK(ioloop_backend_probe("io_uring", &info));
+  CHECK_OK(ioloop_backend_probe("io_uring", &info, sizeof info));
   if (info.error)
     SKIP("io_uring: %s", info.reason);
   CHECK_OK(ioloop_new("io_uring", &loop));
@@ -70,27 +70,27 @@ struct end {
   int error;
 };
 
-static void on_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct end *end = arg;
   end->received += size;
   end->ended += !size;
-  CHECK_OK(iostream_write(stream, data, size));
+  CHECK_OK(ioloop_stream_write(stream, data, size));
 }
 
-static void on_closed(struct iostream *stream, int error, void *arg) {
+static void on_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct end *end = arg;
   (void)stream;
   end->closed++;
   end->error = error;
 }
 
-static struct iostream *open_echo(struct ioloop *loop, struct end *end, int *peer) {
-  struct iostream *stream;
+static struct ioloop_stream *open_echo(struct ioloop *loop, struct end *end, int *peer) {
+  struct ioloop_stream *stream;
   int pair[2];
   CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, on_closed, end);
-  CHECK_OK(iostream_read(stream, on_data, end));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, on_closed, end);
+  CHECK_OK(ioloop_stream_read(stream, on_data, end));
   *peer = pair[1];
   *end = (struct end){0};
   return stream;
@@ -114,14 +114,14 @@ TEST(1, "an operation for which the kernel has no memory is started again") {
     failing.error = variant & 2 ? -ENOMEM : -ENOBUFS;
     failing.sends = variant & 4 ? 3 : 0;
     failing.receives = variant & 4 ? 0 : 3;
-    struct iostream *stream = open_echo(loop, &end, &peer);
+    struct ioloop_stream *stream = open_echo(loop, &end, &peer);
     CHECK_IS(send(peer, "hello", 5, 0), ==, 5);
     run_until(loop, &end.closed, peer, 5);
     CHECK_IS(end.closed, ==, 0);
     CHECK_IS(failing.sends + failing.receives, ==, 0);
     CHECK_IS(send(peer, "again", 5, 0), ==, 5);
     run_until(loop, &end.closed, peer, 5);
-    iostream_close(stream);
+    ioloop_stream_close(stream);
     CHECK_IS(end.error, ==, 0);
     CHECK_SYS(close(peer));
   }
@@ -138,20 +138,20 @@ TEST(1, "what is written before and after a send that failed stays in order") {
   failing.error = -ENOBUFS;
   failing.sends = 1;
   failing.receives = 0;
-  struct iostream *stream = open_echo(loop, &end, &peer);
-  CHECK_OK(iostream_write(stream, "1", 1));
-  CHECK_OK(iostream_write(stream, "2", 1));
+  struct ioloop_stream *stream = open_echo(loop, &end, &peer);
+  CHECK_OK(ioloop_stream_write(stream, "1", 1));
+  CHECK_OK(ioloop_stream_write(stream, "2", 1));
   CHECK_OK(ioloop_run_once(loop, 0));
   CHECK_IS(failing.sends, ==, 0);
-  CHECK_OK(iostream_write(stream, "3", 1));
-  CHECK_IS(iostream_pending(stream), ==, 3);
+  CHECK_OK(ioloop_stream_write(stream, "3", 1));
+  CHECK_IS(ioloop_stream_pending(stream), ==, 3);
   for (size_t got = 0; got < 3;) {
     CHECK_OK(ioloop_run_once(loop, MS(100)));
     ssize_t n = recv(peer, back + got, sizeof back - got, MSG_DONTWAIT);
     got += n > 0 ? (size_t)n : 0;
   }
   CHECK(memcmp(back, "123", 3) == 0);
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_IS(end.closed, ==, 1);
   CHECK_SYS(close(peer));
   CHECK_OK(ioloop_free(loop));

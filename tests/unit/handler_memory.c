@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "tap.h"
 
 enum {
@@ -61,7 +61,7 @@ static void measure(const char *backend) {
 
 TEST(1, "an idle handler under the backend takes at most 64 bytes of heap") {
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe(tap_argument, &info));
+  CHECK_OK(ioloop_backend_probe(tap_argument, &info, sizeof info));
   measure(tap_argument);
 }
 

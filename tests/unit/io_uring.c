@@ -18,8 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ioloop.h"
-#include "iostream.h"
+#include "ioloop/ioloop.h"
+#include "ioloop/stream.h"
 #include "tap.h"
 
 enum {
@@ -31,7 +31,7 @@ enum {
 
 static struct ioloop *open_loop(void) {
   struct ioloop_backend_info info;
-  CHECK_OK(ioloop_backend_probe("io_uring", &info));
+  CHECK_OK(ioloop_backend_probe("io_uring", &info, sizeof info));
   if (info.error)
     SKIP("io_uring: %s", info.reason);
   struct rlimit limit;
@@ -47,7 +47,7 @@ static struct ioloop *open_loop(void) {
 
 static struct ioloop_metrics metrics_of(const struct ioloop *loop) {
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   return metrics;
 }
 
@@ -87,12 +87,12 @@ static char pattern(size_t stream, size_t offset) {
 }
 
 struct reader {
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   size_t number, received;
   size_t *complete;
 };
 
-static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_read(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct reader *reader = arg;
   (void)stream;
   for (size_t i = 0; i < size; i++)
@@ -116,8 +116,8 @@ TEST(2, "more to receive than there are buffers: receives wait their turn, every
     CHECK_IS(write(pair[1], text, BYTES), ==, BYTES);
     peers[i] = pair[1];
     readers[i] = (struct reader){.number = i, .complete = &complete};
-    CHECK_OK(iostream_new(loop, pair[0], &readers[i].stream));
-    CHECK_OK(iostream_read(readers[i].stream, on_read, &readers[i]));
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &readers[i].stream));
+    CHECK_OK(ioloop_stream_read(readers[i].stream, on_read, &readers[i]));
   }
   while (complete < STREAMS && ioloop_run_once(loop, UINT64_C(5000000000)) > 0)
     ;
@@ -125,7 +125,7 @@ TEST(2, "more to receive than there are buffers: receives wait their turn, every
   CHECK_IS(metrics_of(loop).starved, >, 0);
   for (size_t i = 0; i < STREAMS; i++) {
     CHECK_IS(readers[i].received, ==, BYTES);
-    iostream_close(readers[i].stream);
+    ioloop_stream_close(readers[i].stream);
     close(peers[i]);
   }
   CHECK_OK(ioloop_free(loop));
@@ -152,7 +152,7 @@ TEST(3,
   };
   static char text[SIZE];
   struct ioloop *loop = open_loop();
-  struct iostream *streams[CLIENTS];
+  struct ioloop_stream *streams[CLIENTS];
   int peers[CLIENTS];
   int before = count_threads();
   for (int i = 0; i < CLIENTS; i++) {
@@ -160,21 +160,21 @@ TEST(3,
     CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
     CHECK_SYS(shutdown(pair[1], SHUT_WR));
     peers[i] = pair[1];
-    CHECK_OK(iostream_new(loop, pair[0], &streams[i]));
-    CHECK_OK(iostream_write(streams[i], text, SIZE));
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &streams[i]));
+    CHECK_OK(ioloop_stream_write(streams[i], text, SIZE));
   }
   for (int turn = 0; turn < 50; turn++)
     CHECK_OK(ioloop_run_once(loop, 1000000));
   CHECK_IS(count_threads(), ==, before);
   for (int i = 0; i < CLIENTS; i++) {
-    CHECK_IS(iostream_pending(streams[i]), >, 0);
-    iostream_close(streams[i]);
+    CHECK_IS(ioloop_stream_pending(streams[i]), >, 0);
+    ioloop_stream_close(streams[i]);
     close(peers[i]);
   }
   CHECK_OK(ioloop_free(loop));
 }
 
-static void ignore_input(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void ignore_input(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data, (void)size, (void)arg;
 }
 
@@ -196,10 +196,10 @@ TEST(4, "closing a stream, the completion ring full of others' and no memory: no
   struct ioloop *loop = open_loop();
   static int pairs[OTHERS / 2][2];
   int pair[2], served = 0;
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  CHECK_OK(iostream_read(stream, ignore_input, NULL));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  CHECK_OK(ioloop_stream_read(stream, ignore_input, NULL));
   for (int i = 0; i < OTHERS / 2; i++) {
     CHECK_SYS(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]));
     for (int side = 0; side < 2; side++) {
@@ -208,7 +208,7 @@ TEST(4, "closing a stream, the completion ring full of others' and no memory: no
     }
   }
   struct rlimit memory = take_memory();
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_SYS(setrlimit(RLIMIT_AS, &memory));
   CHECK_IS(read(pair[1], &(char){0}, 1), ==, 0);
   CHECK_IS(served, ==, 0);
@@ -254,7 +254,7 @@ TEST(5, "a kernel without a needed feature is too old; the backend's name is not
   struct ioloop_backend_info info;
   struct ioloop *loop;
   become_old();
-  CHECK_OK(ioloop_backend_probe("io_uring", &info));
+  CHECK_OK(ioloop_backend_probe("io_uring", &info, sizeof info));
   CHECK_IS(info.error, ==, -ENOSYS);
   CHECK(strstr(info.reason, "too old: needs Linux 6.0"));
   CHECK_ERROR(ioloop_new("io_uring", &loop), ENOSYS);

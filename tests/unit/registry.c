@@ -5,28 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "tap.h"
 
 TEST(1, "every backend is listed once, with a name, a model and a reason where it is not there") {
   struct ioloop_backend_info info, other;
   size_t count = 0;
-  for (; ioloop_backend_at(count, &info) == 0; count++) {
+  for (; ioloop_backend_at(count, &info, sizeof info) == 0; count++) {
     CHECK(info.name && *info.name && info.model && *info.model);
     CHECK_IS(!info.error, ==, !info.reason[0]);
     for (size_t i = 0; i < count; i++) {
-      CHECK_OK(ioloop_backend_at(i, &other));
+      CHECK_OK(ioloop_backend_at(i, &other, sizeof other));
       CHECK(strcmp(info.name, other.name) != 0);
     }
   }
   CHECK_IS(count, >=, 6);
-  CHECK_ERROR(ioloop_backend_at(count, &info), ENOENT);
-  CHECK_ERROR(ioloop_backend_at(SIZE_MAX, &info), ENOENT);
+  CHECK_ERROR(ioloop_backend_at(count, &info, sizeof info), ENOENT);
+  CHECK_ERROR(ioloop_backend_at(SIZE_MAX, &info, sizeof info), ENOENT);
 }
 
 TEST(2, "each available one makes a loop of that name, each other fails with its reported error") {
   struct ioloop_backend_info info;
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++) {
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0; i++) {
     struct ioloop *loop = NULL;
     CHECK_IS(ioloop_new(info.name, &loop), ==, info.error);
     if (info.error) {
@@ -92,9 +92,9 @@ TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     struct ioloop_backend_info info, known;
     struct ioloop *loop = NULL;
-    CHECK_ERROR(ioloop_backend_probe(names[i], &info), EINVAL);
+    CHECK_ERROR(ioloop_backend_probe(names[i], &info, sizeof info), EINVAL);
     CHECK_IS(info.error, ==, -EINVAL);
-    for (size_t k = 0; ioloop_backend_at(k, &known) == 0; k++)
+    for (size_t k = 0; ioloop_backend_at(k, &known, sizeof known) == 0; k++)
       /* "blocking" is listed, and names no loop; "nonblocking" contains it. */
       if (known.error != -EINVAL)
         CHECK(strstr(info.reason, known.name));
@@ -108,15 +108,15 @@ TEST(3, "an unknown name is -EINVAL, with the list of those there are") {
 TEST(4, "variants are named after a colon; a wrong one is -EINVAL with a reason") {
   struct ioloop_backend_info info;
   struct ioloop *loop;
-  CHECK_ERROR(ioloop_backend_probe("poll:fast", &info), EINVAL);
+  CHECK_ERROR(ioloop_backend_probe("poll:fast", &info, sizeof info), EINVAL);
   CHECK(info.reason[0]);
   CHECK_ERROR(ioloop_new("poll:fast", &loop), EINVAL);
-  CHECK_OK(ioloop_backend_probe("libevent", &info));
+  CHECK_OK(ioloop_backend_probe("libevent", &info, sizeof info));
   if (info.error)
     SKIP("libevent: %s", info.reason);
-  CHECK_ERROR(ioloop_backend_probe("libevent:none", &info), EINVAL);
+  CHECK_ERROR(ioloop_backend_probe("libevent:none", &info, sizeof info), EINVAL);
   CHECK(strstr(info.reason, "poll"));
-  CHECK_OK(ioloop_backend_probe("libevent:poll", &info));
+  CHECK_OK(ioloop_backend_probe("libevent:poll", &info, sizeof info));
   CHECK_OK(ioloop_new("libevent:poll", &loop));
   CHECK(strcmp(ioloop_backend_name(loop), "libevent:poll") == 0); /* exactly as requested */
   CHECK_OK(ioloop_free(loop));
@@ -127,7 +127,7 @@ TEST(5, "the default is the first that is available, and what NULL gives") {
   struct ioloop *loop;
   size_t i = 0;
   do
-    CHECK_OK(ioloop_backend_at(i++, &info));
+    CHECK_OK(ioloop_backend_at(i++, &info, sizeof info));
   while (info.error);
   CHECK(strcmp(ioloop_backend_default(), info.name) == 0);
   CHECK_OK(ioloop_new(NULL, &loop));
@@ -157,7 +157,7 @@ TEST(7, "the result is untouched when a loop cannot be made") {
 TEST(8, "the blocking model is known, and why no loop can have it") {
   struct ioloop_backend_info info;
   struct ioloop *loop = NULL;
-  CHECK_ERROR(ioloop_backend_probe("blocking", &info), EINVAL);
+  CHECK_ERROR(ioloop_backend_probe("blocking", &info, sizeof info), EINVAL);
   CHECK(strcmp(info.name, "blocking") == 0 && strcmp(info.model, "blocking") == 0);
   CHECK_IS(info.error, ==, -EINVAL);
   CHECK(strcmp(info.reason, "blocking is a model of the server (a thread per connection), not a "

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "tap.h"
 
 /* The calls of the hooks, a letter each: W wait begins, w ends, R ready, and the kinds of calls as
@@ -43,26 +43,27 @@ static void ready(void *arg, int fd, unsigned events) {
   story->events = events;
 }
 
-static void call_begin(void *arg, char what, int fd, unsigned events) {
+static void call_begin(void *arg, enum ioloop_call what, int fd, unsigned events) {
   (void)fd, (void)events;
   tell(arg, what);
 }
 
-static void call_end(void *arg, char what, int fd, uint64_t duration_ns) {
+static void call_end(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   struct story *story = arg;
   (void)what, (void)fd;
   tell(arg, ')');
   story->duration = duration_ns;
 }
 
-static void slow(void *arg, char what, int fd, uint64_t duration_ns) {
+static void slow(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   struct story *story = arg;
   (void)fd, (void)duration_ns;
   tell(arg, '!');
   story->slow = what;
 }
 
-static const struct ioloop_observer all_hooks = {.wait_begin = wait_begin,
+static const struct ioloop_observer all_hooks = {.size = sizeof all_hooks,
+                                                 .wait_begin = wait_begin,
                                                  .wait_end = wait_end,
                                                  .ready = ready,
                                                  .call_begin = call_begin,
@@ -146,7 +147,7 @@ TEST(3, "a call longer than slow_ns is reported as slow, others are not") {
 TEST(4, "any hook may be missing, and the observer can be removed") {
   struct ioloop *loop = new_loop();
   struct story story = {0};
-  struct ioloop_observer one = {.wait_end = wait_end};
+  struct ioloop_observer one = {.size = sizeof one, .wait_end = wait_end};
   ioloop_set_observer(loop, &one, &story);
   CHECK_OK(ioloop_add_callback(loop, nothing, NULL));
   CHECK_OK(ioloop_run_once(loop, 0));
@@ -188,7 +189,7 @@ TEST(6, "the counters count") {
     CHECK_IS(ioloop_run_once(loop, SECONDS(1)), ==, 3);
   }
   CHECK_IS(ioloop_run_once(loop, 0), ==, 0);
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   CHECK_IS(metrics.iterations, ==, 11);
   CHECK_IS(metrics.wakeups, ==, 10);
   CHECK_IS(metrics.events, ==, 10);
@@ -210,14 +211,14 @@ TEST(7, "timing measures busy, idle and longest, and can be switched off") {
   CHECK_OK(ioloop_add_callback(loop, take_long, NULL));
   CHECK_OK(ioloop_run_once(loop, 0));
   CHECK_OK(ioloop_run_once(loop, MS(10)));
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   CHECK_IS(metrics.busy_ns, >=, MS(6));
   CHECK_IS(metrics.idle_ns, >=, MS(10));
   CHECK_IS(metrics.longest_handler_ns, >=, MS(6));
   ioloop_set_timing(loop, false);
   CHECK_OK(ioloop_add_callback(loop, take_long, NULL));
   CHECK_OK(ioloop_run_once(loop, 0));
-  ioloop_get_metrics(loop, &later);
+  ioloop_get_metrics(loop, &later, sizeof later);
   CHECK(later.busy_ns == metrics.busy_ns && later.idle_ns == metrics.idle_ns);
   CHECK_OK(ioloop_free(loop));
 }

@@ -13,7 +13,7 @@
 #include <sys/select.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 static void set_bit_of(int fd) {
   union {

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 enum {
   SENT = 100,

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "iostream.h"
+#include "ioloop/stream.h"
 
 enum {
   FIFTH_OF_A_SECOND = 200 * 1000 * 1000
@@ -56,12 +56,12 @@ static unsigned naive(struct ioloop *clock, int listener) {
   return failures;
 }
 
-static void on_connection(struct tcpserver *server, struct iostream *stream,
+static void on_connection(struct ioloop_tcpserver *server, struct ioloop_stream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   (void)server, (void)stream, (void)peer, (void)peer_size, (void)arg;
 }
 
-static void on_trouble(struct tcpserver *server, int error, void *arg) {
+static void on_trouble(struct ioloop_tcpserver *server, int error, void *arg) {
   (void)server;
   printf("tcpserver: %s; accepting pauses\n", strerror(-error));
   (*(unsigned *)arg)++;
@@ -76,10 +76,13 @@ int main(void) {
   struct ioloop *loop;
   int listener = listen_and_connect();
   unsigned troubles = 0;
-  struct tcpserver_options options = {
-      .on_connection = on_connection, .on_trouble = on_trouble, .arg = &troubles};
-  struct tcpserver *server;
-  if (listener < 0 || ioloop_new("poll", &loop) < 0 || tcpserver_new(loop, &options, &server) < 0) {
+  struct ioloop_tcpserver_options options = {.size = sizeof options,
+                                             .on_connection = on_connection,
+                                             .on_trouble = on_trouble,
+                                             .arg = &troubles};
+  struct ioloop_tcpserver *server;
+  if (listener < 0 || ioloop_new("poll", &loop) < 0 ||
+      ioloop_tcpserver_new(loop, &options, &server) < 0) {
     perror("emfile: cannot prepare it");
     return 1;
   }
@@ -89,12 +92,12 @@ int main(void) {
   printf("by hand: %s\n", failures > 100 ? "accept failed more than 100 times in 0.2 s"
                                          : "accept failed now and then");
 
-  tcpserver_add_socket(server, listener);
+  ioloop_tcpserver_add_socket(server, listener);
   ioloop_call_later(loop, FIFTH_OF_A_SECOND, on_end, NULL, NULL);
   ioloop_start(loop);
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   printf("tcpserver: %s\n", metrics.iterations < 20 ? "fewer than 20 turns in 0.2 s" : "it spins");
-  tcpserver_close(server);
+  ioloop_tcpserver_close(server);
   ioloop_free(loop);
 }

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 static int readable_pipe(void) {
   int ends[2];
@@ -70,7 +70,7 @@ static void on_loop(const char *backend) {
   ioloop_start(loop);
 
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(loop, &metrics);
+  ioloop_get_metrics(loop, &metrics, sizeof metrics);
   printf("ioloop on %s: %u call, %s, %llu set rebuilt\n", backend, calls,
          metrics.iterations < 20 ? "no spinning" : "it spins",
          (unsigned long long)metrics.rebuilds);

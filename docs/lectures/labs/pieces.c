@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 enum {
   MILLISECOND = 1000 * 1000

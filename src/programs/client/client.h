@@ -16,7 +16,7 @@
 
 #include "common/address.h"
 #include "common/output.h"
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "message.h"
 
 /* ---- options.c ------------------------------------------------------------------------ */
@@ -80,10 +80,10 @@ struct client;
 /* An attempt to reach the server at one address. */
 struct attempt {
   struct worker *worker;
-  size_t target;           /* index of the address */
-  int error;               /* -errno that ended it; 0: under way, or not yet made */
-  struct iostream *stream; /* TCP */
-  struct datagram *socket; /* UDP */
+  size_t target;                  /* index of the address */
+  int error;                      /* -errno that ended it; 0: under way, or not yet made */
+  struct ioloop_stream *stream;   /* TCP */
+  struct ioloop_datagram *socket; /* UDP */
 };
 
 struct worker {

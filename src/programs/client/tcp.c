@@ -25,7 +25,7 @@ enum {
 
 static void send_more(struct worker *worker);
 
-static void on_drain(struct iostream *stream, void *arg) {
+static void on_drain(struct ioloop_stream *stream, void *arg) {
   (void)stream;
   send_more(arg);
 }
@@ -34,19 +34,19 @@ static void after_sending(struct worker *worker) {
   if (!worker->client->options.no_wait)
     return;
   if (worker->message.size <= ONE_SEGMENT)
-    iostream_close_when_sent(worker->answered->stream);
+    ioloop_stream_close_when_sent(worker->answered->stream);
   else
-    (void)iostream_shutdown(worker->answered->stream);
+    (void)ioloop_stream_shutdown(worker->answered->stream);
 }
 
 static void send_more(struct worker *worker) {
   const struct message *message = &worker->message;
   if (!worker->busy || worker->sent == message->size)
     return;
-  while (worker->sent < message->size && iostream_pending(worker->answered->stream) == 0) {
+  while (worker->sent < message->size && ioloop_stream_pending(worker->answered->stream) == 0) {
     size_t left = message->size - worker->sent;
     size_t piece = left < PIECE_SIZE ? left : PIECE_SIZE;
-    int error = iostream_write(worker->answered->stream, message->data + worker->sent, piece);
+    int error = ioloop_stream_write(worker->answered->stream, message->data + worker->sent, piece);
     if (error == -EPIPE)
       return; /* the close callback reports why */
     if (error) {
@@ -66,10 +66,10 @@ static void on_end(struct worker *worker) {
   if (worker->busy && !worker->client->options.no_wait)
     client_failed(worker, "missing: the server closed the connection after %zu of %zu bytes",
                   worker->received, message->size);
-  iostream_close(worker->answered->stream);
+  ioloop_stream_close(worker->answered->stream);
 }
 
-static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_read(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct worker *worker = arg;
   if (size == 0) {
     on_end(worker);
@@ -79,25 +79,25 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
     return;
   if (!worker->busy) {
     client_trouble(worker->client, "an echo is different: %zu more bytes than were sent", size);
-    iostream_close(stream);
+    ioloop_stream_close(stream);
     client_pump(worker->client);
     return;
   }
   if (!client_compare(worker, data, size))
-    iostream_close(stream);
+    ioloop_stream_close(stream);
   else if (worker->received == worker->message.size)
     client_done(worker);
 }
 
-static void on_connect(struct iostream *stream, void *arg) {
+static void on_connect(struct ioloop_stream *stream, void *arg) {
   struct attempt *attempt = arg;
   struct worker *worker = attempt->worker;
   race_won(attempt);
-  iostream_set_drain_callback(stream, on_drain, worker);
-  int error = iostream_read(stream, on_read, worker);
+  ioloop_stream_set_drain_callback(stream, on_drain, worker);
+  int error = ioloop_stream_read(stream, on_read, worker);
   if (error) {
     client_failed(worker, "not sent: %s", strerror(-error));
-    iostream_close(stream);
+    ioloop_stream_close(stream);
     return;
   }
   send_more(worker);
@@ -118,7 +118,7 @@ static void connection_ended(struct worker *worker, int error) {
     client_done(worker);
 }
 
-static void on_close(struct iostream *stream, int error, void *arg) {
+static void on_close(struct ioloop_stream *stream, int error, void *arg) {
   struct attempt *attempt = arg;
   (void)stream;
   attempt->stream = NULL;
@@ -131,18 +131,18 @@ static void on_close(struct iostream *stream, int error, void *arg) {
 /* ---- the transport -------------------------------------------------------------------- */
 
 static int open_stream(struct attempt *attempt, const struct address *address) {
-  return iostream_connect(attempt->worker->client->loop, &address->any, address_size(address),
-                          on_connect, on_close, attempt, &attempt->stream);
+  return ioloop_stream_connect(attempt->worker->client->loop, &address->any, address_size(address),
+                               on_connect, on_close, attempt, &attempt->stream);
 }
 
 /* Without the close callback, which is for ends that we did not cause. */
 static void close_stream(struct attempt *attempt) {
-  struct iostream *stream = attempt->stream;
+  struct ioloop_stream *stream = attempt->stream;
   attempt->stream = NULL;
   if (!stream)
     return;
-  iostream_set_close_callback(stream, NULL, NULL);
-  iostream_close(stream);
+  ioloop_stream_set_close_callback(stream, NULL, NULL);
+  ioloop_stream_close(stream);
 }
 
 static void time_out(struct worker *worker) {
@@ -153,8 +153,8 @@ static void time_out(struct worker *worker) {
   }
   if (worker->client->options.no_wait)
     client_failed(worker, "not awaited, but the server took %zu of %zu bytes within %g s",
-                  worker->sent - iostream_pending(worker->answered->stream), worker->message.size,
-                  seconds);
+                  worker->sent - ioloop_stream_pending(worker->answered->stream),
+                  worker->message.size, seconds);
   else
     client_failed(worker, "late: %zu of %zu bytes came within %g s", worker->received,
                   worker->message.size, seconds);

@@ -19,7 +19,7 @@
 
 #define RETRY_NS NS_PER_MS /* when the send queue is full */
 
-static void on_datagram(struct datagram *socket, const char *data, size_t size,
+static void on_datagram(struct ioloop_datagram *socket, const char *data, size_t size,
                         const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct attempt *attempt = arg;
   struct worker *worker = attempt->worker;
@@ -37,7 +37,7 @@ static void on_datagram(struct datagram *socket, const char *data, size_t size,
     client_done(worker);
 }
 
-static void on_error(struct datagram *socket, int error, void *arg) {
+static void on_error(struct ioloop_datagram *socket, int error, void *arg) {
   struct attempt *attempt = arg;
   (void)socket;
   if (attempt->worker->busy)
@@ -45,7 +45,7 @@ static void on_error(struct datagram *socket, int error, void *arg) {
 }
 
 static void close_socket(struct attempt *attempt) {
-  datagram_close(attempt->socket);
+  ioloop_datagram_close(attempt->socket);
   attempt->socket = NULL;
 }
 
@@ -69,7 +69,7 @@ static void on_turn(struct ioloop *loop, void *arg) {
 static int send_to(struct attempt *attempt) {
   const struct client *client = attempt->worker->client;
   const struct message *message = &attempt->worker->message;
-  int error = datagram_send(attempt->socket, message->data, message->size, NULL, 0);
+  int error = ioloop_datagram_send(attempt->socket, message->data, message->size, NULL, 0);
   if (error == -ENOBUFS)
     return ioloop_call_later(client->loop, RETRY_NS, on_retry, attempt, NULL);
   if (!error && client->options.no_wait)
@@ -106,7 +106,7 @@ static int open_socket(struct attempt *attempt, const struct address *address) {
     return -errno;
   int error = connect_socket(fd, address);
   if (!error)
-    error = datagram_new(loop, fd, on_datagram, on_error, attempt, &attempt->socket);
+    error = ioloop_datagram_new(loop, fd, on_datagram, on_error, attempt, &attempt->socket);
   if (error) {
     close(fd);
     return error;

@@ -81,7 +81,7 @@ int backends_print(const char *own) {
   struct row rows[MAX_BACKENDS + 1] = {{{"NAME", "MODEL", "AVAILABLE", "FEATURES"}}};
   struct ioloop_backend_info info;
   size_t count = 0;
-  while (count < MAX_BACKENDS && ioloop_backend_at(count, &info) == 0)
+  while (count < MAX_BACKENDS && ioloop_backend_at(count, &info, sizeof info) == 0)
     fill_row(&rows[++count], &info, own);
   print_rows(rows, count + 1);
   return cli_finish_stdout();
@@ -90,7 +90,7 @@ int backends_print(const char *own) {
 static void list_available(const char *own, char *to, size_t room) {
   struct ioloop_backend_info info;
   *to = '\0';
-  for (size_t i = 0; ioloop_backend_at(i, &info) == 0; i++)
+  for (size_t i = 0; ioloop_backend_at(i, &info, sizeof info) == 0; i++)
     if (info.error == 0 || is_own(own, info.name))
       add_words(to, room, info.name);
 }
@@ -98,7 +98,7 @@ static void list_available(const char *own, char *to, size_t room) {
 static int refuse(struct backend_choice choice, const char *own, int error) {
   struct ioloop_backend_info info = {.name = "", .reason = ""};
   char available[256];
-  int unknown = ioloop_backend_probe(choice.name, &info);
+  int unknown = ioloop_backend_probe(choice.name, &info, sizeof info);
   list_available(own, available, sizeof available);
   if (unknown == -EINVAL)
     return misuse("%s=%s: %s; allowed are %s, and variants of some, as libevent:poll",
@@ -129,7 +129,7 @@ int backends_check(struct backend_choice choice, const char *own) {
   struct ioloop_backend_info info;
   if (is_own(own, choice.name))
     return 0;
-  int error = ioloop_backend_probe(choice.name, &info);
+  int error = ioloop_backend_probe(choice.name, &info, sizeof info);
   if (!error)
     error = info.error;
   return error ? refuse(choice, own, error) : 0;

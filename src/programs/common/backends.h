@@ -3,7 +3,7 @@
 #ifndef PROGRAMS_BACKENDS_H
 #define PROGRAMS_BACKENDS_H
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 /*
  * `own`, here and below: the name of a model that the program implements itself, in addition to

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "outfile.h"
 #include "output.h"
 #include "say.h"

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 struct output;
 

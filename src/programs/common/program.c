@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "say.h"
 
 enum {

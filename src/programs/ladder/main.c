@@ -8,7 +8,7 @@
 #include "common/outfile.h"
 #include "common/program.h"
 #include "common/say.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "ladder.h"
 
 struct ladder_options {

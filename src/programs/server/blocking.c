@@ -174,11 +174,11 @@ static int admit(struct server *server, int fd, const struct address *peer) {
   return error;
 }
 
-void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *peer,
+void blocking_on_accepted(struct ioloop_tcpserver *tcp, int fd, const struct sockaddr *peer,
                           socklen_t peer_size, void *arg) {
   struct address from = address_from(peer, peer_size);
   if (admit(arg, fd, &from) < 0)
-    tcpserver_release(tcp);
+    ioloop_tcpserver_release(tcp);
 }
 
 /* ---- a listener ----------------------------------------------------------------------- */

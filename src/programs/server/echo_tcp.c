@@ -15,19 +15,19 @@
 #include "server.h"
 
 struct target {
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   struct counts *counts;
 };
 
 static int send_reply(void *to, const char *data, size_t size) {
   struct target *target = to;
-  int error = iostream_write(target->stream, data, size);
+  int error = ioloop_stream_write(target->stream, data, size);
   if (error == 0)
     counts_add(target->counts, COUNT_ECHOED, size);
   return error;
 }
 
-static void reply(struct connection *connection, struct iostream *stream, const char *data,
+static void reply(struct connection *connection, struct ioloop_stream *stream, const char *data,
                   size_t size) {
   struct server *server = connection->server;
   struct target target = {.stream = stream, .counts = server->counts};
@@ -35,16 +35,16 @@ static void reply(struct connection *connection, struct iostream *stream, const 
                               size, send_reply, &target);
   connection->malformed = error == -EPROTO;
   if (error == -EPROTO)
-    iostream_close_when_sent(stream); /* with the replies to the messages before */
+    ioloop_stream_close_when_sent(stream); /* with the replies to the messages before */
   if (error == -ENOMEM)
-    iostream_close(stream); /* an echo with a gap would be worse */
+    ioloop_stream_close(stream); /* an echo with a gap would be worse */
 }
 
-static void on_read(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_read(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct connection *connection = arg;
   struct server *server = connection->server;
   if (size == 0) {
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
     return;
   }
   counts_add(server->counts, COUNT_TCP_RECORDS, 1);
@@ -54,7 +54,7 @@ static void on_read(struct iostream *stream, const char *data, size_t size, void
     reply(connection, stream, data, size);
 }
 
-static void on_close(struct iostream *stream, int error, void *arg) {
+static void on_close(struct ioloop_stream *stream, int error, void *arg) {
   struct connection *connection = arg;
   struct server *server = connection->server;
   (void)stream;
@@ -67,7 +67,7 @@ static void on_close(struct iostream *stream, int error, void *arg) {
   server_check_shutdown(server);
 }
 
-void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
+void server_on_connection(struct ioloop_tcpserver *tcp, struct ioloop_stream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg) {
   struct server *server = arg;
   (void)tcp;
@@ -77,12 +77,12 @@ void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
   counts_add(server->counts, COUNT_ACCEPTED, 1);
   if (!connection) {
     counts_add(server->counts, COUNT_CLOSED, 1);
-    iostream_close(stream);
+    ioloop_stream_close(stream);
     return;
   }
   *connection = (struct connection){.server = server, .peer = address_from(peer, peer_size)};
-  iostream_set_close_callback(stream, on_close, connection);
-  iostream_set_gate(stream, server->gate);
-  if (iostream_read(stream, on_read, connection) < 0)
-    iostream_close(stream);
+  ioloop_stream_set_close_callback(stream, on_close, connection);
+  ioloop_stream_set_gate(stream, server->gate);
+  if (ioloop_stream_read(stream, on_read, connection) < 0)
+    ioloop_stream_close(stream);
 }

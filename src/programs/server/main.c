@@ -7,7 +7,7 @@
 #include "common/cli.h"
 #include "common/program.h"
 #include "common/say.h"
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 #include "server.h"
 #include "supervision/workers.h"
 

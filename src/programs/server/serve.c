@@ -22,7 +22,7 @@
 
 static void on_stalled(void *arg, bool stalled) {
   struct server *server = arg;
-  (stalled ? iostream_gate_close : iostream_gate_open)(server->gate);
+  (stalled ? ioloop_gate_close : ioloop_gate_open)(server->gate);
   if (server->threads)
     threads_stall(server->threads, stalled);
 }
@@ -90,7 +90,7 @@ static int make_threads(struct server *server) {
 static int make_parts(struct server *server) {
   const struct output_events events = {
       .stalled = on_stalled, .emptied = on_emptied, .failed = on_failed, .arg = server};
-  int error = iostream_gate_new(&server->gate);
+  int error = ioloop_gate_new(&server->gate);
   if (!error)
     error = output_new(server->loop, STDOUT_FILENO, &events, &server->output);
   if (!error)
@@ -139,13 +139,13 @@ static void free_parts(struct server *server) {
     tracing_write_now(server);
     _exit(server->status);
   }
-  tcpserver_close(server->tcp);
+  ioloop_tcpserver_close(server->tcp);
   for (size_t i = 0; i < server->udp_count; i++)
-    datagram_close(server->udp[i]);
+    ioloop_datagram_close(server->udp[i]);
   free(server->udp);
   threads_free(server->threads);
   output_free(server->output);
-  iostream_gate_free(server->gate);
+  ioloop_gate_free(server->gate);
   ioloop_free(server->loop);
   tracing_finish(server);
 }
@@ -153,14 +153,15 @@ static void free_parts(struct server *server) {
 /* ---- serving the sockets --------------------------------------------------------------- */
 
 /* Accepting pauses and is retried. */
-static void on_trouble(struct tcpserver *tcp, int error, void *arg) {
+static void on_trouble(struct ioloop_tcpserver *tcp, int error, void *arg) {
   (void)tcp;
   server_complain_of_accept(arg, error);
 }
 
 static int make_tcpserver(struct server *server) {
   bool threaded = server->options.handler == HANDLER_THREAD;
-  const struct tcpserver_options options = {
+  const struct ioloop_tcpserver_options options = {
+      .size = sizeof options,
       .backlog = (int)server->options.backlog,
       .max_connections = (size_t)server->options.max_connections,
       .idle_timeout_ns = threaded ? 0 : server->options.idle_timeout_ns,
@@ -169,7 +170,7 @@ static int make_tcpserver(struct server *server) {
       .on_trouble = on_trouble,
       .arg = server,
   };
-  return server->options.tcp ? tcpserver_new(server->loop, &options, &server->tcp) : 0;
+  return server->options.tcp ? ioloop_tcpserver_new(server->loop, &options, &server->tcp) : 0;
 }
 
 /* Give the sockets to the loop. */
@@ -178,7 +179,7 @@ static int serve_on_loop(struct server *server, struct sockets *set) {
   int error = server->udp ? make_tcpserver(server) : -ENOMEM;
   for (size_t i = 0; i < set->count && !error; i++) {
     struct bound_socket *bound = &set->at[i];
-    error = bound->tcp ? tcpserver_add_socket(server->tcp, bound->fd)
+    error = bound->tcp ? ioloop_tcpserver_add_socket(server->tcp, bound->fd)
                        : server_add_udp(server, bound->fd);
     if (!error)
       bound->fd = -1;

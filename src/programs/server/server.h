@@ -17,7 +17,7 @@
  *   threads.c    starting and ending these threads
  *   supervision/ --workers: a parent, and several processes that each are such a server
  *
- * Everything but the parent is written against ioloop.h and iostream.h and does not know which
+ * Everything but the parent is written against ioloop.h and stream.h and does not know which
  * model it runs under. The exception is the blocking model, which belongs to the server and not to
  * the loop.
  */
@@ -32,7 +32,7 @@
 #include "common/clock.h"
 #include "common/cpus.h"
 #include "common/output.h"
-#include "iostream.h"
+#include "ioloop/stream.h"
 #include "reply.h"
 
 struct threads;
@@ -192,14 +192,14 @@ struct server {
   bool blocking; /* --backend=blocking */
   struct ioloop *loop;
   struct output *output;
-  struct iostream_gate *gate; /* closed while stdout is full */
-  struct tcpserver *tcp;      /* NULL with --udp, and if threads accept */
-  struct threads *threads;    /* NULL unless connections are served by threads */
-  struct datagram **udp;      /* room for every socket */
+  struct ioloop_gate *gate;     /* closed while stdout is full */
+  struct ioloop_tcpserver *tcp; /* NULL with --udp, and if threads accept */
+  struct threads *threads;      /* NULL unless connections are served by threads */
+  struct ioloop_datagram **udp; /* room for every socket */
   size_t udp_count;
   uint16_t udp_port;    /* of each of them */
   uint64_t udp_refused; /* seemed to come from ourselves */
-  uint64_t udp_replied; /* bytes that datagram_send took */
+  uint64_t udp_replied; /* bytes that ioloop_datagram_send took */
   uint64_t udp_unsent;  /* of these, not sent when they were last published */
   struct record_clock clock;
   struct counts *counts, own_counts; /* the first points to the second, unless shared */
@@ -233,7 +233,7 @@ int server_run(const struct server_options *options, const struct worker *worker
 sigset_t server_signals(void);
 
 /* echo_tcp.c */
-void server_on_connection(struct tcpserver *tcp, struct iostream *stream,
+void server_on_connection(struct ioloop_tcpserver *tcp, struct ioloop_stream *stream,
                           const struct sockaddr *peer, socklen_t peer_size, void *arg);
 
 /* echo_udp.c: takes ownership of the socket; 0 or -errno. */
@@ -250,15 +250,15 @@ void server_print(struct server *server, const char *protocol, const struct addr
 /* --backend=blocking: start a thread for each of the sockets, and give it the socket. 0 or
  * -errno. */
 int blocking_start(struct server *server, struct sockets *set);
-/* --handler=thread: a tcpserver_accepted with the server as arg. */
-void blocking_on_accepted(struct tcpserver *tcp, int fd, const struct sockaddr *peer,
+/* --handler=thread: a ioloop_tcpserver_accepted_fn with the server as arg. */
+void blocking_on_accepted(struct ioloop_tcpserver *tcp, int fd, const struct sockaddr *peer,
                           socklen_t peer_size, void *arg);
 
 /* ---- stats.c: the same for a parent of workers ------------------------------------------ */
 
 /* Call `on_stats` for --stats, and print --heartbeat. 0 or -errno. */
 int reports_start(struct ioloop *loop, const struct server_options *options,
-                  ioloop_callback *on_stats, void *arg);
+                  ioloop_callback_fn *on_stats, void *arg);
 /* Print "TITLE connections=1 accepted=3 ...", then `more`. `unprinted`: records that stdout has not
  * taken yet. */
 void reports_print(const char *title, const struct counts *counts, uint64_t unprinted,

@@ -41,26 +41,26 @@ static bool nothing_came(struct server *server) {
 }
 
 /* If the echo is still being sent, reading may be paused for that reason only. */
-static bool is_idle(struct iostream *stream) {
-  struct pollfd entry = {.fd = iostream_fd(stream), .events = POLLIN};
-  return iostream_pending(stream) == 0 && poll(&entry, 1, 0) == 0;
+static bool is_idle(struct ioloop_stream *stream) {
+  struct pollfd entry = {.fd = ioloop_stream_fd(stream), .events = POLLIN};
+  return ioloop_stream_pending(stream) == 0 && poll(&entry, 1, 0) == 0;
 }
 
-static void close_if_read(struct iostream *stream, void *arg) {
+static void close_if_read(struct ioloop_stream *stream, void *arg) {
   (void)arg;
   if (is_idle(stream))
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
 }
 
 /* Its echo, or data that it sent, is lost. On a machine that stalls for seconds the time is over
  * before an idle connection was closed: that one loses nothing. */
-static void close_now(struct iostream *stream, void *arg) {
+static void close_now(struct ioloop_stream *stream, void *arg) {
   const struct server *server = arg;
   if (is_idle(stream))
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
   else {
     counts_add(server->counts, COUNT_FAILED, 1);
-    iostream_close(stream);
+    ioloop_stream_close(stream);
   }
 }
 
@@ -69,8 +69,8 @@ static void close_now(struct iostream *stream, void *arg) {
 static bool drain_udp(struct server *server) {
   bool empty = true;
   for (size_t i = 0; i < server->udp_count; i++)
-    if (!iostream_gate_is_open(server->gate) ||
-        datagram_drain(server->udp[i], DRAIN_BATCH) == DRAIN_BATCH)
+    if (!ioloop_gate_is_open(server->gate) ||
+        ioloop_datagram_drain(server->udp[i], DRAIN_BATCH) == DRAIN_BATCH)
       empty = false;
   return empty;
 }
@@ -83,7 +83,7 @@ static void on_check(struct ioloop *loop, void *arg) {
   bool empty = server->forced || drain_udp(server);
   if (server->forced || (empty && output_pending(server->output) == 0))
     ioloop_stop(loop);
-  else if (!empty && iostream_gate_is_open(server->gate))
+  else if (!empty && ioloop_gate_is_open(server->gate))
     server_check_shutdown(server);
 }
 
@@ -97,12 +97,12 @@ void server_check_shutdown(struct server *server) {
 static void on_check_time(struct ioloop *loop, void *arg) {
   struct server *server = arg;
   (void)loop;
-  bool reading = iostream_gate_is_open(server->gate); /* and not only since the flush */
+  bool reading = ioloop_gate_is_open(server->gate); /* and not only since the flush */
   output_flush(server->output);
   if (server->threads)
     threads_end(server->threads, SHUT_RD);
   else if (server->tcp && reading && nothing_came(server))
-    tcpserver_each(server->tcp, close_if_read, NULL);
+    ioloop_tcpserver_each(server->tcp, close_if_read, NULL);
   server_check_shutdown(server);
 }
 
@@ -117,7 +117,7 @@ static void on_time_over(struct ioloop *loop, void *arg) {
   if (server->threads)
     threads_end(server->threads, SHUT_RDWR);
   else if (server->tcp)
-    tcpserver_each(server->tcp, close_now, server);
+    ioloop_tcpserver_each(server->tcp, close_now, server);
   if (ioloop_call_later(loop, FORCED_MS * NS_PER_MS, on_last, server, NULL) < 0)
     ioloop_stop(loop);
   server_check_shutdown(server);
@@ -136,7 +136,7 @@ void server_begin_shutdown(struct server *server, int signo) {
   if (server->control < 0)
     shutdown_announce();
   if (server->tcp)
-    tcpserver_stop(server->tcp);
+    ioloop_tcpserver_stop(server->tcp);
   if (server->blocking)
     threads_end(server->threads, SHUT_RD);
   int error = ioloop_call_every(loop, CHECK_MS * NS_PER_MS, on_check_time, server, NULL);

@@ -52,8 +52,8 @@ void reports_print_summary(const char *backend, uint64_t served_ns, const struct
 static void publish_udp(struct server *server) {
   uint64_t kernel_drops = 0, reply_drops = server->udp_refused, sent = 0;
   for (size_t i = 0; i < server->udp_count; i++) {
-    struct datagram_metrics metrics;
-    datagram_get_metrics(server->udp[i], &metrics);
+    struct ioloop_datagram_metrics metrics;
+    ioloop_datagram_get_metrics(server->udp[i], &metrics, sizeof metrics);
     kernel_drops += metrics.kernel_drops;
     reply_drops += metrics.send_dropped;
     sent += metrics.sent_bytes;
@@ -68,7 +68,7 @@ static void publish_udp(struct server *server) {
 
 static void publish_loop(struct server *server) {
   struct ioloop_metrics metrics;
-  ioloop_get_metrics(server->loop, &metrics);
+  ioloop_get_metrics(server->loop, &metrics, sizeof metrics);
   counts_set(server->counts, COUNT_ITERATIONS, metrics.iterations);
   counts_set(server->counts, COUNT_WAKEUPS, metrics.wakeups);
   counts_set(server->counts, COUNT_EVENTS, metrics.events);
@@ -112,7 +112,7 @@ static void on_heartbeat(struct ioloop *loop, void *arg) {
 }
 
 int reports_start(struct ioloop *loop, const struct server_options *options,
-                  ioloop_callback *on_stats, void *arg) {
+                  ioloop_callback_fn *on_stats, void *arg) {
   int error = 0;
   if (options->stats_ns)
     error = ioloop_call_every(loop, options->stats_ns, on_stats, arg, NULL);
@@ -133,24 +133,25 @@ static const char *name_worker(const struct server *server, char name[NAME_SIZE]
   return name;
 }
 
-static const char *name_call(char what, int fd, char name[NAME_SIZE]) {
-  if (what == 'h')
+static const char *name_call(enum ioloop_call what, int fd, char name[NAME_SIZE]) {
+  if (what == IOLOOP_CALL_HANDLER)
     snprintf(name, NAME_SIZE, "handler of descriptor %d", fd);
-  else if (what == 's')
+  else if (what == IOLOOP_CALL_SIGNAL)
     snprintf(name, NAME_SIZE, "watcher of signal %d", fd);
   else
-    snprintf(name, NAME_SIZE, "%s", what == 't' ? "timeout" : "callback");
+    snprintf(name, NAME_SIZE, "%s", what == IOLOOP_CALL_TIMEOUT ? "timeout" : "callback");
   return name;
 }
 
-static void on_slow(void *arg, char what, int fd, uint64_t duration_ns) {
+static void on_slow(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   char who[NAME_SIZE], call[NAME_SIZE];
   say("slow: %s%s ran for %.3f ms", name_worker(arg, who), name_call(what, fd, call),
       (double)duration_ns / 1e6);
 }
 
 void slow_watch(struct server *server) {
-  const struct ioloop_observer hooks = {.slow = on_slow, .slow_ns = server->options.slow_ns};
+  const struct ioloop_observer hooks = {
+      .size = sizeof hooks, .slow = on_slow, .slow_ns = server->options.slow_ns};
   if (!server->options.slow_ns)
     return;
   ioloop_set_observer(server->loop, &hooks, server);
@@ -162,7 +163,7 @@ void slow_summarize(const struct server *server) {
   char who[NAME_SIZE];
   if (!server->options.slow_ns)
     return;
-  ioloop_get_metrics(server->loop, &metrics);
+  ioloop_get_metrics(server->loop, &metrics, sizeof metrics);
   say("slow: %slongest %.3f ms; the loop worked for %.3f s and waited for %.3f s",
       name_worker(server, who), (double)metrics.longest_handler_ns / 1e6,
       (double)metrics.busy_ns / 1e9, (double)metrics.idle_ns / 1e9);

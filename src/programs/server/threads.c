@@ -148,7 +148,7 @@ static void count_end(struct server *server, const struct thread *thread) {
     return;
   counts_add_shared(server->counts, COUNT_CLOSED, 1);
   if (server->tcp)
-    tcpserver_release(server->tcp);
+    ioloop_tcpserver_release(server->tcp);
 }
 
 /* It has nothing left to do, so joining it does not block. */

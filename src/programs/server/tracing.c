@@ -65,7 +65,7 @@ static const char *model_of(const struct server *server) {
   struct ioloop_backend_info info;
   if (server->blocking)
     return "blocking";
-  return ioloop_backend_probe(server->backend, &info) == 0 ? info.model : "";
+  return ioloop_backend_probe(server->backend, &info, sizeof info) == 0 ? info.model : "";
 }
 
 int tracing_start(struct server *server, const struct worker *worker) {

@@ -121,21 +121,22 @@ static void on_ready(void *arg, int fd, unsigned events) {
 }
 
 /* A handler that only tried is not recorded. */
-static void on_call_begin(void *arg, char what, int fd, unsigned events) {
+static void on_call_begin(void *arg, enum ioloop_call what, int fd, unsigned events) {
   struct trace_track *track = arg;
-  if (what != 'h')
+  if (what != IOLOOP_CALL_HANDLER)
     track->idle.eventful = true;
-  trace_add(track,
-            (struct record){.kind = RECORD_USER_BEGIN, .value = events, .fd = fd, .what = what});
+  trace_add(track, (struct record){
+                       .kind = RECORD_USER_BEGIN, .value = events, .fd = fd, .what = (char)what});
 }
 
-static void on_call_end(void *arg, char what, int fd, uint64_t duration_ns) {
+static void on_call_end(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
   (void)duration_ns;
-  trace_add(arg, (struct record){.kind = RECORD_USER_END, .fd = fd, .what = what});
+  trace_add(arg, (struct record){.kind = RECORD_USER_END, .fd = fd, .what = (char)what});
 }
 
 void trace_observe(struct trace_track *track, struct ioloop *loop) {
   static const struct ioloop_observer hooks = {
+      .size = sizeof hooks,
       .wait_begin = on_wait_begin,
       .wait_end = on_wait_end,
       .system_call = on_system_call,

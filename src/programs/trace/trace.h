@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ioloop.h"
+#include "ioloop/ioloop.h"
 
 struct trace;
 struct trace_track;

@@ -8,7 +8,7 @@
  *
  * Conventions
  *   errors      0 or a count on success, -errno on failure. A result comes through the
- *               last parameter, `ret`, which is untouched on failure.
+ *               parameter `ret`, which is untouched on failure.
  *   functions   a callback that is NULL gives -EINVAL, unless NULL is said to have a meaning.
  *   times       uint64_t nanoseconds of CLOCK_MONOTONIC. A timeout never fires early.
  *   threads     a loop is run by any one thread at a time. While it runs, call its functions from
@@ -27,9 +27,13 @@
  *               The next iteration calls what the interrupted one did not: callbacks and
  *               timeouts that were due, and descriptors that are still ready. A periodic
  *               timeout goes on. An ioloop_stop of that run has had its effect. The callbacks
- *               of iostream.h are different: see there. pthread_cancel ends a thread that waits
+ *               of stream.h are different: see there. pthread_cancel ends a thread that waits
  *               in its loop, except under io_uring, whose wait is not a cancellation point:
  *               ioloop_stop wakes it.
+ *   structs     those that the program fills begin with `size`, set to sizeof; a result is followed by
+ *               the size of its struct. Members are added at the end only. A program may be older
+ *               than the library: what it does not know is 0. It may be newer: a member that the
+ *               library does not know is -E2BIG unless it is 0, and 0 in results.
  *   ownership   the loop never closes a descriptor and never frees an `arg`.
  *   logging     none. The library does not print, does not exit, and does not read the
  *               environment (except in ioloop_backend_from_env, which is documented to).
@@ -57,7 +61,8 @@ extern "C" {
 
 #pragma GCC visibility push(default)
 
-#define IOLOOP_VERSION "0.1.0"
+/* Of this header; ioloop_version() returns that of the library. */
+#define IOLOOP_VERSION "0.2.0"
 
 /* Nanoseconds, as all times are. */
 #define IOLOOP_MILLISECOND UINT64_C(1000000)
@@ -87,14 +92,17 @@ enum {
 
 struct ioloop;
 
-typedef void ioloop_handler(struct ioloop *loop, int fd, unsigned events, void *arg);
-typedef void ioloop_callback(struct ioloop *loop, void *arg);
-typedef void ioloop_signal_handler(struct ioloop *loop, int signo, void *arg);
+typedef void ioloop_handler_fn(struct ioloop *loop, int fd, unsigned events, void *arg);
+typedef void ioloop_callback_fn(struct ioloop *loop, void *arg);
+typedef void ioloop_signal_fn(struct ioloop *loop, int signo, void *arg);
 typedef void ioloop_child_fn(struct ioloop *loop, pid_t pid, int status, void *arg);
 
 /* A timeout's handle: a value. Once the timeout has fired or was removed, the handle is stale: it
  * gives -ENOENT and never refers to a later timeout. No timeout has the handle 0. */
 typedef uint64_t ioloop_timeout;
+
+/* The version of the library that the program runs with, "0.2.0"; static. Any thread, signal-safe. */
+const char *ioloop_version(void);
 
 /* ---- making and running ------------------------------------------------------------- */
 
@@ -192,7 +200,7 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
  * descriptor becomes ready once more, is removed, or the loop is freed. (Inside its own handler
  * nothing is pending, and close takes effect at once.)
  */
-int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler_fn *handler,
                        void *arg);
 
 /*
@@ -210,7 +218,7 @@ int ioloop_update_handler(struct ioloop *loop, int fd, unsigned events);
 
 /* Change events, handler and argument while the descriptor stays registered. Cheaper than remove
  * and add, which cost one system call each under some models. Errors as ioloop_update_handler. */
-int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler *handler,
+int ioloop_replace_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler_fn *handler,
                            void *arg);
 
 /* The handler is not called again, not even for an event of the current batch, and `fd` may be
@@ -221,15 +229,15 @@ int ioloop_remove_handler(struct ioloop *loop, int fd);
 
 /* Call fn(loop, arg) in the first phase of the next iteration. Callbacks run in the order in which
  * they were added. -ENOMEM, -ECHILD. */
-int ioloop_add_callback(struct ioloop *loop, ioloop_callback *fn, void *arg);
+int ioloop_add_callback(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
 /* The same from any thread: wakes the loop, whose iteration after that calls `fn`. The order of each
  * thread's calls is kept. -ENOMEM, -ECHILD. */
-int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback *fn, void *arg);
+int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
 /* The same from a signal handler (signal-safe, any thread). -EAGAIN: 256 such callbacks are queued
  * already. -ECHILD. */
-int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, void *arg);
+int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
 /* ---- timeouts ----------------------------------------------------------------------- */
 
@@ -239,9 +247,9 @@ int ioloop_add_callback_from_signal(struct ioloop *loop, ioloop_callback *fn, vo
  * deadline in the past fires in the next timeout phase; a delay beyond the end of the clock never
  * fires. -ENOMEM, -ECHILD.
  */
-int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback *fn, void *arg,
+int ioloop_call_later(struct ioloop *loop, uint64_t delay_ns, ioloop_callback_fn *fn, void *arg,
                       ioloop_timeout *ret);
-int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *fn, void *arg,
+int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback_fn *fn, void *arg,
                    ioloop_timeout *ret);
 
 /*
@@ -249,7 +257,7 @@ int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback *f
  * because the loop was busy is skipped, not made up for; the phase is kept, as with Tornado's
  * PeriodicCallback. Ends with ioloop_remove_timeout, also from inside fn. -ENOMEM, -ECHILD.
  */
-int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback *fn, void *arg,
+int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback_fn *fn, void *arg,
                       ioloop_timeout *ret);
 
 /* Move a timeout that has not fired to another deadline; cheaper than remove and call_at. A
@@ -277,7 +285,7 @@ int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
  *   -ENOSPC  16 loops watch it already
  *   -ENOMEM, -ECHILD
  */
-int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_handler *handler, void *arg);
+int ioloop_add_signal(struct ioloop *loop, int signo, ioloop_signal_fn *handler, void *arg);
 
 /* -ENOENT: not watched by this loop. -ECHILD. */
 int ioloop_remove_signal(struct ioloop *loop, int signo);
@@ -316,12 +324,12 @@ struct ioloop_backend_info {
 /* The index-th backend that this library knows, built in or not, best first. The last is
  * "blocking", the model that has no loop (error -EINVAL). -ENOENT: index is past the last. Any
  * thread. */
-int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret);
+int ioloop_backend_at(size_t index, struct ioloop_backend_info *ret, size_t size);
 
 /* The backend of that name, including variants such as "libevent:poll". -EINVAL: unknown, or
  * "blocking"; ret->reason then lists the known names, or says why (the only case in which ret is
  * written on failure). */
-int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret);
+int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret, size_t size);
 
 /* The name of the first available backend. Never NULL: poll is always there. */
 const char *ioloop_backend_default(void);
@@ -360,7 +368,7 @@ struct ioloop_metrics {
   uint64_t longest_handler_ns; /* of handlers, callbacks and timeouts */
 };
 
-void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret);
+void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret, size_t size);
 
 /* Measure the three times above. Costs two clock reads per handler; off by default. */
 void ioloop_set_timing(struct ioloop *loop, bool on);
@@ -369,10 +377,16 @@ void ioloop_set_timing(struct ioloop *loop, bool on);
  * Hooks for traces, debuggers and lectures. Any may be NULL. While no observer is set, the loop
  * runs a dispatch path without hooks, and each system call costs two tests at most. Hooks must not
  * change the loop.
- * `what` of call_begin and call_end: 'h'andler (fd is valid), 'c'allback, 't'imeout,
- * 's'ignal watcher (fd is the signal number).
  */
+enum ioloop_call {
+  IOLOOP_CALL_HANDLER = 'h', /* fd: the descriptor */
+  IOLOOP_CALL_CALLBACK = 'c',
+  IOLOOP_CALL_TIMEOUT = 't',
+  IOLOOP_CALL_SIGNAL = 's', /* a signal's handler; fd: the signal's number */
+};
+
 struct ioloop_observer {
+  size_t size; /* of this struct */
   void (*wait_begin)(void *arg, uint64_t timeout_ns);
   void (*wait_end)(void *arg, int ready_count);
 
@@ -401,15 +415,16 @@ struct ioloop_observer {
   void (*rescue)(void *arg, uint64_t count);
 
   void (*ready)(void *arg, int fd, unsigned events);
-  void (*call_begin)(void *arg, char what, int fd, unsigned events);
-  void (*call_end)(void *arg, char what, int fd, uint64_t duration_ns);
-  void (*slow)(void *arg, char what, int fd, uint64_t duration_ns);
+  void (*call_begin)(void *arg, enum ioloop_call what, int fd, unsigned events);
+  void (*call_end)(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns);
+  void (*slow)(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns);
   uint64_t slow_ns; /* calls longer than this are `slow`; Tornado's debug mode; 0: none */
 };
 
 /* Set the observer, which is copied; NULL removes it. Takes effect at the next iteration. An observer
- * set during a call, a wait or an operation does not get its end. */
-void ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
+ * set during a call, a wait or an operation does not get its end. -EINVAL: the size is none.
+ * -E2BIG: a hook that this version does not have is set. */
+int ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
 
 #pragma GCC visibility pop
 

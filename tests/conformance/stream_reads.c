@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iostream_reads.c - 72, 73 and 601: the three kinds of read, the limit, and the end of input. */
+/* stream_reads.c - 72, 73 and 601: the three kinds of read, the limit, and the end of input. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 
 /* Reads of a stream, one after another, as the test arranges them. */
 struct reader {
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   char text[100000];
   size_t size; /* of text */
   size_t last; /* size of the last read */
@@ -22,7 +22,7 @@ struct reader {
   int peer;
 };
 
-static void on_reader_data(struct iostream *stream, const char *data, size_t size, void *arg);
+static void on_reader_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg);
 
 #define OUTSIDE(reader, call)                                                                      \
   do {                                                                                             \
@@ -33,12 +33,14 @@ static void on_reader_data(struct iostream *stream, const char *data, size_t siz
 
 static void read_next(struct reader *reader) {
   if (reader->again)
-    OUTSIDE(reader, iostream_read_bytes(reader->stream, reader->again, on_reader_data, reader));
+    OUTSIDE(reader,
+            ioloop_stream_read_bytes(reader->stream, reader->again, on_reader_data, reader));
   else if (reader->until && reader->until--)
-    OUTSIDE(reader, iostream_read_until(reader->stream, "\n", 1, 1000, on_reader_data, reader));
+    OUTSIDE(reader,
+            ioloop_stream_read_until(reader->stream, "\n", 1, 1000, on_reader_data, reader));
 }
 
-static void on_reader_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_reader_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct reader *reader = arg;
   CHECK(stream == reader->stream);
   CHECK(!reader->inside);
@@ -55,7 +57,7 @@ static void on_reader_data(struct iostream *stream, const char *data, size_t siz
   reader->depth--;
 }
 
-static void on_reader_closed(struct iostream *stream, int error, void *arg) {
+static void on_reader_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct reader *reader = arg;
   CHECK(stream == reader->stream);
   CHECK(!reader->inside);
@@ -68,14 +70,14 @@ static void reader_open(struct reader *reader, struct ioloop *loop, enum kind ki
   int pair[2];
   *reader = (struct reader){0};
   make_pair(kind, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &reader->stream));
-  iostream_set_close_callback(reader->stream, on_reader_closed, reader);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &reader->stream));
+  ioloop_stream_set_close_callback(reader->stream, on_reader_closed, reader);
   reader->peer = pair[1];
 }
 
 static void reader_close(struct reader *reader) {
   if (reader->stream)
-    iostream_close(reader->stream);
+    ioloop_stream_close(reader->stream);
   CHECK_IS(reader->closed, ==, 1);
   if (reader->peer >= 0)
     CHECK_SYS(close(reader->peer));
@@ -98,18 +100,18 @@ static struct reader reader; /* too large for the stack */
 TEST(72, "read_bytes: exactly N bytes, the rest is kept for the next read") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
-  CHECK_ERROR(iostream_read_bytes(reader.stream, 0, on_reader_data, &reader), EINVAL);
-  OUTSIDE(&reader, iostream_read_bytes(reader.stream, 5, on_reader_data, &reader));
-  CHECK_ERROR(iostream_read(reader.stream, on_reader_data, &reader), EALREADY);
+  CHECK_ERROR(ioloop_stream_read_bytes(reader.stream, 0, on_reader_data, &reader), EINVAL);
+  OUTSIDE(&reader, ioloop_stream_read_bytes(reader.stream, 5, on_reader_data, &reader));
+  CHECK_ERROR(ioloop_stream_read(reader.stream, on_reader_data, &reader), EALREADY);
   say(&reader, "abc");
   run_turns(loop, 5);
   CHECK_IS(reader.calls, ==, 0);
   say(&reader, "defgh");
   expect(&reader, loop, 1, "abcde");
   CHECK_QUIET(loop, MS(10)); /* data that no read requests is not reported */
-  OUTSIDE(&reader, iostream_read_bytes(reader.stream, 2, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_bytes(reader.stream, 2, on_reader_data, &reader));
   expect(&reader, loop, 2, "abcdefg");
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
   expect(&reader, loop, 3, "abcdefgh");
   say(&reader, "ij");
   expect(&reader, loop, 4, "abcdefghij");
@@ -120,9 +122,10 @@ TEST(72, "read_bytes: exactly N bytes, the rest is kept for the next read") {
 TEST(72, "read_until: delimiters in pieces, several at once, none within the limit") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
-  CHECK_ERROR(iostream_read_until(reader.stream, "", 0, 9, on_reader_data, &reader), EINVAL);
-  CHECK_ERROR(iostream_read_until(reader.stream, "ab", 2, 1, on_reader_data, &reader), EINVAL);
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\r\n\r\n", 4, 20, on_reader_data, &reader));
+  CHECK_ERROR(ioloop_stream_read_until(reader.stream, "", 0, 9, on_reader_data, &reader), EINVAL);
+  CHECK_ERROR(ioloop_stream_read_until(reader.stream, "ab", 2, 1, on_reader_data, &reader), EINVAL);
+  OUTSIDE(&reader,
+          ioloop_stream_read_until(reader.stream, "\r\n\r\n", 4, 20, on_reader_data, &reader));
   const char *pieces[] = {"x\r\r", "\n", "\r\r", "\n\r", "\ny\r\n\r\nrest"};
   for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
     CHECK_IS(reader.calls, ==, 0);
@@ -130,13 +133,14 @@ TEST(72, "read_until: delimiters in pieces, several at once, none within the lim
     run_turns(loop, 3);
   }
   expect(&reader, loop, 1, "x\r\r\n\r\r\n\r\n");
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\r\n\r\n", 4, 5, on_reader_data, &reader));
+  OUTSIDE(&reader,
+          ioloop_stream_read_until(reader.stream, "\r\n\r\n", 4, 5, on_reader_data, &reader));
   expect(&reader, loop, 2, "x\r\r\n\r\r\n\r\ny\r\n\r\n");
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "!", 1, 5, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "!", 1, 5, on_reader_data, &reader));
   run_turns(loop, 5);
   say(&reader, "!"); /* the fifth byte is the delimiter: within the limit */
   expect(&reader, loop, 3, "x\r\r\n\r\r\n\r\ny\r\n\r\nrest!");
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "!", 1, 5, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "!", 1, 5, on_reader_data, &reader));
   say(&reader, "12345!");
   RUN_UNTIL(loop, reader.closed);
   CHECK_IS(reader.error, ==, -EMSGSIZE);
@@ -163,21 +167,21 @@ TEST(72, "a chain of reads over buffered input neither recurses nor waits") {
 TEST(72, "kinds of read may alternate, and stopping keeps what was buffered") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 100, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "\n", 1, 100, on_reader_data, &reader));
   say(&reader, "a\nbcd\nef");
   expect(&reader, loop, 1, "a\n");
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
-  iostream_read_stop(reader.stream);
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
+  ioloop_stream_read_stop(reader.stream);
   run_turns(loop, 2); /* the scheduled delivery finds no read to deliver to */
   CHECK_QUIET(loop, MS(10));
   CHECK_IS(reader.calls, ==, 1);
-  OUTSIDE(&reader, iostream_read_bytes(reader.stream, 100, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_bytes(reader.stream, 100, on_reader_data, &reader));
   run_turns(loop, 3);
-  iostream_read_stop(reader.stream);
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 100, on_reader_data, &reader));
+  ioloop_stream_read_stop(reader.stream);
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "\n", 1, 100, on_reader_data, &reader));
   expect(&reader, loop, 2, "a\nbcd\n");
   say(&reader, "g");
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
   RUN_UNTIL(loop, reader.size == 9);
   CHECK(memcmp(reader.text, "a\nbcd\nefg", 9) == 0);
   reader_close(&reader);
@@ -200,29 +204,29 @@ struct limited {
   unsigned calls;
 };
 
-static void on_limit(struct iostream *stream, void *arg) {
+static void on_limit(struct ioloop_stream *stream, void *arg) {
   struct limited *limited = arg;
   CHECK(stream == reader.stream);
   CHECK(!reader.inside);
   CHECK_IS(reader.depth, ==, 0);
   limited->calls++;
-  OUTSIDE(&reader, iostream_write(stream, "too long\n", 9));
+  OUTSIDE(&reader, ioloop_stream_write(stream, "too long\n", 9));
   if (limited->answer == LARGER)
-    OUTSIDE(&reader, iostream_read_until(stream, "\n", 1, 100, on_reader_data, &reader));
+    OUTSIDE(&reader, ioloop_stream_read_until(stream, "\n", 1, 100, on_reader_data, &reader));
   else if (limited->answer == SKIP_IT)
-    OUTSIDE(&reader, iostream_read_bytes(stream, 5, on_reader_data, &reader));
+    OUTSIDE(&reader, ioloop_stream_read_bytes(stream, 5, on_reader_data, &reader));
   else if (limited->answer == ANY_READ)
-    OUTSIDE(&reader, iostream_read(stream, on_reader_data, &reader));
+    OUTSIDE(&reader, ioloop_stream_read(stream, on_reader_data, &reader));
   else if (limited->answer == CLOSE)
-    iostream_close_when_sent(stream);
+    ioloop_stream_close_when_sent(stream);
 }
 
 /* In one piece, or in two whose first is within the limit. */
 static void reach_limit(struct ioloop *loop, struct limited *limited, bool in_pieces) {
   char answer[9];
   reader_open(&reader, loop, TCP);
-  CHECK_OK(iostream_set_limit_callback(reader.stream, on_limit, limited));
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
+  CHECK_OK(ioloop_stream_set_limit_callback(reader.stream, on_limit, limited));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
   say(&reader, in_pieces ? "123" : "123456\nrest");
   if (in_pieces) {
     run_turns(loop, 3);
@@ -244,8 +248,8 @@ TEST(601, "read_until over its limit is reported, nothing is lost, and any read 
       reach_limit(loop, &limited, in_pieces);
       expect(&reader, loop, answer != NO_READ, texts[answer]);
       if (answer != ANY_READ) { /* what is left is there */
-        OUTSIDE(&reader, iostream_read_bytes(reader.stream, 11 - strlen(texts[answer]),
-                                             on_reader_data, &reader));
+        OUTSIDE(&reader, ioloop_stream_read_bytes(reader.stream, 11 - strlen(texts[answer]),
+                                                  on_reader_data, &reader));
         expect(&reader, loop, 1 + (answer != NO_READ), "123456\nrest");
       }
       CHECK_IS(limited.calls, ==, 1);
@@ -266,17 +270,17 @@ TEST(601, "over its limit a program may close the stream, when its answer is sen
   test_loop_free(loop);
 }
 
-static void on_limit_again(struct iostream *stream, void *arg) {
+static void on_limit_again(struct ioloop_stream *stream, void *arg) {
   ++*(unsigned *)arg;
-  OUTSIDE(&reader, iostream_read_until(stream, "\n", 1, 5, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_until(stream, "\n", 1, 5, on_reader_data, &reader));
 }
 
 TEST(601, "a program that asks for the same again is called once per iteration") {
   struct ioloop *loop = test_loop_new();
   unsigned calls = 0, before;
   reader_open(&reader, loop, TCP);
-  CHECK_OK(iostream_set_limit_callback(reader.stream, on_limit_again, &calls));
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
+  CHECK_OK(ioloop_stream_set_limit_callback(reader.stream, on_limit_again, &calls));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
   say(&reader, "123456");
   RUN_UNTIL(loop, calls > 0);
   for (int i = 0; i < 5; i++) {
@@ -285,9 +289,9 @@ TEST(601, "a program that asks for the same again is called once per iteration")
     CHECK_IS(calls, <=, before + 1);
   }
   RUN_UNTIL(loop, calls > 3);
-  iostream_read_stop(reader.stream);
-  CHECK_OK(iostream_set_limit_callback(reader.stream, NULL, NULL));
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
+  ioloop_stream_read_stop(reader.stream);
+  CHECK_OK(ioloop_stream_set_limit_callback(reader.stream, NULL, NULL));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "\n", 1, 5, on_reader_data, &reader));
   RUN_UNTIL(loop, reader.closed); /* without the callback, as ever */
   CHECK_IS(reader.error, ==, -EMSGSIZE);
   reader_close(&reader);
@@ -303,11 +307,11 @@ TEST(73, "data comes before the end, the end comes once, and writing still works
     reader_open(&reader, loop, kind);
     say(&reader, "last");
     CHECK_SYS(shutdown(reader.peer, SHUT_WR));
-    OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+    OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
     expect(&reader, loop, 2, "last");
     CHECK_IS(reader.ends, ==, 1);
     CHECK_QUIET(loop, MS(20));
-    OUTSIDE(&reader, iostream_write(reader.stream, "bye", 3));
+    OUTSIDE(&reader, ioloop_stream_write(reader.stream, "bye", 3));
     client_receive(reader.peer, back, 3);
     CHECK_IS(reader.closed, ==, 0);
     reader_close(&reader);
@@ -318,17 +322,17 @@ TEST(73, "data comes before the end, the end comes once, and writing still works
 TEST(73, "the end of input is reported to the next read if none was under way") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
-  OUTSIDE(&reader, iostream_read_bytes(reader.stream, 2, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_bytes(reader.stream, 2, on_reader_data, &reader));
   say(&reader, "abc");
   CHECK_SYS(shutdown(reader.peer, SHUT_WR));
   expect(&reader, loop, 1, "ab");
-  OUTSIDE(&reader, iostream_read_bytes(reader.stream, 2, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_bytes(reader.stream, 2, on_reader_data, &reader));
   expect(&reader, loop, 2, "ab"); /* the end, with fewer bytes left than requested */
   CHECK_IS(reader.ends, ==, 1);
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
   expect(&reader, loop, 4, "abc"); /* the remaining data, and the end */
   CHECK_IS(reader.ends, ==, 2);
-  OUTSIDE(&reader, iostream_read_until(reader.stream, "\n", 1, 9, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read_until(reader.stream, "\n", 1, 9, on_reader_data, &reader));
   expect(&reader, loop, 5, "abc");
   reader_close(&reader);
   test_loop_free(loop);
@@ -339,14 +343,14 @@ TEST(73, "a stream that has finished both ways is closed in order") {
   for (int order = 0; order < 2; order++) {
     char byte;
     reader_open(&reader, loop, TCP);
-    OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+    OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
     if (order == 0)
-      OUTSIDE(&reader, iostream_shutdown(reader.stream));
+      OUTSIDE(&reader, ioloop_stream_shutdown(reader.stream));
     say(&reader, "x");
     CHECK_SYS(shutdown(reader.peer, SHUT_WR));
     RUN_UNTIL(loop, reader.ends);
     if (order == 1)
-      OUTSIDE(&reader, iostream_shutdown(reader.stream));
+      OUTSIDE(&reader, ioloop_stream_shutdown(reader.stream));
     RUN_UNTIL(loop, reader.closed);
     CHECK_IS(reader.error, ==, 0);
     CHECK_IS(reader.size, ==, 1);
@@ -360,12 +364,12 @@ TEST(73, "a half-close waits for the queue, then no write is taken and reading g
   static char data[8000000];
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
-  OUTSIDE(&reader, iostream_write(reader.stream, data, sizeof data));
-  CHECK_IS(iostream_pending(reader.stream), >, 0);
-  OUTSIDE(&reader, iostream_shutdown(reader.stream));
-  CHECK_ERROR(iostream_shutdown(reader.stream), EPIPE);
-  CHECK_ERROR(iostream_write(reader.stream, "x", 1), EPIPE);
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_write(reader.stream, data, sizeof data));
+  CHECK_IS(ioloop_stream_pending(reader.stream), >, 0);
+  OUTSIDE(&reader, ioloop_stream_shutdown(reader.stream));
+  CHECK_ERROR(ioloop_stream_shutdown(reader.stream), EPIPE);
+  CHECK_ERROR(ioloop_stream_write(reader.stream, "x", 1), EPIPE);
   size_t received = 0;
   char byte;
   RUN_UNTIL(loop, (received += drain(reader.peer)) == sizeof data);
@@ -380,7 +384,7 @@ TEST(73, "a half-close waits for the queue, then no write is taken and reading g
 TEST(73, "a reset is the end of the stream, with the error") {
   struct ioloop *loop = test_loop_new();
   reader_open(&reader, loop, TCP);
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
   run_turns(loop, 2);
   client_reset(reader.peer);
   reader.peer = -1;
@@ -398,7 +402,7 @@ TEST(73, "a reset of a stream that does not read neither spins nor is lost") {
   client_reset(reader.peer);
   reader.peer = -1;
   CHECK_QUIET(loop, MS(50));
-  OUTSIDE(&reader, iostream_read(reader.stream, on_reader_data, &reader));
+  OUTSIDE(&reader, ioloop_stream_read(reader.stream, on_reader_data, &reader));
   RUN_UNTIL(loop, reader.closed);
   CHECK_IS(reader.error, ==, -ECONNRESET);
   reader_close(&reader);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iostream_life.c - 74 to 77: connecting, closing anywhere, gates, and streams that are not
+/* stream_life.c - 74 to 77: connecting, closing anywhere, gates, and streams that are not
  * sockets. */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +22,14 @@ struct dialer {
   bool inside;
 };
 
-static void on_dialer_connected(struct iostream *stream, void *arg) {
+static void on_dialer_connected(struct ioloop_stream *stream, void *arg) {
   struct dialer *dialer = arg;
-  CHECK(iostream_fd(stream) >= 0);
+  CHECK(ioloop_stream_fd(stream) >= 0);
   CHECK(!dialer->inside);
   dialer->connected++;
 }
 
-static void on_dialer_closed(struct iostream *stream, int error, void *arg) {
+static void on_dialer_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct dialer *dialer = arg;
   (void)stream;
   CHECK(!dialer->inside);
@@ -37,7 +37,7 @@ static void on_dialer_closed(struct iostream *stream, int error, void *arg) {
   dialer->error = error;
 }
 
-static void on_dialer_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_dialer_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct dialer *dialer = arg;
   (void)stream;
   check_pattern(data, size, dialer->received);
@@ -45,12 +45,12 @@ static void on_dialer_data(struct iostream *stream, const char *data, size_t siz
   dialer->ended += size == 0;
 }
 
-static struct iostream *dial(struct dialer *dialer, struct ioloop *loop, uint16_t port) {
+static struct ioloop_stream *dial(struct dialer *dialer, struct ioloop *loop, uint16_t port) {
   struct sockaddr_in address = loopback_address(port);
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   *dialer = (struct dialer){.inside = true};
-  CHECK_OK(iostream_connect(loop, (struct sockaddr *)&address, sizeof address, on_dialer_connected,
-                            on_dialer_closed, dialer, &stream));
+  CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&address, sizeof address,
+                                 on_dialer_connected, on_dialer_closed, dialer, &stream));
   dialer->inside = false;
   return stream;
 }
@@ -62,12 +62,12 @@ TEST(74, "data written and half-closed before the connection is made arrives") {
   struct dialer dialer;
   echo_open(&echo, loop, NULL);
   fill_pattern(data, sizeof data, 0);
-  struct iostream *stream = dial(&dialer, loop, echo.port);
-  CHECK_OK(iostream_write(stream, data, 100));
-  CHECK_OK(iostream_write(stream, data + 100, sizeof data - 100));
-  CHECK_OK(iostream_read(stream, on_dialer_data, &dialer));
-  CHECK_OK(iostream_shutdown(stream));
-  CHECK_IS(iostream_pending(stream), ==, sizeof data);
+  struct ioloop_stream *stream = dial(&dialer, loop, echo.port);
+  CHECK_OK(ioloop_stream_write(stream, data, 100));
+  CHECK_OK(ioloop_stream_write(stream, data + 100, sizeof data - 100));
+  CHECK_OK(ioloop_stream_read(stream, on_dialer_data, &dialer));
+  CHECK_OK(ioloop_stream_shutdown(stream));
+  CHECK_IS(ioloop_stream_pending(stream), ==, sizeof data);
   RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.connected, ==, 1);
   CHECK_IS(dialer.received, ==, sizeof data);
@@ -86,11 +86,11 @@ TEST(74, "a read and a write begun before the connection is made are served when
   struct dialer dialer;
   echo_open(&echo, loop, NULL);
   fill_pattern(data, sizeof data, 0);
-  struct iostream *stream = dial(&dialer, loop, echo.port);
-  CHECK_OK(iostream_read(stream, on_dialer_data, &dialer));
-  CHECK_OK(iostream_write(stream, data, sizeof data));
+  struct ioloop_stream *stream = dial(&dialer, loop, echo.port);
+  CHECK_OK(ioloop_stream_read(stream, on_dialer_data, &dialer));
+  CHECK_OK(ioloop_stream_write(stream, data, sizeof data));
   RUN_UNTIL(loop, dialer.received == sizeof data);
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   RUN_UNTIL(loop, echo.closed == 1);
   echo_close(&echo);
   test_loop_free(loop);
@@ -103,8 +103,8 @@ TEST(74, "a refused connection is reported by the close callback") {
   uint16_t port;
   make_tcp_listener(&listener, &port);
   CHECK_SYS(close(listener));
-  struct iostream *stream = dial(&dialer, loop, port);
-  CHECK_OK(iostream_write(stream, "lost", 4));
+  struct ioloop_stream *stream = dial(&dialer, loop, port);
+  CHECK_OK(ioloop_stream_write(stream, "lost", 4));
   RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.error, ==, -ECONNREFUSED);
   CHECK_IS(dialer.connected, ==, 0);
@@ -114,11 +114,11 @@ TEST(74, "a refused connection is reported by the close callback") {
 TEST(74, "an address that cannot be reached is reported by the close callback") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer = {.inside = true};
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   struct sockaddr_storage address = {.ss_family = AF_UNIX};
   strcpy(((struct sockaddr *)&address)->sa_data, "/nonexistent/socket");
-  CHECK_OK(iostream_connect(loop, (struct sockaddr *)&address, 2 + 20, on_dialer_connected,
-                            on_dialer_closed, &dialer, &stream));
+  CHECK_OK(ioloop_stream_connect(loop, (struct sockaddr *)&address, 2 + 20, on_dialer_connected,
+                                 on_dialer_closed, &dialer, &stream));
   dialer.inside = false;
   RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.error, ==, -ENOENT);
@@ -130,14 +130,14 @@ TEST(74, "a stream may be closed while it connects") {
   struct echo echo;
   struct dialer dialer;
   echo_open(&echo, loop, NULL);
-  iostream_close(dial(&dialer, loop, echo.port));
+  ioloop_stream_close(dial(&dialer, loop, echo.port));
   CHECK_IS(dialer.closed, ==, 1);
-  iostream_close_when_sent(dial(&dialer, loop, echo.port));
+  ioloop_stream_close_when_sent(dial(&dialer, loop, echo.port));
   CHECK_IS(dialer.closed, ==, 0);
   RUN_UNTIL(loop, dialer.closed == 1);
-  struct iostream *stream = dial(&dialer, loop, echo.port);
-  CHECK_OK(iostream_write(stream, "all of it", 9));
-  iostream_close_when_sent(stream);
+  struct ioloop_stream *stream = dial(&dialer, loop, echo.port);
+  CHECK_OK(ioloop_stream_write(stream, "all of it", 9));
+  ioloop_stream_close_when_sent(stream);
   RUN_UNTIL(loop, dialer.closed == 1 && echo.received == 9);
   RUN_UNTIL(loop, echo.opened == 3 && echo.closed == 3);
   echo_close(&echo);
@@ -161,43 +161,43 @@ struct closer {
   unsigned closed, calls;
 };
 
-static void on_closer_closed(struct iostream *stream, int error, void *arg) {
+static void on_closer_closed(struct ioloop_stream *stream, int error, void *arg) {
   struct closer *closer = arg;
   (void)error;
   closer->closed++;
   if (closer->place == IN_CLOSE)
-    iostream_close(stream);
+    ioloop_stream_close(stream);
 }
 
-static void on_closer_data(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_closer_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct closer *closer = arg;
   char copy[100];
   closer->calls++;
   if ((closer->place == IN_END) != (size == 0))
     return;
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   CHECK_IS(closer->closed, ==, 1);
-  iostream_close(stream); /* the second call has no effect */
+  ioloop_stream_close(stream); /* the second call has no effect */
   memcpy(copy, data, size);
   CHECK(size == 0 || copy[0] == 'd'); /* the data remains valid during the callback */
-  CHECK_ERROR(iostream_write(stream, "x", 1), EPIPE);
-  CHECK_ERROR(iostream_read(stream, on_closer_data, arg), EPIPE);
+  CHECK_ERROR(ioloop_stream_write(stream, "x", 1), EPIPE);
+  CHECK_ERROR(ioloop_stream_read(stream, on_closer_data, arg), EPIPE);
 }
 
-static void on_closer_drained(struct iostream *stream, void *arg) {
+static void on_closer_drained(struct ioloop_stream *stream, void *arg) {
   (void)arg;
-  iostream_close(stream);
+  ioloop_stream_close(stream);
 }
 
-static void start_closing(struct iostream *stream, struct closer *closer, int peer) {
+static void start_closing(struct ioloop_stream *stream, struct closer *closer, int peer) {
   static const char data[400000];
   if (closer->place == IN_FRAME)
-    CHECK_OK(iostream_read_until(stream, "\n", 1, 100, on_closer_data, closer));
+    CHECK_OK(ioloop_stream_read_until(stream, "\n", 1, 100, on_closer_data, closer));
   else
-    CHECK_OK(iostream_read(stream, on_closer_data, closer));
+    CHECK_OK(ioloop_stream_read(stream, on_closer_data, closer));
   if (closer->place == IN_DRAIN) {
-    iostream_set_drain_callback(stream, on_closer_drained, closer);
-    CHECK_OK(iostream_write(stream, data, sizeof data));
+    ioloop_stream_set_drain_callback(stream, on_closer_drained, closer);
+    CHECK_OK(ioloop_stream_write(stream, data, sizeof data));
   }
   client_send(peer, "data\ndata\n", 10);
   if (closer->place == IN_END)
@@ -208,18 +208,18 @@ TEST(75, "a stream may be closed in each of its callbacks") {
   struct ioloop *loop = test_loop_new();
   for (enum place place = 0; place < PLACES; place++) {
     struct closer closer = {.place = place};
-    struct iostream *stream;
+    struct ioloop_stream *stream;
     int pair[2];
     make_pair(UNIX_STREAM, pair);
-    CHECK_OK(iostream_new(loop, pair[0], &stream));
-    iostream_set_close_callback(stream, on_closer_closed, &closer);
+    CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+    ioloop_stream_set_close_callback(stream, on_closer_closed, &closer);
     start_closing(stream, &closer, pair[1]);
     if (place == AFTER_FAILED_WRITE) {
       CHECK_SYS(close(pair[1]));
-      CHECK_OK(iostream_write(stream, "x", 1)); /* fails; the end caused by it is deferred */
-      iostream_close(stream);
+      CHECK_OK(ioloop_stream_write(stream, "x", 1)); /* fails; the end caused by it is deferred */
+      ioloop_stream_close(stream);
     } else if (place == IN_CLOSE) {
-      iostream_close(stream);
+      ioloop_stream_close(stream);
     } else if (place == IN_DRAIN) {
       run_turns(loop, 2);
       while (!closer.closed && drain(pair[1]))
@@ -237,15 +237,15 @@ TEST(75, "a stream may be closed in each of its callbacks") {
 TEST(75, "a failed write is reported by the close callback, never from inside the write") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer = {0};
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2];
   make_pair(UNIX_STREAM, pair);
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_close_callback(stream, on_dialer_closed, &dialer);
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_close_callback(stream, on_dialer_closed, &dialer);
   CHECK_SYS(close(pair[1]));
   dialer.inside = true;
-  CHECK_OK(iostream_write(stream, "x", 1));
-  CHECK_OK(iostream_write(stream, "y", 1));
+  CHECK_OK(ioloop_stream_write(stream, "x", 1));
+  CHECK_OK(ioloop_stream_write(stream, "y", 1));
   dialer.inside = false;
   RUN_UNTIL(loop, dialer.closed);
   CHECK_IS(dialer.error, ==, -EPIPE);
@@ -259,20 +259,20 @@ TEST(76, "a closed gate stops reading, costs nothing, and loses nothing") {
     COUNT = 10
   };
   struct ioloop *loop = test_loop_new();
-  struct iostream_gate *gate;
+  struct ioloop_gate *gate;
   struct dialer dialers[COUNT] = {0};
-  struct iostream *streams[COUNT];
+  struct ioloop_stream *streams[COUNT];
   int pairs[COUNT][2];
-  CHECK_OK(iostream_gate_new(&gate));
+  CHECK_OK(ioloop_gate_new(&gate));
   for (int i = 0; i < COUNT; i++) {
     make_pair(i % 2 ? TCP : UNIX_STREAM, pairs[i]);
-    CHECK_OK(iostream_new(loop, pairs[i][0], &streams[i]));
-    iostream_set_close_callback(streams[i], on_dialer_closed, &dialers[i]);
-    iostream_set_gate(streams[i], gate);
-    CHECK_OK(iostream_read(streams[i], on_dialer_data, &dialers[i]));
+    CHECK_OK(ioloop_stream_new(loop, pairs[i][0], &streams[i]));
+    ioloop_stream_set_close_callback(streams[i], on_dialer_closed, &dialers[i]);
+    ioloop_stream_set_gate(streams[i], gate);
+    CHECK_OK(ioloop_stream_read(streams[i], on_dialer_data, &dialers[i]));
   }
-  iostream_gate_close(gate);
-  CHECK(!iostream_gate_is_open(gate));
+  ioloop_gate_close(gate);
+  CHECK(!ioloop_gate_is_open(gate));
   char byte = pattern(0);
   for (int i = 0; i < 6; i++)
     client_send(pairs[i][1], &byte, 1);
@@ -280,21 +280,21 @@ TEST(76, "a closed gate stops reading, costs nothing, and loses nothing") {
   CHECK_NO_SPIN(loop, MS(50));
   for (int i = 0; i < COUNT; i++)
     CHECK_IS(dialers[i].received, ==, 0);
-  iostream_close(streams[0]);          /* held */
-  iostream_close(streams[9]);          /* not held */
-  iostream_set_gate(streams[1], NULL); /* detached: continues */
+  ioloop_stream_close(streams[0]);          /* held */
+  ioloop_stream_close(streams[9]);          /* not held */
+  ioloop_stream_set_gate(streams[1], NULL); /* detached: continues */
   RUN_UNTIL(loop, dialers[1].received == 1);
   CHECK_IS(dialers[2].received, ==, 0);
-  iostream_gate_open(gate);
+  ioloop_gate_open(gate);
   RUN_UNTIL(loop, dialers[2].received && dialers[3].ended && dialers[4].received);
-  iostream_gate_close(gate);
+  ioloop_gate_close(gate);
   client_send(pairs[6][1], &byte, 1);
   run_turns(loop, 3);
-  iostream_gate_free(gate); /* releases all */
+  ioloop_gate_free(gate); /* releases all */
   RUN_UNTIL(loop, dialers[6].received == 1);
   for (int i = 0; i < COUNT; i++) {
     if (i != 0 && i != 9)
-      iostream_close(streams[i]);
+      ioloop_stream_close(streams[i]);
     if (i != 3)
       CHECK_SYS(close(pairs[i][1]));
     CHECK_IS(dialers[i].closed, ==, 1);
@@ -303,52 +303,52 @@ TEST(76, "a closed gate stops reading, costs nothing, and loses nothing") {
 }
 
 struct gated {
-  struct iostream_gate *gate;
+  struct ioloop_gate *gate;
   unsigned calls;
 };
 
-static void on_gated_frame(struct iostream *stream, const char *data, size_t size, void *arg) {
+static void on_gated_frame(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   struct gated *gated = arg;
   (void)data;
   CHECK_IS(size, ==, 2);
   gated->calls++;
-  iostream_gate_close(gated->gate);
-  CHECK_OK(iostream_read_bytes(stream, 2, on_gated_frame, arg));
+  ioloop_gate_close(gated->gate);
+  CHECK_OK(ioloop_stream_read_bytes(stream, 2, on_gated_frame, arg));
 }
 
 TEST(76, "a gate also stops data that is already buffered") {
   struct ioloop *loop = test_loop_new();
   struct gated gated = {0};
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int pair[2];
   make_pair(UNIX_STREAM, pair);
-  CHECK_OK(iostream_gate_new(&gated.gate));
-  CHECK_OK(iostream_new(loop, pair[0], &stream));
-  iostream_set_gate(stream, gated.gate);
-  CHECK_OK(iostream_read_bytes(stream, 2, on_gated_frame, &gated));
+  CHECK_OK(ioloop_gate_new(&gated.gate));
+  CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
+  ioloop_stream_set_gate(stream, gated.gate);
+  CHECK_OK(ioloop_stream_read_bytes(stream, 2, on_gated_frame, &gated));
   client_send(pair[1], "aabbcc", 6);
   for (unsigned i = 1; i <= 3; i++) {
     RUN_UNTIL(loop, gated.calls == i);
     run_turns(loop, 2);
     CHECK_QUIET(loop, MS(5));
     CHECK_IS(gated.calls, ==, i);
-    iostream_gate_open(gated.gate);
+    ioloop_gate_open(gated.gate);
   }
-  iostream_close(stream);
-  iostream_gate_free(gated.gate);
+  ioloop_stream_close(stream);
+  ioloop_gate_free(gated.gate);
   CHECK_SYS(close(pair[1]));
   test_loop_free(loop);
 }
 
 /* ---- 77: pipes and ptys --------------------------------------------------------------------- */
 
-static void on_copied(struct iostream *stream, const char *data, size_t size, void *arg) {
-  struct iostream *out = arg;
+static void on_copied(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
+  struct ioloop_stream *out = arg;
   (void)stream;
   if (size)
-    CHECK_OK(iostream_write(out, data, size));
+    CHECK_OK(ioloop_stream_write(out, data, size));
   else
-    iostream_close_when_sent(out);
+    ioloop_stream_close_when_sent(out);
 }
 
 TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
@@ -356,17 +356,17 @@ TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
   size_t size = sizeof data, written = 0, received = 0;
   struct ioloop *loop = test_loop_new();
   struct dialer in = {0}, out = {0};
-  struct iostream *reader, *writer;
+  struct ioloop_stream *reader, *writer;
   int from[2], to[2];
   make_pair(PIPE, from);
   make_pair(PIPE, to);
   fill_pattern(data, size, 0);
-  CHECK_OK(iostream_new(loop, from[0], &reader));
-  CHECK_OK(iostream_new(loop, to[1], &writer));
-  iostream_set_close_callback(reader, on_dialer_closed, &in);
-  iostream_set_close_callback(writer, on_dialer_closed, &out);
-  CHECK_ERROR(iostream_shutdown(writer), ENOTSOCK);
-  CHECK_OK(iostream_read(reader, on_copied, writer));
+  CHECK_OK(ioloop_stream_new(loop, from[0], &reader));
+  CHECK_OK(ioloop_stream_new(loop, to[1], &writer));
+  ioloop_stream_set_close_callback(reader, on_dialer_closed, &in);
+  ioloop_stream_set_close_callback(writer, on_dialer_closed, &out);
+  CHECK_ERROR(ioloop_stream_shutdown(writer), ENOTSOCK);
+  CHECK_OK(ioloop_stream_read(reader, on_copied, writer));
   while (received < size) {
     static char back[5000];
     ssize_t n = written < size ? write(from[1], data + written, size - written) : 0;
@@ -381,13 +381,14 @@ TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
   CHECK_IS(out.error, ==, 0);
   CHECK_IS(read(to[0], data, 1), ==, 0);
   CHECK_SYS(close(to[0]));
-  iostream_close(reader);
+  ioloop_stream_close(reader);
 
   make_pair(PIPE, to);
-  CHECK_OK(iostream_new(loop, to[1], &writer));
-  iostream_set_close_callback(writer, on_dialer_closed, &out);
+  CHECK_OK(ioloop_stream_new(loop, to[1], &writer));
+  ioloop_stream_set_close_callback(writer, on_dialer_closed, &out);
   CHECK_SYS(close(to[0]));
-  CHECK_OK(iostream_write(writer, "x", 1)); /* the default action of SIGPIPE would end the test */
+  CHECK_OK(
+      ioloop_stream_write(writer, "x", 1)); /* the default action of SIGPIPE would end the test */
   RUN_UNTIL(loop, out.closed == 2);
   CHECK_IS(out.error, ==, -EPIPE);
   sigset_t pending;
@@ -399,29 +400,29 @@ TEST(77, "streams over pipes: every byte, the end, and no SIGPIPE") {
 TEST(77, "a stream over a pty: its hang-up is an end") {
   struct ioloop *loop = test_loop_new();
   struct dialer dialer = {0};
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   int master, slave;
   open_pty(&master, &slave);
-  CHECK_OK(iostream_new(loop, master, &stream));
-  iostream_set_close_callback(stream, on_dialer_closed, &dialer);
+  CHECK_OK(ioloop_stream_new(loop, master, &stream));
+  ioloop_stream_set_close_callback(stream, on_dialer_closed, &dialer);
   char text[2] = {pattern(0), pattern(1)};
-  CHECK_OK(iostream_read(stream, on_dialer_data, &dialer));
+  CHECK_OK(ioloop_stream_read(stream, on_dialer_data, &dialer));
   CHECK_IS(write(slave, text, 2), ==, 2);
   RUN_UNTIL(loop, dialer.received == 2);
   CHECK_SYS(close(slave));
   RUN_UNTIL(loop, dialer.ended);
   CHECK_QUIET(loop, MS(20));
-  iostream_close(stream);
+  ioloop_stream_close(stream);
   test_loop_free(loop);
 }
 
 TEST(77, "what cannot be watched cannot be a stream, and stays the caller's") {
   struct ioloop *loop = test_loop_new();
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   FILE *file = tmpfile();
   CHECK(file);
-  CHECK_ERROR(iostream_new(loop, fileno(file), &stream), EPERM);
+  CHECK_ERROR(ioloop_stream_new(loop, fileno(file), &stream), EPERM);
   CHECK_IS(fclose(file), ==, 0);
-  CHECK_ERROR(iostream_new(loop, -1, &stream), EBADF);
+  CHECK_ERROR(ioloop_stream_new(loop, -1, &stream), EBADF);
   test_loop_free(loop);
 }

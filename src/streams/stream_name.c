@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * iostream_name.c - connecting to a name: all its addresses are tried, and the first that accepts
+ * stream_name.c - connecting to a name: all its addresses are tried, and the first that accepts
  * wins (RFC 8305, "Happy Eyeballs").
  *
  * The addresses alternate between the families, beginning with the first that getaddrinfo returned,
  * whose order is the system's preference. An attempt is made every 250 ms, and at once if one fails.
  * The stream has no descriptor until an attempt has won; then it goes on as if it had been connected
- * by iostream_connect. Closing the stream ends the lookup and all attempts.
+ * by ioloop_stream_connect. Closing the stream ends the lookup and all attempts.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,12 +23,12 @@
 #define ATTEMPT_DELAY (250 * IOLOOP_MILLISECOND)
 
 struct attempt {
-  struct iostream *stream;
+  struct ioloop_stream *stream;
   const struct addrinfo *address;
   int fd; /* -1: not begun, or failed */
 };
 
-struct iostream__naming {
+struct ioloop__stream_naming {
   struct ioloop__lookup *lookup;
   int lookup_fd; /* -1: it is over */
   ioloop_timeout delay;
@@ -43,8 +43,8 @@ static void stop_attempt(struct ioloop *loop, struct attempt *attempt) {
   attempt->fd = -1;
 }
 
-void iostream__stop_naming(struct iostream *stream) {
-  struct iostream__naming *naming = stream->extras ? stream->extras->naming : NULL;
+void ioloop__stream_stop_naming(struct ioloop_stream *stream) {
+  struct ioloop__stream_naming *naming = stream->extras ? stream->extras->naming : NULL;
   if (!naming)
     return;
   stream->extras->naming = NULL;
@@ -62,14 +62,14 @@ void iostream__stop_naming(struct iostream *stream) {
 
 /* ---- attempts ------------------------------------------------------------------------------- */
 
-static void make_attempts(struct iostream *stream);
+static void make_attempts(struct ioloop_stream *stream);
 
 static void on_attempt(struct ioloop *loop, int fd, unsigned events, void *arg) {
   struct attempt *attempt = arg;
-  struct iostream *stream = attempt->stream;
-  struct iostream__naming *naming = stream->extras->naming;
+  struct ioloop_stream *stream = attempt->stream;
+  struct ioloop__stream_naming *naming = stream->extras->naming;
   (void)events;
-  int r = iostream__connect_result(fd);
+  int r = ioloop__stream_connect_result(fd);
   if (r == -EINPROGRESS && ioloop__taken_error(loop, fd))
     r = -ioloop__taken_error(loop, fd);
   if (r == -EINPROGRESS)
@@ -83,19 +83,19 @@ static void on_attempt(struct ioloop *loop, int fd, unsigned events, void *arg) 
   }
   ioloop_remove_handler(loop, fd);
   attempt->fd = -1;
-  iostream__stop_naming(stream);
+  ioloop__stream_stop_naming(stream);
   stream->fd = fd;
-  iostream__enter(stream);
-  iostream__connected(stream);
-  iostream__leave(stream);
+  ioloop__stream_enter(stream);
+  ioloop__stream_connected(stream);
+  ioloop__stream_leave(stream);
 }
 
-static int begin_attempt(struct iostream *stream, struct attempt *attempt) {
+static int begin_attempt(struct ioloop_stream *stream, struct attempt *attempt) {
   const struct addrinfo *to = attempt->address;
   int fd = ioloop__socket(to->ai_family, SOCK_STREAM, 0);
   if (fd < 0)
     return fd;
-  int r = iostream__nodelay(fd, true);
+  int r = ioloop__stream_nodelay(fd, true);
   if ((!r || r == -EOPNOTSUPP) && connect(fd, to->ai_addr, to->ai_addrlen) < 0)
     r = errno == EINPROGRESS || errno == EINTR ? 0 : -errno;
   if (!r || r == -EOPNOTSUPP)
@@ -110,15 +110,15 @@ static int begin_attempt(struct iostream *stream, struct attempt *attempt) {
 }
 
 static void on_delay(struct ioloop *loop, void *arg) {
-  struct iostream *stream = arg;
+  struct ioloop_stream *stream = arg;
   (void)loop;
   stream->extras->naming->delay = 0;
   make_attempts(stream);
 }
 
 /* Begin one more. The next one follows after a while, whether it succeeds or not. */
-static void make_attempts(struct iostream *stream) {
-  struct iostream__naming *naming = stream->extras->naming;
+static void make_attempts(struct ioloop_stream *stream) {
+  struct ioloop__stream_naming *naming = stream->extras->naming;
   int r = -1;
   ioloop_remove_timeout(stream->loop, naming->delay);
   naming->delay = 0;
@@ -130,7 +130,7 @@ static void make_attempts(struct iostream *stream) {
   if (naming->next < naming->count)
     r = ioloop_call_later(stream->loop, ATTEMPT_DELAY, on_delay, stream, &naming->delay);
   if (naming->open == 0)
-    iostream__fail(stream, naming->error);
+    ioloop__stream_fail(stream, naming->error);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */
@@ -141,8 +141,8 @@ static const struct addrinfo *next_of(const struct addrinfo *it, int family, boo
   return it;
 }
 
-static int take_addresses(struct iostream *stream, const struct addrinfo *found) {
-  struct iostream__naming *naming = stream->extras->naming;
+static int take_addresses(struct ioloop_stream *stream, const struct addrinfo *found) {
+  struct ioloop__stream_naming *naming = stream->extras->naming;
   const struct addrinfo *it = found, *other;
   int family = found->ai_family;
   size_t count = 0;
@@ -163,8 +163,8 @@ static int take_addresses(struct iostream *stream, const struct addrinfo *found)
 }
 
 static void on_found(struct ioloop *loop, int fd, unsigned events, void *arg) {
-  struct iostream *stream = arg;
-  struct iostream__naming *naming = stream->extras->naming;
+  struct ioloop_stream *stream = arg;
+  struct ioloop__stream_naming *naming = stream->extras->naming;
   const struct addrinfo *found;
   char byte;
   (void)events;
@@ -176,16 +176,16 @@ static void on_found(struct ioloop *loop, int fd, unsigned events, void *arg) {
   if (!r)
     r = take_addresses(stream, found);
   if (r)
-    iostream__fail(stream, r);
+    ioloop__stream_fail(stream, r);
   else
     make_attempts(stream);
 }
 
 /* ---- the call -------------------------------------------------------------------------------- */
 
-static int begin_naming(struct iostream *stream, const char *host, const char *service) {
-  struct iostream__extras *extras = iostream__extras(stream);
-  struct iostream__naming *naming = extras ? calloc(1, sizeof *naming) : NULL;
+static int begin_naming(struct ioloop_stream *stream, const char *host, const char *service) {
+  struct ioloop__stream_extras *extras = ioloop__stream_extras(stream);
+  struct ioloop__stream_naming *naming = extras ? calloc(1, sizeof *naming) : NULL;
   if (!naming)
     return -ENOMEM;
   naming->lookup_fd = -1;
@@ -198,26 +198,26 @@ static int begin_naming(struct iostream *stream, const char *host, const char *s
   return r;
 }
 
-int iostream_connect_name(struct ioloop *loop, const char *host, const char *service,
-                          iostream_callback *on_connect, iostream_close_callback *on_close,
-                          void *arg, struct iostream **ret) {
+int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char *service,
+                               ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close,
+                               void *arg, struct ioloop_stream **ret) {
   if (ioloop__inherited(loop))
     return -ECHILD;
   if (strncmp(host, "unix:", 5) == 0) {
     struct sockaddr_un address;
     int size = ioloop__unix_address(host + 5, &address);
     return size < 0 ? size
-                    : iostream_connect(loop, (struct sockaddr *)&address, (socklen_t)size,
-                                       on_connect, on_close, arg, ret);
+                    : ioloop_stream_connect(loop, (struct sockaddr *)&address, (socklen_t)size,
+                                            on_connect, on_close, arg, ret);
   }
-  struct iostream *stream = malloc(sizeof *stream);
+  struct ioloop_stream *stream = malloc(sizeof *stream);
   if (!stream)
     return -ENOMEM;
-  iostream__init(stream, loop, -1);
+  ioloop__stream_init(stream, loop, -1);
   stream->life = STREAM_CONNECTING;
   int r = begin_naming(stream, host, service);
   if (r) {
-    iostream__finish(stream, r); /* no callback is set yet: this only cleans up */
+    ioloop__stream_finish(stream, r); /* no callback is set yet: this only cleans up */
     return r;
   }
   stream->on_connect = on_connect;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* iostream_address.c - the addresses of a stream's two ends, and addresses as text. */
+/* stream_address.c - the addresses of a stream's two ends, and addresses as text. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,8 +10,8 @@
 
 #include "stream_internal.h"
 
-int iostream_address(const struct iostream *stream, enum iostream_end end,
-                     struct sockaddr_storage *ret, socklen_t *ret_size) {
+int ioloop_stream_address(const struct ioloop_stream *stream, enum ioloop_stream_end end,
+                          struct sockaddr_storage *ret, socklen_t *ret_size) {
   struct sockaddr_storage address = {0};
   struct sockaddr *any = (struct sockaddr *)&address;
   socklen_t size = sizeof address;
@@ -78,8 +78,8 @@ static int v6_text(const struct sockaddr_in6 *v6, char *text) {
                   (unsigned)ntohs(v6->sin6_port));
 }
 
-int iostream_address_text(const struct sockaddr *address, socklen_t size,
-                          char ret[IOSTREAM_ADDRESS_SIZE]) {
+int ioloop_stream_address_text(const struct sockaddr *address, socklen_t size,
+                               char ret[IOSTREAM_ADDRESS_SIZE]) {
   if (size >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET)
     return v4_text((const struct sockaddr_in *)(const void *)address, ret);
   if (size >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6)

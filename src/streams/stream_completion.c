@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * iostream_completion.c - the transport of a byte stream whose loop's backend offers completion
+ * stream_completion.c - the transport of a byte stream whose loop's backend offers completion
  * (backends/completion.h), in place of transport.c and of the readiness that drives it.
  *
  * There are two operations, each in the stream itself. Receiving continues from the first read to
@@ -38,13 +38,13 @@ enum {
 
 /* ---- receiving ---------------------------------------------------------------------------- */
 
-static void receiving_failed(struct iostream *stream, int error) {
-  if (!iostream__pause(stream, &stream->receive_failures, error))
-    iostream__input_ended(stream, error);
+static void receiving_failed(struct ioloop_stream *stream, int error) {
+  if (!ioloop__stream_pause(stream, &stream->receive_failures, error))
+    ioloop__stream_input_ended(stream, error);
 }
 
-void iostream__update_receiving(struct iostream *stream) {
-  if (!iostream__wants_input(stream) || stream->pause || stream->operations & RECEIVING ||
+void ioloop__stream_update_receiving(struct ioloop_stream *stream) {
+  if (!ioloop__stream_wants_input(stream) || stream->pause || stream->operations & RECEIVING ||
       ioloop__inherited(stream->loop))
     return;
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
@@ -56,7 +56,7 @@ void iostream__update_receiving(struct iostream *stream) {
 }
 
 /* More came than is wanted. */
-static void stop_receiving(struct iostream *stream) {
+static void stop_receiving(struct ioloop_stream *stream) {
   if ((stream->operations & (RECEIVING | STOPPING)) != RECEIVING)
     return;
   stream->operations |= STOPPING;
@@ -64,15 +64,15 @@ static void stop_receiving(struct iostream *stream) {
   completer->table->stop(completer->state, &stream->receiving);
 }
 
-static void received(struct iostream *stream, const char *data, size_t size) {
+static void received(struct ioloop_stream *stream, const char *data, size_t size) {
   stream->receive_failures = 0;
-  iostream__note_traffic(stream);
-  iostream__note_input(stream);
+  ioloop__stream_note_traffic(stream);
+  ioloop__stream_note_input(stream);
   if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_FAILED)
     stop_receiving(stream); /* it will never be read */
-  else if (!stream->on_read || stream->framed || iostream__is_choked(stream) ||
-           iostream__buffered(stream) || iostream__held_by_gate(stream))
-    iostream__keep(stream, data, size);
+  else if (!stream->on_read || stream->framed || ioloop__stream_is_choked(stream) ||
+           ioloop__stream_buffered(stream) || ioloop__stream_held_by_gate(stream))
+    ioloop__stream_keep(stream, data, size);
   else
     stream->on_read(stream, data, size, stream->read_arg);
 }
@@ -84,7 +84,7 @@ static bool goes_on(int result) {
 
 static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, void *data,
                         bool more) {
-  struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, receiving);
+  struct ioloop_stream *stream = IOLOOP__LIST_ENTRY(op, struct ioloop_stream, receiving);
   (void)loop;
   if (!more)
     stream->operations &= (uint8_t) ~(RECEIVING | STOPPING);
@@ -93,16 +93,16 @@ static void on_received(struct ioloop *loop, struct ioloop__op *op, int result, 
       stream->input_error = (int16_t)result;
     return;
   }
-  iostream__enter(stream);
+  ioloop__stream_enter(stream);
   if (result > 0)
     received(stream, data, (size_t)result);
   else if (!goes_on(result))
     receiving_failed(stream, result);
   if (!more)
-    iostream__update_receiving(stream);
-  else if (!iostream__wants_input(stream) || stream->pause || stream->life == STREAM_BROKEN)
+    ioloop__stream_update_receiving(stream);
+  else if (!ioloop__stream_wants_input(stream) || stream->pause || stream->life == STREAM_BROKEN)
     stop_receiving(stream);
-  iostream__leave(stream);
+  ioloop__stream_leave(stream);
 }
 
 /* ---- sending ------------------------------------------------------------------------------ */
@@ -112,19 +112,19 @@ enum {
 };
 
 /* Does anything happen when the queue is empty? */
-static bool waits_for_sent(const struct iostream *stream) {
+static bool waits_for_sent(const struct ioloop_stream *stream) {
   return stream->on_drain || stream->choked || stream->output != OUTPUT_OPEN ||
          stream->input != INPUT_OPEN;
 }
 
-static void send_queue(struct iostream *stream, bool quiet) {
+static void send_queue(struct ioloop_stream *stream, bool quiet) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   size_t size = ioloop__fifo_size(stream->queue);
   quiet = quiet && size <= QUIET_SIZE && !waits_for_sent(stream);
   int r = completer->table->send(completer->state, &stream->sending, stream->fd,
                                  ioloop__fifo_data(stream->queue), size, quiet);
   if (r) {
-    iostream__sending_failed(stream, r);
+    ioloop__stream_sending_failed(stream, r);
     return;
   }
   stream->operations &= (uint8_t)~WAITING;
@@ -132,16 +132,16 @@ static void send_queue(struct iostream *stream, bool quiet) {
   if (!completer->running)
     completer->table->submit(completer->state);
   if (quiet) /* its completion may be reported late */
-    iostream__note_traffic(stream);
+    ioloop__stream_note_traffic(stream);
 }
 
 static void start_sending(struct ioloop__list *link) {
-  struct iostream *stream = IOLOOP__LIST_ENTRY(link, struct iostream, unsent);
+  struct ioloop_stream *stream = IOLOOP__LIST_ENTRY(link, struct ioloop_stream, unsent);
   if (stream->queue && !(stream->operations & SENDING) && !stream->pause)
     send_queue(stream, true);
 }
 
-void iostream__begin_sending(struct iostream *stream) {
+void ioloop__stream_begin_sending(struct ioloop_stream *stream) {
   if (stream->operations & SENDING || stream->unsent.next || stream->pause)
     return;
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
@@ -151,33 +151,33 @@ void iostream__begin_sending(struct iostream *stream) {
     start_sending(&stream->unsent);
 }
 
-void iostream__await_sent(struct iostream *stream) {
+void ioloop__stream_await_sent(struct ioloop_stream *stream) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & QUIETLY)
     completer->table->flush_quiet(completer->state);
 }
 
-bool iostream__is_sending(struct iostream *stream) {
+bool ioloop__stream_is_sending(struct ioloop_stream *stream) {
   if (!stream->completing || !(stream->operations & SENDING || stream->unsent.next))
     return false;
-  iostream__await_sent(stream);
+  ioloop__stream_await_sent(stream);
   return true;
 }
 
-bool iostream__waits_for_room(const struct iostream *stream) {
+bool ioloop__stream_waits_for_room(const struct ioloop_stream *stream) {
   return stream->operations & WAITING && stream->queue && !stream->pause &&
          stream->life < STREAM_FAILED;
 }
 
-static void wait_for_room(struct iostream *stream) {
+static void wait_for_room(struct ioloop_stream *stream) {
   stream->operations |= WAITING;
-  iostream__update_interest(stream);
+  ioloop__stream_update_interest(stream);
 }
 
 /* A part of the first queue was sent; nothing if the socket was full. */
-static void sent(struct iostream *stream, size_t size, bool quietly) {
+static void sent(struct ioloop_stream *stream, size_t size, bool quietly) {
   if (!quietly)
-    iostream__note_traffic(stream);
+    ioloop__stream_note_traffic(stream);
   stream->send_failures = 0;
   ioloop__fifo_consume(stream->queue, size);
   bool all = !ioloop__fifo_size(stream->queue);
@@ -189,15 +189,15 @@ static void sent(struct iostream *stream, size_t size, bool quietly) {
   if (!all)
     wait_for_room(stream);
   else if (ioloop__fifo_size(stream->queue))
-    iostream__begin_sending(stream);
+    ioloop__stream_begin_sending(stream);
   else
-    iostream__drained(stream);
+    ioloop__stream_drained(stream);
   if (stream->choked && stream->life != STREAM_CLOSED)
-    iostream__apply_watermarks(stream);
+    ioloop__stream_apply_watermarks(stream);
 }
 
 static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void *data, bool more) {
-  struct iostream *stream = IOLOOP__LIST_ENTRY(op, struct iostream, sending);
+  struct ioloop_stream *stream = IOLOOP__LIST_ENTRY(op, struct ioloop_stream, sending);
   (void)loop, (void)data, (void)more;
   bool quietly = stream->operations & QUIETLY;
   stream->operations &= (uint8_t) ~(SENDING | QUIETLY);
@@ -205,17 +205,18 @@ static void on_sent(struct ioloop *loop, struct ioloop__op *op, int result, void
     ioloop__fifo_consume(stream->queue, result > 0 ? (size_t)result : 0);
     return;
   }
-  iostream__enter(stream);
+  ioloop__stream_enter(stream);
   if (result >= 0 || ioloop__would_block(result))
     sent(stream, result > 0 ? (size_t)result : 0, quietly);
   else
-    iostream__sending_failed(stream, result);
-  if (stream->input != INPUT_OPEN) /* which waits for this: iostream__is_sending */
-    iostream__defer(stream);
-  iostream__leave(stream);
+    ioloop__stream_sending_failed(stream, result);
+  if (stream->input != INPUT_OPEN) /* which waits for this: ioloop__stream_is_sending */
+    ioloop__stream_defer(stream);
+  ioloop__stream_leave(stream);
 }
 
-int iostream__queue_write(struct iostream *stream, const struct iovec *pieces, int count) {
+int ioloop__stream_queue_write(struct ioloop_stream *stream, const struct iovec *pieces,
+                               int count) {
   struct ioloop__fifo *first = stream->queue;
   bool busy = first && (stream->operations & (SENDING | WAITING) || first->next);
   struct ioloop__fifo **queue = busy ? &first->next : &stream->queue;
@@ -226,22 +227,22 @@ int iostream__queue_write(struct iostream *stream, const struct iovec *pieces, i
     return -ENOMEM;
   }
   if (!busy && stream->life != STREAM_CONNECTING)
-    iostream__begin_sending(stream);
-  if (iostream_pending(stream) > stream->high)
-    iostream__apply_watermarks(stream);
+    ioloop__stream_begin_sending(stream);
+  if (ioloop_stream_pending(stream) > stream->high)
+    ioloop__stream_apply_watermarks(stream);
   if (busy || stream->choked) /* something waits for the first queue */
-    iostream__await_sent(stream);
+    ioloop__stream_await_sent(stream);
   return 0;
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */
 
 static int fd_of_receiving(const struct ioloop__op *op) {
-  return IOLOOP__LIST_ENTRY(op, const struct iostream, receiving)->fd;
+  return IOLOOP__LIST_ENTRY(op, const struct ioloop_stream, receiving)->fd;
 }
 
 static int fd_of_sending(const struct ioloop__op *op) {
-  return IOLOOP__LIST_ENTRY(op, const struct iostream, sending)->fd;
+  return IOLOOP__LIST_ENTRY(op, const struct ioloop_stream, sending)->fd;
 }
 
 static const struct ioloop__op_kind receiving = {
@@ -249,7 +250,7 @@ static const struct ioloop__op_kind receiving = {
 static const struct ioloop__op_kind sending = {
     .name = "send", .fd = fd_of_sending, .done = on_sent};
 
-void iostream__use_completion(struct iostream *stream) {
+void ioloop__stream_use_completion(struct ioloop_stream *stream) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (!completer)
     return;
@@ -261,7 +262,7 @@ void iostream__use_completion(struct iostream *stream) {
 }
 
 /* Start it, and end it at once. */
-static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
+static void try_sending(struct ioloop_stream *stream, struct ioloop__fifo *queue) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   size_t size = ioloop__fifo_size(queue);
   if (size && !completer->table->send(completer->state, &stream->sending, stream->fd,
@@ -271,7 +272,7 @@ static void try_sending(struct iostream *stream, struct ioloop__fifo *queue) {
 
 /* Queued data is lost, except data that only waits for the end of this iteration, or for a send
  * that was started in the previous one: by readiness it would have been sent already. */
-static void end_sending(struct iostream *stream) {
+static void end_sending(struct ioloop_stream *stream) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & SENDING) {
     completer->table->cancel(stream->loop, completer->state, &stream->sending);
@@ -284,7 +285,7 @@ static void end_sending(struct iostream *stream) {
     ioloop__list_remove(&stream->unsent);
 }
 
-void iostream__cancel_operations(struct iostream *stream) {
+void ioloop__stream_cancel_operations(struct ioloop_stream *stream) {
   const struct ioloop__completer *completer = ioloop__completer(stream->loop);
   if (stream->operations & RECEIVING)
     completer->table->cancel(stream->loop, completer->state, &stream->receiving);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * iostream_write.c - the output side of a byte stream.
+ * stream_write.c - the output side of a byte stream.
  *
  * A write goes to the socket at once, and nearly always that is all: one send, no queue, no change
  * of interest. Only what the socket does not take is copied, and then the stream waits for
@@ -19,7 +19,7 @@
 
 #include "stream_internal.h"
 
-static void drop_queue(struct iostream *stream) {
+static void drop_queue(struct ioloop_stream *stream) {
   if (stream->queue)
     free(stream->queue->next);
   if (stream->completing)
@@ -30,45 +30,45 @@ static void drop_queue(struct iostream *stream) {
 }
 
 /* Sending failed for good. */
-static void broken(struct iostream *stream, int error) {
+static void broken(struct ioloop_stream *stream, int error) {
   drop_queue(stream);
   if (stream->life < STREAM_BROKEN)
     stream->life = STREAM_BROKEN;
-  iostream__set_choked(stream, false);
+  ioloop__stream_set_choked(stream, false);
   bool gone = error == -EPIPE || error == -ECONNRESET;
   stream->error = (int16_t)error;
   if (!gone && !stream->not_socket)
-    iostream__shut_down(stream, SHUT_RD);
-  iostream__defer(stream);
+    ioloop__stream_shut_down(stream, SHUT_RD);
+  ioloop__stream_defer(stream);
 }
 
-void iostream__sending_failed(struct iostream *stream, int error) {
-  if (iostream__pause(stream, &stream->send_failures, error))
-    iostream__update_interest(stream);
+void ioloop__stream_sending_failed(struct ioloop_stream *stream, int error) {
+  if (ioloop__stream_pause(stream, &stream->send_failures, error))
+    ioloop__stream_update_interest(stream);
   else
     broken(stream, error);
 }
 
-static void finish_sending(struct iostream *stream) {
-  iostream__shut_down(stream, SHUT_WR);
+static void finish_sending(struct ioloop_stream *stream) {
+  ioloop__stream_shut_down(stream, SHUT_WR);
   stream->fin_due = false;
-  if (iostream__is_over(stream))
-    iostream__defer(stream);
+  if (ioloop__stream_is_over(stream))
+    ioloop__stream_defer(stream);
 }
 
-void iostream__apply_watermarks(struct iostream *stream) {
-  size_t pending = iostream_pending(stream);
+void ioloop__stream_apply_watermarks(struct ioloop_stream *stream) {
+  size_t pending = ioloop_stream_pending(stream);
   if (pending > stream->high) {
-    iostream__set_choked(stream, true);
+    ioloop__stream_set_choked(stream, true);
   } else if (stream->choked && pending <= stream->low) {
-    iostream__set_choked(stream, false);
-    iostream__resume_reading(stream);
+    ioloop__stream_set_choked(stream, false);
+    ioloop__stream_resume_reading(stream);
     return;
   }
-  iostream__update_interest(stream);
+  ioloop__stream_update_interest(stream);
 }
 
-void iostream__drained(struct iostream *stream) {
+void ioloop__stream_drained(struct ioloop_stream *stream) {
   drop_queue(stream);
   if (stream->on_drain)
     stream->on_drain(stream, stream->drain_arg);
@@ -77,52 +77,53 @@ void iostream__drained(struct iostream *stream) {
   if (stream->fin_due)
     finish_sending(stream);
   if (stream->output == OUTPUT_CLOSING)
-    iostream__defer(stream);
+    ioloop__stream_defer(stream);
 }
 
-void iostream__ready_to_write(struct iostream *stream) {
+void ioloop__stream_ready_to_write(struct ioloop_stream *stream) {
   if (!stream->queue) { /* only a half-close, or nothing, waited for the connection */
     if (stream->fin_due)
       finish_sending(stream);
-    iostream__update_interest(stream);
+    ioloop__stream_update_interest(stream);
     return;
   }
   if (stream->completing) { /* what was written, and asked for, before the connection was there */
-    iostream__begin_sending(stream);
-    iostream__update_interest(stream);
+    ioloop__stream_begin_sending(stream);
+    ioloop__stream_update_interest(stream);
     return;
   }
   size_t size = ioloop__fifo_size(stream->queue);
-  ptrdiff_t sent = iostream__send(stream, ioloop__fifo_data(stream->queue), size);
+  ptrdiff_t sent = ioloop__stream_send(stream, ioloop__fifo_data(stream->queue), size);
   if (ioloop__would_block(sent)) {
-    iostream__woken_in_vain(stream);
+    ioloop__stream_woken_in_vain(stream);
     return;
   }
   if (sent < 0) {
-    iostream__sending_failed(stream, (int)sent);
+    ioloop__stream_sending_failed(stream, (int)sent);
     return;
   }
   stream->send_failures = 0;
-  iostream__note_traffic(stream);
+  ioloop__stream_note_traffic(stream);
   ioloop__fifo_consume(stream->queue, (size_t)sent);
   if ((size_t)sent == size)
-    iostream__drained(stream);
+    ioloop__stream_drained(stream);
   if (stream->life != STREAM_CLOSED)
-    iostream__apply_watermarks(stream);
+    ioloop__stream_apply_watermarks(stream);
 }
 
-static int enqueue(struct iostream *stream, const struct iovec *pieces, int count, size_t sent) {
+static int enqueue(struct ioloop_stream *stream, const struct iovec *pieces, int count,
+                   size_t sent) {
   int r = ioloop__fifo_gather(&stream->queue, pieces, count, sent);
   if (r && !sent)
     return r;
   if (r) /* the peer has a part that nothing can follow */
     broken(stream, r);
   else
-    iostream__apply_watermarks(stream);
+    ioloop__stream_apply_watermarks(stream);
   return 0;
 }
 
-static bool refuses(const struct iostream *stream) {
+static bool refuses(const struct ioloop_stream *stream) {
   return stream->output != OUTPUT_OPEN || stream->life == STREAM_CLOSED;
 }
 
@@ -139,7 +140,7 @@ static ptrdiff_t sum_of(const struct iovec *pieces, int count) {
   return (ptrdiff_t)size;
 }
 
-static int write_pieces(struct iostream *stream, const struct iovec *pieces, int count,
+static int write_pieces(struct ioloop_stream *stream, const struct iovec *pieces, int count,
                         size_t size) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
@@ -152,33 +153,33 @@ static int write_pieces(struct iostream *stream, const struct iovec *pieces, int
   if (!size) /* no call, which would meet an error of the connection in some models only */
     return 0;
   if (stream->completing)
-    return iostream__queue_write(stream, pieces, count);
+    return ioloop__stream_queue_write(stream, pieces, count);
   ptrdiff_t sent = 0;
   if (!stream->queue && stream->life != STREAM_CONNECTING) {
-    sent = iostream__send_pieces(stream, pieces, count);
+    sent = ioloop__stream_send_pieces(stream, pieces, count);
     if (sent < 0 && !ioloop__would_block(sent))
-      iostream__sending_failed(stream, (int)sent);
+      ioloop__stream_sending_failed(stream, (int)sent);
     if (stream->life == STREAM_BROKEN)
       return 0;
     if (sent < 0)
       sent = 0;
     else
-      iostream__note_traffic(stream);
+      ioloop__stream_note_traffic(stream);
   }
   return (size_t)sent == size ? 0 : enqueue(stream, pieces, count, (size_t)sent);
 }
 
-int iostream_write(struct iostream *stream, const void *data, size_t size) {
+int ioloop_stream_write(struct ioloop_stream *stream, const void *data, size_t size) {
   const struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
   return write_pieces(stream, &piece, 1, size);
 }
 
-int iostream_writev(struct iostream *stream, const struct iovec *pieces, int count) {
+int ioloop_stream_writev(struct ioloop_stream *stream, const struct iovec *pieces, int count) {
   ptrdiff_t size = ioloop__inherited(stream->loop) ? 0 : sum_of(pieces, count);
   return size < 0 ? (int)size : write_pieces(stream, pieces, count, (size_t)size);
 }
 
-size_t iostream_pending(const struct iostream *stream) {
+size_t ioloop_stream_pending(const struct ioloop_stream *stream) {
   const struct ioloop__fifo *queue = stream->queue;
   return queue ? ioloop__fifo_size(queue) + ioloop__fifo_size(queue->next) : 0;
 }
@@ -187,23 +188,24 @@ static uint32_t at_most_4_gib(size_t size) {
   return size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
 }
 
-int iostream_set_watermarks(struct iostream *stream, size_t low, size_t high) {
+int ioloop_stream_set_watermarks(struct ioloop_stream *stream, size_t low, size_t high) {
   if (low > high)
     return -EINVAL;
   stream->low = at_most_4_gib(low);
   stream->high = at_most_4_gib(high);
-  iostream__apply_watermarks(stream);
-  iostream__await_sent(stream);
+  ioloop__stream_apply_watermarks(stream);
+  ioloop__stream_await_sent(stream);
   return 0;
 }
 
-void iostream_set_drain_callback(struct iostream *stream, iostream_callback *fn, void *arg) {
+void ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
+                                      void *arg) {
   stream->on_drain = fn;
   stream->drain_arg = arg;
-  iostream__await_sent(stream);
+  ioloop__stream_await_sent(stream);
 }
 
-int iostream_shutdown(struct iostream *stream) {
+int ioloop_stream_shutdown(struct ioloop_stream *stream) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
   if (refuses(stream))
@@ -214,23 +216,23 @@ int iostream_shutdown(struct iostream *stream) {
   stream->fin_due = true;
   if (!stream->queue && stream->life == STREAM_OPEN)
     finish_sending(stream);
-  iostream__await_sent(stream);
+  ioloop__stream_await_sent(stream);
   return 0;
 }
 
-void iostream_close_when_sent(struct iostream *stream) {
+void ioloop_stream_close_when_sent(struct ioloop_stream *stream) {
   if (stream->output == OUTPUT_CLOSING || stream->life == STREAM_CLOSED)
     return;
   if (ioloop__inherited(stream->loop)) { /* nothing is sent by the child */
-    iostream_close(stream);
+    ioloop_stream_close(stream);
     return;
   }
   stream->output = OUTPUT_CLOSING;
   stream->framed = false;
   stream->on_read = NULL;
-  iostream__update_interest(stream);
-  iostream__stop_source(stream);
-  iostream__await_sent(stream);
+  ioloop__stream_update_interest(stream);
+  ioloop__stream_stop_source(stream);
+  ioloop__stream_await_sent(stream);
   if (!stream->queue)
-    iostream__defer(stream);
+    ioloop__stream_defer(stream);
 }

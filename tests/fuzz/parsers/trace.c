@@ -9,7 +9,8 @@
 
 #define EVER 1e15
 
-/* The end of the markup in front of which only its tags and entities are parsed. NULL: malformed. */
+/* The end of the markup in front of which only its tags and entities are parsed. NULL: malformed.
+ */
 static const char *skip_markup(const char *at, int *depth) {
   if (*at == '&') {
     at++;

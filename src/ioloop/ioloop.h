@@ -30,10 +30,10 @@
  *               of stream.h are different: see there. pthread_cancel ends a thread that waits
  *               in its loop, except under io_uring, whose wait is not a cancellation point:
  *               ioloop_stop wakes it.
- *   structs     those that the program fills begin with `size`, set to sizeof; a result is followed by
- *               the size of its struct. Members are added at the end only. A program may be older
- *               than the library: what it does not know is 0. It may be newer: a member that the
- *               library does not know is -E2BIG unless it is 0, and 0 in results.
+ *   structs     what the program fills begins with `size`, set to sizeof; a result is followed by
+ *               the size of its struct. Members are only added at the end. What an older program
+ *               does not know is 0. A newer one gets -E2BIG for members that this library does
+ *               not know and that are not 0, and 0 in results.
  *   ownership   the loop never closes a descriptor and never frees an `arg`.
  *   logging     none. The library does not print, does not exit, and does not read the
  *               environment (except in ioloop_backend_from_env, which is documented to).
@@ -80,9 +80,9 @@ extern "C" {
  * unless writing would not block, and reports the end of a pipe whose writers are gone only for
  * READ if its read end is watched for WRITE as well (so does libevent:select); epoll, epoll-et,
  * io_uring, and libevent on epoll do not notice that a pty becomes writable when the kernel moves
- * its output on in the background (ioloop-backends(7)). Linux reports a socket as failed as long as its error queue is
- * not empty (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY): a handler must empty it (recvmsg
- * with MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
+ * its output on in the background (ioloop-backends(7)). Linux reports a socket as failed as long as
+ * its error queue is not empty (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY): a handler must empty it
+ * (recvmsg with MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
  */
 enum {
   IOLOOP_READ = 0x01,
@@ -101,7 +101,7 @@ typedef void ioloop_child_fn(struct ioloop *loop, pid_t pid, int status, void *a
  * gives -ENOENT and never refers to a later timeout. No timeout has the handle 0. */
 typedef uint64_t ioloop_timeout;
 
-/* The version of the library that the program runs with, "0.2.0"; static. Any thread, signal-safe. */
+/* The version of the library at run time, "0.2.0"; static. Any thread, signal-safe. */
 const char *ioloop_version(void);
 
 /* ---- making and running ------------------------------------------------------------- */
@@ -231,8 +231,8 @@ int ioloop_remove_handler(struct ioloop *loop, int fd);
  * they were added. -ENOMEM, -ECHILD. */
 int ioloop_add_callback(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
-/* The same from any thread: wakes the loop, whose iteration after that calls `fn`. The order of each
- * thread's calls is kept. -ENOMEM, -ECHILD. */
+/* The same from any thread: wakes the loop, whose iteration after that calls `fn`. The order of
+ * each thread's calls is kept. -ENOMEM, -ECHILD. */
 int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
 /* The same from a signal handler (signal-safe, any thread). -EAGAIN: 256 such callbacks are queued
@@ -293,11 +293,12 @@ int ioloop_remove_signal(struct ioloop *loop, int signo);
 /* ---- child processes ------------------------------------------------------------------ */
 
 /*
- * Call fn(loop, pid, status, arg) once, in the loop, when the child process `pid` has ended, and reap
- * it. `status` is waitpid's, or -1 if something else has reaped it (a wait elsewhere, or SIGCHLD is
- * ignored). Linux has a descriptor for it (pidfd, 5.3); elsewhere SIGCHLD is watched, alongside the
- * program's own watcher, and must not be blocked. Other children are left alone. -EINVAL: pid <= 0.
- * -ESRCH: not a child of this process. -EEXIST: watched by this loop. Others as ioloop_add_signal.
+ * Call fn(loop, pid, status, arg) once, in the loop, when the child process `pid` has ended, and
+ * reap it. `status` is waitpid's, or -1 if something else has reaped it (a wait elsewhere, or
+ * SIGCHLD is ignored). Linux has a descriptor for it (pidfd, 5.3); elsewhere SIGCHLD is watched,
+ * alongside the program's own watcher, and must not be blocked. Other children are left alone.
+ * -EINVAL: pid <= 0. -ESRCH: not a child of this process. -EEXIST: watched by this loop. Others as
+ * ioloop_add_signal.
  */
 int ioloop_add_child(struct ioloop *loop, pid_t pid, ioloop_child_fn *fn, void *arg);
 
@@ -421,9 +422,9 @@ struct ioloop_observer {
   uint64_t slow_ns; /* calls longer than this are `slow`; Tornado's debug mode; 0: none */
 };
 
-/* Set the observer, which is copied; NULL removes it. Takes effect at the next iteration. An observer
- * set during a call, a wait or an operation does not get its end. -EINVAL: the size is none.
- * -E2BIG: a hook that this version does not have is set. */
+/* Set the observer, which is copied; NULL removes it. Takes effect at the next iteration. An
+ * observer set during a call, a wait or an operation does not get its end. -EINVAL: the size is
+ * none. -E2BIG: a hook that this version does not have is set. */
 int ioloop_set_observer(struct ioloop *loop, const struct ioloop_observer *observer, void *arg);
 
 #pragma GCC visibility pop

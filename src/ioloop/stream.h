@@ -18,12 +18,12 @@
  * object must not be used.
  *
  * In a forked child the objects of an inherited loop can only be released. ioloop_stream_close and
- * ioloop_stream_close_when_sent call the close callback with -ECHILD; ioloop_tcpserver_stop closes the
- * listeners and accepts no connection; ioloop_tcpserver_close and ioloop_datagram_close send nothing. All of
- * them close the child's descriptors and free its memory, and the parent's connections go on.
- * Every other function that would touch a descriptor returns -ECHILD or does nothing, whatever
- * else is said below. (If another thread ran the loop last, or made it, its objects belong to that
- * thread in the child too: leave them alone.)
+ * ioloop_stream_close_when_sent call the close callback with -ECHILD; ioloop_tcpserver_stop closes
+ * the listeners and accepts no connection; ioloop_tcpserver_close and ioloop_datagram_close send
+ * nothing. All of them close the child's descriptors and free its memory, and the parent's
+ * connections go on. Every other function that would touch a descriptor returns -ECHILD or does
+ * nothing, whatever else is said below. (If another thread ran the loop last, or made it, its
+ * objects belong to that thread in the child too: leave them alone.)
  *
  * A C++ exception must not pass through these callbacks: an object whose callback did not return
  * counts as being inside it forever. It can be closed, but its memory is lost.
@@ -78,8 +78,8 @@ typedef void ioloop_stream_close_fn(struct ioloop_stream *stream, int error, voi
 
 /* Take over a connected stream socket, pipe or pty. On failure fd remains the caller's. O_NONBLOCK
  * is set, for every process that shares the file, and never cleared, even on failure; a socket does
- * not depend on it. -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose messages a stream
- * would cut. -EINVAL: a listening socket. -EBADF, -EPERM, -EEXIST, -ENOMEM as for
+ * not depend on it. -EPROTOTYPE: a socket of another type (SOCK_DGRAM, SOCK_SEQPACKET), whose
+ * messages a stream would cut. -EINVAL: a listening socket. -EBADF, -EPERM, -EEXIST, -ENOMEM as for
  * ioloop_add_handler. */
 int ioloop_stream_new(struct ioloop *loop, int fd, struct ioloop_stream **ret);
 
@@ -91,11 +91,12 @@ int ioloop_stream_connect(struct ioloop *loop, const struct sockaddr *address, s
                           ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close, void *arg,
                           struct ioloop_stream **ret);
 
-/* Connect to a host's service ("example.org", "80"), or to "unix:PATH" (service unused). A thread looks
- * the name up; the addresses are tried in turn, alternating between IPv6 and IPv4, every 250 ms and at
- * once if one fails, and the first that accepts is kept (RFC 8305). Otherwise as ioloop_stream_connect; until
- * then ioloop_stream_fd is -1, and -ENOTCONN is the error of what needs it. If all fail, the close callback
- * is called with the last one's error; -ENOENT: no such name, -EAGAIN: ask later, -EIO. */
+/* Connect to a host's service ("example.org", "80"), or to "unix:PATH" (service unused). A thread
+ * looks the name up; the addresses are tried in turn, alternating between IPv6 and IPv4, every 250
+ * ms and at once if one fails, and the first that accepts is kept (RFC 8305). Otherwise as
+ * ioloop_stream_connect; until then ioloop_stream_fd is -1, and -ENOTCONN is the error of what
+ * needs it. If all fail, the close callback is called with the last one's error; -ENOENT: no such
+ * name, -EAGAIN: ask later, -EIO. */
 int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char *service,
                                ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close,
                                void *arg, struct ioloop_stream **ret);
@@ -103,34 +104,34 @@ int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char
 void ioloop_stream_set_close_callback(struct ioloop_stream *stream, ioloop_stream_close_fn *fn,
                                       void *arg);
 
-/* Read whatever arrives, one call of fn per read, until ioloop_stream_read_stop or the end. -EALREADY: a
- * read is in progress. -EPIPE: the stream is closing. -EBADF: the write end of a pipe, or another
- * file opened only for writing. -ENOMEM. The end of input is reported to the read in progress, and
- * to each later one. An error of the connection closes the stream. Both come after all earlier
- * input that satisfies a read, and are noticed by reading or writing: a stream that does neither is
- * not watched. */
+/* Read whatever arrives, one call of fn per read, until ioloop_stream_read_stop or the end.
+ * -EALREADY: a read is in progress. -EPIPE: the stream is closing. -EBADF: the write end of a pipe,
+ * or another file opened only for writing. -ENOMEM. The end of input is reported to the read in
+ * progress, and to each later one. An error of the connection closes the stream. Both come after
+ * all earlier input that satisfies a read, and are noticed by reading or writing: a stream that
+ * does neither is not watched. */
 int ioloop_stream_read(struct ioloop_stream *stream, ioloop_stream_read_fn *fn, void *arg);
 /* Read once: exactly `size` bytes (1 ..), or size 0 at the end of input if fewer are left (the next
  * read may ask for those). -EINVAL, and as ioloop_stream_read. */
 int ioloop_stream_read_bytes(struct ioloop_stream *stream, size_t size, ioloop_stream_read_fn *fn,
                              void *arg);
-/* Read once: up to and including `delimiter` (copied; 1 to 16 bytes). If `max` bytes arrived without
- * it, the limit callback is called; a stream that has none is closed with -EMSGSIZE. -EINVAL, and as
- * ioloop_stream_read. */
+/* Read once: up to and including `delimiter` (copied; 1 to 16 bytes). If `max` bytes arrived
+ * without it, the limit callback is called; a stream that has none is closed with -EMSGSIZE.
+ * -EINVAL, and as ioloop_stream_read. */
 int ioloop_stream_read_until(struct ioloop_stream *stream, const char *delimiter,
                              size_t delimiter_size, size_t max, ioloop_stream_read_fn *fn,
                              void *arg);
-/* Called when an ioloop_stream_read_until has found no delimiter in its `max` bytes. That read has ended,
- * and nothing is lost: the bytes are kept for the next read. The callback may answer, and go on with
- * any read: with a larger maximum, or ioloop_stream_read_bytes to skip `max` bytes (less delimiter_size -
- * 1, as a delimiter may begin in those). Without a read the stream waits. fn NULL: as at first.
- * -EPIPE: closed. -ENOMEM: as before. */
+/* Called when an ioloop_stream_read_until has found no delimiter in its `max` bytes. That read has
+ * ended, and nothing is lost: the bytes are kept for the next read. The callback may answer, and go
+ * on with any read: with a larger maximum, or ioloop_stream_read_bytes to skip `max` bytes (less
+ * delimiter_size - 1, as a delimiter may begin in those). Without a read the stream waits. fn NULL:
+ * as at first. -EPIPE: closed. -ENOMEM: as before. */
 int ioloop_stream_set_limit_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn, void *arg);
 /* Close the stream with -ETIMEDOUT when nothing arrives for this long (0, IOLOOP_FOREVER: no limit,
- * as at first). Only time in which the stream waits for its peer counts: not before it is connected,
- * without a read, behind a gate or over a watermark. Each byte begins the time again, also one that
- * completes no read, and so does each start of a read. After the end of input there is no timeout.
- * -EPIPE: closed. -ENOMEM: there is none. */
+ * as at first). Only time in which the stream waits for its peer counts: not before it is
+ * connected, without a read, behind a gate or over a watermark. Each byte begins the time again,
+ * also one that completes no read, and so does each start of a read. After the end of input there
+ * is no timeout. -EPIPE: closed. -ENOMEM: there is none. */
 int ioloop_stream_set_read_timeout(struct ioloop_stream *stream, uint64_t timeout_ns);
 
 /* Stop calling the read callback. Buffered data is kept for the next read. */
@@ -155,8 +156,8 @@ void ioloop_stream_read_stop(struct ioloop_stream *stream);
  */
 int ioloop_stream_write(struct ioloop_stream *stream, const void *data, size_t size);
 
-/* The same with `count` pieces, one after the other, as if they were one: a header and its content in
- * one system call. -EINVAL: a negative count, or more than PTRDIFF_MAX bytes. */
+/* The same with `count` pieces, one after the other, as if they were one: a header and its content
+ * in one system call. -EINVAL: a negative count, or more than PTRDIFF_MAX bytes. */
 int ioloop_stream_writev(struct ioloop_stream *stream, const struct iovec *pieces, int count);
 
 /* Every TCP stream is made with TCP_NODELAY, which sends each write at once. When it is off,
@@ -166,8 +167,8 @@ int ioloop_stream_writev(struct ioloop_stream *stream, const struct iovec *piece
 int ioloop_stream_set_nodelay(struct ioloop_stream *stream, bool on);
 
 /* Bytes queued and not yet passed to the kernel. Where the backend completes, bytes that were sent
- * count until the end of their send is noticed: late, if neither a drain callback nor a watermark or
- * an end of the stream waits for it. */
+ * count until the end of their send is noticed: late, if neither a drain callback nor a watermark
+ * or an end of the stream waits for it. */
 size_t ioloop_stream_pending(const struct ioloop_stream *stream);
 
 /* When more than `high` bytes are pending, the stream stops reading until `low` or fewer are left:
@@ -177,25 +178,25 @@ size_t ioloop_stream_pending(const struct ioloop_stream *stream);
  * it does not reach (SIZE_MAX), or the program needs a timeout. -EINVAL: low > high. */
 int ioloop_stream_set_watermarks(struct ioloop_stream *stream, size_t low, size_t high);
 
-/* Called whenever the queue becomes empty after it was not (ioloop_stream_pending): where the backend
- * completes, after every write; otherwise only if the socket did not take all data at once. */
+/* Called whenever the queue becomes empty after it was not (ioloop_stream_pending): where the
+ * backend completes, after every write; otherwise only if the socket did not take all at once. */
 void ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
                                       void *arg);
 
-/* Called when so much was pending that the stream stopped reading, and `low` or fewer bytes are left:
- * a program that writes what comes from elsewhere stops over `high`, and goes on here. Not called
- * from inside a function of this file, nor after a failure to send. fn NULL: none. -EPIPE: closed.
- * -ENOMEM: as before. */
+/* Called when so much was pending that the stream stopped reading, and `low` or fewer bytes are
+ * left: a program that writes what comes from elsewhere stops over `high`, and goes on here. Not
+ * called from inside a function of this file, nor after a failure to send. fn NULL: none. -EPIPE:
+ * closed. -ENOMEM: as before. */
 int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn, void *arg);
 
 /*
  * Write to `sink` what arrives at `source`, as a proxy does; for both directions couple them twice.
- * The source is read (as by ioloop_stream_read) unless the sink stops at its watermarks, so no more than
- * `high` bytes and one read wait in memory; its own queue no longer stops the source. The end of the
- * source's input becomes a half-close of the sink; a pipe or pty, which has none, is closed when all
- * is sent. Where one of the two fails, or is closed before the end of the source's input, the other
- * is closed by the loop, with the same error in its close callback. What is queued to it is lost
- * then. ioloop_stream_read_stop of the source uncouples them.
+ * The source is read (as by ioloop_stream_read) unless the sink stops at its watermarks, so no more
+ * than `high` bytes and one read wait in memory; its own queue no longer stops the source. The end
+ * of the source's input becomes a half-close of the sink; a pipe or pty, which has none, is closed
+ * when all is sent. Where one of the two fails, or is closed before the end of the source's input,
+ * the other is closed by the loop, with the same error in its close callback. What is queued to it
+ * is lost then. ioloop_stream_read_stop of the source uncouples them.
  *   -EALREADY  a read of the source is in progress, or the sink has a source
  *   -EINVAL    streams of different loops
  *   -EPIPE     writing to the sink was shut down, or one of them is closing
@@ -211,8 +212,8 @@ int ioloop_stream_shutdown(struct ioloop_stream *stream);
 /* Close once the queue is empty (no more reads, no more writes). If the peer is still sending, TCP
  * answers a close with a reset; where that matters, half-close and read on to the end. A peer that
  * does not read delays the close for as long as it is connected. If the streams at both ends of a
- * connection are closed like this and the sockets cannot hold all that is queued, they wait for each
- * other forever: the program needs a timeout that calls ioloop_stream_close. */
+ * connection are closed like this and the sockets cannot hold all that is queued, they wait for
+ * each other forever: the program needs a timeout that calls ioloop_stream_close. */
 void ioloop_stream_close_when_sent(struct ioloop_stream *stream);
 
 /* Close now; queued data is lost. The close callback is called with error 0. With unread input, TCP
@@ -221,7 +222,7 @@ void ioloop_stream_close_when_sent(struct ioloop_stream *stream);
 void ioloop_stream_close(struct ioloop_stream *stream);
 
 /* The address of one end of the connection, the stream's own or its peer's. -EPIPE: closed. Else as
- * getsockname(2) and getpeername(2): -ENOTSOCK: a pipe or pty; -ENOTCONN: there is no peer (yet). */
+ * getsockname(2) and getpeername(2): -ENOTSOCK: a pipe or pty; -ENOTCONN: no peer (yet). */
 enum ioloop_stream_end {
   IOSTREAM_LOCAL,
   IOSTREAM_PEER
@@ -238,8 +239,9 @@ enum {
 int ioloop_stream_address_text(const struct sockaddr *address, socklen_t size,
                                char ret[IOSTREAM_ADDRESS_SIZE]);
 
-/* The program's own pointer, NULL at first: for the callbacks of a stream, and for ioloop_tcpserver_each. The
- * library does not use it. It can be read until the close callback has returned. */
+/* The program's own pointer, NULL at first: for the callbacks of a stream, and for
+ * ioloop_tcpserver_each. The library does not use it. It can be read until the close callback has
+ * returned. */
 void ioloop_stream_set_data(struct ioloop_stream *stream, void *data);
 void *ioloop_stream_data(const struct ioloop_stream *stream);
 
@@ -262,8 +264,8 @@ typedef void ioloop_tcpserver_connection_fn(struct ioloop_tcpserver *server,
                                             void *arg);
 
 /* Instead of a stream: the callback owns the bare descriptor, which is non-blocking and, for TCP,
- * has TCP_NODELAY set. Call ioloop_tcpserver_release when the connection has ended, so that the limit is
- * kept. */
+ * has TCP_NODELAY set. Call ioloop_tcpserver_release when the connection has ended, so that the
+ * limit is kept. */
 typedef void ioloop_tcpserver_accepted_fn(struct ioloop_tcpserver *server, int fd,
                                           const struct sockaddr *peer, socklen_t peer_size,
                                           void *arg);
@@ -273,8 +275,8 @@ typedef void ioloop_tcpserver_accepted_fn(struct ioloop_tcpserver *server, int f
  * Accepting pauses, and is tried again when a connection closes and every 100 ms; each pause is
  * reported once. -EINVAL, -EBADF, -ENOTSOCK, or -EOPNOTSUPP 64 times in a row: one listener no
  * longer listens, for example because another process that shares it called shutdown(2). Reported
- * once: this listener accepts no more, and the others go on. Also called when ioloop_tcpserver_stop cannot
- * empty the backlog. */
+ * once: this listener accepts no more, and the others go on. Also called when ioloop_tcpserver_stop
+ * cannot empty the backlog. */
 typedef void ioloop_tcpserver_trouble_fn(struct ioloop_tcpserver *server, int error, void *arg);
 
 struct ioloop_tcpserver_options {
@@ -297,17 +299,18 @@ struct ioloop_tcpserver_options {
 int ioloop_tcpserver_new(struct ioloop *loop, const struct ioloop_tcpserver_options *options,
                          struct ioloop_tcpserver **ret);
 
-/* Listen on one more address. Port 0 takes a free one, which ioloop_tcpserver_address returns. -errno of
- * socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are V6ONLY.
- * The file of an AF_UNIX socket is removed when the server stops, even if the program has changed
- * its directory, unless another file has replaced it; a forked child does not remove it. A file
- * left by a killed server gives -EADDRINUSE, unless replace_stale_file is set. -EINVAL: the server
- * was stopped. */
+/* Listen on one more address. Port 0 takes a free one, which ioloop_tcpserver_address returns.
+ * -errno of socket, bind (-EADDRINUSE, -EADDRNOTAVAIL, -EACCES) and listen. IPv6 addresses are
+ * V6ONLY. The file of an AF_UNIX socket is removed when the server stops, even if the program has
+ * changed its directory, unless another file has replaced it; a forked child does not remove it. A
+ * file left by a killed server gives -EADDRINUSE, unless replace_stale_file is set. -EINVAL: the
+ * server was stopped. */
 int ioloop_tcpserver_listen(struct ioloop_tcpserver *server, const struct sockaddr *address,
                             socklen_t size);
 
-/* On each address of a name (NULL: all of this machine), or "unix:PATH". It blocks while it looks the
- * name up. 0 if any is listened on; else the last one's error, or ioloop_stream_connect_name's. */
+/* On each address of a name (NULL: all of this machine), or "unix:PATH". It blocks while it looks
+ * the name up. 0 if any is listened on; else the last one's error, or ioloop_stream_connect_name's.
+ */
 int ioloop_tcpserver_listen_name(struct ioloop_tcpserver *server, const char *host,
                                  const char *service);
 
@@ -348,8 +351,8 @@ typedef void ioloop_datagram_fn(struct ioloop_datagram *socket, const char *data
 
 /* An error that the network reported for an earlier datagram (-ECONNREFUSED, -EHOSTUNREACH ...), or
  * with which the kernel refused a datagram twice (-EMSGSIZE, -EPERM, -ENOBUFS ...). Called from
- * inside no function of this file except ioloop_datagram_drain. The socket goes on; if receives fail one
- * after the other, they are made, and reported, every 10 ms. */
+ * inside no function of this file except ioloop_datagram_drain. The socket goes on; if receives
+ * fail one after the other, they are made, and reported, every 10 ms. */
 typedef void ioloop_datagram_error_fn(struct ioloop_datagram *socket, int error, void *arg);
 
 struct ioloop_datagram_metrics {
@@ -362,10 +365,10 @@ struct ioloop_datagram_metrics {
 };
 
 /* Take over a bound or connected datagram socket (UDP, AF_UNIX). One bound to all addresses is set
- * to report which of them was used (ioloop_datagram_local_address). UDP_GRO is switched off: it joins
- * datagrams. O_NONBLOCK may be set and is never cleared. fn may be NULL: what arrives is counted
- * and dropped. on_error may be NULL. On failure fd remains the caller's. -ENOTSOCK. -EPROTOTYPE: a
- * socket of another type than SOCK_DGRAM. Other errors as for ioloop_add_handler. */
+ * to report which of them was used (ioloop_datagram_local_address). UDP_GRO is switched off: it
+ * joins datagrams. O_NONBLOCK may be set and is never cleared. fn may be NULL: what arrives is
+ * counted and dropped. on_error may be NULL. On failure fd remains the caller's. -ENOTSOCK.
+ * -EPROTOTYPE: a socket of another type than SOCK_DGRAM. Other errors as for ioloop_add_handler. */
 int ioloop_datagram_new(struct ioloop *loop, int fd, ioloop_datagram_fn *fn,
                         ioloop_datagram_error_fn *on_error, void *arg,
                         struct ioloop_datagram **ret);
@@ -393,18 +396,18 @@ int ioloop_datagram_local_address(const struct ioloop_datagram *socket,
  * kernel's queue is full, up to 256 KiB wait; more datagrams are dropped and counted, as UDP does.
  * 0: sent, queued, or refused by the kernel, which is reported to on_error.
  * In the datagram callback, a datagram to the peer of the received one is an answer, and leaves
- * from ioloop_datagram_local_address: a connected peer accepts no other. Every other datagram leaves from
- * the address that the kernel chooses.
- * -EMSGSIZE: over 65,507 bytes on an IPv4 socket, 65,527 on an IPv6 one, 65,535 at all. -ENOBUFS:
- * dropped. -ENOMEM. -EINVAL: no address has that size. -EPIPE: closed in this callback.
+ * from ioloop_datagram_local_address: a connected peer accepts no other. Every other datagram
+ * leaves from the address that the kernel chooses. -EMSGSIZE: over 65,507 bytes on an IPv4 socket,
+ * 65,527 on an IPv6 one, 65,535 at all. -ENOBUFS: dropped. -ENOMEM. -EINVAL: no address has that
+ * size. -EPIPE: closed in this callback.
  */
 int ioloop_datagram_send(struct ioloop_datagram *socket, const void *data, size_t size,
                          const struct sockaddr *peer, socklen_t peer_size);
 
 /* The same, from `local`, an address of this machine and of the socket's family; its port is
  * ignored, and its scope is used only if it is link-local. For answers that leave later: keep the
- * result of ioloop_datagram_local_address. The kernel refuses an address that is not this machine's.
- * -EINVAL also: `local` is neither IPv4 nor IPv6. */
+ * result of ioloop_datagram_local_address. The kernel refuses an address that is not this
+ * machine's. -EINVAL also: `local` is neither IPv4 nor IPv6. */
 int ioloop_datagram_send_from(struct ioloop_datagram *socket, const void *data, size_t size,
                               const struct sockaddr *peer, socklen_t peer_size,
                               const struct sockaddr *local, socklen_t local_size);

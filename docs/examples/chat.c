@@ -39,13 +39,11 @@ static void on_connection(struct ioloop_tcpserver *this, struct ioloop_stream *s
   ioloop_stream_read_until(stream, "\n", 1, LONGEST, on_line, NULL);
 }
 int main(int argc, char **argv) {
-  const struct ioloop_tcpserver_options options = {.size = sizeof options,
-                                                   .on_connection = on_connection};
+  struct ioloop_tcpserver_options how = {.size = sizeof how, .on_connection = on_connection};
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   struct ioloop *loop;
   at.sin_port = htons((uint16_t)atoi(argc > 1 ? argv[1] : "8888"));
-  if (ioloop_new(ioloop_backend_from_env(), &loop) ||
-      ioloop_tcpserver_new(loop, &options, &server) ||
+  if (ioloop_new(ioloop_backend_from_env(), &loop) || ioloop_tcpserver_new(loop, &how, &server) ||
       ioloop_tcpserver_listen(server, (struct sockaddr *)&at, sizeof at))
     return 1;
   return -ioloop_start(loop);

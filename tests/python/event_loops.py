@@ -128,7 +128,7 @@ def _():
     equal(run(program()), "done", "the result")
 
 
-@case("the policy's loops, and asyncio.run under it")
+@case("the policy's loops, two of them in turns, and asyncio.run under it")
 def _():
     former = asyncio.get_event_loop_policy()
     asyncio.set_event_loop_policy(ioloop.EventLoopPolicy(BACKEND))
@@ -136,12 +136,35 @@ def _():
         async def name():
             await asyncio.sleep(0)
             return asyncio.get_running_loop()._selector.backend
-        loop = asyncio.new_event_loop()
-        equal(loop.run_until_complete(name()), BACKEND, "the loop's backend")
-        loop.close()
+        loops = [asyncio.new_event_loop() for _ in range(2)]
+        for _ in range(3):
+            for loop in loops:
+                equal(loop.run_until_complete(name()), BACKEND, "the loop's backend")
+        for loop in loops:
+            loop.close()
         equal(asyncio.run(name()), BACKEND, "asyncio.run")
     finally:
         asyncio.set_event_loop_policy(former)
+
+
+@case("a loop made in one thread runs in another, and in a third")
+def _():
+    loop = ioloop.new_event_loop(BACKEND)
+    results = []
+
+    async def program():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        await ask(server.sockets[0].getsockname()[1], 20, 1000)
+        server.close()
+        await server.wait_closed()
+        return threading.current_thread().name
+    for name in "second", "third":
+        thread = threading.Thread(target=lambda: results.append(loop.run_until_complete(program())), name=name)
+        thread.start()
+        thread.join(60)
+    results.append(loop.run_until_complete(program()))
+    equal(results, ["second", "third", threading.current_thread().name], "threads")
+    loop.close()
 
 
 @case("a backend that is unavailable: OSError from run, new_event_loop and the policy's loops")

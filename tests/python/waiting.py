@@ -171,8 +171,8 @@ def _():
 
 @case("Ctrl-C ends a wait without a timeout")
 def _():
-    program = ("import ioloop, sys\ns = ioloop.Selector(sys.argv[1])\nprint('waiting', flush=True)\n"
-               "try:\n    s.select()\nexcept KeyboardInterrupt:\n    print('interrupted')")
+    program = ("import ioloop, sys\ns = ioloop.Selector(sys.argv[1])\n"
+               "try:\n    print('waiting', flush=True)\n    s.select()\nexcept KeyboardInterrupt:\n    print('interrupted')")
     for _ in range(5):
         process = Process([sys.executable, "-c", program, BACKEND])
         process.stdout.wait_lines(1)

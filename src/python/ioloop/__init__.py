@@ -11,7 +11,7 @@
 Without a backend each of these takes the best one available here (default_backend()). A backend that is
 unavailable is an OSError with the reason in words; no other takes its place. backends() lists them.
 
-A process that was forked cannot use its parent's: select and
+Any thread may use a selector. A process that was forked cannot use its parent's: select and
 register raise an OSError there, and it can make selectors of its own. sigio and rtsig keep their signals
 blocked in the thread that waits; child processes of the modules subprocess, multiprocessing and os get a
 mask without them.

@@ -140,6 +140,10 @@ int ioloop__ring_arm_late(struct ioloop__ring *ring, int fd, struct ioloop__ring
   return arm(ring, fd, slot, ARMED);
 }
 
+void ioloop__ring_forget_fired(struct ioloop__ring_slot *slot) {
+  slot->arming = UNARMED;
+}
+
 /* By a thread that does not run the loop. A pending poll stays until the next run, unless it holds
  * a file that is to be closed. */
 static int modify_elsewhere(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot,
@@ -320,8 +324,9 @@ static int enter(struct ioloop__ring *ring, uint64_t timeout_ns) {
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
                        struct ioloop_ready *ready) {
   struct ioloop__ring *ring = state;
-  if (ring->error)
-    return ring->error;
+  int moved = ring->thread ? 0 : ioloop__ring_moved(loop, ring); /* a third thread replaced it */
+  if (moved || ring->error)
+    return moved ? moved : ring->error;
   arm_again(loop, ring);
   if (ring->held_count || ring->late_count)
     ioloop__ring_catch_up(loop, ring);

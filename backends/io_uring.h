@@ -166,5 +166,6 @@ void ioloop__ring_free_held(struct ioloop__ring *ring);
 
 /* io_uring.c: arm what the slot asks for; 0 or -ENOMEM. */
 int ioloop__ring_arm_late(struct ioloop__ring *ring, int fd, struct ioloop__ring_slot *slot);
+void ioloop__ring_forget_fired(struct ioloop__ring_slot *slot);
 
 #endif

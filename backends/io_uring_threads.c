@@ -111,6 +111,20 @@ static void arm_late(struct ioloop *loop, struct ioloop__ring *ring) {
   }
 }
 
+/* In a new ring. What the program no longer wants is not armed, so no list may do it later. */
+static void arm_everything(struct ioloop *loop, struct ioloop__ring *ring) {
+  ring->rebuilt = false;
+  for (int i = 0; i < ring->rearm_count; i++)
+    ioloop__ring_forget_fired(ioloop__slot(loop, ring->rearm[i]));
+  ring->rearm_count = 0;
+  for (size_t i = 0; i < ring->late_count; i++) {
+    struct ioloop__ring_slot *slot = ioloop__slot(loop, ring->late[i]);
+    slot->late = false;
+  }
+  ring->late_count = 0;
+  ioloop__add_again(loop);
+}
+
 /* The poll holds the file. A ring without operations is given up for it. */
 void ioloop__ring_unwatch_elsewhere(struct ioloop__ring *ring, uint64_t poll_data) {
   if (!ring->in_kernel && ioloop__ring_replace(ring) == 0)
@@ -199,7 +213,6 @@ int ioloop__ring_moved(struct ioloop *loop, void *state) {
     return r;
   ring->thread = ioloop__this_thread();
   if (ring->rebuilt)
-    ioloop__add_again(loop);
-  ring->rebuilt = false;
+    arm_everything(loop, ring);
   return 0;
 }

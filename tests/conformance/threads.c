@@ -185,8 +185,11 @@ TEST(146, "a third thread changes what is watched between two runs") {
   worker_start(&worker);
   for (int turn = 0; turn < 5; turn++) {
     crew_run(&crew);
+    if (turn % 2)
+      CHECK_QUIET(crew.loop, MS(1));
     do_in_new_thread(many_changes, &crew);
     crew_run(&crew);
+    CHECK_QUIET(crew.loop, MS(1));
     do_in_new_thread(crew_remove, &crew);
     CHECK_QUIET(crew.loop, MS(1));
     do_in_new_thread(crew_add, &crew);
@@ -200,6 +203,7 @@ TEST(146, "a descriptor that a third thread removes between two runs is closed a
   struct crew crew;
   crew_begin(&crew);
   crew_run(&crew);
+  CHECK_QUIET(crew.loop, MS(1));
   do_in_new_thread(crew_remove, &crew);
   CHECK_SYS(close(crew.pairs[TCP][0]));
   await_arrival(crew.pairs[TCP][1]);

@@ -6,6 +6,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -86,6 +87,36 @@ static void run_loop(const uint32_t *args) {
       timeout_ns = 0;
     run_turn(loop, timeout_ns);
   }
+}
+
+static bool elsewhere;
+
+static void *run_in_thread(void *args) {
+  run_loop(args);
+  return NULL;
+}
+
+/* The same in a thread that ends after it: the loop changes threads, and those that are run inside
+ * its calls. Under io_uring that takes a descriptor for a moment. */
+static void run_elsewhere(const uint32_t *args) {
+  uint32_t copy[3] = {args[0], args[1], args[2]};
+  pthread_t thread;
+  if (scarce || elsewhere)
+    return;
+  elsewhere = true;
+  FUZZ_CHECK(pthread_create(&thread, NULL, run_in_thread, copy) == 0, "pthread_create");
+  FUZZ_CHECK(pthread_join(thread, NULL) == 0, "pthread_join");
+  elsewhere = false;
+}
+
+/* args: whether to lower the limit, to what */
+static void limit(const uint32_t *args) {
+  if (elsewhere)
+    return;
+  for (size_t i = 0; i < MAX_LOOPS; i++) /* they come back while there are descriptors */
+    if (loops[i].loop && !loops[i].running && args[0] % 2 && !scarce)
+      run_turn(&loops[i], 0);
+  limit_descriptors(args);
 }
 
 static void stop_loop(const uint32_t *args) {
@@ -223,6 +254,7 @@ static const struct fuzz_operation operations[] = {
     {"unwatch", 2, 1, unwatch_signal},
     {"raise", 1, 3, raise_signal},
     {"run", 3, 26, run_loop},
+    {"elsewhere", 3, 4, run_elsewhere},
     {"start", 3, 2, start_and_stop},
     {"stop", 1, 1, stop_loop},
     {"spin", 2, 1, spin_loop},
@@ -231,7 +263,7 @@ static const struct fuzz_operation operations[] = {
     {"free", 1, 1, free_loop},
     {"fork", 1, 1, fork_child},
     {"crowd", 3, 1, crowd},
-    {"limit", 2, 2, limit_descriptors},
+    {"limit", 2, 2, limit},
     {"inside", 2, 24, inside},
     {"check", 1, 7, check_one},
     {"exchange", 3, 6, exchange},

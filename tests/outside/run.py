@@ -16,8 +16,9 @@ they start, so that every event loop waits on the backend. Tests that CPython re
 selectors are then the same, and run once.
 
 known.txt lists each test that fails for a reason that lies in the model, with the reason (`*`: all of them,
-which are then not run): it counts as skipped, and as failed if it passes, unless `?` follows its name. A test that fails is tried again after the others, twice at most, as
-CPython's own runner does: many have deadlines that a busy machine misses.
+which are then not run): it counts as skipped, and as failed if it passes, unless `?` follows its name. A test
+that fails is tried again after the others, twice at most, as CPython's own runner does: many have deadlines
+that a busy machine misses.
 
 Prints TAP, one result per suite and backend, then a table, and the totals of single tests. The exit code is
 1 if a test failed.

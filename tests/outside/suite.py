@@ -50,8 +50,14 @@ def asyncio_suite(io_only):
     import test.test_asyncio
     folder = os.path.dirname(test.test_asyncio.__file__)
     names = sorted(name[:-3] for name in os.listdir(folder) if name.startswith("test_") and name.endswith(".py"))
-    return unittest.defaultTestLoader.loadTestsFromNames(
-        "test.test_asyncio." + name for name in names if not (io_only and name in WITHOUT_IO))
+    suite = unittest.TestSuite()
+    for name in names:
+        if not (io_only and name in WITHOUT_IO):
+            try:
+                suite.addTests(unittest.defaultTestLoader.loadTestsFromName("test.test_asyncio." + name))
+            except unittest.SkipTest:
+                pass  # a module for another system
+    return suite
 
 
 def tornado_suite():

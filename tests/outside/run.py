@@ -66,6 +66,12 @@ def known_differences(backend):
 # ---- one suite in a process of its own -----------------------------------------------------
 
 
+def environment():
+    """PYTHONPATH for another current folder."""
+    path = [os.path.abspath(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    return dict(os.environ, PYTHONPATH=os.pathsep.join(path))
+
+
 def run_suite(arguments):
     """Start the worker (suite.py) and read its results."""
     backend, suite, options = arguments
@@ -82,7 +88,7 @@ def run_suite(arguments):
         output = None if options.verbose else log
         try:
             code = subprocess.run(command + ["--answer=" + answer.name], stdin=subprocess.DEVNULL, stdout=output,
-                                  stderr=output, timeout=DEADLINE, cwd=tempfile.gettempdir()).returncode
+                                  stderr=output, timeout=DEADLINE, cwd=tempfile.gettempdir(), env=environment()).returncode
         except subprocess.TimeoutExpired:
             code = "none within %d s" % DEADLINE
         text = answer.read()

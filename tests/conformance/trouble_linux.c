@@ -62,7 +62,7 @@ TEST(120, "a lasting lack of memory for waits: the loop goes on, and does not sp
   failing_next(FAILING_WAITS, INT_MAX, ENOMEM);
   CHECK_OK(ioloop_call_later(loop, MS(30), on_count, &timeouts, NULL));
   CHECK_NO_SPIN(loop, MS(200));
-  CHECK_IS(timeouts, ==, 1);
+  RUN_UNTIL(loop, timeouts == 1);
   failing_next(FAILING_WAITS, 0, 0);
   RUN_UNTIL(loop, record.bytes == 1);
   test_loop_free(loop);

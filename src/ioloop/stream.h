@@ -179,9 +179,9 @@ size_t ioloop_stream_pending(const struct ioloop_stream *stream);
 int ioloop_stream_set_watermarks(struct ioloop_stream *stream, size_t low, size_t high);
 
 /* Called whenever the queue becomes empty after it was not (ioloop_stream_pending): where the
- * backend completes, after every write; otherwise only if the socket did not take all at once. */
-void ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
-                                      void *arg);
+ * backend completes, after every write; otherwise only if the socket did not take all at once. fn
+ * NULL: none. -EPIPE: closed. -ENOMEM: as before. */
+int ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn, void *arg);
 
 /* Called when so much was pending that the stream stopped reading, and `low` or fewer bytes are
  * left: a program that writes what comes from elsewhere stops over `high`, and goes on here. Not

@@ -139,9 +139,9 @@ bool ioloop__stream_is_over(const struct ioloop_stream *stream) {
 
 void ioloop__stream_settle(struct ioloop_stream *stream) {
   cancel_timeout(stream);
-  if (stream->low_due)
+  if (ioloop__stream_low_due(stream))
     ioloop__stream_report_low(stream);
-  bool more = ioloop__stream_deliver(stream) || stream->low_due;
+  bool more = ioloop__stream_deliver(stream) || ioloop__stream_low_due(stream);
   stream->settle_due = false;
   if (stream->life == STREAM_CLOSED)
     release(stream);

@@ -113,7 +113,7 @@ enum {
 
 /* Does anything happen when the queue is empty? */
 static bool waits_for_sent(const struct ioloop_stream *stream) {
-  return stream->on_drain || stream->choked || stream->output != OUTPUT_OPEN ||
+  return ioloop__stream_has_drain(stream) || stream->choked || stream->output != OUTPUT_OPEN ||
          stream->input != INPUT_OPEN;
 }
 

@@ -39,9 +39,8 @@ int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_f
 
 void ioloop__stream_report_low(struct ioloop_stream *stream) {
   struct ioloop__stream_extras *extras = stream->extras;
-  stream->low_due = false;
-  if (!extras || !extras->on_low || stream->life >= STREAM_BROKEN ||
-      ioloop__inherited(stream->loop))
+  extras->low_due = false;
+  if (!extras->on_low || stream->life >= STREAM_BROKEN || ioloop__inherited(stream->loop))
     return;
   ioloop__stream_enter(stream);
   extras->on_low(stream, extras->low_arg);
@@ -54,7 +53,7 @@ void ioloop__stream_set_choked(struct ioloop_stream *stream, bool choked) {
     return;
   stream->choked = choked;
   if (!choked && extras && extras->on_low) {
-    stream->low_due = true;
+    extras->low_due = true;
     ioloop__stream_defer(stream);
   }
   if (extras && extras->source && choked)

@@ -88,6 +88,8 @@ struct ioloop__framing {
 
 /* What few streams have. */
 struct ioloop__stream_extras {
+  ioloop_stream_fn *on_drain; /* NULL: none */
+  void *drain_arg;
   ioloop_stream_fn *on_low; /* NULL: none */
   void *low_arg;
   struct ioloop_stream *sink,
@@ -97,6 +99,7 @@ struct ioloop__stream_extras {
   uint64_t input_ns;         /* when something was last received, or it began to wait */
   ioloop_timeout read_timer; /* 0: none */
   bool read_overdue;         /* the time was over when the timer fired last */
+  bool low_due;              /* the low-water callback is to be called */
 };
 
 struct ioloop_stream {
@@ -114,7 +117,6 @@ struct ioloop_stream {
   bool completing : 1;            /* its transport is stream_completion.c */
   bool timed : 1;                 /* its owner is notified of traffic */
   bool coupled : 1;               /* it has a sink: extras */
-  bool low_due : 1;               /* the low-water callback is to be called */
   bool read_timed : 1;            /* it has a read timeout: extras */
   uint8_t mask;                   /* events asked of the loop */
   uint8_t depth;                  /* callbacks under way: the memory must stay */
@@ -126,8 +128,6 @@ struct ioloop_stream {
   struct ioloop__stream_extras *extras; /* NULL until something needs it */
   ioloop_stream_close_fn *on_close;
   void *close_arg;
-  ioloop_stream_fn *on_drain;
-  void *drain_arg;
   union {
     struct { /* until the connection is there */
       ioloop_stream_fn *on_connect;
@@ -162,6 +162,14 @@ void ioloop__stream_init(struct ioloop_stream *stream, struct ioloop *loop, int 
 static inline void ioloop__stream_note_traffic(struct ioloop_stream *stream) {
   if (stream->timed)
     stream->owner->traffic(stream->owner, stream);
+}
+
+static inline bool ioloop__stream_has_drain(const struct ioloop_stream *stream) {
+  return stream->extras && stream->extras->on_drain;
+}
+
+static inline bool ioloop__stream_low_due(const struct ioloop_stream *stream) {
+  return stream->extras && stream->extras->low_due;
 }
 
 /* Something was received, or the stream begins to wait for it. */

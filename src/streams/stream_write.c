@@ -70,8 +70,8 @@ void ioloop__stream_apply_watermarks(struct ioloop_stream *stream) {
 
 void ioloop__stream_drained(struct ioloop_stream *stream) {
   drop_queue(stream);
-  if (stream->on_drain)
-    stream->on_drain(stream, stream->drain_arg);
+  if (ioloop__stream_has_drain(stream))
+    stream->extras->on_drain(stream, stream->extras->drain_arg);
   if (stream->queue || stream->life == STREAM_CLOSED || ioloop__inherited(stream->loop))
     return;
   if (stream->fin_due)
@@ -198,11 +198,18 @@ int ioloop_stream_set_watermarks(struct ioloop_stream *stream, size_t low, size_
   return 0;
 }
 
-void ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
-                                      void *arg) {
-  stream->on_drain = fn;
-  stream->drain_arg = arg;
+int ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
+                                     void *arg) {
+  if (ioloop__inherited(stream->loop))
+    return -ECHILD;
+  if (stream->life == STREAM_CLOSED)
+    return -EPIPE;
+  if (!ioloop__stream_extras(stream))
+    return -ENOMEM;
+  stream->extras->on_drain = fn;
+  stream->extras->drain_arg = arg;
   ioloop__stream_await_sent(stream);
+  return 0;
 }
 
 int ioloop_stream_shutdown(struct ioloop_stream *stream) {

@@ -84,7 +84,7 @@ HARMLESS(ioloop_stream_set_close_callback,
 HARMLESS(ioloop_stream_read_stop, ioloop_stream_read_stop(it->client))
 HARMLESS(ioloop_stream_pending, (void)ioloop_stream_pending(it->client))
 HARMLESS_RESULT(ioloop_stream_set_watermarks, ioloop_stream_set_watermarks(it->client, 0, 0))
-HARMLESS(ioloop_stream_set_drain_callback, ioloop_stream_set_drain_callback(it->client, NULL, NULL))
+REFUSED(ioloop_stream_set_drain_callback, ioloop_stream_set_drain_callback(it->client, NULL, NULL))
 HARMLESS(ioloop_stream_set_data, ioloop_stream_set_data(it->client, it))
 HARMLESS(ioloop_stream_data, (void)ioloop_stream_data(it->client))
 HARMLESS(ioloop_stream_set_gate, ioloop_stream_set_gate(it->client, NULL))

@@ -182,7 +182,7 @@ TEST(117, "fork in a drain callback: the child that returns does nothing to the 
   CHECK(data);
   begin_scene();
   struct ioloop_stream *stream = make_stream(loop, pair, &side);
-  ioloop_stream_set_drain_callback(stream, on_drained, &side);
+  CHECK_OK(ioloop_stream_set_drain_callback(stream, on_drained, &side));
   CHECK_OK(ioloop_stream_write(stream, data, SIZE));
   uint64_t deadline = tap_deadline(SECONDS(10));
   int r = 0;

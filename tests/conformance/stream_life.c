@@ -196,7 +196,7 @@ static void start_closing(struct ioloop_stream *stream, struct closer *closer, i
   else
     CHECK_OK(ioloop_stream_read(stream, on_closer_data, closer));
   if (closer->place == IN_DRAIN) {
-    ioloop_stream_set_drain_callback(stream, on_closer_drained, closer);
+    CHECK_OK(ioloop_stream_set_drain_callback(stream, on_closer_drained, closer));
     CHECK_OK(ioloop_stream_write(stream, data, sizeof data));
   }
   client_send(peer, "data\ndata\n", 10);

@@ -187,7 +187,7 @@ static void begin(struct life *life, struct ioloop *loop) {
   make_pair(chance(2) ? TCP : UNIX_STREAM, pair);
   CHECK_OK(ioloop_stream_new(loop, pair[0], &life->stream));
   ioloop_stream_set_close_callback(life->stream, on_end, life);
-  ioloop_stream_set_drain_callback(life->stream, on_drained, life);
+  CHECK_OK(ioloop_stream_set_drain_callback(life->stream, on_drained, life));
   if (chance(2))
     ioloop_stream_set_gate(life->stream, gate);
   life->peer = pair[1];

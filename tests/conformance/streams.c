@@ -73,7 +73,7 @@ static void write_to_slow_reader(enum kind kind, bool close_after) {
   set_buffers(pair[0], 50000); /* much smaller ones wait for TCP's window probes */
   set_buffers(pair[1], 50000);
   CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
-  ioloop_stream_set_drain_callback(stream, on_writer_drained, &writer);
+  CHECK_OK(ioloop_stream_set_drain_callback(stream, on_writer_drained, &writer));
   ioloop_stream_set_close_callback(stream, on_writer_closed, &writer);
   uint64_t size = write_past_buffers(stream, tap_count(2000000));
   CHECK_IS(ioloop_stream_pending(stream), >, 0);
@@ -194,7 +194,7 @@ TEST(71, "a peer that resets in the middle of a write ends the stream once, with
     make_pair(TCP, pair);
     CHECK_OK(ioloop_stream_new(loop, pair[0], &stream));
     ioloop_stream_set_close_callback(stream, on_writer_closed, &writer);
-    ioloop_stream_set_drain_callback(stream, on_writer_drained, &writer);
+    CHECK_OK(ioloop_stream_set_drain_callback(stream, on_writer_drained, &writer));
     write_pieces(stream, 0, 8000000);
     CHECK_IS(ioloop_stream_pending(stream), >, 0);
     run_turns(loop, (int)(round % 4));

@@ -93,8 +93,9 @@ static void on_reply(struct ioloop_stream *stream, const char *data, size_t size
 static void on_connect(struct ioloop_stream *stream, void *arg) {
   struct side *side = arg;
   side->stream = stream;
-  ioloop_stream_set_drain_callback(stream, on_drained, side);
-  int r = ioloop_stream_read(stream, on_reply, side);
+  int r = ioloop_stream_set_drain_callback(stream, on_drained, side);
+  if (r == 0)
+    r = ioloop_stream_read(stream, on_reply, side);
   takes_or_closes(side, r, "ioloop_stream_read");
   send_until_full(side);
 }

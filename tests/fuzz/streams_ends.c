@@ -351,8 +351,11 @@ void op_drain(const uint32_t *args) {
   end->wants_drain = args[1] % 4;
   if (ioloop_stream_pending(end->stream) == 0)
     end->drain_due = false; /* it was, before */
-  INSIDE("ioloop_stream_set_drain_callback",
-         ioloop_stream_set_drain_callback(end->stream, end->wants_drain ? on_drain : NULL, end));
+  int r = 0;
+  INSIDE(
+      "ioloop_stream_set_drain_callback",
+      r = ioloop_stream_set_drain_callback(end->stream, end->wants_drain ? on_drain : NULL, end));
+  FUZZ_CHECK(r == 0, "no drain callback is set: %d", r);
 }
 
 void op_nodelay(const uint32_t *args) {

@@ -93,8 +93,9 @@ static void on_connect(struct ioloop_stream *stream, void *arg) {
   struct attempt *attempt = arg;
   struct worker *worker = attempt->worker;
   race_won(attempt);
-  ioloop_stream_set_drain_callback(stream, on_drain, worker);
-  int error = ioloop_stream_read(stream, on_read, worker);
+  int error = ioloop_stream_set_drain_callback(stream, on_drain, worker);
+  if (!error)
+    error = ioloop_stream_read(stream, on_read, worker);
   if (error) {
     client_failed(worker, "not sent: %s", strerror(-error));
     ioloop_stream_close(stream);

@@ -30,6 +30,12 @@
 static pthread_key_t key;
 static bool has_key;
 
+/* Of a thread that has no loop: what stays blocked, for the next one. */
+static _Thread_local struct {
+  uint32_t blocked, kept;
+  unsigned fork_count;
+} rest;
+
 /* ---- sets --------------------------------------------------------------------------------- */
 
 #ifdef SIGRTMIN
@@ -111,7 +117,12 @@ struct ioloop__signal_thread *ioloop__signal_thread(void) {
     return NULL;
   }
   atomic_store(&thread->holders, 1);
+  thread->blocked = rest.blocked;
   begin_anew(thread);
+  if (rest.fork_count == thread->fork_count) {
+    atomic_store(&thread->kept, rest.kept);
+    atomic_store(&thread->left, 0);
+  }
   return thread;
 }
 
@@ -137,7 +148,10 @@ static void settle(struct ioloop__signal_thread *thread) {
     pthread_sigmask(SIG_UNBLOCK, &blocked, NULL);
     thread->blocked &= ~left;
   }
-  if (atomic_load(&thread->holders) == 1 && !thread->blocked) {
+  if (atomic_load(&thread->holders) == 1) {
+    rest.blocked = thread->blocked;
+    rest.kept = atomic_load(&thread->kept);
+    rest.fork_count = thread->fork_count;
     pthread_setspecific(key, NULL);
     free(thread);
   }

@@ -58,6 +58,7 @@
   CALL(io_submit, FAILS_ERRNO, "EAGAIN EBADF EFAULT EINVAL ENOMEM ENOSYS EPERM")                   \
   CALL(io_uring_queue_init_params, FAILS_NEGATIVE,                                                 \
        "EFAULT EINVAL EMFILE ENFILE ENOMEM ENOSYS EPERM")                                          \
+  CALL(io_uring_register, FAILS_ERRNO, "EACCES EBADF EBADFD EINVAL ENOMEM")                        \
   CALL(io_uring_register_buf_ring, FAILS_NEGATIVE,                                                 \
        "EACCES EBADF EBADFD EBUSY EEXIST EFAULT EINVAL ENOMEM ENXIO EOPNOTSUPP")                   \
   CALL(io_uring_register_probe, FAILS_NEGATIVE, "EACCES EBADF EFAULT EINVAL ENOMEM EOPNOTSUPP")    \

@@ -245,7 +245,7 @@ static bool find_system_call(long number, enum fault_call *ret) {
       {SYS_epoll_pwait2, FAULT_epoll_pwait2}, {SYS_io_cancel, FAULT_io_cancel},
       {SYS_io_destroy, FAULT_io_destroy},     {SYS_io_getevents, FAULT_io_getevents},
       {SYS_io_setup, FAULT_io_setup},         {SYS_io_submit, FAULT_io_submit},
-      {SYS_pidfd_open, FAULT_pidfd_open},
+      {SYS_pidfd_open, FAULT_pidfd_open},     {SYS_io_uring_register, FAULT_io_uring_register},
   };
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     if (known[i].number == number) {

@@ -60,7 +60,7 @@ def _():
             def connection_made(self, transport):
                 self.transport = transport
 
-            def ioloop_datagram_received(self, data, address):
+            def datagram_received(self, data, address):
                 self.transport.sendto(data, address)
 
         transport, _ = await loop.create_datagram_endpoint(Echo, ("127.0.0.1", 0))

@@ -22,6 +22,8 @@ CHAPTERS = [
     (109, "forks next to threads, inherited signals, stale deliveries, lack of memory"),
     (120, "changes and waits that fail, ghosts, limits that are lowered at run time"),
     (138, "full sockets, and descriptors closed while the kernel works on them"),
+    (145, "loops that move between threads, and several loops in one thread"),
+    (600, "what programs on streams need: limits, couples, timeouts, names; child processes"),
 ]
 
 

@@ -45,7 +45,7 @@ static void ready(void *arg, int fd, unsigned events) {
 
 static void call_begin(void *arg, enum ioloop_call what, int fd, unsigned events) {
   (void)fd, (void)events;
-  tell(arg, what);
+  tell(arg, (char)what);
 }
 
 static void call_end(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns) {
@@ -59,7 +59,7 @@ static void slow(void *arg, enum ioloop_call what, int fd, uint64_t duration_ns)
   struct story *story = arg;
   (void)fd, (void)duration_ns;
   tell(arg, '!');
-  story->slow = what;
+  story->slow = (int)what;
 }
 
 static const struct ioloop_observer all_hooks = {.size = sizeof all_hooks,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tornado's hello world under `python3 -m ioloop`, unmodified, answers requests.
+"""Tornado's hello world (docs/examples/python/hello.py) under `python3 -m ioloop` answers requests.
 Usage: tornado_http.py BACKEND"""
 import http.client
 import importlib.util
@@ -15,17 +15,7 @@ from process import Process
 
 BACKEND = sys.argv[1]
 THREADS, REQUESTS = 8, 50
-PROGRAM = """\
-import tornado.httpserver, tornado.ioloop, tornado.netutil, tornado.web
-class Hello(tornado.web.RequestHandler):
-    def get(self):
-        self.write("Hello, " + self.get_argument("name"))
-server = tornado.httpserver.HTTPServer(tornado.web.Application([("/", Hello)]))
-sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
-server.add_sockets(sockets)
-print(sockets[0].getsockname()[1], flush=True)
-tornado.ioloop.IOLoop.current().start()
-"""
+APP = os.path.join(os.environ["IOLOOP_PYTHON_EXAMPLES"], "hello.py")
 
 
 class Client(threading.Thread):
@@ -41,7 +31,7 @@ class Client(threading.Thread):
                 connection.request("GET", "/?name=%d-%d" % (self.number, request))
                 response = connection.getresponse()
                 text = response.read()
-                equal((response.status, text), (200, b"Hello, %d-%d" % (self.number, request)), "answer")
+                equal((response.status, text), (200, b"Hello, %d-%d\n" % (self.number, request)), "answer")
                 self.answered += 1
                 if not self.keep:
                     connection.close()
@@ -61,11 +51,9 @@ def _():
     if not importlib.util.find_spec("tornado"):
         missing("python3-tornado, not installed")
     with tempfile.TemporaryDirectory() as folder:
-        app, trace = os.path.join(folder, "app.py"), os.path.join(folder, "trace.json")
-        with open(app, "w") as file:
-            file.write(PROGRAM)
-        server = Process([sys.executable, "-m", "ioloop", "--backend=" + BACKEND, "--trace=" + trace, app])
-        port = int(server.stdout.wait_lines(1)[0])
+        trace = os.path.join(folder, "trace.json")
+        server = Process([sys.executable, "-m", "ioloop", "--backend=" + BACKEND, "--trace=" + trace, APP, "0"])
+        port = int(server.stderr.wait_match(rb"listening http 127\.0\.0\.1:(\d+)\n").group(1))
         for keep in True, False:
             clients = [Client(number, port, keep) for number in range(THREADS)]
             for client in clients:

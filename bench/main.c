@@ -149,10 +149,10 @@ static int run_list(const struct lab_options *options) {
     return misuse("list: takes no further names");
   if (contestants_list(&all) != 0)
     return complain("out of memory");
-  printf("%s%-17s  %-7s  %s%s\n", cli_bold(), "CONTESTANT", "SERVES", "AVAILABLE", cli_plain());
+  printf("%s%-24s  %-7s  %s%s\n", cli_bold(), "CONTESTANT", "SERVES", "AVAILABLE", cli_plain());
   for (size_t i = 0; i < all.count; i++) {
     const struct contestant *one = &all.at[i];
-    printf("%-17s  %-7s  %s%s\n", one->name, one->udp ? "tcp,udp" : "tcp",
+    printf("%-24s  %-7s  %s%s\n", one->name, one->udp ? "tcp,udp" : "tcp",
            one->available ? "yes" : "no: ", one->available ? "" : one->reason);
   }
   printf("\nVariants are names too (nonblocking:adaptive, libevent:poll), and so are options of "

@@ -27,7 +27,7 @@ static const char *const protocol_names[] = {"tcp", "udp", "both", NULL};
 
 const struct cli_option options_table[] = {
     CLI_TEXT("contestants", "LIST", AT(contestants),
-             "the contestants: names (see @ list), all, backends, peers;\n"
+             "the contestants: names (see @ list), all (backends, peers), tornado;\n"
              "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"),
     CLI_TEXT("baseline", "NAME", AT(bench.baseline),
              "the contestant that ratios are taken against (default: epoll, or the\n"

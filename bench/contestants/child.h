@@ -58,6 +58,16 @@ bool programs_find(const char *name, char *to, size_t room);
 /* A tool of the system, such as "strace", in $PATH. */
 bool programs_find_tool(const char *name, char *to, size_t room);
 
+/* ---- tornado.c: the contestants peer:tornado@LOOP ---------------------------------- */
+
+#define TORNADO_PREFIX "peer:tornado@"
+
+/* As contestant_fill, for the part after the prefix; add one for each loop (-ENOMEM); the beginning
+ * of its command line, before protocol and port. */
+bool tornado_fill(struct contestant *to, const char *loop);
+int tornado_add_all(struct contestants *to);
+int tornado_command(const char *loop, struct command *to);
+
 /* ---- stderr_text.c: the part of a program's output that shows how it ended --------- */
 
 /* A program's last non-empty line: if a program fails, its error message. `ret_size` bytes of `text`,

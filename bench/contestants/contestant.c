@@ -76,6 +76,8 @@ static bool fill_backend(struct contestant *to, const char *name) {
 bool contestant_fill(struct contestant *to, const char *name) {
   if (strlen(name) >= CONTESTANT_NAME_SIZE)
     return false;
+  if (strncmp(name, TORNADO_PREFIX, strlen(TORNADO_PREFIX)) == 0)
+    return tornado_fill(to, name + strlen(TORNADO_PREFIX));
   if (strncmp(name, PEER_PREFIX, strlen(PEER_PREFIX)) == 0)
     return fill_peer(to, name + strlen(PEER_PREFIX));
   return fill_backend(to, name);
@@ -135,12 +137,16 @@ static int add_group(struct contestants *to, const char *group) {
   int error = all || strcmp(group, "backends") == 0 ? add_backends(to) : 0;
   if (!error && (all || strcmp(group, "peers") == 0))
     error = add_peers(to);
+  if (!error && strcmp(group, "tornado") == 0)
+    error = tornado_add_all(to);
   return error;
 }
 
 int contestants_list(struct contestants *ret) {
   *ret = (struct contestants){.at = NULL};
   int error = add_group(ret, "all");
+  if (!error)
+    error = add_group(ret, "tornado");
   if (error)
     contestants_free(ret);
   return error;
@@ -181,8 +187,13 @@ int command_add_program(struct command *command, const char *name) {
 
 static int call_peer(const char *name, bool udp, uint16_t port, struct command *to) {
   char program[CONTESTANT_NAME_SIZE + 16];
-  snprintf(program, sizeof program, "bench-peer-%s", name);
-  command_add_program(to, program);
+  const char *loop = strchr(name, '@');
+  if (loop) {
+    tornado_command(loop + 1, to);
+  } else {
+    snprintf(program, sizeof program, "bench-peer-%s", name);
+    command_add_program(to, program);
+  }
   command_add(to, "%s", udp ? "udp" : "tcp");
   return command_add(to, "%" PRIu16, port);
 }
@@ -216,7 +227,7 @@ int contestant_command(const struct contestant *contestant, bool udp, uint16_t p
 
 static int refuse_unknown(const char *name) {
   struct contestants all;
-  char known[1024] = "all, backends, peers";
+  char known[2048] = "all, backends, peers, tornado";
   if (contestants_list(&all) == 0)
     for (size_t i = 0; i < all.count; i++) {
       size_t used = strlen(known);
@@ -276,7 +287,11 @@ static int check_options(const struct contestant *contestant) {
 }
 
 static bool is_group(const char *name) {
-  return strcmp(name, "all") == 0 || strcmp(name, "backends") == 0 || strcmp(name, "peers") == 0;
+  static const char *const groups[] = {"all", "backends", "peers", "tornado"};
+  for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+    if (strcmp(name, groups[i]) == 0)
+      return true;
+  return false;
 }
 
 static int choose_one(const char *name, struct contestants *to) {

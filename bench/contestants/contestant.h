@@ -27,7 +27,7 @@ enum contestant_kind {
 };
 
 struct contestant {
-  char name[CONTESTANT_NAME_SIZE]; /* "epoll", "libevent:poll", "epoll+spin=50", "peer:libuv" */
+  char name[CONTESTANT_NAME_SIZE]; /* "epoll+spin=50", "peer:libuv", "peer:tornado@epoll" */
   enum contestant_kind kind;
   bool tcp, udp;  /* the protocols it serves */
   bool available; /* false: see `reason` */
@@ -40,7 +40,7 @@ struct contestants {
 };
 
 /* All contestants: the backends of server, best first, with blocking among them, then the peers,
- * including those that are unavailable. -ENOMEM. */
+ * and Tornado on each loop, including those that are unavailable. -ENOMEM. */
 int contestants_list(struct contestants *ret);
 void contestants_free(struct contestants *contestants);
 
@@ -53,8 +53,8 @@ int contestants_add(struct contestants *to, const struct contestant *one);
 bool contestant_fill(struct contestant *to, const char *name);
 
 /*
- * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers"; also a backend's
- * variants, and "+OPTION=VALUE" for any option of server: "epoll+spin=50"), in that order. 0, or
+ * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers", "tornado", which is
+ * not in "all"; also a backend's variants, and "+OPTION=VALUE" for any option of server: "epoll+spin=50"), in that order. 0, or
  * EXIT_USAGE after printing an error (an unknown name: with a list of the known ones).
  */
 int contestants_choose(const char *names, struct contestants *ret);

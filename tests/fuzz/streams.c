@@ -97,7 +97,7 @@ static void op_on(const uint32_t *args) {
 
 void react(int end, enum event event) {
   /* When a queue is empty is for the model of I/O to say. */
-  if (world.strict && (event == ON_DRAIN || event == ON_DATAGRAM))
+  if (world.strict && (event == ON_DRAIN || event == ON_LOW || event == ON_DATAGRAM))
     return;
   for (size_t i = 0; i < world.action_count; i++) {
     struct action action = world.actions[i];
@@ -141,21 +141,53 @@ void tell(struct end *end, const char *format, ...) {
 
 /* ---- a script ------------------------------------------------------------------------------- */
 
-static const struct fuzz_operation operations[] = {
-    {"pair", 1, 20, op_pair},      {"server", 4, 3, op_server},    {"dial", 2, 14, op_dial},
-    {"refused", 1, 1, op_refused}, {"sstop", 1, 2, op_sstop},      {"sclose", 1, 1, op_sclose},
-    {"each", 1, 4, op_each},       {"read", 1, 40, op_read},       {"readn", 2, 24, op_readn},
-    {"until", 3, 24, op_until},    {"limit", 2, 8, op_limit},      {"stop", 1, 8, op_stop},
-    {"write", 2, 60, op_write},    {"shut", 1, 10, op_shut},       {"finish", 1, 5, op_finish},
-    {"close", 1, 5, op_close},     {"marks", 3, 6, op_marks},      {"near", 3, 10, op_near},
-    {"drain", 2, 8, op_drain},     {"nodelay", 2, 2, op_nodelay},  {"gate", 2, 10, op_gate},
-    {"gopen", 1, 12, op_gopen},    {"gclose", 1, 8, op_gclose},    {"gfree", 1, 1, op_gfree},
-    {"rsend", 2, 40, op_rsend},    {"rrecv", 2, 12, op_rrecv},     {"flood", 1, 2, op_flood},
-    {"rshut", 1, 6, op_rshut},     {"rclose", 1, 4, op_rclose},    {"rreset", 1, 4, op_rreset},
-    {"reager", 2, 6, op_eager},    {"buffers", 2, 10, op_buffers}, {"dgram", 2, 6, op_dgram},
-    {"dsend", 4, 20, op_dsend},    {"dgate", 2, 3, op_dgate},      {"ddrain", 2, 2, op_ddrain},
-    {"dclose", 1, 1, op_dclose},   {"on", 3, 40, op_on},           {"turn", 1, 50, op_turn},
-    {"settle", 0, 10, op_settle},  {"wait", 1, 4, op_wait},        {0}};
+static const struct fuzz_operation operations[] = {{"pair", 1, 20, op_pair},
+                                                   {"server", 4, 3, op_server},
+                                                   {"dial", 2, 14, op_dial},
+                                                   {"refused", 1, 1, op_refused},
+                                                   {"sstop", 1, 2, op_sstop},
+                                                   {"sclose", 1, 1, op_sclose},
+                                                   {"each", 1, 4, op_each},
+                                                   {"read", 1, 40, op_read},
+                                                   {"readn", 2, 24, op_readn},
+                                                   {"until", 3, 24, op_until},
+                                                   {"limit", 2, 8, op_limit},
+                                                   {"stop", 1, 8, op_stop},
+                                                   {"write", 2, 60, op_write},
+                                                   {"shut", 1, 10, op_shut},
+                                                   {"finish", 1, 5, op_finish},
+                                                   {"close", 1, 5, op_close},
+                                                   {"marks", 3, 6, op_marks},
+                                                   {"near", 3, 10, op_near},
+                                                   {"drain", 2, 8, op_drain},
+                                                   {"nodelay", 2, 2, op_nodelay},
+                                                   {"gate", 2, 10, op_gate},
+                                                   {"gopen", 1, 12, op_gopen},
+                                                   {"gclose", 1, 8, op_gclose},
+                                                   {"gfree", 1, 1, op_gfree},
+                                                   {"rsend", 2, 40, op_rsend},
+                                                   {"rrecv", 2, 12, op_rrecv},
+                                                   {"flood", 1, 2, op_flood},
+                                                   {"rshut", 1, 6, op_rshut},
+                                                   {"rclose", 1, 4, op_rclose},
+                                                   {"rreset", 1, 4, op_rreset},
+                                                   {"reager", 2, 6, op_eager},
+                                                   {"buffers", 2, 10, op_buffers},
+                                                   {"dgram", 2, 6, op_dgram},
+                                                   {"dsend", 4, 20, op_dsend},
+                                                   {"dgate", 2, 3, op_dgate},
+                                                   {"ddrain", 2, 2, op_ddrain},
+                                                   {"dclose", 1, 1, op_dclose},
+                                                   {"on", 3, 40, op_on},
+                                                   {"turn", 1, 50, op_turn},
+                                                   {"settle", 0, 10, op_settle},
+                                                   {"wait", 1, 4, op_wait},
+                                                   {"writev", 3, 20, op_writev},
+                                                   {"low", 2, 6, op_low},
+                                                   {"timeout", 2, 2, op_timeout},
+                                                   {"proxy", 1, 6, op_proxy},
+                                                   {"cut", 1, 2, op_cut},
+                                                   {0}};
 
 static size_t open_descriptors(void) {
   size_t count = 0;
@@ -222,6 +254,7 @@ static void conclude(void) {
 static void close_all(void) {
   world.action_count = 0;
   close_servers();
+  close_proxies();
   for (int i = 0; i < 2 * world.connections; i++) {
     struct end *end = &world.ends[i];
     if (end->stream)
@@ -239,6 +272,7 @@ static void close_all(void) {
 static void play(const struct fuzz_script *script, const char *backend, bool strict) {
   size_t descriptors = open_descriptors();
   memset(&world, 0, sizeof world);
+  forget_proxies();
   world.script = script;
   world.strict = strict;
   for (int i = 0; i < ENDS; i++) {

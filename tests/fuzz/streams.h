@@ -11,7 +11,9 @@
  *   streams_settle.c     runs the loop
  *   streams_model.c      what may be seen, and what must be seen before the loop is quiet
  *   streams_ends.c       the operations of a stream, and its callbacks
+ *   streams_write.c      of these, sending
  *   streams_raw.c        raw sockets
+ *   streams_couples.c    coupled streams, between raw sockets
  *   streams_servers.c    tcpserver, and connections made through one
  *   streams_datagrams.c  datagram sockets
  *
@@ -71,7 +73,9 @@ struct end {
   bool unclear;            /* the rest of its story is left open */
 
   bool connecting, closing, choked, wants_drain, drain_due, discards, limited;
-  int connect_error; /* 0: it will connect */
+  bool wants_low, low_due, was_choked;
+  uint64_t timeout_ns, waiting_since; /* of reads; 0: none */
+  int connect_error;                  /* 0: it will connect */
   enum reading reading;
   size_t size;    /* of BYTES; at most, of UNTIL */
   size_t largest; /* of all so far */
@@ -104,6 +108,7 @@ enum event {
   ON_READ,
   ON_END,
   ON_DRAIN,
+  ON_LOW,
   ON_CONNECT,
   ON_CLOSE,
   ON_EACH,
@@ -201,14 +206,11 @@ void op_read(const uint32_t *args);
 void op_readn(const uint32_t *args);
 void op_until(const uint32_t *args);
 void op_limit(const uint32_t *args);
+void op_timeout(const uint32_t *args);
 void op_stop(const uint32_t *args);
-void op_write(const uint32_t *args);
 void op_shut(const uint32_t *args);
 void op_finish(const uint32_t *args);
 void op_close(const uint32_t *args);
-void op_marks(const uint32_t *args);
-void op_near(const uint32_t *args);
-void op_drain(const uint32_t *args);
 void op_nodelay(const uint32_t *args);
 void op_gate(const uint32_t *args);
 void op_gopen(const uint32_t *args);
@@ -222,7 +224,20 @@ void leave_callback(const char *outer);
 void do_read_any(struct end *end);
 void do_close(struct end *end);
 void do_shutdown(struct end *end);
+void check_alive(const struct end *end, const struct ioloop_stream *stream);
+void check_timed_out(const struct end *end);
+const char *owed_for_timeout(const struct end *end); /* of one that may read, and has nothing to */
+
+/* ---- streams_write.c ------------------------------------------------------------------- */
+
+void op_write(const uint32_t *args);
+void op_writev(const uint32_t *args);
+void op_marks(const uint32_t *args);
+void op_near(const uint32_t *args);
+void op_low(const uint32_t *args);
+void op_drain(const uint32_t *args);
 void do_watermarks(struct end *end, size_t low, size_t high);
+const char *owed_for_low(struct end *end);
 
 /* ---- streams_raw.c --------------------------------------------------------------------- */
 
@@ -235,6 +250,7 @@ void op_rclose(const uint32_t *args);
 void op_rreset(const uint32_t *args);
 void op_eager(const uint32_t *args);
 void op_buffers(const uint32_t *args);
+void make_pair(bool tcp, int pair[2]);
 /* The next connection's two ends. NULL: there are as many as there can be. */
 struct end *begin_connection(bool tcp);
 void adopt_raw(struct end *end, int fd, bool eager);
@@ -242,6 +258,18 @@ void raw_receive(struct end *end, size_t most);
 void raw_finish(struct end *end);
 void raw_close(struct end *end);
 uint64_t unsent_in(int fd);
+
+/* ---- streams_couples.c ----------------------------------------------------------------- */
+
+void op_proxy(const uint32_t *args);
+void op_cut(const uint32_t *args);
+bool is_proxied(const struct end *end);
+bool is_cut(const struct end *end);
+void proxied_end_is_gone(struct end *end, enum ending ending);
+const char *owed_by_proxies(void);
+void leave_full_proxies_open(void);
+void close_proxies(void);
+void forget_proxies(void);
 
 /* ---- streams_servers.c ----------------------------------------------------------------- */
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* streams_ends.c - the operations of a stream and its callbacks, with the model next to each. */
+/* streams_ends.c - the operations of a stream and its callbacks but those of sending, with the model next
+ * to each. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "streams.h"
+
+enum {
+  LONGEST_MS = 3
+};
 
 /* ---- callbacks ------------------------------------------------------------------------------ */
 
@@ -22,21 +27,8 @@ void leave_callback(const char *outer) {
   world.inside = outer;
 }
 
-static void check_alive(const struct end *end, const struct ioloop_stream *stream) {
+void check_alive(const struct end *end, const struct ioloop_stream *stream) {
   FUZZ_CHECK(end->stream == stream, "end %d: a callback after its end", end->index);
-}
-
-static void on_drain(struct ioloop_stream *stream, void *arg) {
-  struct end *end = arg;
-  const char *outer = enter_callback(NULL);
-  check_alive(end, stream);
-  FUZZ_CHECK(end->wants_drain, "end %d: a drain callback that is not set", end->index);
-  FUZZ_CHECK(ioloop_stream_pending(stream) == 0, "end %d: drained with %zu bytes", end->index,
-             ioloop_stream_pending(stream));
-  FUZZ_CHECK(end->drain_due, "end %d: drained, but nothing was pending", end->index);
-  end->drain_due = false;
-  react(end->index, ON_DRAIN);
-  leave_callback(outer);
 }
 
 static void on_limit(struct ioloop_stream *stream, void *arg) {
@@ -110,6 +102,7 @@ static void on_read(struct ioloop_stream *stream, const char *data, size_t size,
   FUZZ_CHECK(may_read_now(end), "end %d: %zu bytes, but %s", end->index, size,
              end->choked ? "it is over its watermark" : "its gate is closed");
   enum reading reading = end->reading;
+  end->waiting_since = world.turn_began;
   if (size == 0) {
     check_end_of_input(end);
     end->saw_end = true;
@@ -151,8 +144,10 @@ static void check_read_result(struct end *end, int result, enum reading reading,
   int expected = !valid ? -EINVAL : end->closing ? -EPIPE : end->reading != NO_READ ? -EALREADY : 0;
   FUZZ_CHECK(result == expected, "end %d: the read returns %d instead of %d", end->index, result,
              expected);
-  if (result == 0)
+  if (result == 0) {
     end->reading = reading;
+    end->waiting_since = world.turn_began;
+  }
   tell(end, " read%d", result);
 }
 
@@ -231,6 +226,41 @@ void op_limit(const uint32_t *args) {
   end->limited = on;
 }
 
+void op_timeout(const uint32_t *args) {
+  struct end *end = pick_stream(args[0]);
+  if (!end)
+    return;
+  uint64_t timeout_ns = args[1] % 4 ? (1 + args[1] / 4 % LONGEST_MS) * IOLOOP_MILLISECOND : 0;
+  int r;
+  INSIDE("ioloop_stream_set_read_timeout",
+         r = ioloop_stream_set_read_timeout(end->stream, timeout_ns));
+  FUZZ_CHECK(r == 0, "end %d: a read timeout: %d", end->index, r);
+  end->timeout_ns = timeout_ns;
+  end->waiting_since = ioloop_time(world.loop);
+  leave_open(end); /* when it is over is a matter of time */
+}
+
+static bool timed_out_reading(const struct end *end) {
+  uint64_t waited = ioloop_time(world.loop) - end->waiting_since;
+  return end->timeout_ns && waited >= end->timeout_ns && end->reading != NO_READ && !end->saw_end &&
+         !end->connecting;
+}
+
+static bool timed_out_idle(const struct end *end) {
+  uint64_t idle = ioloop_time(world.loop) - end->idle_since;
+  return end->server && end->server->idle_ns && idle >= end->server->idle_ns;
+}
+
+void check_timed_out(const struct end *end) {
+  FUZZ_CHECK(timed_out_reading(end) || timed_out_idle(end), "end %d: timed out without a reason",
+             end->index);
+}
+
+const char *owed_for_timeout(const struct end *end) {
+  bool waits = end->reading != NO_READ && !end->saw_end && !end->connecting && !end->closing;
+  return waits && end->timeout_ns ? "the read timeout" : NULL;
+}
+
 void op_stop(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (!end)
@@ -238,30 +268,6 @@ void op_stop(const uint32_t *args) {
   INSIDE("ioloop_stream_read_stop", ioloop_stream_read_stop(end->stream));
   end->reading = NO_READ;
   tell(end, " stop");
-}
-
-void op_write(const uint32_t *args) {
-  struct end *end = pick_stream(args[0]);
-  size_t size = size_of(args[1]);
-  if (!end)
-    return;
-  char *data = malloc(size + 1);
-  FUZZ_CHECK(data, "no memory");
-  fill_pattern(end, end->put, data, size);
-  update_choked(end);
-  if (ioloop_stream_pending(end->stream) + size > end->high)
-    leave_open(end);
-  int r, expected = end->shut || end->closing ? -EPIPE : 0;
-  INSIDE("ioloop_stream_write", r = ioloop_stream_write(end->stream, data, size));
-  free(data);
-  FUZZ_CHECK(r == expected, "end %d: a write returns %d instead of %d", end->index, r, expected);
-  tell(end, " write%d", r);
-  if (r)
-    return;
-  note_write(end, size);
-  update_choked(end);
-  if (ioloop_stream_pending(end->stream) > 0)
-    end->drain_due = true;
 }
 
 void do_shutdown(struct end *end) {
@@ -300,62 +306,6 @@ void op_close(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (end)
     do_close(end);
-}
-
-void do_watermarks(struct end *end, size_t low, size_t high) {
-  int r;
-  update_choked(end);
-  if (ioloop_stream_pending(end->stream) > 0)
-    leave_open(end);
-  INSIDE("ioloop_stream_set_watermarks", r = ioloop_stream_set_watermarks(end->stream, low, high));
-  FUZZ_CHECK(r == (low > high ? -EINVAL : 0), "end %d: watermarks %zu, %zu: %d", end->index, low,
-             high, r);
-  if (r)
-    return;
-  end->low = low;
-  end->high = high;
-  update_choked(end);
-}
-
-void op_marks(const uint32_t *args) {
-  struct end *end = pick_stream(args[0]);
-  if (end)
-    do_watermarks(end, size_of(args[1]) - 1, size_of(args[2]) - 1);
-}
-
-/* One that reads and has something pending, where an error by one shows. */
-static struct end *with_pending(struct end *end) {
-  for (int i = 0; i < 2 * world.connections && !world.strict; i++) {
-    struct end *other = &world.ends[(end->index + i) % (2 * world.connections)];
-    if (other->stream && other->reading != NO_READ && ioloop_stream_pending(other->stream) > 0)
-      return other;
-  }
-  return end;
-}
-
-/* Around what is pending: 0 to 4 stand for -2 to 2. */
-void op_near(const uint32_t *args) {
-  struct end *end = pick_stream(args[0]);
-  if (!end)
-    return;
-  end = with_pending(end);
-  size_t pending = ioloop_stream_pending(end->stream);
-  size_t low = pending + args[1] % 5, high = pending + args[2] % 5;
-  do_watermarks(end, low < 2 ? 0 : low - 2, high < 2 ? 0 : high - 2);
-}
-
-void op_drain(const uint32_t *args) {
-  struct end *end = pick_stream(args[0]);
-  if (!end)
-    return;
-  end->wants_drain = args[1] % 4;
-  if (ioloop_stream_pending(end->stream) == 0)
-    end->drain_due = false; /* it was, before */
-  int r = 0;
-  INSIDE(
-      "ioloop_stream_set_drain_callback",
-      r = ioloop_stream_set_drain_callback(end->stream, end->wants_drain ? on_drain : NULL, end));
-  FUZZ_CHECK(r == 0, "no drain callback is set: %d", r);
 }
 
 void op_nodelay(const uint32_t *args) {

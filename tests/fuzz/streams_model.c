@@ -115,10 +115,12 @@ static uint64_t available(const struct end *end) {
  * left." Between two looks only writes of the program, after which it is called, can add to it. */
 void update_choked(struct end *end) {
   size_t pending = ioloop_stream_pending(end->stream);
-  if (pending > end->high)
-    end->choked = true;
-  else if (pending <= end->low)
+  if (pending > end->high) {
+    end->low_due |= !end->choked && end->wants_low;
+    end->choked = end->was_choked = true;
+  } else if (pending <= end->low) {
     end->choked = false;
+  }
 }
 
 bool may_read_now(struct end *end) {
@@ -187,10 +189,8 @@ void check_close_error(const struct end *end, int error) {
                "end %d: EMSGSIZE without a reason", end->index);
     return;
   }
-  if (error == -ETIMEDOUT && end->server && end->server->idle_ns) {
-    uint64_t idle = ioloop_time(world.loop) - end->idle_since;
-    FUZZ_CHECK(idle >= end->server->idle_ns, "end %d: idle after %llu ns", end->index,
-               (unsigned long long)idle);
+  if (error == -ETIMEDOUT) {
+    check_timed_out(end);
     return;
   }
   FUZZ_CHECK(error == -ECONNRESET || error == -EPIPE, "end %d: closed with %d", end->index, error);
@@ -218,7 +218,7 @@ static const char *owed_to_reader(const struct end *end) {
   case END:
     return "the end of input";
   case NO_END:
-    return NULL;
+    return owed_for_timeout(end);
   default:
     return "the peer's end, or an error";
   }
@@ -232,6 +232,8 @@ static const char *owed_to_stream(struct end *end) {
     return "a connection, or an error";
   if (end->wants_drain && end->drain_due && pending == 0 && !peer->gone)
     return "the drain callback";
+  if (owed_for_low(end))
+    return owed_for_low(end);
   /* Where the backend completes, the end of a send for which nothing waits is noticed late, and
    * until then its bytes count as pending. */
   if (pending > 0 && (end->wants_drain || end->choked || end->closing) && consumes(peer))

@@ -68,6 +68,13 @@ void adopt_raw(struct end *end, int fd, bool eager) {
   end->eager = eager;
 }
 
+void make_pair(bool tcp, int pair[2]) {
+  if (tcp)
+    connect_pair(pair);
+  else
+    FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair: %s", strerror(errno));
+}
+
 void op_pair(const uint32_t *args) {
   int pair[2];
   bool tcp = args[0] % 2, ours = args[0] / 2 % 2, eager = args[0] / 4 % 2;
@@ -75,10 +82,7 @@ void op_pair(const uint32_t *args) {
   struct end *ends = begin_connection(tcp);
   if (!ends)
     return;
-  if (tcp)
-    connect_pair(pair);
-  else
-    FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair: %s", strerror(errno));
+  make_pair(tcp, pair);
   for (int i = 0; i < 2; i++) {
     struct ioloop_stream *stream;
     if (i == 1 && !ours) {
@@ -156,7 +160,8 @@ static void raw_send(struct end *end, size_t left) {
     ssize_t sent = send(end->fd, buffer, size, MSG_NOSIGNAL);
     if (sent <= 0) {
       bool full = errno == EAGAIN;
-      FUZZ_CHECK(full || peer_of(end)->gone, "end %d: send: %s", end->index, strerror(errno));
+      FUZZ_CHECK(full || peer_of(end)->gone || is_cut(end), "end %d: send: %s", end->index,
+                 strerror(errno));
       /* How much fits depends on how much the model receives ahead. */
       leave_open(end);
       return;
@@ -227,6 +232,11 @@ static void raw_is_gone(struct end *end, bool reset) {
     leave_open(end);
   close(end->fd);
   end->fd = -1;
+  if (is_proxied(end)) {
+    proxied_end_is_gone(end, ending);
+    tell(end, " gone");
+    return;
+  }
   end_is_gone(end, ending, reset ? end->put - unsent : end->put, end->put - unsent);
   tell(end, " gone");
 }

@@ -32,6 +32,7 @@ static void leave_full_open(void) {
     if (end->stream && !end->connecting && certain && ioloop_stream_pending(end->stream) > 0)
       leave_open(end);
   }
+  leave_full_proxies_open();
 }
 
 int turn(uint64_t timeout_ns) {
@@ -77,6 +78,7 @@ static const char *owed(int *end) {
   }
   *end = -1;
   const char *what = owed_by_servers();
+  what = what ? what : owed_by_proxies();
   return what ? what : owed_by_datagrams();
 }
 

@@ -26,7 +26,7 @@ static int cut_up(char *data, size_t size, size_t piece, struct iovec *pieces) {
   return count;
 }
 
-/* In pieces of so many bytes; 0: by ioloop_stream_write. */
+/* `piece` is the size of one in bytes; 0: by ioloop_stream_write. */
 static void do_write(struct end *end, size_t size, size_t piece) {
   struct iovec pieces[MOST_PIECES];
   char *data = malloc(size + 1);

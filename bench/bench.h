@@ -19,10 +19,11 @@
  *   2. method/comparison.c calls its `measure` for each round, in an order from the seed.
  *   3. experiments/echo.c starts the server (contestants/child.c) and the generator
  *      (load/generator_child.c), which records each round trip in a histogram.
- *   4. `measure` takes the median from it; method/result_grid.c keeps one per round, and computes
- *      their median, its interval and its ratio to the baseline (results/statistics.c).
- *   5. results/document.c writes all that as JSON (docs/bench-schema.md), with the machine.
- *   6. report/view.c reads it back; report/table.c and report/html.c print it.
+ *   4. `measure` takes the median from it; method/result_grid.c keeps one per round.
+ *   5. results/estimates.c computes their median, its interval and its ratio to the baseline, and
+ *      decides what is resolved, if results/quality.c finds that the machine was quiet.
+ *   6. results/document.c writes all that as JSON (docs/bench-schema.md), with the machine.
+ *   7. report/view.c reads it back; report/table.c and report/html.c print it.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
@@ -80,8 +81,10 @@ extern const struct experiment experiment_latency, experiment_load, experiment_i
 
 /* --quiet: print no progress. */
 void progress_quiet(void);
-/* `total` measurements will follow. */
-void progress_begin(const char *experiment, size_t total);
+/* `total` measurements will follow, which take about that long; a line says so, also in a log. */
+void progress_begin(const char *experiment, size_t total, double seconds);
+/* "40 s", "3 min", "1.5 h". Returns `to`. */
+const char *progress_duration(char to[32], double seconds);
 /* The next one begins: "round 2/5  TCP, 50 connections  rtsig", with the estimated time left. */
 void progress_step(const char *what);
 void progress_end(void);
@@ -90,6 +93,10 @@ void progress_end(void);
 
 #define DOCUMENT_FORMAT  "ioloop-bench"
 #define DOCUMENT_VERSION 1
+
+enum {
+  EXIT_BUSY = 3 /* --require-quiet: the machine was not (results/quality.h) */
+};
 
 /* Format, version, date, command line, seed, environment, and an empty "experiments". */
 json_t *document_new(const struct bench *bench, int argc, char **argv);

@@ -28,7 +28,7 @@ static const char before_experiments[] =
     "EXPERIMENTS\n";
 
 static const char after_experiments[] =
-    "  quick      latency, idle and ring, shortened\n"
+    "  quick      count, latency, idle and ring with fewer contestants and points\n"
     "  all        all of them\n"
     "\n"
     "OPTIONS\n"
@@ -37,11 +37,21 @@ static const char after_experiments[] =
     "  Every server runs in its own process on one processor, the load generator on another, with\n"
     "  all printing off. Each round visits every point, and at each point all contestants, in an\n"
     "  order reshuffled each round from the seed, so that background load hits every contestant\n"
-    "  equally. A figure is the median over rounds, with a 95 % bootstrap interval. Ratios are\n"
-    "  taken round by round against the baseline; if the interval spans 1, no difference is\n"
-    "  resolved. The baseline runs twice at each point (A/A): the ratio of the two shows what\n"
-    "  this machine can resolve, and every other ratio must be read against it. Before all that,\n"
-    "  both processors are watched while idle, up to a second: their pauses are in all tails.\n"
+    "  equally. The baseline runs twice at each point (A/A). A figure is the median over rounds,\n"
+    "  with an interval that is called by how often it has the true median: the range of 3 rounds\n"
+    "  75 %, of 6 rounds 97 %. Ratios are taken round by round against the baseline.\n"
+    "\n"
+    "CONCLUSIONS\n"
+    "  A difference is resolved if the ratio's interval excludes 1, if it is farther from 1 than\n"
+    "  the baseline was from itself at that point, and if it is not to be expected among as many\n"
+    "  comparisons as there are (Benjamini and Hochberg: at most 5 % of those resolved are false\n"
+    "  on average). With fewer than 4 rounds nothing is. A run is judged first: no timed "
+    "difference\n"
+    "  is resolved, and no claim holds or fails, on a machine that was too busy. It is if idle\n"
+    "  processors would have kept more than 1 % of messages waiting longer than 1 ms, if the host\n"
+    "  gave more than 2 % of their time to other guests, if other programs used more than a\n"
+    "  quarter of a processor, or if the baseline differed from itself by more than 10 % at half\n"
+    "  of the points.\n"
     "\n"
     "OUTPUT\n"
     "  The table goes to stdout, progress and errors to stderr. A contestant that fails is\n"
@@ -49,7 +59,8 @@ static const char after_experiments[] =
     "  results so far are printed and written. A file is replaced when the new one is complete; a\n"
     "  run without results replaces none. An output that is one of the inputs is refused.\n"
     "  Exit status: 0 done, 1 error (one line says why), a regression, or nothing that compare\n"
-    "  could compare, 2 wrong command line, 130 Ctrl-C (with the results so far).\n";
+    "  could compare, 2 wrong command line, 3 the machine was too busy (--require-quiet), 130\n"
+    "  Ctrl-C (with the results so far).\n";
 
 int help_print(void) {
   int error = cli_print_help(options_table, before_experiments);

@@ -15,6 +15,8 @@
 #include "method/interrupt.h"
 #include "options.h"
 #include "results/document_access.h"
+#include "results/estimates.h"
+#include "results/quality.h"
 
 /* ---- reports ----------------------------------------------------------------------- */
 
@@ -97,6 +99,26 @@ static struct lab_options keep_earlier(const struct lab_options *options, const 
   return kept;
 }
 
+/* What is already known to be too much, before the time for the run is spent. */
+static void warn_if_busy(const json_t *document, bool quiet) {
+  json_t *judgement = quiet ? NULL : quality_judge(document);
+  const json_t *reasons = json_object_get(judgement, "reasons");
+  for (size_t i = 0; i < json_array_size(reasons); i++)
+    say("too busy for conclusions: %s", json_string_value(json_array_get(reasons, i)));
+  json_decref(judgement);
+}
+
+/* 0, or EXIT_BUSY after printing why. */
+static int check_quiet(const struct lab_options *options, const json_t *document) {
+  const json_t *judgement = json_object_get(document, "judgement");
+  const json_t *reasons = json_object_get(judgement, "reasons");
+  if (!options->require_quiet || !json_is_true(json_object_get(judgement, "busy")))
+    return EXIT_OK;
+  complain("--require-quiet: the machine was too busy: %s; run it again on a quieter one",
+           json_string_value(json_array_get(reasons, 0)));
+  return EXIT_BUSY;
+}
+
 static int run_all(struct lab_options *options, const struct experiment *const *experiments,
                    int argc, char **argv) {
   struct bench *bench = &options->bench;
@@ -106,11 +128,17 @@ static int run_all(struct lab_options *options, const struct experiment *const *
     return complain("out of memory");
   interrupt_watch(&bench->interrupted);
   json_object_set_new(document, "hiccups", hiccups_watch(bench));
+  warn_if_busy(document, options->quiet);
+  struct load_watch load = load_begin();
   for (size_t i = 0; experiments[i] && !bench->interrupted; i++)
     code = first_of(code, run_one(bench, experiments[i], document));
   json_object_set_new(document, "interrupted", json_boolean(bench->interrupted));
+  json_object_set_new(document, "load", load_end(&load));
+  if (document_judge(document) < 0)
+    code = first_of(code, complain("not enough memory to judge the figures"));
   const struct lab_options kept = keep_earlier(options, document);
   code = first_of(code, report(&kept, document));
+  code = first_of(code, check_quiet(options, document));
   json_decref(document);
   return bench->interrupted ? interrupt_exit_code() : code;
 }
@@ -186,7 +214,7 @@ static int run_report(const struct lab_options *options) {
   json_t *document = code ? NULL : document_load(options->arguments[1]);
   if (!document)
     return first_of(code, EXIT_TROUBLE);
-  code = report(options, document);
+  code = first_of(report(options, document), check_quiet(options, document));
   json_decref(document);
   return code;
 }
@@ -220,11 +248,15 @@ const struct command_line commands[] = {
      "  Exit status: 0 no regression, 1 a regression, an error (one line says why), or nothing "
      "that\n"
      "  could be compared, 2 wrong command line.\n"},
-    {"report", run_report, TAKES_REPORTS,
-     "@ report FILE.json [--json=FILE] [--csv=FILE] [--html=FILE] [--hgrm=DIR]\n"
+    {"report", run_report, TAKES_REPORTS | TAKES_QUIET,
+     "@ report FILE.json [--json=FILE] [--csv=FILE] [--html=FILE] [--hgrm=DIR] [--require-quiet]\n"
      "\n"
-     "  Show a result again: as a table, or in the forms chosen by the options.\n"
-     "  Exit status: 0 done, 1 error (one line says why), 2 wrong command line.\n"},
+     "  Show a result again: as a table, or in the forms chosen by the options. Results of "
+     "earlier\n"
+     "  versions are judged by the rules of this one.\n"
+     "  Exit status: 0 done, 1 error (one line says why), 2 wrong command line, 3 it was measured "
+     "on\n"
+     "  a machine that was too busy (--require-quiet).\n"},
     {NULL, NULL, 0, NULL},
 };
 

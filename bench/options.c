@@ -28,13 +28,14 @@ static const char *const protocol_names[] = {"tcp", "udp", "both", NULL};
 const struct cli_option options_table[] = {
     CLI_TEXT("contestants", "LIST", AT(contestants),
              "the contestants: names (see @ list), all (backends, peers), tornado;\n"
-             "epoll+spin=50 is server --backend=epoll --spin=50 (default: all)"),
+             "epoll+spin=50 is server --backend=epoll --spin=50; alias:two=epoll is\n"
+             "epoll by another name (default: all; quick: one of each kind)"),
     CLI_TEXT("baseline", "NAME", AT(bench.baseline),
              "the contestant that ratios are taken against (default: epoll, or the\n"
              "first one; peer:epoll if loops are compared without servers)"),
     CLI_NUMBER("rounds", "N", AT(bench.rounds), 1, MAX_ROUNDS,
-               "measure everything N times (default: 5; quick: 3); with fewer than 3\n"
-               "there are no intervals and no resolved differences"),
+               "measure everything N times (default: 5; quick: 6); with fewer than 4\n"
+               "no difference is resolved"),
     CLI_NUMBER("seed", "N", AT(bench.seed), 0, INT64_MAX,
                "of the order, arrivals and bootstraps (default: from the clock)"),
     CLI_SECONDS("duration", "SEC", AT(bench.duration_ns), SHORTEST_NS, LONGEST_NS,
@@ -67,6 +68,8 @@ const struct cli_option options_table[] = {
              "write one self-contained page, with plots if gnuplot is installed"),
     CLI_TEXT("hgrm", "DIR", AT(hgrm),
              "write each histogram as a .hgrm file that HDR plotters read"),
+    CLI_FLAG("require-quiet", AT(require_quiet),
+             "exit status 3 if the machine was too busy for conclusions (see METHOD)"),
     CLI_FLAG("quiet", AT(quiet), "print no progress"),
     CLI_FLAG("help", AT(help),
              "print this; with an experiment's name: its method, and how to read it"),
@@ -135,13 +138,14 @@ static int take_processors(const char *text, struct lab_options *options) {
 /* The options of enum takes, in the order of its bits; the others (--quiet, --help) are accepted
  * everywhere. */
 static const char *const spellings[] = {
-    "--contestants", "--baseline",     "--rounds",
-    "--seed",        "--duration",     "--warmup",
-    "--size",        "--connections",  "--connections with more than one number",
-    "--protocol",    "--protocol=udp", "--idle",
-    "--rate",        "--poisson",      "--slo",
-    "--port",        "--cpu",          "--json",
-    "--csv",         "--html",         "--hgrm",
+    "--contestants",   "--baseline",     "--rounds",
+    "--seed",          "--duration",     "--warmup",
+    "--size",          "--connections",  "--connections with more than one number",
+    "--protocol",      "--protocol=udp", "--idle",
+    "--rate",          "--poisson",      "--slo",
+    "--port",          "--cpu",          "--json",
+    "--csv",           "--html",         "--hgrm",
+    "--require-quiet",
 };
 
 static unsigned meaning_of(const char *option) {
@@ -250,12 +254,17 @@ static int refuse(unsigned given, const char *asked, unsigned taken) {
 }
 
 int options_check(const struct lab_options *options, const struct experiment *const *experiments) {
+  const char *first = options->arguments[0];
+  bool choice = strcmp(first, "quick") == 0 || strcmp(first, "all") == 0;
   unsigned taken = 0;
-  char asked[EXPERIMENT_NAMES_SIZE];
   for (size_t i = 0; experiments[i]; i++)
     taken |= experiments[i]->takes;
-  setup_names(experiments, 0, asked);
-  return options->given & ~taken ? refuse(options->given, asked, taken) : 0;
+  if (options->given & ~taken && choice)
+    return refuse(options->given, first, taken);
+  for (size_t i = 0; !choice && experiments[i]; i++)
+    if (options->given & ~experiments[i]->takes)
+      return refuse(options->given, experiments[i]->name, experiments[i]->takes);
+  return 0;
 }
 
 int options_check_command(const struct lab_options *options, const char *command, unsigned takes) {

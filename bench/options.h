@@ -23,7 +23,7 @@ struct lab_options {
     const char *connections, *idle, *rates, *cpu;
   } words;      /* as given, before they are interpreted */
   int protocol; /* enum protocol_choice */
-  bool quiet, help, version;
+  bool quiet, require_quiet, help, version;
   const char *json, *csv, *html, *hgrm;
 };
 
@@ -45,8 +45,9 @@ extern const struct cli_option options_table[];
 /* 0, or EXIT_USAGE after printing an error. `arguments` has room for argc. */
 int options_parse(int argc, char **argv, const char **arguments, struct lab_options *ret);
 
-/* Does at least one of the experiments (they end with NULL) use each option that was given? 0, or
- * EXIT_USAGE after printing a line that names those that do. */
+/* Does each of the named experiments (they end with NULL) use each option that was given? Of quick
+ * and all it is enough that one does. 0, or EXIT_USAGE after printing a line that names those that
+ * do. */
 int options_check(const struct lab_options *options, const struct experiment *const *experiments);
 
 /* The same for a command, which uses `takes`. */

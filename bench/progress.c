@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * progress.c - progress on stderr: on a terminal one line, rewritten; elsewhere (a log) one line
- * per experiment. NO_COLOR and TERM=dumb are respected.
+ * progress.c - progress on stderr: one line per experiment that says how long it takes; on a
+ * terminal a further one, rewritten. NO_COLOR and TERM=dumb are respected.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,13 +43,24 @@ static size_t width(void) {
   return size.ws_col;
 }
 
-void progress_begin(const char *experiment, size_t total) {
+const char *progress_duration(char to[32], double seconds) {
+  if (seconds < 99.5)
+    snprintf(to, 32, "%.0f s", seconds < 1 ? 1 : seconds);
+  else if (seconds < 99.5 * 60)
+    snprintf(to, 32, "%.0f min", seconds / 60);
+  else
+    snprintf(to, 32, "%.1f h", seconds / 3600);
+  return to;
+}
+
+void progress_begin(const char *experiment, size_t total, double seconds) {
+  char duration[32];
   state.experiment = experiment;
   state.total = total;
   state.begun = 0;
   state.since_ns = clock_ns(CLOCK_MONOTONIC);
-  if (!state.quiet && !rewrites())
-    say("%s: %zu measurements", experiment, total);
+  if (!state.quiet)
+    say("%s: %zu measurements, about %s", experiment, total, progress_duration(duration, seconds));
 }
 
 /* From the mean of the measurements so far: unknown until the first has ended. */

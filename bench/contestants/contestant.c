@@ -19,7 +19,8 @@
 #include "ioloop/ioloop.h"
 #include "method/interrupt.h"
 
-#define PEER_PREFIX "peer:"
+#define PEER_PREFIX  "peer:"
+#define ALIAS_PREFIX "alias:"
 
 /* name, a library needed to build it, whether it serves datagrams */
 static const struct {
@@ -76,11 +77,14 @@ static bool fill_backend(struct contestant *to, const char *name) {
 bool contestant_fill(struct contestant *to, const char *name) {
   if (strlen(name) >= CONTESTANT_NAME_SIZE)
     return false;
-  if (strncmp(name, TORNADO_PREFIX, strlen(TORNADO_PREFIX)) == 0)
-    return tornado_fill(to, name + strlen(TORNADO_PREFIX));
-  if (strncmp(name, PEER_PREFIX, strlen(PEER_PREFIX)) == 0)
-    return fill_peer(to, name + strlen(PEER_PREFIX));
-  return fill_backend(to, name);
+  bool tornado = strncmp(name, TORNADO_PREFIX, strlen(TORNADO_PREFIX)) == 0;
+  bool peer = strncmp(name, PEER_PREFIX, strlen(PEER_PREFIX)) == 0;
+  bool known = tornado ? tornado_fill(to, name + strlen(TORNADO_PREFIX))
+               : peer  ? fill_peer(to, name + strlen(PEER_PREFIX))
+                       : fill_backend(to, name);
+  if (known)
+    snprintf(to->runs, sizeof to->runs, "%s", name);
+  return known;
 }
 
 /* ---- all --------------------------------------------------------------------------- */
@@ -111,7 +115,7 @@ static const char *variant_of(const char *backend) {
 static int add_backend(struct contestants *to, const char *name) {
   struct contestant one;
   const char *variant = variant_of(name);
-  int error = fill_backend(&one, name) ? contestants_add(to, &one) : 0;
+  int error = contestant_fill(&one, name) ? contestants_add(to, &one) : 0;
   return error || !variant ? error : add_backend(to, variant);
 }
 
@@ -126,9 +130,12 @@ static int add_backends(struct contestants *to) {
 static int add_peers(struct contestants *to) {
   struct contestant one;
   int error = 0;
-  for (size_t i = 0; !error && i < sizeof peers / sizeof peers[0]; i++)
-    if (fill_peer(&one, peers[i].name))
+  for (size_t i = 0; !error && i < sizeof peers / sizeof peers[0]; i++) {
+    char name[CONTESTANT_NAME_SIZE];
+    snprintf(name, sizeof name, PEER_PREFIX "%s", peers[i].name);
+    if (contestant_fill(&one, name))
       error = contestants_add(to, &one);
+  }
   return error;
 }
 
@@ -219,8 +226,8 @@ int contestant_command(const struct contestant *contestant, bool udp, uint16_t p
                        struct command *ret) {
   *ret = (struct command){.count = 0};
   if (contestant->kind == CONTESTANT_PEER)
-    return call_peer(contestant->name + strlen(PEER_PREFIX), udp, port, ret);
-  return call_backend(contestant->name, udp, port, ret);
+    return call_peer(contestant->runs + strlen(PEER_PREFIX), udp, port, ret);
+  return call_backend(contestant->runs, udp, port, ret);
 }
 
 /* ---- choosing ---------------------------------------------------------------------- */
@@ -234,7 +241,7 @@ static int refuse_unknown(const char *name) {
       snprintf(known + used, sizeof known - used, ", %s", all.at[i].name);
     }
   complain("--contestants=%s: there is no such contestant; there are %s, and variants as "
-           "libevent:poll, and options of server as epoll+spin=50",
+           "libevent:poll, options of server as epoll+spin=50, and alias:NAME=CONTESTANT",
            name, known);
   contestants_free(&all);
   return EXIT_USAGE;
@@ -268,23 +275,25 @@ static int ask_server(const struct contestant *contestant) {
   int status = child_end(&child, 0, &text, NS_PER_SECOND);
   int refused = 0;
   if (status != 0 && !interrupt_seen()) /* interrupted, it did not answer */
-    refused = misuse("--contestants=%s: %.*s", contestant->name,
+    refused = misuse("--contestants=%s: %.*s", contestant->runs,
                      (int)strcspn(text.at ? text.at : "", "\n"), text.at ? text.at : "");
   free(text.at);
   return refused;
 }
 
 static int check_options(const struct contestant *contestant) {
-  const char *plus = strchr(contestant->name, '+');
+  const char *plus = strchr(contestant->runs, '+');
   if (!plus || contestant->kind != CONTESTANT_BACKEND)
     return 0;
   for (const char *at = plus; at; at = strchr(at + 1, '+')) {
-    int error = refuse_reserved(contestant->name, at + 1);
+    int error = refuse_reserved(contestant->runs, at + 1);
     if (error)
       return error;
   }
   return contestant->available ? ask_server(contestant) : 0;
 }
+
+#define ALIAS_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 static bool is_group(const char *name) {
   static const char *const groups[] = {"all", "backends", "peers", "tornado"};
@@ -294,20 +303,41 @@ static bool is_group(const char *name) {
   return false;
 }
 
+/* The same program under another name: an A/A of one's own, or a setting with a name of its own. */
+static int fill_alias(struct contestant *to, const char *text, const struct contestants *chosen) {
+  const char *name = text + strlen(ALIAS_PREFIX), *runs = strchr(name, '=');
+  struct contestant other;
+  char own[CONTESTANT_NAME_SIZE];
+  size_t size = strspn(name, ALIAS_CHARACTERS);
+  if (!runs || size == 0 || name + size != runs || size >= sizeof own)
+    return misuse(
+        "--contestants=%s: must be alias:NAME=CONTESTANT, with a NAME of letters, digits, "
+        "-, _ and ., at most %zu",
+        text, sizeof own - 1);
+  snprintf(own, sizeof own, "%.*s", (int)size, name);
+  if (is_group(own) || contestant_fill(&other, own))
+    return misuse("--contestants=%s: %s is a contestant itself; choose another name", text, own);
+  if (contestants_find(chosen, own))
+    return misuse("--contestants=%s: %s is named twice; choose another name", text, own);
+  if (!contestant_fill(to, runs + 1))
+    return refuse_unknown(runs + 1);
+  memcpy(to->name, own, sizeof own);
+  return 0;
+}
+
 static int choose_one(const char *name, struct contestants *to) {
   struct contestant one;
-  int error = 0;
-  if (is_group(name)) {
-    error = add_group(to, name);
-  } else if (!contestant_fill(&one, name)) {
-    return refuse_unknown(name);
-  } else {
+  if (is_group(name))
+    return add_group(to, name) ? complain("out of memory") : 0;
+  bool alias = strncmp(name, ALIAS_PREFIX, strlen(ALIAS_PREFIX)) == 0;
+  int error = alias ? fill_alias(&one, name, to) : 0;
+  if (!alias && !contestant_fill(&one, name))
+    error = refuse_unknown(name);
+  if (!error)
     error = check_options(&one);
-    if (error)
-      return error;
-    error = contestants_add(to, &one);
-  }
-  return error ? complain("out of memory") : 0;
+  if (error)
+    return error;
+  return contestants_add(to, &one) ? complain("out of memory") : 0;
 }
 
 int contestants_choose(const char *names, struct contestants *ret) {

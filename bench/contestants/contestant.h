@@ -28,6 +28,7 @@ enum contestant_kind {
 
 struct contestant {
   char name[CONTESTANT_NAME_SIZE]; /* "epoll+spin=50", "peer:libuv", "peer:tornado@epoll" */
+  char runs[CONTESTANT_NAME_SIZE]; /* the same, or what an alias stands for: what is started */
   enum contestant_kind kind;
   bool tcp, udp;  /* the protocols it serves */
   bool available; /* false: see `reason` */
@@ -53,8 +54,9 @@ int contestants_add(struct contestants *to, const struct contestant *one);
 bool contestant_fill(struct contestant *to, const char *name);
 
 /*
- * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers", "tornado", which is
- * not in "all"; also a backend's variants, and "+OPTION=VALUE" for any option of server: "epoll+spin=50"), in that order. 0, or
+ * Those named in `names` ("epoll,peer:libuv", "all", "backends", "peers", "tornado", which is not in
+ * "all"; also a backend's variants, "+OPTION=VALUE" for any option of server: "epoll+spin=50", and
+ * "alias:NAME=CONTESTANT", the same program under another name), in that order. 0, or
  * EXIT_USAGE after printing an error (an unknown name: with a list of the known ones).
  */
 int contestants_choose(const char *names, struct contestants *ret);

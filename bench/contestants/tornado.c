@@ -98,6 +98,7 @@ bool tornado_fill(struct contestant *to, const char *loop) {
   asked = true;
   *to = (struct contestant){.kind = CONTESTANT_PEER, .tcp = true, .udp = true, .available = true};
   snprintf(to->name, sizeof to->name, TORNADO_PREFIX "%s", loop);
+  snprintf(to->runs, sizeof to->runs, "%s", to->name);
   snprintf(to->reason, sizeof to->reason, "%s", info.error ? info.reason : why_not[kind]);
   to->available = to->reason[0] == '\0';
   return true;

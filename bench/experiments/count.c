@@ -155,9 +155,10 @@ static void add(enum tool tool, bool events, size_t connections, struct point *r
 
 static size_t points(struct bench *bench, struct point *ret) {
   size_t count = 0;
-  (void)bench;
   for (int tool = TOOL_STRACE; tool <= TOOL_CALLGRIND; tool++) {
     add((enum tool)tool, false, 1, &ret[count++]);
+    if (bench->size == SIZE_QUICK)
+      continue;
     add((enum tool)tool, true, 1, &ret[count++]);
     add((enum tool)tool, true, RING_PIPES, &ret[count++]);
   }
@@ -170,7 +171,7 @@ static int contestants(struct bench *bench, struct contestants *ret) {
   int error = 0;
   for (size_t i = 0; !error && i < bench->contestants.count; i++)
     error = contestants_add(ret, &bench->contestants.at[i]);
-  return error ? error : workload_contestants(bench, ret);
+  return error || bench->size == SIZE_QUICK ? error : workload_contestants(bench, ret);
 }
 
 static const char *refuses(struct bench *bench, const struct contestant *contestant,
@@ -185,9 +186,9 @@ static const char *refuses(struct bench *bench, const struct contestant *contest
   }
   if (!of_events(point))
     return contestant->kind == CONTESTANT_WORKLOAD ? "is no server" : NULL;
-  if (strchr(contestant->name, '+') || strcmp(contestant->name, "blocking") == 0)
+  if (strchr(contestant->runs, '+') || strcmp(contestant->runs, "blocking") == 0)
     return "has no loop of its own";
-  if (contestant->kind == CONTESTANT_PEER && !workload_of_peer(contestant->name))
+  if (contestant->kind == CONTESTANT_PEER && !workload_of_peer(contestant->runs))
     return "is a server, and its library's loop goes by another name";
   return workload_command(contestant, point->workload, &command) ? "its workload is not built"
                                                                  : NULL;

@@ -153,8 +153,8 @@ static int measure_theirs(struct bench *bench, const struct contestant *contesta
                           struct echo_load *load, struct sample *sample) {
   struct contestant answering = *contestant;
   struct server_process server;
-  int size = snprintf(answering.name, sizeof answering.name, "%s+reply=sockperf", contestant->name);
-  if ((size_t)size >= sizeof answering.name) {
+  int size = snprintf(answering.runs, sizeof answering.runs, "%s+reply=sockperf", contestant->runs);
+  if ((size_t)size >= sizeof answering.runs) {
     snprintf(sample->reason, sizeof sample->reason, "its name has no room for +reply=sockperf");
     return -ENAMETOOLONG;
   }

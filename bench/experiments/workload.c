@@ -73,6 +73,7 @@ static int add_peers(const struct bench *bench, bool libraries_only, struct cont
     if (!chosen(bench, &peers[i]) || (libraries_only && !peers[i].first))
       continue;
     snprintf(one.name, sizeof one.name, "%s", peers[i].name);
+    snprintf(one.runs, sizeof one.runs, "%s", peers[i].name);
     check_program(&one, peers[i].library, peers[i].needs);
     error = contestants_add(ret, &one);
   }
@@ -83,7 +84,7 @@ static int add_peers(const struct bench *bench, bool libraries_only, struct cont
 static int add_backend(const struct contestant *server, struct contestants *ret) {
   struct contestant one = *server;
   one.kind = CONTESTANT_WORKLOAD;
-  if (strchr(one.name, '+') || strcmp(one.name, "blocking") == 0)
+  if (strchr(one.runs, '+') || strcmp(one.runs, "blocking") == 0)
     return 0;
   if (one.available)
     check_program(&one, "ioloop", NULL);
@@ -120,7 +121,7 @@ bool workload_of_peer(const char *name) {
 
 int workload_command(const struct contestant *contestant, const char *workload,
                      struct command *ret) {
-  const struct peer *peer = find_peer(contestant->name);
+  const struct peer *peer = find_peer(contestant->runs);
   char program[64];
   *ret = (struct command){.count = 0};
   snprintf(program, sizeof program, "bench-workload-%s", peer ? peer->library : "ioloop");
@@ -129,7 +130,7 @@ int workload_command(const struct contestant *contestant, const char *workload,
     int size = (int)strcspn(at, " ");
     command_add(ret, "%.*s", size, at);
     if (at == workload)
-      command_add(ret, "%s", peer ? peer->method : contestant->name);
+      command_add(ret, "%s", peer ? peer->method : contestant->runs);
     at += size;
   }
   return ret->error;

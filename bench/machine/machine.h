@@ -22,6 +22,19 @@ json_t *environment_describe(const struct bench *bench);
  */
 json_t *hiccups_watch(const struct bench *bench);
 
+/* What else the machine did during a run: the clocks of its processors and of our own processes. */
+struct load_watch {
+  uint64_t began_ns;
+  double total, busy, steal; /* seconds, of all processors */
+  double own;                /* CPU seconds of this process and of the children that have ended */
+  double average;            /* the load average of the last minute; NaN: unknown */
+};
+struct load_watch load_begin(void);
+
+/* The "load" of docs/bench-schema.md. All children whose time counts as ours must have ended. NULL:
+ * no memory. */
+json_t *load_end(const struct load_watch *watch);
+
 /* RLIMIT_SIGPENDING, or null: none, unlimited. */
 json_t *system_sigpending(void);
 

@@ -143,6 +143,21 @@ static size_t count_measurements(const struct result_grid *grid) {
   return count * grid->rounds;
 }
 
+static double seconds_of(const struct result_grid *grid, const struct point *point) {
+  const struct bench *bench = grid->bench;
+  double start = 0.06; /* of a server and its generator */
+  return grid->experiment->seconds ? grid->experiment->seconds(bench, point)
+                                   : start + (double)(bench->warmup_ns + bench->duration_ns) / 1e9;
+}
+
+static double all_seconds(const struct result_grid *grid) {
+  double seconds = 0;
+  for (size_t i = 0; i < grid->point_count; i++)
+    for (size_t j = 0; j <= grid->contestants && grid->contestants > 0; j++)
+      seconds += grid_cell(grid, i, j)->left_out ? 0 : seconds_of(grid, &grid->points[i]);
+  return seconds * grid->rounds;
+}
+
 static int run(struct result_grid *grid) {
   if (grid->contestants == 0 || grid->point_count == 0)
     return 0;
@@ -152,7 +167,7 @@ static int run(struct result_grid *grid) {
   int error = order && sample && latency ? 0 : -ENOMEM;
   if (!error) {
     sample->latency = latency;
-    progress_begin(grid->experiment->name, count_measurements(grid));
+    progress_begin(grid->experiment->name, count_measurements(grid), all_seconds(grid));
     error = measure_rounds(grid, order, sample);
     progress_end();
   }
@@ -174,4 +189,15 @@ json_t *comparison_run(struct bench *bench, const struct experiment *experiment)
     json = result_grid_to_json(&grid);
   result_grid_free(&grid);
   return json;
+}
+
+double comparison_seconds(struct bench *bench, const struct experiment *experiment) {
+  struct result_grid grid;
+  double seconds = NAN;
+  bench->describe = true; /* points only: nothing is measured to find them */
+  if (result_grid_new(bench, experiment, &grid) == 0)
+    seconds = all_seconds(&grid);
+  bench->describe = false;
+  result_grid_free(&grid);
+  return seconds;
 }

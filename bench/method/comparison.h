@@ -85,10 +85,11 @@ enum takes {
   TAKES_CSV = 1 << 18,
   TAKES_HTML = 1 << 19,
   TAKES_HGRM = 1 << 20,
+  TAKES_QUIET = 1 << 21, /* --require-quiet */
 
   TAKES_REPORTS = TAKES_JSON | TAKES_CSV | TAKES_HTML | TAKES_HGRM,
   /* Every experiment. */
-  TAKES_ALWAYS = TAKES_BASELINE | TAKES_SEED | TAKES_CPU | TAKES_REPORTS,
+  TAKES_ALWAYS = TAKES_BASELINE | TAKES_SEED | TAKES_CPU | TAKES_REPORTS | TAKES_QUIET,
   /* An experiment whose contestants serve echoes for a time, over TCP. */
   TAKES_ECHO = TAKES_ALWAYS | TAKES_ROUNDS | TAKES_DURATION | TAKES_WARMUP | TAKES_SIZE |
                TAKES_CONNECTIONS | TAKES_TCP | TAKES_PORT,
@@ -108,6 +109,9 @@ struct experiment {
   bool x_log;
   struct metric metrics[METRICS_MAX + 1]; /* the first without an id ends them */
   bool counted; /* its metrics hardly vary: there is one round, and no interval */
+  /* About how long one measurement takes, in seconds, for saying so beforehand. NULL: warm-up,
+   * duration, and a moment to start a server. */
+  double (*seconds)(const struct bench *bench, const struct point *point);
   /* Fill in points (at most POINTS_MAX) for bench->size (quick, normal, full). Returns their
    * number. */
   size_t (*points)(struct bench *bench, struct point *points);
@@ -126,8 +130,13 @@ struct experiment {
   const struct claims *claims; /* published results of others; NULL: none */
 };
 
-/* Run it and return the experiment's JSON object: complete, or the results so far after Ctrl-C
- * (bench->interrupted is then set). NULL: no memory. A new reference. */
+/* Run it and return the experiment's JSON object with its values (results/estimates.h adds the
+ * rest): complete, or the results so far after Ctrl-C (bench->interrupted is then set). Says on
+ * stderr beforehand how long it takes. NULL: no memory. A new reference. */
 json_t *comparison_run(struct bench *bench, const struct experiment *experiment);
+
+/* About how long an experiment takes with these contestants and options, in seconds; NaN: no
+ * memory. */
+double comparison_seconds(struct bench *bench, const struct experiment *experiment);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* result_grid.c - lays out a comparison: its points, and which contestants take part at each; and
- * turns its values into medians, intervals and ratios. */
+ * writes its values as JSON. */
 #include "result_grid.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "results/claims.h"
-#include "results/statistics.h"
 
 struct cell *grid_cell(const struct result_grid *grid, size_t point, size_t slot) {
   return &grid->cells[point * (grid->contestants + 1) + slot];
@@ -145,31 +144,11 @@ static bool any(const double *values, size_t count) {
   return false;
 }
 
-static size_t fewest(const struct result_grid *grid) {
-  return grid->experiment->counted ? FEWEST_COUNTED : FEWEST_TIMED;
-}
-
-static json_t *ratio(const struct result_grid *grid, size_t point, size_t slot, size_t metric) {
-  struct estimate estimate = estimate_ratio(values_of(grid, point, slot, metric),
-                                            values_of(grid, point, grid->baseline, metric),
-                                            grid->begun, fewest(grid), grid->bench->seed);
-  /* The baseline has no value, or is 0 (datagrams lost). */
-  if (!isfinite(estimate.median))
-    return json_null();
-  return json_pack("{s:o, s:o, s:o, s:b}", "median", number(estimate.median), "low",
-                   number(estimate.low), "high", number(estimate.high), "resolved",
-                   estimate_resolved(estimate));
-}
-
+/* Medians, intervals and ratios are added by results/estimates.c. */
 static json_t *figure(const struct result_grid *grid, size_t point, size_t slot, size_t metric) {
-  const double *values = values_of(grid, point, slot, metric);
-  struct estimate estimate = estimate_median(values, grid->begun, fewest(grid), grid->bench->seed);
-  return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "contestant",
-                   grid->slots[slot]->name, "point", grid->points[point].id, "metric",
-                   grid->experiment->metrics[metric].id, "values", numbers(values, grid->begun),
-                   "median", number(estimate.median), "low", number(estimate.low), "high",
-                   number(estimate.high), "ratio",
-                   slot == grid->baseline ? json_null() : ratio(grid, point, slot, metric));
+  return json_pack("{s:s, s:s, s:s, s:o}", "contestant", grid->slots[slot]->name, "point",
+                   grid->points[point].id, "metric", grid->experiment->metrics[metric].id, "values",
+                   numbers(values_of(grid, point, slot, metric), grid->begun));
 }
 
 static json_t *figures(const struct result_grid *grid) {
@@ -189,10 +168,9 @@ static json_t *resolution(const struct result_grid *grid) {
   for (size_t i = 0; twin && i < grid->point_count; i++)
     for (size_t k = 0; k < grid->metrics; k++)
       if (any(values_of(grid, i, twin, k), grid->begun))
-        json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:o}", "point", grid->points[i].id,
+        json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "point", grid->points[i].id,
                                                "metric", grid->experiment->metrics[k].id, "values",
-                                               numbers(values_of(grid, i, twin, k), grid->begun),
-                                               "ratio", ratio(grid, i, twin, k)));
+                                               numbers(values_of(grid, i, twin, k), grid->begun)));
   return array;
 }
 
@@ -267,8 +245,7 @@ json_t *result_grid_to_json(const struct result_grid *grid) {
       resolution(grid), "histograms", histograms(grid), "failures", grid->failures);
   if (!json || !experiment->claims)
     return json;
-  if (json_object_set_new(json, "claims", claims_to_json(experiment->claims)) == 0 &&
-      claims_judge(json, grid->bench->seed) == 0)
+  if (json_object_set_new(json, "claims", claims_to_json(experiment->claims)) == 0)
     return json;
   json_decref(json);
   return NULL;

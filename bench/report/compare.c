@@ -25,6 +25,7 @@
 #include "line.h"
 #include "quantity.h"
 #include "results/document_access.h"
+#include "results/estimates.h"
 
 /* ---- one figure, before and now ------------------------------------------------------------- */
 
@@ -43,16 +44,6 @@ struct judged {
 
 static double as_factor(double ratio) {
   return ratio < 1 ? 1 / ratio : ratio;
-}
-
-/* The difference between the same contestant's two runs (A/A): the farther end of that ratio's
- * interval, as a factor. NaN if the experiment does not have it. */
-static double resolution_at(const json_t *experiment, const json_t *figure) {
-  const json_t *again = find_entry(json_object_get(experiment, "resolution"), "",
-                                   member_text(figure, "point"), member_text(figure, "metric"));
-  const json_t *ratio = json_object_get(again, "ratio");
-  double low = member_number(ratio, "low"), high = member_number(ratio, "high");
-  return low > 0 && high > 0 ? fmax(as_factor(low), as_factor(high)) : NAN;
 }
 
 /* All rounds were 0 and none is now: a cost appeared, although there is no ratio. */
@@ -79,7 +70,7 @@ static enum judgement judgement_of(const struct judged *judged, bool rose, const
 
 /* `metric`: of both, whose `better` is "lower" or "higher". 0, -ENOMEM. */
 static int judge(const json_t *before, const json_t *now, double resolution, const json_t *metric,
-                 uint64_t seed, struct judged *ret) {
+                 struct judged *ret) {
   size_t fewest = metric_fewest(metric);
   struct numbers was = numbers_of(before), is = numbers_of(now);
   int error = was.at && is.at ? 0 : -ENOMEM;
@@ -87,7 +78,7 @@ static int judge(const json_t *before, const json_t *now, double resolution, con
     *ret = (struct judged){
         .before = median_of(was.at, was.count),
         .now = median_of(is.at, is.count),
-        .ratio = estimate_ratio_of_medians(is.at, is.count, was.at, was.count, fewest, seed),
+        .ratio = estimate_ratio_of_medians(is.at, is.count, was.at, was.count, fewest),
         .resolution = resolution,
     };
     bool rose = isnan(ret->ratio.median) && rose_from_zero(before, now, fewest);
@@ -230,9 +221,8 @@ static void put_note(struct compare_table *table, const json_t *figure, const ch
 struct comparison {
   struct compare_table table;
   const json_t *before, *now; /* an experiment's objects */
-  uint64_t seed;
-  size_t judged[3];   /* for each verdict */
-  size_t newly_fails; /* measured before, failed now */
+  size_t judged[3];           /* for each verdict */
+  size_t newly_fails;         /* measured before, failed now */
 };
 
 /* It has no values now: because of a failure, perhaps; a run that was only invalid is none. */
@@ -254,8 +244,9 @@ static void report_missing(struct comparison *comparison, const json_t *figure) 
 
 /* The coarser one; unknown if one is. */
 static double coarser_resolution(const struct comparison *comparison, const json_t *figure) {
-  double before = resolution_at(comparison->before, figure);
-  double now = resolution_at(comparison->now, figure);
+  const char *point = member_text(figure, "point"), *metric = member_text(figure, "metric");
+  double before = again_factor(comparison->before, point, metric);
+  double now = again_factor(comparison->now, point, metric);
   return isnan(before) || isnan(now) ? NAN : fmax(before, now);
 }
 
@@ -269,8 +260,7 @@ static int compare_figure(struct comparison *comparison, const json_t *before,
     return 0;
   }
   struct judged judged;
-  int error =
-      judge(before, now, coarser_resolution(comparison, before), metric, comparison->seed, &judged);
+  int error = judge(before, now, coarser_resolution(comparison, before), metric, &judged);
   if (!error) {
     comparison->judged[judged.judgement]++;
     put_row(&comparison->table, before, metric, &judged);
@@ -379,7 +369,6 @@ static size_t print_summary(const struct comparison *comparison) {
 static int compare(const json_t *before, const json_t *now) {
   struct comparison comparison = {
       .table.line.to = stdout,
-      .seed = (uint64_t)json_integer_value(json_object_get(now, "seed")),
   };
   const json_t *old_experiments = json_object_get(before, "experiments");
   const json_t *new_experiments = json_object_get(now, "experiments");

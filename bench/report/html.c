@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banner.h"
 #include "bench.h"
 #include "common/outfile.h"
 #include "common/text.h"
@@ -38,6 +39,15 @@ void html_print(FILE *to, const char *format, ...) {
       abort(); /* a conversion that page.h does not list */
   }
   va_end(more);
+}
+
+void html_sentences(FILE *to, const char *style, const json_t *sentences) {
+  size_t count = json_array_size(sentences);
+  if (count > 0)
+    html_print(to, "<div class=\"%s\">", style);
+  for (size_t i = 0; i < count; i++)
+    html_print(to, "<p>%s</p>\n", json_string_value(json_array_get(sentences, i)));
+  fputs(count > 0 ? "</div>\n" : "", to);
 }
 
 void html_json(FILE *to, const json_t *value) {
@@ -163,10 +173,15 @@ static void close_page(struct page *page) {
   free(page->command);
 }
 
+/* Of the experiment with the most; counted ones have a single round. */
 static size_t rounds_of_document(const json_t *document) {
-  const json_t *first = json_array_get(json_object_get(document, "experiments"), 0);
-  double rounds = member_number(json_object_get(first, "parameters"), "rounds");
-  return rounds > 0 && rounds < 1e9 ? (size_t)rounds : 0;
+  const json_t *experiments = json_object_get(document, "experiments");
+  size_t most = 0;
+  for (size_t i = 0; i < json_array_size(experiments); i++) {
+    size_t rounds = rounds_of(json_array_get(experiments, i));
+    most = rounds > most ? rounds : most;
+  }
+  return most;
 }
 
 static void put_resolution(FILE *to, struct resolution all) {
@@ -177,7 +192,7 @@ static void put_resolution(FILE *to, struct resolution all) {
         to,
         "<p><strong>What this machine can resolve.</strong> In every comparison the baseline "
         "ran twice (A/A). Its two runs differ by up to <strong>%s&nbsp;%%</strong> typically "
-        "and by up to %s&nbsp;%% at worst (the far ends of the 95&nbsp;%% intervals, of all "
+        "and by up to %s&nbsp;%% at worst (the far ends of the intervals, of all "
         "primary figures); smaller differences are noise here. Of %zu such intervals %zu "
         "span 1; with this many rounds about %s should.</p>\n",
         quantity_text(typical, 100 * all.typical), quantity_text(worst, 100 * all.worst), all.count,
@@ -224,6 +239,7 @@ static void put_summary(struct page *page) {
   const json_t *document = page->document, *machine = json_object_get(document, "environment");
   size_t contestants = json_array_size(page->contestants), rounds = rounds_of_document(document);
   const char *created = member_text(document, "created");
+  char interval[96];
   html_print(page->to, "<p class=\"lead\">%zu&nbsp;%s compared in %zu&nbsp;%s on %s", contestants,
              contestants == 1 ? "contestant" : "contestants", page->experiments,
              page->experiments == 1 ? "experiment" : "experiments", member_text(machine, "cpu"));
@@ -236,15 +252,19 @@ static void put_summary(struct page *page) {
              "<p><strong>How it was measured.</strong> Contestants take turns: in every "
              "round each is measured once at each setting, in an order that is reshuffled "
              "each time. ");
-  if (rounds > 0)
-    html_print(page->to, "A figure is the median over %zu %s", rounds,
-               rounds == 1 ? "round" : "rounds");
-  else
-    html_print(page->to, "A figure is the median over the rounds");
   html_print(page->to,
-             " with its 95&nbsp;%% interval. A ratio is taken round by round "
-             "against the baseline; if its interval spans 1, <em>no difference is resolved</em>, "
-             "which is written&nbsp;≈.</p>\n");
+             "A figure is the median of the rounds, with an interval that is called by how often "
+             "it has the true median, whatever the distribution: here mostly the %s. A ratio is "
+             "taken round by round against the baseline.</p>\n",
+             interval_name(interval, rounds));
+  html_print(page->to,
+             "<p><strong>What is called a difference.</strong> Three things must be true: the "
+             "ratio's interval excludes 1; it is farther from 1 than the baseline was from itself "
+             "at that point (A/A); and it is not to be expected among as many comparisons as its "
+             "experiment has: in each round the contestant is above, between or below the two runs "
+             "of the baseline, and of the differences found so at most 5&nbsp;%% are false on "
+             "average (Benjamini and Hochberg). Anything else is <em>not resolved</em>, written "
+             "&nbsp;≈, and has no colour.</p>\n");
   put_resolution(page->to, resolution_of(document, NULL));
   put_hiccups(page);
   if (json_is_true(json_object_get(document, "interrupted")))
@@ -257,6 +277,12 @@ static void put_summary(struct page *page) {
         "PATH. The tables have all the figures. To have the plots as well, install it "
         "(<code>apt-get install gnuplot-nox</code>) and make the page again from the same "
         "results (<code>bench report RESULTS.json --html=PAGE.html</code>).</p>\n");
+}
+
+static void put_banner(struct page *page) {
+  json_t *banner = banner_of(page->document);
+  html_sentences(page->to, "banner", banner);
+  json_decref(banner);
 }
 
 static void put_contents(struct page *page) {
@@ -275,7 +301,14 @@ static void put_again(struct page *page) {
         "schedule and bootstrap:</p>\n<pre class=\"command\"",
         page->to);
   html_attribute(page->to, "data-seed", json_object_get(page->document, "seed"));
-  html_print(page->to, ">%s</pre>\n</section>\n", page->command);
+  html_print(page->to, ">%s</pre>\n", page->command);
+  json_t *aliases = json_object_get(page->document, "aliases"), *runs;
+  const char *name;
+  json_object_foreach(aliases, name, runs) {
+    html_print(page->to, "<p><strong>%s</strong> is %s by another name.</p>\n", name,
+               json_is_string(runs) ? json_string_value(runs) : "?");
+  }
+  fputs("</section>\n", page->to);
 }
 
 static void put_page(struct page *page) {
@@ -289,6 +322,7 @@ static void put_page(struct page *page) {
   fputs("</head>\n<body>\n<header>\n<p class=\"kicker\">ioloop bench</p>\n"
         "<h1>I/O models compared</h1>\n",
         page->to);
+  put_banner(page);
   put_summary(page);
   fputs("</header>\n", page->to);
   put_contents(page);

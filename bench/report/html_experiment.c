@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "banner.h"
+
 /* ---- published findings, next to the plots: each claim with this run's verdict -------------- */
 
 static void put_method(struct page *page, const json_t *experiment, const json_t *claims) {
@@ -14,10 +16,10 @@ static void put_method(struct page *page, const json_t *experiment, const json_t
   char threshold[QUANTITY_SIZE];
   html_print(page->to,
              "<p>A ratio is of <em>%s</em> at the point named to that at 0, round by round, with "
-             "its 95&nbsp;%% interval. It <em>rises</em> if all of that is above %s, is "
-             "<em>flat</em> if all is below, and is <em>not resolved</em> otherwise, or with "
-             "fewer than three rounds. A claim holds if it does for all contestants that it "
-             "names.</p>\n",
+             "its interval. It <em>rises</em> if all of that is above %s and is <em>flat</em> if "
+             "all is below, unless that may be chance among so many ratios, or the baseline's "
+             "second run (A/A) differs by as much: then it is <em>not resolved</em>. A claim holds "
+             "if it does for all contestants that it names.</p>\n",
              label, ratio_text(threshold, member_number(claims, "threshold")));
 }
 
@@ -82,14 +84,17 @@ enum {
   FAILURES_SHOWN = 8 /* more are folded */
 };
 
-static void put_resolution(FILE *to, struct resolution resolution) {
-  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE];
+static void put_resolution(FILE *to, const json_t *experiment, struct resolution resolution) {
+  char typical[QUANTITY_SIZE], worst[QUANTITY_SIZE], interval[96];
   if (resolution.count > 0)
-    html_print(to,
-               "<p class=\"resolution\">A/A: here the baseline differs from itself by up to "
-               "%s&nbsp;%% typically, %s&nbsp;%% at worst; %zu of %zu intervals span 1.</p>\n",
-               quantity_text(typical, 100 * resolution.typical),
-               quantity_text(worst, 100 * resolution.worst), resolution.spanning, resolution.count);
+    html_print(
+        to,
+        "<p class=\"resolution\">A/A: here the baseline differs from itself by up to "
+        "%s&nbsp;%% typically, %s&nbsp;%% at worst; %zu of %zu intervals span 1. An interval "
+        "is the %s.</p>\n",
+        quantity_text(typical, 100 * resolution.typical),
+        quantity_text(worst, 100 * resolution.worst), resolution.spanning, resolution.count,
+        interval_name(interval, rounds_of(experiment)));
 }
 
 static void put_parameters(struct page *page, const json_t *experiment) {
@@ -129,6 +134,8 @@ static void put_plots(struct page *page, const struct view *view) {
 
 static void put_tables(struct page *page, const struct view *view) {
   for (size_t metric = 0; metric < view->metrics; metric++) {
+    if (!view_measured(view, metric, 0, view->points))
+      continue;
     html_print(page->to, "<details%s><summary>%s</summary>\n",
                view_primary(view, metric) ? " open" : "",
                member_text(view_metric(view, metric), "label"));
@@ -199,6 +206,26 @@ static void put_command(struct page *page, const json_t *experiment) {
                name);
 }
 
+/* Instead of plots and tables of dashes. False: the experiment has figures. */
+static bool put_banner(struct page *page, const json_t *experiment) {
+  json_t *banner = banner_of_experiment(experiment);
+  bool put = json_array_size(banner) > 0;
+  html_sentences(page->to, "banner", banner);
+  json_decref(banner);
+  return put;
+}
+
+static void put_results(struct page *page, const struct view *view) {
+  if (put_banner(page, view->experiment))
+    return;
+  put_resolution(page->to, view->experiment, resolution_of(page->document, view->experiment));
+  put_plots(page, view);
+  put_claims(page, view);
+  for (size_t point = 0; point < view->points; point++)
+    plot_curves(page, view, point);
+  put_tables(page, view);
+}
+
 void html_experiment(struct page *page, const struct view *view, size_t number) {
   const json_t *experiment = view->experiment;
   html_print(page->to,
@@ -206,12 +233,7 @@ void html_experiment(struct page *page, const struct view *view, size_t number) 
              "<p class=\"reproduces\">Reproduces: %s</p>\n<p class=\"method\">%s</p>\n",
              number, member_text(experiment, "title"), member_text(experiment, "name"),
              member_text(experiment, "redoes"), member_text(experiment, "method"));
-  put_resolution(page->to, resolution_of(page->document, experiment));
-  put_plots(page, view);
-  put_claims(page, view);
-  for (size_t point = 0; point < view->points; point++)
-    plot_curves(page, view, point);
-  put_tables(page, view);
+  put_results(page, view);
   put_absent(page, experiment);
   put_failures(page, experiment);
   fputs("<h3>How it was run</h3>\n", page->to);

@@ -18,6 +18,9 @@
  * comes only from the format. Control characters and bidi overrides become U+FFFD. */
 void html_print(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Strings as the paragraphs of a <div> of that class, or nothing if there are none. */
+void html_sentences(FILE *to, const char *style, const json_t *sentences);
+
 /* A JSON value, numbers with all their digits; and as an attribute: ` NAME="VALUE"`. */
 void html_json(FILE *to, const json_t *value);
 void html_attribute(FILE *to, const char *name, const json_t *value);

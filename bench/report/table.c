@@ -3,8 +3,8 @@
  * table.c - the report on the terminal (report_table of bench.h).
  *
  * For each experiment and primary metric a table: contestants are its rows, points its columns, as
- * many as fit into the line. A column has the median of the rounds, the wider half of its 95 %
- * interval in percent, and the ratio to the baseline. If there is room, ratios have their intervals
+ * many as fit into the line. A column has the median of the rounds, the wider half of its interval
+ * in percent, and the ratio to the baseline. If there is room, ratios have their intervals
  * and "no difference resolved" is written out; otherwise it is "=".
  */
 #include <math.h>
@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "banner.h"
 #include "bench.h"
 #include "line.h"
 #include "table_notes.h"
@@ -225,6 +226,22 @@ static bool has_room(struct table *table, const struct view *view) {
   return largest * column_width(table) + table->name <= table->width;
 }
 
+static bool is_counted(const json_t *experiment) {
+  const json_t *metrics = json_object_get(experiment, "metrics");
+  return json_array_size(metrics) > 0 && metric_counted(json_array_get(metrics, 0));
+}
+
+static void put_legend(struct table *table, const json_t *experiment) {
+  char interval[96];
+  fputc('\n', table->line.to);
+  if (is_counted(experiment))
+    fputs("counted; ratio to ", table->line.to);
+  else
+    fprintf(table->line.to, "median, ± %s; ratio to ",
+            interval_name(interval, rounds_of(experiment)));
+  line_put(&table->line, member_text(experiment, "baseline"));
+}
+
 static void put_experiment(struct table *table, const json_t *document, const json_t *experiment) {
   struct view view;
   if (view_open(&view, experiment)) {
@@ -236,34 +253,54 @@ static void put_experiment(struct table *table, const json_t *document, const js
   line_format(&table->line, "%s: %s", member_text(experiment, "name"),
               member_text(experiment, "title"));
   line_style(&table->line, "0");
-  fputs("\nmedian, ± its 95 % interval, ratio to ", table->line.to);
-  line_put(&table->line, member_text(experiment, "baseline"));
+  put_legend(table, experiment);
   table->name = name_width(&view);
   table->roomy = has_room(table, &view);
   if (!table->roomy)
-    fprintf(table->line.to, " (=: %s)", UNRESOLVED);
+    fprintf(table->line.to, "\n(=: %s)", UNRESOLVED);
   fputc('\n', table->line.to);
+  json_t *banner = banner_of_experiment(experiment);
+  if (json_array_size(banner) > 0)
+    fputc('\n', table->line.to);
+  sentences_table(&table->line, banner, "31");
   for (size_t metric = 0; metric < view.metrics; metric++) {
     if (view_primary(&view, metric))
       put_metric(table, &view, metric);
   }
-  claims_table(&table->line, experiment);
+  if (json_array_size(banner) == 0)
+    claims_table(&table->line, experiment);
+  json_decref(banner);
   put_absent(table, experiment);
   failures_table(&table->line, experiment);
   put_resolution(table->line.to, resolution_of(document, experiment));
   view_close(&view);
 }
 
+/* "two is epoll, also is poll" */
+static void put_aliases(struct text_line *line, const json_t *document) {
+  json_t *aliases = json_object_get(document, "aliases"), *runs;
+  const char *name, *before = "\n";
+  json_object_foreach(aliases, name, runs) {
+    fputs(before, line->to);
+    line_format(line, "%s is %s", name, json_is_string(runs) ? json_string_value(runs) : "?");
+    before = ", ";
+  }
+  fputs(*before == ',' ? "\n" : "", line->to);
+}
+
 void report_table(const json_t *document, FILE *to) {
   struct table table = {.line = {.to = to, .colours = wants_colours(to)}, .width = line_width(to)};
   size_t i;
-  json_t *experiment;
+  json_t *experiment, *banner = banner_of(document);
+  sentences_table(&table.line, banner, "31");
+  json_decref(banner);
   json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
     put_experiment(&table, document, experiment);
   }
   if (json_is_true(json_object_get(document, "interrupted")))
     fputs("\ninterrupted: the results above are complete, the rest was not measured\n", to);
   hiccups_table(&table.line, document);
+  put_aliases(&table.line, document);
   char *command = command_of(document);
   fputs("\nagain: ", to);
   line_put(&table.line, command ? command : "?");

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banner.h"
 #include "view.h"
 
 /* ---- claims --------------------------------------------------------------------------------- */
@@ -38,13 +39,22 @@ static void put_wrapped(FILE *to, const char *text, size_t indent) {
   free(safe);
 }
 
+void sentences_table(struct text_line *line, const json_t *sentences, const char *style) {
+  for (size_t i = 0; i < json_array_size(sentences); i++) {
+    line_style(line, style);
+    put_wrapped(line->to, json_string_value(json_array_get(sentences, i)), i == 0 ? 0 : 2);
+    line_style(line, "0");
+  }
+}
+
 static void put_method(FILE *to, const json_t *experiment, const json_t *claims) {
   const char *label = member_text(metric_of(experiment, claims), "label");
   char threshold[QUANTITY_SIZE], text[512];
   snprintf(text, sizeof text,
-           "The ratio is of %.80s at the point named to that at 0, round by round, with its 95 %% "
-           "interval. It rises where all of that is above %s, is flat where all is below, and is "
-           "not resolved otherwise, nor with fewer than three rounds.",
+           "The ratio is of %.80s at the point named to that at 0, round by round, with its "
+           "interval. It rises where all of that is above %s and is flat where all is below, "
+           "unless that may be chance among so many ratios, or the baseline's second run (A/A) "
+           "differs by as much; then it is not resolved.",
            label, ratio_text(threshold, member_number(claims, "threshold")));
   put_wrapped(to, text, 2);
 }
@@ -183,7 +193,9 @@ static void put_many(struct text_line *line, const json_t *failures, const json_
   line_format(line, "  %s, %zu runs invalid: ", point,
               invalid_among(failures, json_array_size(failures), point, NULL));
   put_counts(line, failures, point);
-  fprintf(line->to, " of %zu rounds\n", rounds);
+  if (rounds > 0)
+    fprintf(line->to, " of %zu rounds", rounds);
+  fputc('\n', line->to);
   line_format(line, "    the first, %s in round %" JSON_INTEGER_FORMAT ": %s",
               member_text(first, "contestant"), round_of(first), member_text(first, "reason"));
   line_end(line);
@@ -200,7 +212,7 @@ void failures_table(struct text_line *line, const json_t *experiment) {
     if (!is_invalid(failure) || invalid_among(failures, count, point, NULL) <= FEW)
       put_one(line, failure);
     else if (invalid_among(failures, i, point, NULL) == 0)
-      put_many(line, failures, failure, rounds_of(experiment));
+      put_many(line, failures, failure, rounds_planned(experiment));
   }
 }
 

@@ -7,6 +7,9 @@
 
 #include "line.h"
 
+/* Sentences, each wrapped to the line, in colour if it has any. */
+void sentences_table(struct text_line *line, const json_t *sentences, const char *style);
+
 /* An experiment's claims, each with this run's verdict; nothing if it has none. */
 void claims_table(struct text_line *line, const json_t *experiment);
 

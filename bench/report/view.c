@@ -190,6 +190,18 @@ struct ratio_texts ratio_texts(const json_t *ratio) {
   return texts;
 }
 
+const char *interval_name(char to[96], size_t rounds) {
+  double covered = 100 * estimate_coverage(rounds, FEWEST_TIMED);
+  size_t out = estimate_left_out(rounds);
+  if (rounds < FEWEST_TIMED)
+    snprintf(to, 96, "no interval: fewer than %d rounds", (int)FEWEST_TIMED);
+  else if (out == 0)
+    snprintf(to, 96, "range of %zu rounds (%.0f %%)", rounds, covered);
+  else
+    snprintf(to, 96, "range of %zu rounds without %zu at each end (%.0f %%)", rounds, out, covered);
+  return to;
+}
+
 enum verdict verdict_of(const json_t *ratio, const json_t *metric) {
   double median = member_number(ratio, "median");
   if (isnan(median))
@@ -225,7 +237,7 @@ static void add_experiment(struct resolution *resolution, double *distances,
     distances[resolution->count++] = distance;
     resolution->worst = fmax(resolution->worst, distance);
     resolution->spanning += low <= 1 && high >= 1;
-    resolution->expected += estimate_coverage(values_present(again));
+    resolution->expected += estimate_coverage(values_present(again), FEWEST_TIMED);
   }
 }
 

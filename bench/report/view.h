@@ -68,7 +68,7 @@ const char *metric_reading(char to[96], const json_t *metric, const struct scale
 /* The meaning of a ratio. */
 enum verdict {
   VERDICT_NONE,       /* no ratio: the baseline, or nothing was measured */
-  VERDICT_UNRESOLVED, /* its interval spans 1 */
+  VERDICT_UNRESOLVED, /* as in results/estimates.h */
   VERDICT_BETTER,
   VERDICT_WORSE,
   VERDICT_OTHER, /* resolved, of a metric without a better direction */
@@ -80,6 +80,10 @@ struct ratio_texts {
 struct ratio_texts ratio_texts(const json_t *ratio);
 
 enum verdict verdict_of(const json_t *ratio, const json_t *metric);
+
+/* What an interval of that many rounds is, with the probability that it has the true median: "range
+ * of 3 rounds (75 %)", "range of 9 rounds without 1 at each end (96 %)". */
+const char *interval_name(char to[96], size_t rounds);
 
 /*
  * The differences that the machine can resolve, from every A/A of primary metrics in the document:

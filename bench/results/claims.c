@@ -9,10 +9,14 @@
 #include "claims.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "document_access.h"
+#include "estimates.h"
+#include "significance.h"
 
 static const char HOLDS[] = "holds", FAILS[] = "does not hold", UNRESOLVED[] = "not resolved";
 
@@ -45,7 +49,7 @@ struct judge_context {
   const char *metric;
   double threshold;
   const json_t *none; /* the point at 0 */
-  uint64_t seed;
+  bool busy;          /* the machine was: nothing is resolved */
 };
 
 static const json_t *figure_of(const struct judge_context *context, const char *contestant,
@@ -76,28 +80,53 @@ static const json_t *farthest(const struct judge_context *context, const char *c
   return most == context->none ? NULL : most;
 }
 
-/* ---- verdicts ---------------------------------------------------------------------- */
+/* ---- one ratio and its threshold ------------------------------------------------------ */
 
-/* Without an interval neither is true. */
-static const char *seen_in(const struct judge_context *context, const json_t *ratio,
+/* The chance to find as many rounds on that side of the threshold as there are: NaN if the interval
+ * is on neither. */
+static double chance_of(const struct judge_context *context, const json_t *cost, const json_t *base,
+                        const json_t *ratio) {
+  bool above = member_number(ratio, "low") > context->threshold;
+  bool below = member_number(ratio, "high") < context->threshold;
+  if (!above && !below)
+    return NAN;
+  struct numbers costs = numbers_of(cost), bases = numbers_of(base);
+  size_t hits = 0, rounds = 0;
+  for (size_t i = 0; costs.at && bases.at && i < costs.count && i < bases.count; i++) {
+    double one = costs.at[i] / bases.at[i];
+    rounds += isfinite(one) ? 1 : 0;
+    hits += isfinite(one) && above == (one > context->threshold) ? 1 : 0;
+  }
+  free(costs.at);
+  free(bases.at);
+  return rounds > 0 ? sign_test(hits, rounds) : NAN;
+}
+
+/* What the baseline's second run differed by at both points: a smaller effect cannot be seen. */
+static double visible_from(const struct judge_context *context, const json_t *entry) {
+  double here = again_factor(context->experiment, member_text(entry, "point"), context->metric);
+  double there =
+      again_factor(context->experiment, member_text(context->none, "id"), context->metric);
+  return isnan(here) || isnan(there) ? INFINITY : fmax(here, there);
+}
+
+static const char *seen_in(const struct judge_context *context, const json_t *entry,
                            const char *expected) {
+  const json_t *ratio = json_object_get(entry, "ratio");
   bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
-  if (member_number(ratio, "low") > context->threshold)
+  double from = visible_from(context, entry);
+  if (context->busy || !(member_number(ratio, "chance") <= FALSE_SHARE))
+    return UNRESOLVED;
+  if (member_number(ratio, "low") > context->threshold && member_number(ratio, "median") > from)
     return compared ? "faster" : CLAIM_RISES;
-  if (member_number(ratio, "high") < context->threshold)
+  if (member_number(ratio, "high") < context->threshold && from < context->threshold)
     return compared ? CLAIM_NO_FASTER : CLAIM_FLAT;
   return UNRESOLVED;
 }
 
-static const char *verdict_on(const char *seen, const char *expected) {
-  if (strcmp(seen, UNRESOLVED) == 0)
-    return UNRESOLVED;
-  return strcmp(seen, expected) == 0 ? HOLDS : FAILS;
-}
-
-/* Append to `judged`, unless one of them was not measured. */
-static int judge_one(const struct judge_context *context, const char *expected,
-                     const char *contestant, const char *beside, json_t *judged) {
+/* Append to `judged`, unless one of them was not measured; its chance is not yet one among many. */
+static int compare_one(const struct judge_context *context, const char *contestant,
+                       const char *beside, json_t *judged) {
   const json_t *point = beside ? context->none : farthest(context, contestant);
   const json_t *base = figure_of(context, contestant, context->none);
   const json_t *cost = point ? figure_of(context, beside ? beside : contestant, point) : NULL;
@@ -106,12 +135,76 @@ static int judge_one(const struct judge_context *context, const char *expected,
   json_t *entry =
       json_pack("{s:s, s:o, s:s}", "contestant", contestant, "beside",
                 beside ? json_string(beside) : json_null(), "point", member_text(point, "id"));
-  int error = set_ratio(entry, cost, base, CLAIM_ROUNDS, context->seed);
-  const char *seen = seen_in(context, json_object_get(entry, "ratio"), expected);
-  error |= json_object_set_new(entry, "seen", json_string(seen));
-  error |= json_object_set_new(entry, "verdict", json_string(verdict_on(seen, expected)));
+  int error = set_ratio(entry, cost, base, FEWEST_TIMED);
+  json_t *ratio = json_object_get(entry, "ratio");
+  if (json_is_object(ratio))
+    error |=
+        json_object_set_new(ratio, "chance", number_to_json(chance_of(context, cost, base, ratio)));
   error |= json_array_append_new(judged, entry);
   return error ? -ENOMEM : 0;
+}
+
+static int compare_all(const struct judge_context *context, json_t *claim) {
+  const json_t *about = json_object_get(claim, "about"), *beside = json_object_get(claim, "beside");
+  bool compared = strcmp(member_text(claim, "expected"), CLAIM_NO_FASTER) == 0;
+  json_t *judged = json_array();
+  int error = judged ? 0 : -ENOMEM;
+  for (size_t i = 0; i < json_array_size(about); i++) {
+    const char *contestant = json_string_value(json_array_get(about, i));
+    size_t others = compared ? json_array_size(beside) : 1;
+    for (size_t k = 0; !error && contestant && k < others; k++) {
+      const char *other = compared ? json_string_value(json_array_get(beside, k)) : NULL;
+      if (other || !compared)
+        error = compare_one(context, contestant, other, judged);
+    }
+  }
+  return json_object_set_new(claim, "judged", judged) < 0 ? -ENOMEM : error;
+}
+
+/* ---- many ----------------------------------------------------------------------------- */
+
+/* The ratio of the i'th entry of all claims, or NULL if there are not as many. */
+static json_t *ratio_at(const json_t *list, size_t i) {
+  for (size_t claim = 0; claim < json_array_size(list); claim++) {
+    const json_t *judged = json_object_get(json_array_get(list, claim), "judged");
+    if (i < json_array_size(judged))
+      return json_object_get(json_array_get(judged, i), "ratio");
+    i -= json_array_size(judged);
+  }
+  return NULL;
+}
+
+static size_t count_judged(const json_t *list) {
+  size_t count = 0;
+  for (size_t claim = 0; claim < json_array_size(list); claim++)
+    count += json_array_size(json_object_get(json_array_get(list, claim), "judged"));
+  return count;
+}
+
+static int adjust_chances(const json_t *list) {
+  size_t count = count_judged(list);
+  double *chances = malloc((count + 1) * sizeof *chances);
+  int error = chances ? 0 : -ENOMEM;
+  for (size_t i = 0; !error && i < count; i++)
+    chances[i] = member_number(ratio_at(list, i), "chance");
+  if (!error)
+    error = adjust_for_many(chances, count);
+  for (size_t i = 0; !error && i < count; i++) {
+    json_t *ratio = ratio_at(list, i);
+    if (json_is_object(ratio) &&
+        json_object_set_new(ratio, "chance", number_to_json(chances[i])) < 0)
+      error = -ENOMEM;
+  }
+  free(chances);
+  return error;
+}
+
+/* ---- verdicts ------------------------------------------------------------------------- */
+
+static const char *verdict_on(const char *seen, const char *expected) {
+  if (strcmp(seen, UNRESOLVED) == 0)
+    return UNRESOLVED;
+  return strcmp(seen, expected) == 0 ? HOLDS : FAILS;
 }
 
 /* The claim is refuted if it fails for one contestant, and confirmed only if it holds for all. */
@@ -128,24 +221,17 @@ static const char *sum_of(const json_t *judged) {
 }
 
 static int judge_claim(const struct judge_context *context, json_t *claim) {
-  const json_t *about = json_object_get(claim, "about"), *beside = json_object_get(claim, "beside");
+  const json_t *judged = json_object_get(claim, "judged");
   const char *expected = member_text(claim, "expected");
-  bool compared = strcmp(expected, CLAIM_NO_FASTER) == 0;
-  json_t *judged = json_array();
-  int error = judged ? 0 : -ENOMEM;
-  for (size_t i = 0; i < json_array_size(about); i++) {
-    const char *contestant = json_string_value(json_array_get(about, i));
-    size_t others = compared ? json_array_size(beside) : 1;
-    for (size_t k = 0; !error && contestant && k < others; k++) {
-      const char *other = compared ? json_string_value(json_array_get(beside, k)) : NULL;
-      if (other || !compared)
-        error = judge_one(context, expected, contestant, other, judged);
-    }
+  int error = 0;
+  for (size_t i = 0; i < json_array_size(judged); i++) {
+    json_t *entry = json_array_get(judged, i);
+    const char *seen = seen_in(context, entry, expected);
+    error |= json_object_set_new(entry, "seen", json_string(seen));
+    error |= json_object_set_new(entry, "verdict", json_string(verdict_on(seen, expected)));
   }
-  if (json_object_set_new(claim, "verdict", json_string(sum_of(judged))) < 0 ||
-      json_object_set_new(claim, "judged", judged) < 0)
-    error = -ENOMEM;
-  return error;
+  error |= json_object_set_new(claim, "verdict", json_string(sum_of(judged)));
+  return error ? -ENOMEM : 0;
 }
 
 static int say_unjudged(json_t *claims, const struct judge_context *context) {
@@ -156,7 +242,7 @@ static int say_unjudged(json_t *claims, const struct judge_context *context) {
   return json_object_set_new(claims, "unjudged", json_string(why)) < 0 ? -ENOMEM : 0;
 }
 
-int claims_judge(json_t *experiment, uint64_t seed) {
+int claims_judge(json_t *experiment, bool busy) {
   json_t *claims = json_object_get(experiment, "claims");
   const json_t *list = json_object_get(claims, "list");
   if (!json_is_object(claims))
@@ -166,7 +252,7 @@ int claims_judge(json_t *experiment, uint64_t seed) {
       .metric = member_text(claims, "metric"),
       .threshold = member_number(claims, "threshold"),
       .none = point_at_zero(json_object_get(experiment, "points")),
-      .seed = seed,
+      .busy = busy,
   };
   bool can_judge = context.none && farthest(&context, NULL);
   json_object_del(claims, "unjudged");
@@ -176,7 +262,12 @@ int claims_judge(json_t *experiment, uint64_t seed) {
     json_object_del(claim, "verdict");
     json_object_del(claim, "judged");
     if (can_judge && json_is_object(claim))
-      error = judge_claim(&context, claim);
+      error = compare_all(&context, claim);
   }
+  if (!error && can_judge)
+    error = adjust_chances(list);
+  for (size_t i = 0; !error && can_judge && i < json_array_size(list); i++)
+    if (json_is_object(json_array_get(list, i)))
+      error = judge_claim(&context, json_array_get(list, i));
   return error;
 }

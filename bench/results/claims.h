@@ -9,14 +9,13 @@
 #ifndef BENCH_CLAIMS_H
 #define BENCH_CLAIMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include <jansson.h>
 
 enum {
-  CLAIM_NAMES = 4,
-  CLAIM_ROUNDS = 3 /* with fewer, an interval is meaningless */
+  CLAIM_NAMES = 4
 };
 
 /* The observation that a claim predicts. */
@@ -42,8 +41,13 @@ struct claims {
 /* For the member "claims", without verdicts. A new reference; NULL: no memory. */
 json_t *claims_to_json(const struct claims *claims);
 
-/* Judge an experiment's claims, if it has any, from its figures; earlier verdicts are replaced. 0,
- * -ENOMEM. */
-int claims_judge(json_t *experiment, uint64_t seed);
+/*
+ * Judge an experiment's claims, if it has any, from its figures; earlier verdicts are replaced. A
+ * ratio is on one side of the threshold if its whole interval is, if that is not to be expected by
+ * chance among as many ratios as there are (significance.h), and if the baseline's second run (A/A)
+ * shows that it can be seen: above, the ratio exceeds what the baseline differed from itself; below,
+ * that difference is within the threshold. On a `busy` machine nothing is. 0, -ENOMEM.
+ */
+int claims_judge(json_t *experiment, bool busy);
 
 #endif

@@ -10,6 +10,7 @@
 #include "bench.h"
 #include "common/outfile.h"
 #include "common/say.h"
+#include "estimates.h"
 
 static json_t *words(int argc, char **argv) {
   json_t *array = json_array();
@@ -20,16 +21,25 @@ static json_t *words(int argc, char **argv) {
   return array;
 }
 
+/* What contestants with a name of their own are. */
+static json_t *aliases_of(const struct contestants *contestants) {
+  json_t *aliases = json_object();
+  for (size_t i = 0; i < contestants->count; i++)
+    if (strcmp(contestants->at[i].name, contestants->at[i].runs) != 0)
+      json_object_set_new(aliases, contestants->at[i].name, json_string(contestants->at[i].runs));
+  return aliases;
+}
+
 json_t *document_new(const struct bench *bench, int argc, char **argv) {
   char created[32] = "";
   time_t now = time(NULL);
   struct tm utc;
   if (gmtime_r(&now, &utc))
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return json_pack("{s:s, s:i, s:s, s:o, s:I, s:b, s:o, s:[]}", "format", DOCUMENT_FORMAT,
+  return json_pack("{s:s, s:i, s:s, s:o, s:I, s:o, s:b, s:o, s:[]}", "format", DOCUMENT_FORMAT,
                    "version", DOCUMENT_VERSION, "created", created, "command", words(argc, argv),
-                   "seed", (json_int_t)bench->seed, "interrupted", 0, "environment",
-                   environment_describe(bench), "experiments");
+                   "seed", (json_int_t)bench->seed, "aliases", aliases_of(&bench->contestants),
+                   "interrupted", 0, "environment", environment_describe(bench), "experiments");
 }
 
 /* False after printing why not. */
@@ -57,6 +67,11 @@ static bool is_usable(const char *path, const json_t *document) {
   return whole;
 }
 
+static bool judged_by_these_rules(const json_t *document) {
+  const json_t *rules = json_object_get(json_object_get(document, "judgement"), "rules");
+  return json_is_integer(rules) && json_integer_value(rules) == JUDGEMENT_RULES;
+}
+
 json_t *document_load(const char *path) {
   json_error_t error;
   bool is_stdin = strcmp(path, "-") == 0;
@@ -72,7 +87,12 @@ json_t *document_load(const char *path) {
   if (!document)
     complain("%s: is not JSON: line %d: %s; give a file that --json wrote", path, error.line,
              error.text);
-  if (document && is_usable(path, document))
+  bool usable = document && is_usable(path, document);
+  if (usable && !judged_by_these_rules(document) && document_judge(document) < 0) {
+    complain("%s: not enough memory to judge it", path);
+    usable = false;
+  }
+  if (usable)
     return document;
   json_decref(document);
   return NULL;

@@ -105,11 +105,11 @@ json_t *number_to_json(double value) {
   return isfinite(value) ? json_real(value) : json_null();
 }
 
-int set_median(json_t *entry, size_t fewest, uint64_t seed) {
+int set_median(json_t *entry, size_t fewest) {
   struct numbers values = numbers_of(entry);
   if (!values.at)
     return -ENOMEM;
-  struct estimate estimate = estimate_median(values.at, values.count, fewest, seed);
+  struct estimate estimate = estimate_median(values.at, values.count, fewest);
   free(values.at);
   int error = json_object_set_new(entry, "median", number_to_json(estimate.median));
   error |= json_object_set_new(entry, "low", number_to_json(estimate.low));
@@ -125,13 +125,12 @@ static json_t *ratio_to_json(struct estimate ratio) {
                    (int)estimate_resolved(ratio));
 }
 
-int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest,
-              uint64_t seed) {
+int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest) {
   struct numbers values = numbers_of(entry), against = numbers_of(baseline);
   size_t count = values.count < against.count ? values.count : against.count;
   int error = values.at && against.at ? 0 : -ENOMEM;
   if (!error) {
-    struct estimate ratio = estimate_ratio(values.at, against.at, count, fewest, seed);
+    struct estimate ratio = estimate_ratio(values.at, against.at, count, fewest);
     error = json_object_set_new(to, "ratio", ratio_to_json(ratio)) < 0 ? -ENOMEM : 0;
   }
   free(values.at);

@@ -54,12 +54,12 @@ size_t rounds_of(const json_t *experiment);
 json_t *number_to_json(double value);
 
 /* Set an entry's "median", "low" and "high", from its values. 0, -ENOMEM. */
-int set_median(json_t *entry, size_t fewest, uint64_t seed);
+int set_median(json_t *entry, size_t fewest);
 
 /* Set `to`'s "ratio" to {median, low, high, resolved}, the ratio of an entry's values to those of
- * `baseline`, round by round; null if there is none. 0, -ENOMEM. */
-int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest,
-              uint64_t seed);
+ * `baseline`, round by round; null if there is none. Here "resolved" is only that the interval
+ * excludes 1. 0, -ENOMEM. */
+int set_ratio(json_t *to, const json_t *entry, const json_t *baseline, size_t fewest);
 
 /* ---- the machines of several documents ------------------------------------------------------ */
 

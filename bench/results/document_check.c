@@ -47,6 +47,20 @@ static const struct member ratio[] = {
     IS("low", NUMBER | NOTHING),
     IS("high", NUMBER | NOTHING),
     IS("resolved", BOOLEAN),
+    IS("chance", NUMBER | NOTHING | MISSING),
+    END,
+};
+static const struct member judgement[] = {
+    IS("rules", INTEGER),
+    IS("busy", BOOLEAN),
+    LIST_OF("reasons", TEXT, NULL),
+    IS("differs", NUMBER | NOTHING),
+    END,
+};
+static const struct member load[] = {
+    IS("elapsed_ns", INTEGER),
+    IS("steal", NUMBER | NOTHING),
+    IS("others", NUMBER | NOTHING),
     END,
 };
 static const struct member absent[] = {
@@ -174,9 +188,12 @@ static const struct member document_members[] = {
     IS("created", TEXT | MISSING),
     LIST_IF_ANY("command", TEXT, NULL),
     IS("seed", INTEGER | MISSING),
+    OBJECT_OF("aliases", MISSING, NULL),
     IS("interrupted", BOOLEAN | MISSING),
     OBJECT_OF("environment", 0, environment),
     LIST_IF_ANY("hiccups", OBJECT, hiccup),
+    OBJECT_OF("load", MISSING, load),
+    OBJECT_OF("judgement", MISSING, judgement),
     LIST_OF("experiments", OBJECT, experiment),
     LIST_IF_ANY("merged", OBJECT, run),
     LIST_IF_ANY("differences", OBJECT, NULL),

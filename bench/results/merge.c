@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "bench.h"
-#include "claims.h"
 #include "common/say.h"
 #include "document_access.h"
+#include "estimates.h"
 #include "histogram.h"
 
 struct documents {
@@ -264,31 +264,6 @@ static int merge_experiment(json_t *to, const json_t *from, const char **why) {
   return error ? -ENOMEM : 0;
 }
 
-/* ---- every estimate again, from the values --------------------------------------------------- */
-
-static int estimate_entry(const json_t *experiment, json_t *entry, bool is_figure, uint64_t seed) {
-  const json_t *baseline =
-      find_entry(json_object_get(experiment, "figures"), member_text(experiment, "baseline"),
-                 member_text(entry, "point"), member_text(entry, "metric"));
-  size_t fewest = metric_fewest(metric_of(experiment, entry));
-  int error = is_figure ? set_median(entry, fewest, seed) : 0;
-  if (error)
-    return error;
-  if (baseline && baseline != entry)
-    return set_ratio(entry, entry, baseline, fewest, seed);
-  return json_object_set_new(entry, "ratio", json_null()) < 0 ? -ENOMEM : 0;
-}
-
-static int estimate_experiment(json_t *experiment, uint64_t seed) {
-  int error = 0;
-  for (size_t i = 0; i < 2; i++) {
-    const json_t *entries = json_object_get(experiment, i == 0 ? "figures" : "resolution");
-    for (size_t k = 0; !error && k < json_array_size(entries); k++)
-      error = estimate_entry(experiment, json_array_get(entries, k), i == 0, seed);
-  }
-  return error ? error : claims_judge(experiment, seed);
-}
-
 /* ---- documents ------------------------------------------------------------------------------ */
 
 static int no_memory(void) {
@@ -297,8 +272,8 @@ static int no_memory(void) {
 
 /* A document's origin, or the origins of the documents that it was merged from. */
 static int append_origins(json_t *origins, const json_t *document) {
-  static const char *const keys[] = {"created",     "command",     "seed",
-                                     "interrupted", "environment", "hiccups"};
+  static const char *const keys[] = {"created",     "command", "seed", "interrupted",
+                                     "environment", "hiccups", "load"};
   json_t *earlier = json_object_get(document, "merged");
   if (json_is_array(earlier))
     return json_array_extend(origins, earlier);
@@ -363,7 +338,9 @@ static int describe(json_t *merged, json_t *origins, const struct documents *fro
   error |= json_object_set_new(merged, "interrupted", json_boolean(interrupted));
   error |= json_object_set(merged, "merged", origins);
   error |= json_object_set_new(merged, "command", command);
-  json_object_del(merged, "hiccups"); /* of the first run only: each run has its own in "merged" */
+  /* Of the first run only: each run has its own in "merged". */
+  json_object_del(merged, "hiccups");
+  json_object_del(merged, "load");
   error |= json_object_set(merged, "differences", differences);
   if (!error)
     say_differences(differences);
@@ -375,7 +352,6 @@ static int describe(json_t *merged, json_t *origins, const struct documents *fro
 static int merge(const struct documents *from, const char *to) {
   json_t *merged = from->at[0], *origins = json_array();
   json_t *experiments = json_object_get(merged, "experiments");
-  uint64_t seed = (uint64_t)json_integer_value(json_object_get(merged, "seed"));
   int failed = check_all(from), error = 0;
   for (size_t i = 0; !failed && !error && i < from->count; i++)
     error = append_origins(origins, from->at[i]);
@@ -383,9 +359,7 @@ static int merge(const struct documents *from, const char *to) {
     failed = check_origins(origins);
   for (size_t i = 1; !failed && !error && i < from->count; i++)
     failed = add_document(experiments, from->at[i], from->paths[i]);
-  for (size_t i = 0; !failed && !error && i < json_array_size(experiments); i++)
-    error = estimate_experiment(json_array_get(experiments, i), seed);
-  if (!failed && (error || describe(merged, origins, from, to) < 0))
+  if (!failed && (error || describe(merged, origins, from, to) < 0 || document_judge(merged) < 0))
     failed = no_memory();
   if (!failed)
     failed = document_save(merged, to);

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * statistics.c - see statistics.h.
- *
- * A resample of n sorted values is represented by how often each place was drawn, so its median is
- * found by walking over those counts: no value is copied and nothing is sorted again.
- */
+/* statistics.c - see statistics.h. */
 #include "statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* ---- the seeded generator ------------------------------------------------------------------- */
 
@@ -77,15 +71,16 @@ void random_shuffle(struct random *random, size_t *indexes, size_t count) {
 
 /* ---- estimates ------------------------------------------------------------------------------ */
 
-enum {
-  RESAMPLES = 2000,
-  TAIL = RESAMPLES / 40 /* 2.5 % on either side */
-};
-
 /* The sum of two larger values might overflow, and no measurement is that large. */
 #define LARGEST 1e300
+/* An interval misses at most this much on either side, where its values are enough for that. */
+#define ONE_SIDE 0.025
 
-static const struct estimate nothing = {NAN, NAN, NAN};
+enum {
+  MOST_EXACT = 50 /* values on a side */
+};
+
+static const struct estimate nothing = {NAN, NAN, NAN, 0};
 
 /* The values that can be measurements, sorted. */
 struct sorted {
@@ -116,88 +111,58 @@ static double sorted_median(const struct sorted *sorted) {
   return sorted->count % 2 ? sorted->at[half] : (sorted->at[half - 1] + sorted->at[half]) / 2;
 }
 
-/* The place of the rank'th (from 0) of all draws. */
-static size_t place_of(const unsigned *drawn, size_t rank) {
-  size_t place = 0;
-  for (size_t seen = drawn[0]; seen <= rank; seen += drawn[place])
-    place++;
-  return place;
+/* ---- which order statistics enclose a median -------------------------------------------------- */
+
+/* The probability that exactly `k` of n values lie below the median of their distribution: a coin. */
+static double chance_of(size_t k, size_t n) {
+  return exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) -
+             (double)n * log(2));
 }
 
-/* The largest k for which the k smallest of n values all lie below the median of their distribution
- * with a probability of at most 2.5 %, as in tossing a coin (the sign test). */
-static size_t tail_of_coin(size_t n) {
-  double chance = 0;
-  for (size_t k = 0; k < n; k++) {
-    chance += exp(lgamma((double)n + 1) - lgamma((double)k + 1) - lgamma((double)(n - k) + 1) -
-                  (double)n * log(2));
-    if (chance > 0.025)
-      return k;
+/* The number of values left out at each end, and how often the rest then misses the median: on each
+ * side at most 2.5 %, unless even the whole range misses it more often. */
+static size_t values_left_out(size_t n, double *ret_missed) {
+  double below = n > 0 ? chance_of(0, n) : 0.5;
+  size_t out = 0;
+  for (double next; out + 1 < n / 2; out++, below = next) {
+    next = below + chance_of(out + 1, n);
+    if (next > ONE_SIDE)
+      break;
   }
-  return 0;
+  *ret_missed = 2 * below;
+  return out;
 }
 
-/* Widen to at least the order statistics that enclose the median with a probability of 95 %, or to
- * all values if there are too few for that. */
-static void widen_to_order(struct estimate *estimate, const struct sorted *sorted) {
-  size_t tail = tail_of_coin(sorted->count);
-  size_t first = tail > 0 ? tail - 1 : 0;
-  estimate->low = fmin(estimate->low, sorted->at[first]);
-  estimate->high = fmax(estimate->high, sorted->at[sorted->count - 1 - first]);
+double estimate_coverage(size_t count, size_t fewest) {
+  double missed;
+  if (count < fewest || count == 0)
+    return 0;
+  values_left_out(count, &missed);
+  return 1 - missed;
 }
 
-/* The median of one resample; `drawn` has room for a count of each. */
-static double resampled_median(const struct sorted *sorted, unsigned *drawn,
-                               struct random *random) {
-  memset(drawn, 0, sorted->count * sizeof *drawn);
-  for (size_t i = 0; i < sorted->count; i++)
-    drawn[random_below(random, sorted->count)]++;
-  size_t half = sorted->count / 2;
-  double middle = sorted->at[place_of(drawn, half)];
-  return sorted->count % 2 ? middle : (sorted->at[place_of(drawn, half - 1)] + middle) / 2;
+size_t estimate_left_out(size_t count) {
+  double missed;
+  return values_left_out(count, &missed);
 }
 
-/* The interval of the median of `values`, or of its ratio to that of `baseline` unless it is NULL. */
-static void bootstrap(const struct sorted *values, const struct sorted *baseline, uint64_t seed,
-                      struct estimate *estimate) {
-  double resampled[RESAMPLES];
-  size_t room = baseline && baseline->count > values->count ? baseline->count : values->count;
-  unsigned *drawn = malloc(room * sizeof *drawn);
-  if (!drawn) {
-    *estimate = nothing;
-    return;
-  }
-  struct random random;
-  random_seed(&random, seed);
-  for (size_t i = 0; i < RESAMPLES; i++) {
-    resampled[i] = resampled_median(values, drawn, &random);
-    if (baseline)
-      resampled[i] /= resampled_median(baseline, drawn, &random);
-  }
-  free(drawn);
-  qsort(resampled, RESAMPLES, sizeof *resampled, compare);
-  estimate->low = resampled[TAIL - 1];
-  estimate->high = resampled[RESAMPLES - TAIL];
-  if (!baseline)
-    widen_to_order(estimate, values);
-}
-
-double estimate_coverage(size_t count) {
-  return count < FEWEST_TIMED ? 0 : fmin(0.95, 1 - 2 * pow(0.5, (double)count));
-}
-
-struct estimate estimate_median(const double *values, size_t count, size_t fewest, uint64_t seed) {
+struct estimate estimate_median(const double *values, size_t count, size_t fewest) {
   struct sorted sorted = sorted_new(values, count);
   struct estimate estimate = nothing;
   estimate.median = sorted_median(&sorted);
-  if (sorted.count >= fewest && sorted.count > 0)
-    bootstrap(&sorted, NULL, seed, &estimate);
+  if (sorted.count >= fewest && sorted.count > 0) {
+    double missed;
+    size_t out = values_left_out(sorted.count, &missed);
+    estimate.low = sorted.at[out];
+    estimate.high = sorted.at[sorted.count - 1 - out];
+    estimate.coverage = 1 - missed;
+  }
   free(sorted.at);
   return estimate;
 }
 
 struct estimate estimate_ratio(const double *values, const double *baseline, size_t count,
-                               size_t fewest, uint64_t seed) {
+                               size_t fewest) {
   double *ratios = malloc((count ? count : 1) * sizeof *ratios);
   if (!ratios)
     return nothing;
@@ -205,20 +170,85 @@ struct estimate estimate_ratio(const double *values, const double *baseline, siz
     double ratio = values[i] / baseline[i];
     ratios[i] = isfinite(ratio) ? ratio : NAN;
   }
-  struct estimate estimate = estimate_median(ratios, count, fewest, seed);
+  struct estimate estimate = estimate_median(ratios, count, fewest);
   free(ratios);
   return estimate;
 }
 
+/* ---- two runs that were not interleaved --------------------------------------------------------- */
+
+/*
+ * chances[u]: the probability that of m x n pairs u have the first above the second, if all values
+ * come from one distribution. By recursion over the largest of all values: it is one of the m with
+ * probability m / (m + n), and is then above all n others. NULL: no memory.
+ */
+static double *rank_sum_chances(size_t m, size_t n) {
+  size_t size = m * n + 1;
+  double *rows = calloc((n + 1) * size, sizeof *rows); /* rows[k]: for i and k values */
+  for (size_t k = 0; rows && k <= n; k++)
+    rows[k * size] = 1;
+  for (size_t i = 1; rows && i <= m; i++)
+    for (size_t k = 1; k <= n; k++) {
+      double *with = &rows[k * size], *fewer = &rows[(k - 1) * size];
+      double first = (double)i / (double)(i + k);
+      for (size_t u = i * k + 1; u-- > 0;) /* with[u - k] is still that of i - 1 */
+        with[u] = first * (u >= k ? with[u - k] : 0) + (1 - first) * fewer[u];
+    }
+  double *chances = rows ? malloc(size * sizeof *chances) : NULL;
+  for (size_t u = 0; chances && u < size; u++)
+    chances[u] = rows[n * size + u];
+  free(rows);
+  return chances;
+}
+
+/* All quotients of one of `above` and one of `below`, sorted. */
+static struct sorted quotients_of(const struct sorted *above, const struct sorted *below) {
+  struct sorted all = {.at = malloc((above->count * below->count + 1) * sizeof *all.at)};
+  for (size_t i = 0; all.at && i < above->count; i++)
+    for (size_t k = 0; k < below->count; k++)
+      all.at[all.count++] = above->at[i] / below->at[k];
+  if (all.count > 1)
+    qsort(all.at, all.count, sizeof *all.at, compare);
+  return all;
+}
+
+/* The quotients left out at each end: Mann and Whitney's U has this quantile, exactly up to
+ * MOST_EXACT values on a side and by its normal approximation beyond. */
+static size_t quotients_left_out(size_t m, size_t n, double *ret_missed) {
+  size_t out = 0;
+  if (m > MOST_EXACT || n > MOST_EXACT) {
+    double middle = (double)m * (double)n / 2;
+    double spread = sqrt(middle * (double)(m + n + 1) / 6);
+    *ret_missed = 2 * ONE_SIDE;
+    return (size_t)fmax(0, floor(middle - 1.96 * spread));
+  }
+  double *chances = rank_sum_chances(m, n), below = chances ? chances[0] : 0.5;
+  for (double next; chances && out + 1 < m * n / 2; out++, below = next) {
+    next = below + chances[out + 1];
+    if (next > ONE_SIDE)
+      break;
+  }
+  free(chances);
+  *ret_missed = 2 * below;
+  return out;
+}
+
 struct estimate estimate_ratio_of_medians(const double *values, size_t count,
                                           const double *baseline, size_t baseline_count,
-                                          size_t fewest, uint64_t seed) {
+                                          size_t fewest) {
   struct sorted above = sorted_new(values, count), below = sorted_new(baseline, baseline_count);
   struct estimate estimate = nothing;
   if (above.count > 0 && below.count > 0 && above.at[0] >= 0 && below.at[0] > 0) {
-    estimate.median = sorted_median(&above) / sorted_median(&below);
-    if (above.count >= fewest && below.count >= fewest)
-      bootstrap(&above, &below, seed, &estimate);
+    struct sorted all = quotients_of(&above, &below);
+    double missed;
+    size_t out = quotients_left_out(above.count, below.count, &missed);
+    estimate.median = sorted_median(&all);
+    if (all.count > 0 && above.count >= fewest && below.count >= fewest) {
+      estimate.low = all.at[out];
+      estimate.high = all.at[all.count - 1 - out];
+      estimate.coverage = 1 - missed;
+    }
+    free(all.at);
   }
   free(above.at);
   free(below.at);

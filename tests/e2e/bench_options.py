@@ -63,7 +63,7 @@ def _():
     code, out, _ = run(BENCH, "ring", "wake", "--help")
     equal((code, re.findall(rb"(?m)^(\w+) - ", out)), (0, [b"ring", b"wake"]), "two experiments")
     code, out, _ = run(BENCH, "quick", "--help")
-    equal((code, re.findall(rb"(?m)^(\w+) - ", out)), (0, [b"latency", b"idle", b"ring"]), "quick")
+    equal((code, re.findall(rb"(?m)^(\w+) - ", out)), (0, [b"count", b"latency", b"idle", b"ring"]), "quick")
     for name in ("list", "merge", "compare", "report"):
         code, out, err = run(BENCH, name, "--help")
         equal((code, out.split()[:2], err), (0, [b"bench", name.encode()], b""), "%s --help" % name)
@@ -153,7 +153,16 @@ REFUSED = [
     (2, ["load", "--rate=100", "--slo=0.1"], "--rate and --slo: "),
     (2, ["load", "--connections=1,2"], "--connections with more than one number: is not for load"),
     (2, ["churn", "--protocol=udp"], "--protocol=udp: is not for churn; it is for latency, load, witness"),
-    (2, ["latency", "ring", "--idle=5"], "--idle: is not for latency, ring; it is for idle"),
+    (2, ["idle", "ring", "--idle=5"], "--idle: is not for ring; it is for idle"),
+    (2, ["latency", "ring", "--duration=1"], "--duration: is not for ring; it is for latency, "),
+    (2, ["quick", "--rate=5"], "--rate: is not for quick; it is for load"),
+    (2, ["latency", "--contestants=alias:two"], "alias:two: must be alias:NAME=CONTESTANT, with a NAME of letters"),
+    (2, ["latency", "--contestants=alias:a b=epoll"], "must be alias:NAME=CONTESTANT"),
+    (2, ["latency", "--contestants=alias:two=nosuch"], "--contestants=nosuch: there is no such contestant"),
+    (2, ["latency", "--contestants=alias:select=epoll"], "select is a contestant itself; choose another name"),
+    (2, ["latency", "--contestants=alias:all=epoll"], "all is a contestant itself; choose another name"),
+    (2, ["latency", "--contestants=alias:a=epoll,alias:a=poll"], "a is named twice; choose another name"),
+    (2, ["latency", "--contestants=alias:a=poll+nosuch=1"], "unknown option --nosuch=1"),
     (1, ["report", "/nonexistent/a.json"], "/nonexistent/a.json: cannot read it"),
     (1, ["latency", "--json=/nonexistent/a.json"], "cannot write /nonexistent/a.json"),
     (1, ["latency", "--csv=/nonexistent/a.csv"], "cannot write /nonexistent/a.csv"),

@@ -332,6 +332,23 @@ def _():
     equal((page.disorder, text[-8:]), ([], "</html>\n"), "the page")
 
 
+@case("page: a machine that was too busy is said first; no valid run is said in place of plots and tables")
+def _():
+    judgement = {"rules": 1, "busy": True, "reasons": ["other programs used 3 processors"], "differs": 2.08}
+    document = copy.deepcopy(DOCUMENT)
+    idle = document["experiments"][1]
+    idle["failures"] = [{"contestant": "epoll", "point": "idle-0", "round": 1, "invalid": True, "reason": "late", "said": ""}]
+    idle["figures"], idle["resolution"] = [], []
+    text, page = page_of(dict(document, judgement=judgement), "busy")
+    banners = [element["text"] for element in page.find("div", "class") if element["attrs"]["class"] == "banner"]
+    equal(len(banners), 2, "banners")
+    check("no timed difference under 2.10 × means anything" in banners[0] and "used 3 processors" in banners[0], banners[0])
+    check(text.index("too busy") < text.index("How it was measured"), "it is not first")
+    check("No run of idle was valid" in banners[1], banners[1])
+    section, = [e for e in page.find("section", "id") if e["attrs"]["id"] == "experiment-1"]
+    equal([e for e in page.find("table") + page.find("svg") if section in e["inside"]], [], "tables and plots of it")
+
+
 @case("page: interrupted runs are marked")
 def _():
     text, _ = page_of(dict(DOCUMENT, interrupted=True), "interrupted")

@@ -60,8 +60,12 @@ def medians(experiment, metric):
 # ---- the document --------------------------------------------------------------------------------
 
 TYPES = {
-    "document": {"format": str, "version": int, "created": str, "command": list, "seed": int,
-                 "interrupted": bool, "environment": dict, "hiccups": list, "experiments": list},
+    "document": {"format": str, "version": int, "created": str, "command": list, "seed": int, "aliases": dict,
+                 "interrupted": bool, "environment": dict, "hiccups": list, "load": dict,
+                 "judgement": dict, "experiments": list},
+    "load": {"elapsed_ns": int, "steal": (float, None), "others": (float, int, None),
+             "average_before": (float, None), "average_after": (float, None)},
+    "judgement": {"rules": int, "busy": bool, "reasons": list, "differs": (float, None)},
     "hiccup": {"role": str, "processor": (int, None), "watched_ns": int, "largest_ns": int,
                "late_100us": float, "late_1ms": float},
     "environment": {"kernel": str, "machine": str, "cpu": (str, None), "mitigations": dict,
@@ -78,6 +82,8 @@ TYPES = {
                "median": (float, int), "low": (float, int, None), "high": (float, int, None),
                "ratio": (dict, None)},
     "ratio": {"median": (float, int), "low": (float, int, None), "high": (float, int, None),
+              "resolved": bool, "chance": (float, None)},
+    "again": {"median": (float, int), "low": (float, int, None), "high": (float, int, None),
               "resolved": bool},
     "resolution": {"point": str, "metric": str, "values": list, "ratio": (dict, None)},
     "failure": {"contestant": str, "point": str, "round": int, "reason": str, "said": str,
@@ -129,6 +135,8 @@ def check_experiment(experiment):
             check_types("ratio", figure["ratio"])
     for resolution in experiment["resolution"]:
         check_types("resolution", resolution)
+        if resolution["ratio"]:
+            check_types("again", resolution["ratio"])
     for failure in experiment["failures"]:
         check_types("failure", failure)
     for entry in experiment["histograms"]:

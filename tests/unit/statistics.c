@@ -33,7 +33,7 @@ TEST(1, "the median of odd and even numbers of values, NaN left out") {
 }
 
 TEST(1, "no number: no estimate") {
-  struct estimate estimate = estimate_median((double[]){NAN, NAN, NAN}, 3, FEWEST_TIMED, 1);
+  struct estimate estimate = estimate_median((double[]){NAN, NAN, NAN}, 3, FEWEST_TIMED);
   CHECK(isnan(estimate.median) && isnan(estimate.low) && isnan(estimate.high));
   CHECK(!estimate_resolved(estimate));
 }
@@ -41,7 +41,7 @@ TEST(1, "no number: no estimate") {
 TEST(1, "three to five values: the interval is from the smallest to the largest") {
   const double values[] = {5, 1, 4, 2, 3};
   for (size_t count = 3; count <= 5; count++) {
-    struct estimate estimate = estimate_median(values, count, FEWEST_TIMED, 1);
+    struct estimate estimate = estimate_median(values, count, FEWEST_TIMED);
     double low = INFINITY, high = -INFINITY;
     for (size_t i = 0; i < count; i++) {
       low = fmin(low, values[i]);
@@ -56,48 +56,35 @@ TEST(1, "three to five values: the interval is from the smallest to the largest"
 TEST(1, "one or two values have a median and no interval, and resolve nothing") {
   const double values[] = {5, NAN, NAN, 1, NAN}, ones[] = {1, 1, 1, 1, 1};
   for (size_t count = 1; count <= 4; count += 3) {
-    struct estimate estimate = estimate_median(values, count, FEWEST_TIMED, 1);
+    struct estimate estimate = estimate_median(values, count, FEWEST_TIMED);
     CHECK(estimate.median == median_of(values, count));
     CHECK(isnan(estimate.low) && isnan(estimate.high));
-    CHECK(estimate_ratio(values, ones, count, FEWEST_TIMED, 1).median == estimate.median);
-    CHECK(!estimate_resolved(estimate_ratio(values, ones, count, FEWEST_TIMED, 1)));
+    CHECK(estimate_ratio(values, ones, count, FEWEST_TIMED).median == estimate.median);
+    CHECK(!estimate_resolved(estimate_ratio(values, ones, count, FEWEST_TIMED)));
   }
 }
 
 TEST(1, "a counted figure needs one value, which is the interval") {
   const double values[] = {5, NAN}, baseline[] = {2, NAN};
-  struct estimate estimate = estimate_median(values, 2, FEWEST_COUNTED, 1);
+  struct estimate estimate = estimate_median(values, 2, FEWEST_COUNTED);
   CHECK(estimate.median == 5 && estimate.low == 5 && estimate.high == 5);
-  estimate = estimate_ratio(values, baseline, 2, FEWEST_COUNTED, 1);
+  estimate = estimate_ratio(values, baseline, 2, FEWEST_COUNTED);
   CHECK(estimate.median == 2.5 && estimate_resolved(estimate));
-  CHECK(isnan(estimate_median(values + 1, 1, FEWEST_COUNTED, 1).median));
-  CHECK(isnan(estimate_median(values, 0, FEWEST_COUNTED, 1).low));
+  CHECK(isnan(estimate_median(values + 1, 1, FEWEST_COUNTED).median));
+  CHECK(isnan(estimate_median(values, 0, FEWEST_COUNTED).low));
 }
 
 /* One round that was spoiled by another guest of the host. */
 TEST(1, "an outlier among nine values does not reach the interval") {
   const double values[] = {10, 11, 12, 13, 14, 15, 16, 17, 100000};
-  struct estimate estimate = estimate_median(values, 9, FEWEST_TIMED, 1);
+  struct estimate estimate = estimate_median(values, 9, FEWEST_TIMED);
   CHECK(estimate.median == 14);
   CHECK(estimate.low == 11 && estimate.high == 17);
 }
 
 TEST(1, "a round that failed counts as none") {
   const double all[] = {3, NAN, 1, 4, NAN, 1, 5, 9, 2}, rest[] = {3, 1, 4, 1, 5, 9, 2};
-  CHECK(same(estimate_median(all, 9, FEWEST_TIMED, 7), estimate_median(rest, 7, FEWEST_TIMED, 7)));
-}
-
-static struct estimate with_seed(uint64_t seed) {
-  double values[ROUNDS_MAX];
-  struct random random;
-  random_seed(&random, 99);
-  for (size_t i = 0; i < ROUNDS_MAX; i++)
-    values[i] = random_unit(&random);
-  return estimate_median(values, ROUNDS_MAX, FEWEST_TIMED, seed);
-}
-
-TEST(2, "the same values and seed give the same interval") {
-  CHECK(same(with_seed(1), with_seed(1)));
+  CHECK(same(estimate_median(all, 9, FEWEST_TIMED), estimate_median(rest, 7, FEWEST_TIMED)));
 }
 
 /* Skewed, as latencies are; the median of the distribution is known: ln 2. */
@@ -109,7 +96,7 @@ static unsigned per_mille_covered(size_t rounds, size_t repetitions) {
     double values[ROUNDS_MAX];
     for (size_t k = 0; k < rounds; k++)
       values[k] = random_exponential(&random, 1);
-    struct estimate estimate = estimate_median(values, rounds, FEWEST_TIMED, i);
+    struct estimate estimate = estimate_median(values, rounds, FEWEST_TIMED);
     CHECK(estimate.low <= estimate.median && estimate.median <= estimate.high);
     covered += estimate.low <= log(2) && log(2) <= estimate.high;
   }
@@ -117,42 +104,33 @@ static unsigned per_mille_covered(size_t rounds, size_t repetitions) {
   return (unsigned)(covered * 1000 / repetitions);
 }
 
-TEST(3, "the interval has the true median in 90 to 99 % of repetitions") {
-  const size_t rounds[] = {5, 9, 25};
+TEST(2, "an interval has the true median as often as its coverage says") {
+  const size_t rounds[] = {3, 4, 5, 6, 7, 8, 9, 15, 25};
   for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
-    unsigned covered = per_mille_covered(rounds[i], tap_count(REPETITIONS));
-    CHECK_IS(covered, >=, 900);
-    CHECK_IS(covered, <=, 990);
+    double covered = per_mille_covered(rounds[i], REPETITIONS) / 1000.0;
+    CHECK(near(covered, estimate_coverage(rounds[i], FEWEST_TIMED), 0.045));
   }
 }
 
-TEST(3, "how often the interval has the true median is known beforehand") {
-  for (size_t rounds = 3; rounds <= 5; rounds++) {
-    unsigned covered = per_mille_covered(rounds, REPETITIONS);
-    CHECK_IS(covered, >=, (unsigned)(1000 * estimate_coverage(rounds)) - 30);
-    CHECK_IS(covered, <=, (unsigned)(1000 * estimate_coverage(rounds)) + 30);
-  }
-  CHECK(estimate_coverage(0) <= 0 && estimate_coverage(2) <= 0);
-  CHECK(estimate_coverage(25) > 0.949 && estimate_coverage(25) < 0.951);
+TEST(2, "its coverage is exact: 1 - 2^(1 - n) of the range, binomial without the ends") {
+  CHECK(near(estimate_coverage(3, FEWEST_TIMED), 0.75, 1e-9));
+  CHECK(near(estimate_coverage(6, FEWEST_TIMED), 1 - 1.0 / 32, 1e-9));
+  CHECK(near(estimate_coverage(9, FEWEST_TIMED), 1 - 20.0 / 512, 1e-9));
+  CHECK_IS(estimate_left_out(8), ==, 0);
+  CHECK_IS(estimate_left_out(9), ==, 1);
+  CHECK(estimate_coverage(0, FEWEST_TIMED) <= 0 && estimate_coverage(2, FEWEST_TIMED) <= 0);
 }
 
-/* The bootstrap alone contains it in 88 % (7 rounds) to 94 % (6). */
-TEST(3, "from six rounds on, the interval has the true median in 95 % at least") {
-  const size_t rounds[] = {6, 7, 8};
-  for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++)
-    CHECK_IS(per_mille_covered(rounds[i], tap_count(REPETITIONS)), >=, 950);
-}
-
-/* As the header says: users who run three rounds must know. */
-TEST(3, "three rounds have the true median in their interval three times in four") {
-  CHECK(near(per_mille_covered(3, REPETITIONS), 750, 50));
+TEST(2, "from six rounds on, no interval covers less than 95 %") {
+  for (size_t rounds = 6; rounds <= 1000; rounds++)
+    CHECK(estimate_coverage(rounds, FEWEST_TIMED) >= 0.95);
 }
 
 /* ---- ratios ---------------------------------------------------------------------------------- */
 
 TEST(4, "a ratio is taken round by round, so that a slow round slows both") {
   const double values[] = {2, 20, 2.2, 200, 2.1}, baseline[] = {1, 10, 1.1, 100, 1.05};
-  struct estimate estimate = estimate_ratio(values, baseline, 5, FEWEST_TIMED, 1);
+  struct estimate estimate = estimate_ratio(values, baseline, 5, FEWEST_TIMED);
   CHECK(near(estimate.median, 2, 1e-9));
   CHECK(near(estimate.low, 2, 1e-9) && near(estimate.high, 2, 1e-9));
   CHECK(estimate_resolved(estimate));
@@ -160,56 +138,80 @@ TEST(4, "a ratio is taken round by round, so that a slow round slows both") {
 
 TEST(4, "pairs without a number or with a baseline of 0 are left out") {
   const double values[] = {NAN, 3, 3, 0, 3, 6, 9}, baseline[] = {1, NAN, 2, 0, 0, 4, 6};
-  struct estimate estimate = estimate_ratio(values, baseline, 7, FEWEST_TIMED, 1);
+  struct estimate estimate = estimate_ratio(values, baseline, 7, FEWEST_TIMED);
   CHECK(estimate.median == 1.5 && estimate.low == 1.5 && estimate.high == 1.5);
-  CHECK(isnan(estimate_ratio(values, baseline, 2, FEWEST_TIMED, 1).median));
+  CHECK(isnan(estimate_ratio(values, baseline, 2, FEWEST_TIMED).median));
 }
 
 TEST(4, "an interval that has 1 in it or at its end is not resolved") {
-  CHECK(!estimate_resolved((struct estimate){1.1, 0.9, 1.2}));
-  CHECK(!estimate_resolved((struct estimate){1.1, 1.0, 1.2}));
-  CHECK(!estimate_resolved((struct estimate){0.9, 0.8, 1.0}));
-  CHECK(estimate_resolved((struct estimate){1.1, 1.01, 1.2}));
-  CHECK(estimate_resolved((struct estimate){0.9, 0.8, 0.99}));
+  CHECK(!estimate_resolved((struct estimate){1.1, 0.9, 1.2, 0.97}));
+  CHECK(!estimate_resolved((struct estimate){1.1, 1.0, 1.2, 0.97}));
+  CHECK(!estimate_resolved((struct estimate){0.9, 0.8, 1.0, 0.97}));
+  CHECK(estimate_resolved((struct estimate){1.1, 1.01, 1.2, 0.97}));
+  CHECK(estimate_resolved((struct estimate){0.9, 0.8, 0.99, 0.97}));
 }
 
-TEST(5, "runs of different lengths are compared by their medians") {
+TEST(5, "runs of different lengths are compared by all quotients") {
   const double now[] = {20, 21, 22, 19, 20}, before[] = {10, 10, 11, 9, 10, 10, 10};
-  struct estimate estimate = estimate_ratio_of_medians(now, 5, before, 7, FEWEST_TIMED, 1);
+  struct estimate estimate = estimate_ratio_of_medians(now, 5, before, 7, FEWEST_TIMED);
   CHECK(near(estimate.median, 2, 1e-9));
   CHECK(estimate.low > 1.6 && estimate.high < 2.5);
-  CHECK(same(estimate, estimate_ratio_of_medians(now, 5, before, 7, FEWEST_TIMED, 1)));
+  CHECK(estimate.coverage >= 0.95);
 }
 
 TEST(5, "with fewer than three values on a side a quotient has no interval; none has no estimate") {
   const double fours[] = {4, 4, 4}, twos[] = {2, 2, 2}, zero = 0;
-  struct estimate estimate = estimate_ratio_of_medians(fours, 3, twos, 2, FEWEST_TIMED, 1);
+  struct estimate estimate = estimate_ratio_of_medians(fours, 3, twos, 2, FEWEST_TIMED);
   CHECK(estimate.median == 2 && isnan(estimate.low) && isnan(estimate.high));
   CHECK(!estimate_resolved(estimate));
-  estimate = estimate_ratio_of_medians(fours, 3, twos, 3, FEWEST_TIMED, 1);
+  estimate = estimate_ratio_of_medians(fours, 3, twos, 3, FEWEST_TIMED);
   CHECK(estimate.low == 2 && estimate.high == 2);
-  CHECK(isnan(estimate_ratio_of_medians(fours, 1, twos, 0, FEWEST_TIMED, 1).median));
-  CHECK(isnan(estimate_ratio_of_medians(fours, 1, &zero, 1, FEWEST_TIMED, 1).median));
+  CHECK(isnan(estimate_ratio_of_medians(fours, 1, twos, 0, FEWEST_TIMED).median));
+  CHECK(isnan(estimate_ratio_of_medians(fours, 1, &zero, 1, FEWEST_TIMED).median));
 }
 
-TEST(5, "equal runs are reported as different in no more than 7 % of repetitions") {
-  const size_t rounds[] = {5, 9};
-  for (size_t i = 0; i < 2; i++) {
-    size_t repetitions = tap_count(REPETITIONS), resolved = 0;
+/* 2 / 20: of 20 ways to mix 3 and 3 values, two have all of one side above the other. */
+TEST(5, "the coverage of quotients is that of Mann and Whitney's tables") {
+  const double values[] = {1, 1.01, 1.02, 1.03, 1.04};
+  CHECK(near(estimate_ratio_of_medians(values, 3, values, 3, FEWEST_TIMED).coverage, 0.9, 1e-9));
+  CHECK(near(estimate_ratio_of_medians(values, 5, values, 5, FEWEST_TIMED).coverage,
+             1 - 2 * 4.0 / 252, 1e-9));
+}
+
+TEST(5, "equal runs are reported as different as often as the coverage says") {
+  const size_t rounds[] = {3, 5, 9};
+  for (size_t i = 0; i < 3; i++) {
+    size_t resolved = 0;
+    double coverage = 0;
     struct random random;
     random_seed(&random, i);
-    for (size_t k = 0; k < repetitions; k++) {
+    for (size_t k = 0; k < REPETITIONS; k++) {
       double now[ROUNDS_MAX], before[ROUNDS_MAX];
       for (size_t round = 0; round < rounds[i]; round++) {
         now[round] = 1 + random_exponential(&random, 1);
         before[round] = 1 + random_exponential(&random, 1);
       }
-      resolved += estimate_resolved(
-          estimate_ratio_of_medians(now, rounds[i], before, rounds[i], FEWEST_TIMED, k));
+      struct estimate estimate =
+          estimate_ratio_of_medians(now, rounds[i], before, rounds[i], FEWEST_TIMED);
+      coverage = estimate.coverage;
+      resolved += estimate_resolved(estimate);
     }
-    NOTE("%zu of %zu", resolved, repetitions);
-    CHECK_IS(resolved, >, 0); /* an interval that always spans 1 would be meaningless */
-    CHECK_IS(resolved * 100, <=, repetitions * 7);
+    CHECK(near((double)resolved / REPETITIONS, 1 - coverage, 0.03));
+  }
+}
+
+TEST(5, "a real difference is found, also between more rounds than are counted exactly") {
+  double now[200], before[200];
+  struct random random;
+  random_seed(&random, 5);
+  for (size_t i = 0; i < 200; i++) {
+    now[i] = 1.2 * (1 + 0.05 * random_exponential(&random, 1));
+    before[i] = 1 + 0.05 * random_exponential(&random, 1);
+  }
+  for (size_t rounds = 5; rounds <= 200; rounds += 65) {
+    struct estimate estimate = estimate_ratio_of_medians(now, rounds, before, rounds, FEWEST_TIMED);
+    CHECK(estimate.low > 1 && estimate.low <= estimate.median && estimate.median <= estimate.high);
+    CHECK(near(estimate.median, 1.2, 0.06));
   }
 }
 

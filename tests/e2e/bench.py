@@ -176,21 +176,6 @@ def _():
     equal(experiment["failures"], [], "failures")
 
 
-@case("findings about idle connections are judged, and not without a point at 0")
-def _():
-    need_descriptors(400)
-    for numbers, judged in (("0,200", True), ("200", False), ("0", False)):
-        document, _, _ = measured("idle", "--contestants=poll", "--idle=" + numbers, "--rounds=1",
-                                  "--duration=0.5")
-        claims = document["experiments"][0]["claims"]
-        equal("unjudged" not in claims, judged, "judged with %s" % numbers)
-        check(len(claims["list"]) > 5, "claims")
-        equal({claim.get("verdict") for claim in claims["list"]},
-              {"not resolved"} if judged else {None}, "verdicts of one round")
-        equal({one["contestant"] for claim in claims["list"] for one in claim.get("judged", [])},
-              {"poll"} if judged else set(), "who is judged")
-
-
 @case("connections with a single request are counted")
 def _():
     document, _, _ = measured("churn", "--contestants=poll", *TINY)

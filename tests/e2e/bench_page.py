@@ -1,76 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The page that `bench report --html` makes of an imagined result: its figures, its markup, its plots,
-and how Chromium shows it."""
+"""The page that `bench report --html` makes of an imagined result: its figures, its markup, its plots."""
 import copy
-import html.parser
 import json
 import math
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 
 import bench_documents
 from bench_documents import HOSTILE, hostile_document
 from harness import case, check, equal, main, need_program
 from process import run
-from png import decode
+from pages import attribute, page_of
 from reports import BENCH, DOCUMENT, path_of, save, shown_number
-
-pages = {}
-
-
-def page_of(document=None, name="imagined", env=None):
-    """The page of a document: its text, and parsed. Made once for each name."""
-    if name not in pages:
-        source = save(document or DOCUMENT, name + ".json")
-        code, _, err = run(BENCH, "report", source, "--html=" + path_of(name + ".html"), env=env)
-        equal((code, err), (0, b""), "exit code and stderr")
-        with open(path_of(name + ".html"), encoding="utf-8") as file:
-            text = file.read()
-        pages[name] = (text, Page(text))
-    return pages[name]
-
-
-class Page(html.parser.HTMLParser):
-    """Elements with their attributes and text, and which of them are left open."""
-    VOID = {"meta", "link", "br", "hr", "img", "input", "col"}
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.disorder = [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append({"tag": tag, "attrs": dict(attrs), "text": "", "inside": list(self.open),
-                              "all": attrs})
-        if tag not in self.VOID:
-            self.open.append(self.elements[-1])
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open[-1]["tag"] != tag:
-            self.disorder.append("</%s>, line %d" % (tag, self.getpos()[0]))
-        else:
-            self.open.pop()
-
-    def handle_data(self, data):
-        for element in self.open:
-            element["text"] += data
-
-    def find(self, tag, *attributes):
-        return [e for e in self.elements if e["tag"] == tag and all(a in e["attrs"] for a in attributes)]
-
-
-def attribute(element, name):
-    return json.loads(element["attrs"][name])
-
 
 # ---- the page's figures --------------------------------------------------------------------
 
@@ -431,62 +373,6 @@ def _():
     check("no &lt;such&gt; terminal" in text, "its complaint is not there")
     equal(page.find("svg"), [], "plots")
     equal(len(page.find("td", "data-value")), len(page_of()[1].find("td", "data-value")), "figures")
-
-
-# ---- the page in a browser -----------------------------------------------------------------
-
-WIDTH, HEIGHT, BAND = 1280, 6000, 500
-
-
-pictures = {}
-
-
-def screenshot(name):
-    """(width, height, rows of RGB bytes) of the page, and the browser's messages. Taken once."""
-    if name not in pictures:
-        pictures[name] = take_screenshot(path_of(name + ".html"), path_of(name + ".png"))
-    return pictures[name]
-
-
-def take_screenshot(page, target):
-    with tempfile.TemporaryDirectory(prefix="ioloop-chromium-") as profile:
-        done = subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             "--hide-scrollbars", "--enable-logging=stderr", "--user-data-dir=" + profile,
-             "--window-size=%d,%d" % (WIDTH, HEIGHT), "--screenshot=" + target, "file://" + page],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=150, check=False)
-    check(os.path.exists(target), "no screenshot: ...%s" % done.stdout[-500:].decode("utf-8", "replace"))
-    with open(target, "rb") as file:
-        return decode(file.read()) + (done.stdout.decode("utf-8", "replace"),)
-
-
-@case("browser: Chromium opens it without a complaint, and each part of it at 1280 px shows something")
-def _():
-    need_program("chromium", "gnuplot")
-    page_of()
-    width, height, rows, said = screenshot("imagined")
-    equal([line for line in said.splitlines() if "CONSOLE" in line], [], "what the console says")
-    equal((width, height), (WIDTH, HEIGHT), "the size of the picture")
-    background = rows[0][0]
-    for top in range(0, height, BAND):
-        band = [pixel for row in rows[top:top + BAND] for pixel in row]
-        drawn = sum(pixel != background for pixel in band) / len(band)
-        colours = len(set(band))
-        check(drawn > 0.02 and colours > 20, "at %d px: %.1f %% drawn in %d colours"
-              % (top, 100 * drawn, colours))
-
-
-@case("browser: the plots' lines are there, in the colours of the page")
-def _():
-    need_program("chromium", "gnuplot")
-    text, _ = page_of()
-    colours = dict(re.findall(r"--(c\d):#([0-9a-f]{6})", text[:text.index("prefers-color-scheme:dark")]))
-    equal(len(colours), 8, "colours of series")
-    _, _, rows, _ = screenshot("imagined")
-    seen = {pixel for row in rows for pixel in row}
-    for name, colour in colours.items():
-        check(bytes.fromhex(colour) in seen, "--%s (#%s) is nowhere" % (name, colour))
 
 
 main()

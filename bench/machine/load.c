@@ -5,7 +5,7 @@
  *
  * /proc/stat counts the time of all processors, rusage that of this process and of the children that
  * it has waited for; the difference is that of others. Interrupts are left out on both sides, as
- * ours cannot be told from those of others. Without /proc/stat nothing is known, which is null.
+ * ours cannot be separated from those of others. Without /proc/stat nothing is known, which is null.
  */
 #include <math.h>
 #include <stdio.h>

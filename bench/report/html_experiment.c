@@ -17,7 +17,7 @@ static void put_method(struct page *page, const json_t *experiment, const json_t
   html_print(page->to,
              "<p>A ratio is of <em>%s</em> at the point named to that at 0, round by round, with "
              "its interval. It <em>rises</em> if all of that is above %s and is <em>flat</em> if "
-             "all is below, unless that may be chance among so many ratios, or the baseline's "
+             "all is below, unless that may be chance among that many ratios, or the baseline's "
              "second run (A/A) differs by as much: then it is <em>not resolved</em>. A claim holds "
              "if it does for all contestants that it names.</p>\n",
              label, ratio_text(threshold, member_number(claims, "threshold")));

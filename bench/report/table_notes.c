@@ -53,7 +53,7 @@ static void put_method(FILE *to, const json_t *experiment, const json_t *claims)
   snprintf(text, sizeof text,
            "The ratio is of %.80s at the point named to that at 0, round by round, with its "
            "interval. It rises where all of that is above %s and is flat where all is below, "
-           "unless that may be chance among so many ratios, or the baseline's second run (A/A) "
+           "unless that may be chance among that many ratios, or the baseline's second run (A/A) "
            "differs by as much; then it is not resolved.",
            label, ratio_text(threshold, member_number(claims, "threshold")));
   put_wrapped(to, text, 2);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-  MOST_EXACT = 200 /* rounds; beyond, the sum is as good as normal */
+  MOST_EXACT = 200 /* rounds; beyond, the sum is almost normal */
 };
 
 /* ---- one comparison --------------------------------------------------------------------------- */

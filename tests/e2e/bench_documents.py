@@ -40,7 +40,7 @@ def histogram(values):
 
 
 def interval(values):
-    """The median of the values, and its interval: for so few rounds their range."""
+    """The median of the values, and its interval: for 7 rounds their range."""
     there = sorted(v for v in values if v is not None)
     if not there:
         return {"median": None, "low": None, "high": None}

@@ -28,14 +28,14 @@
  *     return r;
  *   }
  *   static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
- *                         struct ioloop_ready *ready) {
+ *                         struct ioloop_ready *ready, int capacity) {
  *     struct state *s = state;
  *     uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0); // FOREVER: 24 days
  *     uint64_t begun = ioloop__call_begins(loop);
  *     int n = 0, found = poll(s->fds, (nfds_t)s->size, ms < INT_MAX ? (int)ms : INT_MAX);
  *     int error = found < 0 ? -errno : 0;
  *     ioloop__call_ended(loop, "poll", -1, error ? error : found, begun);
- *     for (int i = 0; i < s->size && found > 0 && n < IOLOOP__MAX_READY; i++) {
+ *     for (int i = 0; i < s->size && found > 0 && n < capacity; i++) {
  *       s->last = (s->last + 1) % s->size;
  *       unsigned events = (unsigned)s->fds[s->last].revents;
  *       if (events & POLLNVAL)
@@ -93,11 +93,6 @@ struct IOLOOP__PACKED ioloop_ready {
   uint64_t token;
 };
 
-/* The most that a wait is asked for. */
-enum {
-  IOLOOP__MAX_READY = 256,
-};
-
 struct ioloop_backend {
   const char *name;            /* as in --backend=; lower case */
   const char *const *variants; /* what may follow the colon of "libevent:poll", up to a NULL; NULL:
@@ -132,12 +127,14 @@ struct ioloop_backend {
 
   /*
    * Wait up to timeout_ns (0: do not block; IOLOOP_FOREVER), rounded UP to what the call can do,
-   * so that nothing fires early. Fill at most IOLOOP__MAX_READY entries, each descriptor at most
-   * once, and return their count. With more ready than fit, the rest must come next, before any of
-   * these again. After a passing error the core waits again, at once if it is -EINTR, else after a
+   * so that nothing fires early. Fill at most `capacity` entries, each descriptor at most once, and
+   * return their count. All that are ready when the wait ends are reported. There is room for every
+   * registered descriptor, unless the core had no memory for it; the rest must then come next, before
+   * any of these again. After a passing error the core waits again, at once if it is -EINTR, else after a
    * pause; any other ends the loop. Report each system call that waits or fetches: observe.h.
    */
-  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
+  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready,
+              int capacity);
 
   /* In a forked child, instead of fini: release our copies (close descriptors, free memory) and
    * touch nothing that is shared with the parent. */

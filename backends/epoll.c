@@ -146,9 +146,9 @@ static void stale(struct ioloop *loop, void *state, uint64_t token) {
 /* ---- waiting ---------------------------------------------------------------------------- */
 
 static inline int wait_ms(struct ioloop *loop, struct state *s, int timeout_ms,
-                          struct ioloop_ready *ready) {
+                          struct ioloop_ready *ready, int capacity) {
   uint64_t begun = ioloop__call_begins(loop);
-  int n = epoll_wait(s->set, (struct epoll_event *)ready, IOLOOP__MAX_READY, timeout_ms);
+  int n = epoll_wait(s->set, (struct epoll_event *)ready, capacity, timeout_ms);
   if (n < 0) /* spelled out: two instructions less for each wait */
     n = -errno;
   ioloop__call_ended(loop, "epoll_wait", s->set, n, begun);
@@ -158,12 +158,12 @@ static inline int wait_ms(struct ioloop *loop, struct state *s, int timeout_ms,
 /* glibc has a wrapper since 2.35, musl none. 8 is the size of the kernel's sigset_t, and its
  * timespec has 64 bits in a field also where the C library's has 32. */
 static int wait_ns(struct ioloop *loop, struct state *s, uint64_t timeout_ns,
-                   struct ioloop_ready *ready) {
+                   struct ioloop_ready *ready, int capacity) {
   const struct {
     int64_t s, ns;
   } timeout = {(int64_t)(timeout_ns / 1000000000), (int64_t)(timeout_ns % 1000000000)};
   uint64_t begun = ioloop__call_begins(loop);
-  long n = syscall(SYS_epoll_pwait2, s->set, ready, IOLOOP__MAX_READY, &timeout, NULL, (size_t)8);
+  long n = syscall(SYS_epoll_pwait2, s->set, ready, capacity, &timeout, NULL, (size_t)8);
   return ioloop__call_returned(loop, "epoll_pwait2", s->set, n, begun);
 }
 
@@ -173,23 +173,24 @@ static bool is_refused(int error) {
 }
 
 __attribute__((noinline)) static int wait_timed(struct ioloop *loop, struct state *s,
-                                                uint64_t timeout_ns, struct ioloop_ready *ready) {
+                                                uint64_t timeout_ns, struct ioloop_ready *ready,
+                                                int capacity) {
   if (!s->milliseconds) {
-    int n = wait_ns(loop, s, timeout_ns, ready);
+    int n = wait_ns(loop, s, timeout_ns, ready, capacity);
     if (!is_refused(n))
       return n;
     s->milliseconds = true;
   }
   uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-  return wait_ms(loop, s, ms < INT_MAX ? (int)ms : INT_MAX, ready);
+  return wait_ms(loop, s, ms < INT_MAX ? (int)ms : INT_MAX, ready, capacity);
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                       struct ioloop_ready *ready) {
+                       struct ioloop_ready *ready, int capacity) {
   struct state *s = state;
   bool timed = timeout_ns != 0 && timeout_ns != IOLOOP_FOREVER;
-  int n = timed ? wait_timed(loop, s, timeout_ns, ready)
-                : wait_ms(loop, s, timeout_ns == 0 ? 0 : -1, ready);
+  int n = timed ? wait_timed(loop, s, timeout_ns, ready, capacity)
+                : wait_ms(loop, s, timeout_ns == 0 ? 0 : -1, ready, capacity);
   if (n > 0 && --s->until_check == 0)
     check_one(loop, s, ready, n);
   return n;

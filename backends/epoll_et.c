@@ -53,7 +53,7 @@ _Static_assert((int)IOLOOP_READ == (int)EPOLLIN && (int)IOLOOP_WRITE == (int)EPO
 
 enum {
   EDGES,      /* the place of the epoll set among the fixed members */
-  BATCH = 128 /* edges per call; the rest makes the set readable again */
+  BATCH = 128 /* edges per call */
 };
 
 struct state {
@@ -120,23 +120,30 @@ static void rebuild(struct state *s) {
   ioloop__metrics(s->set.loop)->rebuilds++;
 }
 
-static int take_edges(struct state *s) {
+/* One batch of them. Returns how many, or -errno. */
+static int take_batch(struct state *s, bool *ghosts) {
   struct epoll_event edges[BATCH];
-  bool ghosts = false;
   int set = s->set.fds[EDGES].fd;
   uint64_t begun = ioloop__call_begins(s->set.loop);
   int n = epoll_wait(set, edges, BATCH, 0);
   n = ioloop__call_returned(s->set.loop, "epoll_wait", set, n, begun);
-  if (n < 0)
-    return n;
   for (int i = 0; i < n; i++) {
     uint64_t token = edges[i].data.u64;
     int fd = (int)(uint32_t)token;
-    ghosts |= token != ioloop__token(s->set.loop, fd) || !ioloop__pollset_hint(&s->set, fd);
+    *ghosts |= token != ioloop__token(s->set.loop, fd) || !ioloop__pollset_hint(&s->set, fd);
   }
+  return n;
+}
+
+/* As many as there are descriptors: they may come faster than they are taken. */
+static int take_edges(struct state *s) {
+  bool ghosts = false;
+  int n = BATCH;
+  for (uint32_t taken = 0; n == BATCH && taken < s->set.count; taken += BATCH)
+    n = take_batch(s, &ghosts);
   if (ghosts)
     rebuild(s);
-  return 0;
+  return n < 0 ? n : 0;
 }
 
 static int poll_ready(struct ioloop__pollset *set, uint64_t timeout_ns) {

@@ -273,11 +273,23 @@ static int report_operations(struct ioloop *loop, struct ioloop__ring *ring,
   return n + 1;
 }
 
-/* Take from the ring as much as we may report. */
-static int collect(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop_ready *ready) {
+/* How many polls may fire: all, or as many as there is memory to note down. */
+static int room_to_fire(struct ioloop__ring *ring, int capacity) {
+  if (capacity <= ring->rearm_capacity)
+    return capacity;
+  int *rearm = realloc(ring->rearm, (size_t)capacity * sizeof *rearm);
+  if (!rearm)
+    return ring->rearm_capacity;
+  ring->rearm = rearm;
+  return ring->rearm_capacity = capacity;
+}
+
+/* Take from the ring as much as we may report: besides operations, which are one entry. */
+static int collect(struct ioloop *loop, struct ioloop__ring *ring, struct ioloop_ready *ready,
+                   int capacity) {
   struct ioloop__completed c;
-  int n = 0;
-  while (ring->rearm_count + ring->completed_count < IOLOOP__MAX_READY - 1 &&
+  int n = 0, most = room_to_fire(ring, capacity) - 1;
+  while (ring->rearm_count < most && ring->completed_count < IOLOOP__RING_RESULTS &&
          next_completed(ring, &c)) {
     if (c.user_data & IOLOOP__RING_POLL)
       n += report(loop, ring, &c, &ready[n]);
@@ -322,7 +334,7 @@ static int enter(struct ioloop__ring *ring, uint64_t timeout_ns) {
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                       struct ioloop_ready *ready) {
+                       struct ioloop_ready *ready, int capacity) {
   struct ioloop__ring *ring = state;
   int moved = ring->thread ? 0 : ioloop__ring_moved(loop, ring); /* a third thread replaced it */
   if (moved || ring->error)
@@ -342,7 +354,7 @@ static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
     return r;
   if (io_uring_cq_has_overflow(&ring->uring))
     ioloop__note_overflow(loop);
-  int n = collect(loop, ring, ready);
+  int n = collect(loop, ring, ready, capacity);
   return n || r > 0 ? n : r;
 }
 
@@ -356,6 +368,7 @@ static void fini(struct ioloop *loop, void *state) {
   ioloop__ring_free_buffers(ring);
   ioloop__ring_free_held(ring);
   free(ring->stash);
+  free(ring->rearm);
 }
 
 const struct ioloop_backend ioloop__io_uring = {

@@ -24,7 +24,8 @@ enum {
   IOLOOP__RING_NOTHING = 0,
   IOLOOP__RING_REFUSED = 2, /* no pointer either */
   IOLOOP__RING_QUIET_MAX = 512,
-  IOLOOP__RING_GROUPS = 2, /* of buffers */
+  IOLOOP__RING_RESULTS = 256, /* of operations, that a wait takes */
+  IOLOOP__RING_GROUPS = 2,    /* of buffers */
 };
 
 /* A completion that was taken out of the ring. */
@@ -62,11 +63,11 @@ struct ioloop__ring {
               * as completions may come for what no longer exists */
 
   /* Polls that have fired and are armed again when the handlers have run: before the next wait. */
-  int rearm[IOLOOP__MAX_READY];
-  int rearm_count;
+  int *rearm;
+  int rearm_count, rearm_capacity;
 
   /* Of operations, taken out by the wait, and reported up to reported_count. */
-  struct ioloop__completed completed[IOLOOP__MAX_READY];
+  struct ioloop__completed completed[IOLOOP__RING_RESULTS];
   int completed_count, reported_count;
 
   /* Taken out of turn, by a cancel that made room for its own: the next waits begin with these. */

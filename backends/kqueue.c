@@ -56,6 +56,7 @@ enum {
   READ,
   WRITE,
   FILTERS,
+  FIRST_ROOM = 64 /* events of a wait; it grows with the number of descriptors */
 };
 
 static const struct {
@@ -67,6 +68,8 @@ struct state {
   int queue;
   struct kevent *changes; /* that wait for the next call */
   int pending, capacity;
+  struct kevent *events; /* room for `room` that a wait takes */
+  int room;
 };
 
 struct slot {
@@ -74,6 +77,17 @@ struct slot {
   uint16_t error; /* the last in fflags since it was added */
   uint8_t mask;   /* what is watched, or will be after the pending changes */
 };
+
+/* false: there is no memory for it. */
+static bool grow_room(struct state *s, int room) {
+  struct kevent *events =
+      room > s->room ? realloc(s->events, (size_t)room * sizeof *events) : s->events;
+  if (!events)
+    return false;
+  s->events = events;
+  s->room = room > s->room ? room : s->room;
+  return true;
+}
 
 static int open_queue(void) {
   int queue = kqueue();
@@ -90,8 +104,13 @@ static int open_queue(void) {
 static int init(struct ioloop *loop, void *state, const char *variant) {
   (void)loop, (void)variant;
   struct state *s = state;
+  if (!grow_room(s, FIRST_ROOM))
+    return -ENOMEM;
   s->queue = open_queue();
-  return s->queue < 0 ? s->queue : 0;
+  if (s->queue >= 0)
+    return 0;
+  free(s->events);
+  return s->queue;
 }
 
 /* The queue itself is not inherited: there is nothing to close. */
@@ -99,6 +118,7 @@ static void after_fork(struct ioloop *loop, void *state) {
   (void)loop;
   struct state *s = state;
   free(s->changes);
+  free(s->events);
 }
 
 static void fini(struct ioloop *loop, void *state) {
@@ -205,15 +225,18 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 
 struct batch {
   struct ioloop_ready *ready;
-  uint32_t count;
+  uint32_t count, capacity;
 };
 
-/* The other filter's event of the same descriptor may have a report already. */
+/* The other filter's event of the same descriptor may have a report already. One for which there is no
+ * room stays active, and comes again. */
 static void report(struct ioloop *loop, struct batch *batch, const struct kevent *event,
                    unsigned events) {
   uint64_t token = ioloop__token(loop, (int)event->ident);
   struct slot *slot = ioloop__slot(loop, (int)event->ident);
   if (slot->index >= batch->count || batch->ready[slot->index].token != token) {
+    if (batch->count == batch->capacity)
+      return;
     slot->index = batch->count++;
     batch->ready[slot->index] = (struct ioloop_ready){.token = token};
   }
@@ -248,12 +271,12 @@ static int take_failure(struct ioloop *loop, struct state *s, struct batch *batc
 
 /* Changes in, events out. A change that fails takes the place of an event, so there must not be
  * more of them; the rest goes first with the next call. */
-static int call(struct state *s, uint64_t timeout_ns, struct kevent events[IOLOOP__MAX_READY]) {
-  int count = s->pending < IOLOOP__MAX_READY ? s->pending : IOLOOP__MAX_READY;
+static int call(struct state *s, uint64_t timeout_ns) {
+  int count = s->pending < s->room ? s->pending : s->room;
   int rest = s->pending - count;
   struct timespec timeout = ioloop__timespec(rest ? 0 : timeout_ns);
   bool forever = timeout_ns == IOLOOP_FOREVER && !rest;
-  int n = kevent(s->queue, s->changes, count, events, IOLOOP__MAX_READY, forever ? NULL : &timeout);
+  int n = kevent(s->queue, s->changes, count, s->events, s->room, forever ? NULL : &timeout);
   int error = errno;
   if (rest)
     memmove(s->changes, s->changes + count, (size_t)rest * sizeof *s->changes);
@@ -262,19 +285,19 @@ static int call(struct state *s, uint64_t timeout_ns, struct kevent events[IOLOO
 }
 
 static int wait_events(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                       struct ioloop_ready *ready) {
+                       struct ioloop_ready *ready, int capacity) {
   struct state *s = state;
-  struct kevent events[IOLOOP__MAX_READY];
-  struct batch batch = {.ready = ready};
+  (void)grow_room(s, FILTERS * capacity); /* with less memory the rest comes later */
+  struct batch batch = {.ready = ready, .capacity = (uint32_t)capacity};
   uint64_t begun = ioloop__call_begins(loop);
-  int n = call(s, timeout_ns, events);
+  int n = call(s, timeout_ns);
   ioloop__call_ended(loop, "kevent", s->queue, n, begun);
   int error = n < 0 ? n : 0;
   for (int i = 0; i < n; i++)
-    if (!(events[i].flags & EV_ERROR)) {
-      take_event(loop, &batch, &events[i]);
+    if (!(s->events[i].flags & EV_ERROR)) {
+      take_event(loop, &batch, &s->events[i]);
     } else {
-      int r = take_failure(loop, s, &batch, &events[i]);
+      int r = take_failure(loop, s, &batch, &s->events[i]);
       error = r ? r : error;
     }
   return batch.count ? (int)batch.count : error; /* an error that passes: not again at once */

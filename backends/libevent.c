@@ -7,8 +7,8 @@
  *      libevent:epoll, libevent:poll, libevent:select
  *
  * libevent is a push library. event_base_loop waits, puts every ready event on a queue, and calls
- * each one's callback. Ours only records the descriptor. The records are passed to the core, which
- * calls the handlers as under every other model. So a comparison measures libevent up to readiness
+ * each one's callback. Ours only writes a report for the core, which calls the handlers as under
+ * every other model. So a comparison measures libevent up to readiness
  * (its interest map, queue and callback dispatch included), and our loop from there on.
  *
  * Surprises
@@ -25,6 +25,8 @@
  *   - Which file is it? A socket is identified by its inode number. Eventfds, timers and the like
  *     share one inode, and two descriptors of one path share the path's. These are put in an epoll
  *     set of our own that is never waited for: there the kernel knows them by file and number.
+ *   - Its epoll_wait takes 32 events at first, twice as many after one that was full, and 4,096 at
+ *     most. A turn that was full is followed by another, until all are reported.
  *   - Its select grows its bitmaps but fills them with FD_SET. Distributions build libevent with
  *     _FORTIFY_SOURCE, where that ends the process beyond FD_SETSIZE: -ENOSPC at add instead.
  *   - event_base_free deletes each event from the kernel's set. After fork that is the parent's set
@@ -43,9 +45,9 @@
 #include "platform.h"
 #include "pollset.h"
 
-struct note {
-  int fd; /* -1: changed since */
-  short what;
+enum {
+  FIRST_BATCH = 32, /* of its epoll_wait */
+  LARGEST_BATCH = 4096
 };
 
 struct state {
@@ -53,19 +55,20 @@ struct state {
   struct event_base *base;
   struct event *timer;
   struct event **events; /* of all descriptors, packed; to iterate over */
-  struct note *notes;    /* what the callbacks noted down in the last turn; as many fit */
   uint32_t count, capacity;
-  uint32_t noted, handed_out;
+  struct ioloop_ready *ready; /* of this wait: what the callbacks have reported */
+  uint32_t reported, room;
   int fd_limit;     /* numbers that the method can take are below this */
   bool keeps_files; /* the method has a set in the kernel, in which files can outlive numbers */
   bool ghost;       /* and may have one */
+  uint32_t batch;   /* that many at a time, at least */
   int witness;      /* for files without an inode of their own; -1: none are kept */
 };
 
 struct slot {
   uint64_t inode;       /* of a socket; 0: the file is in the witness */
   uint32_t index;       /* in events */
-  uint32_t note : 28;   /* in notes, plus one; 0: none */
+  uint32_t report : 28; /* in ready, if it has one in this wait */
   uint32_t reports : 4; /* wraps: one in 16 makes us check whether it is closed */
 };
 
@@ -84,6 +87,7 @@ static int init(struct ioloop *loop, void *state, const char *variant) {
   const char *method = event_base_get_method(s->base);
   s->fd_limit = strcmp(method, "select") == 0 ? FD_SETSIZE : INT_MAX;
   s->keeps_files = strncmp(method, "epoll", 5) == 0; /* kqueue drops what is closed */
+  s->batch = FIRST_BATCH;
   s->witness = s->keeps_files ? ioloop__witness_open() : -1;
   int r = s->keeps_files && s->witness < 0 ? s->witness : 0;
   s->timer = r ? NULL : evtimer_new(s->base, on_timer, NULL);
@@ -105,7 +109,6 @@ static void fini(struct ioloop *loop, void *state) {
   if (s->witness >= 0)
     close(s->witness);
   free(s->events);
-  free(s->notes);
 }
 
 static void after_fork(struct ioloop *loop, void *state) {
@@ -119,24 +122,19 @@ static void after_fork(struct ioloop *loop, void *state) {
   /* The base stays as it is, with its three descriptors, until exec or exit. */
   close(s->witness);
   free(s->events);
-  free(s->notes);
 }
 
 /* ---- registrations ------------------------------------------------------------------ */
 
-/* Room for one more descriptor, and for a note of each: a callback cannot fail. */
+/* Room for one more descriptor. */
 static int reserve(struct state *s) {
   if (s->count < s->capacity)
     return 0;
-  uint32_t capacity = s->capacity + s->capacity / 2 + 16;
+  uint32_t capacity = s->capacity + s->capacity / 4 + 16;
   struct event **events = realloc(s->events, capacity * sizeof *events);
   if (!events)
     return -ENOMEM;
   s->events = events;
-  struct note *notes = realloc(s->notes, capacity * sizeof *notes);
-  if (!notes)
-    return -ENOMEM;
-  s->notes = notes;
   s->capacity = capacity;
   return 0;
 }
@@ -166,17 +164,6 @@ static bool is_other_file(const struct state *s, int fd, const struct slot *slot
   return ioloop__witness(s->witness, IOLOOP__WITNESS_FIND, fd) != 0;
 }
 
-static void on_ready(evutil_socket_t fd, short what, void *arg) {
-  struct state *s = arg;
-  struct slot *slot = ioloop__slot(s->loop, fd);
-  if (slot->note) { /* recorded in this iteration already: there is room for each once */
-    s->notes[slot->note - 1].what |= what;
-    return;
-  }
-  s->notes[s->noted] = (struct note){.fd = fd, .what = what};
-  slot->note = ++s->noted & 0xfffffff;
-}
-
 static short what_of(unsigned mask) {
   return (short)(EV_PERSIST | (mask & IOLOOP_READ ? EV_READ : 0) |
                  (mask & IOLOOP_WRITE ? EV_WRITE : 0));
@@ -184,6 +171,21 @@ static short what_of(unsigned mask) {
 
 static unsigned events_of(short what) {
   return (what & EV_READ ? IOLOOP_READ : 0u) | (what & EV_WRITE ? IOLOOP_WRITE : 0u);
+}
+
+/* It may have a report already. One for which there is no room comes again with the next turn, which
+ * libevent's epoll begins with the others, and its poll and select at random. */
+static void on_ready(evutil_socket_t fd, short what, void *arg) {
+  struct state *s = arg;
+  struct slot *slot = ioloop__slot(s->loop, fd);
+  uint64_t token = ioloop__token(s->loop, fd);
+  if (slot->report >= s->reported || s->ready[slot->report].token != token) {
+    if (s->reported == s->room)
+      return;
+    slot->report = s->reported & 0xfffffff;
+    s->ready[s->reported++] = (struct ioloop_ready){.token = token};
+  }
+  s->ready[slot->report].events |= events_of(what);
 }
 
 static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
@@ -209,15 +211,7 @@ static int add(struct state *s, int fd, unsigned mask, struct slot *slot) {
   return 0;
 }
 
-/* The record of this descriptor belongs to a mask that is no longer wanted. */
-static void forget_note(struct state *s, struct slot *slot) {
-  if (slot->note)
-    s->notes[slot->note - 1].fd = -1;
-  slot->note = 0;
-}
-
 static void discard(struct state *s, int fd, struct slot *slot) {
-  forget_note(s, slot);
   if (is_other_file(s, fd, slot))
     s->ghost = s->keeps_files;
   else if (s->keeps_files && !slot->inode)
@@ -237,7 +231,6 @@ static int change(struct state *s, int fd, unsigned mask, struct slot *slot) {
     return -ENOENT;
   }
   struct event *event = s->events[slot->index];
-  forget_note(s, slot);
   event_del(event);
   event_assign(event, s->base, fd, what_of(mask), on_ready, s);
   errno = 0;
@@ -307,6 +300,7 @@ static void rebuild(struct state *s) {
   s->ghost = again;
   event_base_free(s->base);
   s->base = base;
+  s->batch = FIRST_BATCH;
 }
 
 /* One microsecond more: libevent adds the timeout to a clock that has lost its nanoseconds. */
@@ -318,17 +312,29 @@ static int set_timer(struct state *s, uint64_t timeout_ns) {
   return evtimer_add(s->timer, &timeout) < 0 ? -ENOMEM : 0;
 }
 
-static int run_base(struct state *s, int flags) {
+static int run_base_once(struct state *s, int flags) {
   errno = 0;
   int n = event_base_loop(s->base, flags | EVLOOP_NO_EXIT_ON_EMPTY);
   int r = n < 0 ? ioloop__libevent_error() : 0;
   return r && drop_closed(s) ? 0 : r;
 }
 
+/* Again, while its epoll_wait was full. */
+static int run_base(struct state *s, int flags) {
+  uint32_t before = s->reported;
+  int r = run_base_once(s, flags);
+  while (!r && s->keeps_files && s->reported - before >= s->batch) {
+    s->batch *= s->batch < LARGEST_BATCH ? 2 : 1;
+    before = s->reported;
+    r = run_base_once(s, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  }
+  return r;
+}
+
 /* There is a ghost and no new base: a wait would neither return nor sleep. */
 static int turn_with_ghost(struct state *s, uint64_t timeout_ns) {
   int r = run_base(s, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-  if (!r && !s->noted && timeout_ns)
+  if (!r && !s->reported && timeout_ns)
     ioloop__pause();
   return r;
 }
@@ -354,7 +360,6 @@ static int turn_by_select(struct state *s, uint64_t timeout_ns) {
 }
 
 static int turn(struct state *s, uint64_t timeout_ns) {
-  s->noted = s->handed_out = 0;
   if (s->ghost)
     rebuild(s);
   if (s->ghost)
@@ -368,40 +373,33 @@ static int turn(struct state *s, uint64_t timeout_ns) {
   return r == -EINVAL ? turn_by_select(s, timeout_ns) : r;
 }
 
-/* The next record that is still valid. */
-static int hand_out(struct state *s, struct ioloop_ready *ready) {
-  struct note note = s->notes[s->handed_out++];
-  if (note.fd < 0)
-    return 0;
-  struct slot *slot = ioloop__slot(s->loop, note.fd);
-  slot->note = 0;
-  if (++slot->reports == 0 && is_other_file(s, note.fd, slot)) {
-    if (ioloop__is_closed(note.fd))
-      ioloop__fd_gone(s->loop, note.fd);
+/* Checks one in 16 reports of each descriptor. Returns how many are of the file that was added. */
+static int check_reports(struct state *s) {
+  int n = 0;
+  for (uint32_t i = 0; i < s->reported; i++) {
+    int fd = (int)(uint32_t)s->ready[i].token;
+    struct slot *slot = ioloop__slot(s->loop, fd);
+    if (++slot->reports != 0 || !is_other_file(s, fd, slot))
+      s->ready[n++] = s->ready[i];
+    else if (ioloop__is_closed(fd))
+      ioloop__fd_gone(s->loop, fd);
     else
       s->ghost = true; /* the number is watched again for its new file */
-    return 0;
   }
-  *ready = (struct ioloop_ready){.token = ioloop__token(s->loop, note.fd),
-                                 .events = events_of(note.what)};
-  return 1;
+  return n;
 }
 
 static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
+                      struct ioloop_ready *ready, int capacity) {
   struct state *s = state;
-  if (s->handed_out == s->noted) {
-    uint64_t begun = ioloop__call_begins(loop);
-    int r = turn(s, timeout_ns);
-    /* libevent's own system calls are not visible here; its function stands for them. */
-    ioloop__call_ended(loop, "event_base_loop", -1, r ? r : (int)s->noted, begun);
-    if (r)
-      return r;
-  }
-  int n = 0;
-  while (s->handed_out < s->noted && n < IOLOOP__MAX_READY)
-    n += hand_out(s, &ready[n]);
-  return n;
+  s->ready = ready;
+  s->room = (uint32_t)capacity;
+  s->reported = 0;
+  uint64_t begun = ioloop__call_begins(loop);
+  int r = turn(s, timeout_ns);
+  /* libevent's own system calls are not visible here; its function stands for them. */
+  ioloop__call_ended(loop, "event_base_loop", -1, r ? r : (int)s->reported, begun);
+  return r ? r : check_reports(s);
 }
 
 const struct ioloop_backend ioloop__libevent = {

@@ -50,6 +50,7 @@
 
 enum {
   FIRST_CAPACITY = 128,
+  BATCH = 256, /* requests or events of a call */
   MOST_OUTGROWN = 16,
   NONE = -1
 };
@@ -98,14 +99,14 @@ static int submit(struct ioloop *loop, const struct state *s, struct iocb **requ
 }
 
 static int get_events(struct ioloop *loop, const struct state *s, uint64_t timeout_ns,
-                      struct io_event *events) {
+                      struct io_event *events, int count) {
   uint64_t seconds = timeout_ns / 1000000000;
   struct {
     long seconds, nanoseconds;
   } timeout = {seconds < INT_MAX ? (long)seconds : INT_MAX, (long)(timeout_ns % 1000000000)};
   uint64_t begun = ioloop__call_begins(loop);
-  long r = syscall(SYS_io_getevents, s->context, (long)(timeout_ns > 0), (long)IOLOOP__MAX_READY,
-                   events, timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
+  long r = syscall(SYS_io_getevents, s->context, (long)(timeout_ns > 0), (long)count, events,
+                   timeout_ns == IOLOOP_FOREVER ? NULL : &timeout);
   return ioloop__call_returned(loop, "io_getevents", -1, r, begun);
 }
 
@@ -162,7 +163,7 @@ static int grow(struct ioloop *loop, struct state *s) {
 /* Take a batch of requests from the list. Those of descriptors that were removed are left out. */
 static int take_due(struct ioloop *loop, struct state *s, struct iocb **requests) {
   int count = 0;
-  while (s->first_due != NONE && count < IOLOOP__MAX_READY) {
+  while (s->first_due != NONE && count < BATCH) {
     int fd = s->first_due;
     struct slot *slot = ioloop__slot(loop, fd);
     s->first_due = slot->next_due;
@@ -201,7 +202,7 @@ static int start_batch(struct ioloop *loop, struct state *s, struct iocb **reque
 }
 
 static int start_due(struct ioloop *loop, struct state *s) {
-  struct iocb *requests[IOLOOP__MAX_READY];
+  struct iocb *requests[BATCH];
   int r = 0;
   while (!r && s->first_due != NONE) {
     int count = take_due(loop, s, requests);
@@ -288,13 +289,13 @@ static int modify(struct ioloop *loop, void *state, uint64_t token, unsigned old
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 /* Take what is in the ring, without a system call. The kernel moves the tail, we the head. */
-static int take(const struct state *s, struct io_event *events) {
+static int take(const struct state *s, struct io_event *events, int count) {
   struct ring *ring = (struct ring *)s->context;
   if (ring->magic != known_magic || ring->incompatible)
     return 0;
   unsigned head = ring->head, tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
   int n = 0;
-  for (; n < IOLOOP__MAX_READY && head != tail; n++) {
+  for (; n < count && head != tail; n++) {
     events[n] = ring->events[head];
     head = (head + 1) % ring->size;
   }
@@ -315,21 +316,33 @@ static int report(struct ioloop *loop, struct state *s, const struct io_event *e
   return 1;
 }
 
+/* From the ring, or by a call. Returns how many events were taken, or -errno; *n counts reports. */
+static int take_batch(struct ioloop *loop, struct state *s, uint64_t timeout_ns,
+                      struct ioloop_ready *ready, int capacity, int *n) {
+  struct io_event events[BATCH];
+  int room = capacity - *n < BATCH ? capacity - *n : BATCH;
+  int count = take(s, events, room);
+  if (!count)
+    count = get_events(loop, s, timeout_ns, events, room);
+  for (int i = 0; i < count; i++)
+    *n += report(loop, s, &events[i], &ready[*n]);
+  return count;
+}
+
 static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
+                      struct ioloop_ready *ready, int capacity) {
   struct state *s = state;
-  struct io_event events[IOLOOP__MAX_READY];
   uint64_t abandoned = ioloop__metrics(loop)->abandoned;
-  int r = start_due(loop, s);
+  int r = start_due(loop, s), n = 0;
   if (r)
     return r;
-  int count = take(s, events), n = 0;
-  if (!count) /* what was dropped is news for the program: do not block */
-    count =
-        get_events(loop, s, abandoned == ioloop__metrics(loop)->abandoned ? timeout_ns : 0, events);
-  for (int i = 0; i < count; i++)
-    n += report(loop, s, &events[i], &ready[n]);
-  return count < 0 ? count : n;
+  if (abandoned != ioloop__metrics(loop)->abandoned)
+    timeout_ns = 0; /* what was dropped is news for the program: do not block */
+  do {
+    r = take_batch(loop, s, timeout_ns, ready, capacity, &n);
+    timeout_ns = 0;
+  } while (r == BATCH && n < capacity);
+  return n ? n : r < 0 ? r : 0;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -240,9 +240,9 @@ bool ioloop__pollset_gone(struct ioloop__pollset *set, int fd) {
   return true;
 }
 
-static int report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
+static int report(struct ioloop__pollset *set, struct ioloop_ready *ready, int capacity) {
   int n = 0;
-  while (set->left && set->cursor < set->polled && n < IOLOOP__MAX_READY) {
+  while (set->left && set->cursor < set->polled && n < capacity) {
     struct pollfd entry = set->fds[set->cursor++];
     if (!entry.revents)
       continue;
@@ -262,9 +262,9 @@ static int report(struct ioloop__pollset *set, struct ioloop_ready *ready) {
 }
 
 int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
+                         struct ioloop_ready *ready, int capacity) {
   (void)loop;
   struct ioloop__pollset *set = state;
   int r = set->left ? 0 : set->poll(set, timeout_ns);
-  return r < 0 ? r : report(set, ready);
+  return r < 0 ? r : report(set, ready, capacity);
 }

@@ -74,7 +74,7 @@ void ioloop__pollset_init(struct ioloop__pollset *set, struct ioloop *loop,
 
 /* Report the rest of the snapshot; if there is none, take a new one first. */
 int ioloop__pollset_wait(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready);
+                         struct ioloop_ready *ready, int capacity);
 int ioloop__pollset_modify(struct ioloop *loop, void *state, uint64_t token, unsigned old,
                            unsigned now, void *slot);
 /* Frees the array: for fini, and for after_fork where memory is all there is. */

@@ -70,7 +70,7 @@ enum {
   SIGNALS, /* the places of the fixed members of the set */
   CLOCK,
   BATCH = 128,      /* signals per read */
-  MAX_BATCHES = 16, /* reads per wait */
+  MAX_BATCHES = 16, /* reads per wait, and one for each BATCH descriptors */
   /* After an overflow that follows another within OVERFLOW_NEAR waits, signals do not keep up:
    * all are polled for a number of waits, which doubles while this continues. */
   OVERFLOW_NEAR = 64,
@@ -169,7 +169,7 @@ static void on_signal(struct state *s, const struct signalfd_siginfo *info, unsi
 /* 1: the queue is empty; 0: it is not; -errno. */
 static int take_signals(struct state *s) {
   struct signalfd_siginfo queued[BATCH];
-  for (int i = 0; i < MAX_BATCHES; i++) {
+  for (uint32_t i = 0; i < MAX_BATCHES + s->base.set.count / BATCH; i++) {
     uint64_t begun = ioloop__call_begins(s->base.set.loop);
     ssize_t n = read(s->signals, queued, sizeof queued);
     int size = ioloop__call_returned(s->base.set.loop, "read", s->signals, n, begun);

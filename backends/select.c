@@ -217,9 +217,10 @@ static int find_ready(struct ioloop *loop, struct state *s, uint64_t timeout_ns)
   return n == -EBADF || n > 0 ? 0 : n;
 }
 
-static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *ready) {
+static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *ready,
+                    int capacity) {
   int count = 0;
-  while (s->left && count < IOLOOP__MAX_READY) {
+  while (s->left && count < capacity) {
     unsigned long word = s->found[READ][s->cursor] | s->found[WRITE][s->cursor];
     if (!word) {
       s->cursor++;
@@ -234,10 +235,10 @@ static int hand_out(struct ioloop *loop, struct state *s, struct ioloop_ready *r
 }
 
 static int wait_ready(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                      struct ioloop_ready *ready) {
+                      struct ioloop_ready *ready, int capacity) {
   struct state *s = state;
   int r = s->left ? 0 : find_ready(loop, s, timeout_ns);
-  return r ? r : hand_out(loop, s, ready);
+  return r ? r : hand_out(loop, s, ready, capacity);
 }
 
 const struct ioloop_backend ioloop__select = {

@@ -121,7 +121,8 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
   entry->handler = handler;
   entry->arg = arg;
   entry->wanted = with_error(events);
-  loop->table.registered++;
+  if (++loop->table.registered > loop->ready_capacity)
+    ioloop__set(loop, IOLOOP__CROWDED, true);
   return 0;
 }
 

@@ -23,6 +23,7 @@ enum {
   IOLOOP__STOP = 1 << 0,
   IOLOOP__WATCHED = 1 << 1, /* an observer or timing is set: take the instrumented path */
   IOLOOP__CALLS = 1 << 2,   /* callbacks or signals are queued by other threads or handlers */
+  IOLOOP__CROWDED = 1 << 3, /* more descriptors are registered than fit into `ready` */
 };
 
 /* ---- the registered descriptors, and what the backend knows about each: fdtable.c ---------- */
@@ -65,7 +66,10 @@ struct ioloop {
   const struct ioloop_backend *backend;
   void *state; /* the backend's */
   /* The backend's wait, or the one that spin.c puts in front of it. */
-  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready);
+  int (*wait)(struct ioloop *loop, void *state, uint64_t timeout_ns, struct ioloop_ready *ready,
+              int capacity);
+  struct ioloop_ready *ready; /* the batch that is dispatched; room for ready_capacity reports */
+  int ready_capacity;
   struct ioloop__completer completer;
   struct ioloop__deferred_ops deferred; /* operations to start before the next wait */
   struct ioloop__fdtable table;
@@ -97,8 +101,6 @@ struct ioloop {
   size_t scratch_size;
   struct ioloop__fifo_spares spares;
   char *name;
-
-  struct ioloop_ready ready[IOLOOP__MAX_READY];
 };
 
 /* loop.c. Make the loop return from its wait. Any thread, signal-safe. */

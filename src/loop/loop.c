@@ -9,6 +9,10 @@
 
 #include "internal.h"
 
+enum {
+  FIRST_CAPACITY = 256 /* reports of a wait */
+};
+
 /* The process is compared only where a write would follow: that costs a system call. Writing to a
  * pipe needs a page of memory; without one, the next call tries again for all. */
 void ioloop__wake(struct ioloop *loop) {
@@ -112,6 +116,7 @@ static void free_memory(struct ioloop *loop) {
   ioloop__callbacks_free(&loop->callbacks, ioloop__inherited(loop));
   ioloop__fifo_spares_free(&loop->spares);
   free(loop->scratch);
+  free(loop->ready);
   free(loop->state);
   free(loop->name);
   free(loop);
@@ -194,8 +199,10 @@ int ioloop_new(const char *backend, struct ioloop **ret) {
     free(loop);
     return r;
   }
+  loop->ready_capacity = FIRST_CAPACITY;
+  loop->ready = malloc(FIRST_CAPACITY * sizeof *loop->ready);
   loop->name = strdup(name);
-  r = loop->name ? init_backend(loop, variant) : -ENOMEM;
+  r = loop->ready && loop->name ? init_backend(loop, variant) : -ENOMEM;
   if (r)
     free_memory(loop);
   else

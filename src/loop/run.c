@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #include "internal.h"
 
@@ -91,6 +92,18 @@ static uint64_t calls_made(const struct ioloop *loop) {
   return m->callbacks + m->timeouts + m->events;
 }
 
+/* Room for a report of each descriptor. Without memory the old batch serves on, and the backend
+ * reports the rest in the next wait. */
+__attribute__((cold, noinline)) static void grow_ready(struct ioloop *loop) {
+  int capacity = loop->table.registered + loop->table.registered / 4;
+  struct ioloop_ready *ready = realloc(loop->ready, (size_t)capacity * sizeof *ready);
+  if (ready) {
+    loop->ready = ready;
+    loop->ready_capacity = capacity;
+  }
+  ioloop__set(loop, IOLOOP__CROWDED, false);
+}
+
 /* The phases before the wait. Returns how long the wait may take: 0 if the caller wants one
  * iteration and something has been called already. */
 static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
@@ -101,6 +114,8 @@ static uint64_t before_wait(struct ioloop *loop, uint64_t limit_ns, bool once) {
     limit_ns = next_ns < limit_ns ? next_ns : limit_ns;
   }
   ioloop__fdtable_flush(loop);
+  if (ioloop__has(loop, IOLOOP__CROWDED))
+    grow_ready(loop);
   bool do_not_block = loop->callbacks.ready.count || ioloop__has(loop, IOLOOP__STOP) ||
                       (once && calls_made(loop) != calls);
   if (do_not_block)
@@ -142,7 +157,7 @@ static inline int wait_ready(struct ioloop *loop, uint64_t timeout_ns, bool watc
       loop->observer.wait_begin(loop->observer_arg, timeout_ns);
     begun = loop->timing ? ioloop__now() : 0;
   }
-  int n = loop->wait(loop, loop->state, timeout_ns, loop->ready);
+  int n = loop->wait(loop, loop->state, timeout_ns, loop->ready, loop->ready_capacity);
   if (n < 0)
     n = failed_wait(n, timeout_ns);
   if (watched) {
@@ -302,7 +317,7 @@ void ioloop__abandon_running(void) {
     loop->signals.due = 0;
     loop->timers.called = loop->timers.collected;
     loop->table.dirty = 0;
-    for (int i = 0; i < IOLOOP__MAX_READY; i++)
+    for (int i = 0; i < loop->ready_capacity; i++)
       loop->ready[i].events = 0;
   }
 }

@@ -15,8 +15,8 @@
 
 #include "internal.h"
 
-static int poll_once(struct ioloop *loop, struct ioloop_ready *ready) {
-  int n = loop->backend->wait(loop, loop->state, 0, ready);
+static int poll_once(struct ioloop *loop, struct ioloop_ready *ready, int capacity) {
+  int n = loop->backend->wait(loop, loop->state, 0, ready, capacity);
   loop->metrics.spins++;
   loop->metrics.spin_hits += n > 0;
   return n;
@@ -24,30 +24,32 @@ static int poll_once(struct ioloop *loop, struct ioloop_ready *ready) {
 
 /* Poll until something comes, `limit_ns` at most. *spent_ns: how long it took. */
 static int poll_for(struct ioloop *loop, uint64_t limit_ns, struct ioloop_ready *ready,
-                    uint64_t *spent_ns) {
+                    int capacity, uint64_t *spent_ns) {
   *spent_ns = 0;
-  int n = poll_once(loop, ready);
+  int n = poll_once(loop, ready, capacity);
   if (n) /* under load always: no clock is read then */
     return n;
   uint64_t begun = ioloop__now();
   while (n == 0 && (*spent_ns = ioloop__now() - begun) < limit_ns)
-    n = poll_once(loop, ready);
+    n = poll_once(loop, ready, capacity);
   return n;
 }
 
-static int wait_after_work(struct ioloop *loop, uint64_t timeout_ns, struct ioloop_ready *ready) {
+static int wait_after_work(struct ioloop *loop, uint64_t timeout_ns, struct ioloop_ready *ready,
+                           int capacity) {
   uint64_t spent_ns;
-  int n = poll_for(loop, loop->spin_ns < timeout_ns ? loop->spin_ns : timeout_ns, ready, &spent_ns);
+  int n = poll_for(loop, loop->spin_ns < timeout_ns ? loop->spin_ns : timeout_ns, ready, capacity,
+                   &spent_ns);
   if (n || spent_ns >= timeout_ns)
     return n;
   uint64_t left_ns = timeout_ns == IOLOOP_FOREVER ? IOLOOP_FOREVER : timeout_ns - spent_ns;
-  return loop->backend->wait(loop, loop->state, left_ns, ready);
+  return loop->backend->wait(loop, loop->state, left_ns, ready, capacity);
 }
 
 static int wait_spinning(struct ioloop *loop, void *state, uint64_t timeout_ns,
-                         struct ioloop_ready *ready) {
-  int n = loop->found_work ? wait_after_work(loop, timeout_ns, ready)
-                           : loop->backend->wait(loop, state, timeout_ns, ready);
+                         struct ioloop_ready *ready, int capacity) {
+  int n = loop->found_work ? wait_after_work(loop, timeout_ns, ready, capacity)
+                           : loop->backend->wait(loop, state, timeout_ns, ready, capacity);
   loop->found_work = n > 0;
   return n;
 }

@@ -47,7 +47,6 @@ struct selector {
   Py_ssize_t registered;
   bool inherited; /* this is a forked child, and the loop was the parent's */
   bool signal_driven;
-  bool requests; /* the model makes a request for each report */
 
   /* While select() waits without the GIL, other threads that change something make it pause: wait.c.
    * `waiting` and `visitors` are changed by the holder of the GIL. */
@@ -85,7 +84,6 @@ PyObject *selector_type(void);
 
 /* NULL with an exception: closed, or of the parent process. */
 struct ioloop *selector_loop(const struct selector *self);
-unsigned selector_loop_events(unsigned events); /* IOLOOP_* of EVENT_* */
 PyObject *selector_register(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *selector_modify(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *selector_unregister(PyObject *self, PyObject *file);

@@ -103,7 +103,7 @@ static void set_key(struct selector *self, int fd, PyObject *key, unsigned event
   Py_XDECREF(old.key);
 }
 
-unsigned selector_loop_events(unsigned events) {
+static unsigned loop_events(unsigned events) {
   return (events & EVENT_READ ? IOLOOP_READ : 0u) | (events & EVENT_WRITE ? IOLOOP_WRITE : 0u);
 }
 
@@ -170,12 +170,10 @@ static int add_to_loop(struct selector *self, int fd, unsigned events) {
   if (selector_enter(self) < 0)
     return -1;
   int r = self->loop && grow(self, fd) == 0
-              ? ioloop_add_handler(self->loop, fd, selector_loop_events(events), selector_on_ready,
-                                   self)
+              ? ioloop_add_handler(self->loop, fd, loop_events(events), selector_on_ready, self)
               : -EBADF;
   if (r == -EEXIST) /* of a file that was closed before, whose key is gone */
-    r = ioloop_replace_handler(self->loop, fd, selector_loop_events(events), selector_on_ready,
-                               self);
+    r = ioloop_replace_handler(self->loop, fd, loop_events(events), selector_on_ready, self);
   selector_leave(self);
   return r && !PyErr_Occurred() ? refuse(self, r, fd) : r ? -1 : 0;
 }
@@ -231,7 +229,7 @@ PyObject *selector_unregister(PyObject *object, PyObject *file) {
 static int update_loop(struct selector *self, int fd, unsigned events) {
   if (!selector_loop(self) || selector_enter(self) < 0)
     return -1;
-  int r = self->loop ? ioloop_update_handler(self->loop, fd, selector_loop_events(events)) : -EBADF;
+  int r = self->loop ? ioloop_update_handler(self->loop, fd, loop_events(events)) : -EBADF;
   selector_leave(self);
   if (!r)
     return 0;

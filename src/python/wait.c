@@ -2,8 +2,7 @@
 /*
  * wait.c - Selector.select: turns of the loop without the GIL, and the list of what is ready.
  *
- * The loop's handler only notes down the descriptor. A turn reports at most 256 of them: while turns
- * are full, another one follows that does not block, until one brings nothing new.
+ * The loop's handler only notes down the descriptor.
  *
  * A loop may not be changed while it waits. A thread that registers something wakes it, waits until
  * select() pauses, and lets it go on (selector_enter, selector_leave).
@@ -16,10 +15,6 @@
 #include <unistd.h>
 
 #include "extension.h"
-
-enum {
-  FULL_TURN = 250, /* of 256: some of a turn's reports may be the loop's own */
-};
 
 #define LONGEST_SECONDS 1e9 /* a longer timeout is none */
 
@@ -130,7 +125,6 @@ static bool needs_wakeup(const char *backend) {
 
 int selector_wait_begin(struct selector *self) {
   const char *backend = ioloop_backend_name(self->loop);
-  self->requests = strcmp(backend, "io_uring") == 0 || strcmp(backend, "linux-aio") == 0;
   if (!needs_wakeup(backend))
     return 0;
   int r = 0;
@@ -165,37 +159,11 @@ void selector_wait_after_fork(struct selector *self) {
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
-/* Watch what was reported since `first` no longer, or for its events again. */
-static void watch_reported(struct selector *self, int first, bool watch) {
-  for (int i = first; i < self->ready_count; i++) {
-    unsigned events = watch ? self->by_fd[self->ready[i]].events : 0;
-    (void)ioloop_update_handler(self->loop, self->ready[i], selector_loop_events(events));
-  }
-}
-
-/*
- * Under io_uring and linux-aio the next turn requests again what this one reported. Completed at once,
- * those requests would be reported by a later select(), although the program has read the data by
- * then. So they are made once the last turn is over.
- */
-static int run(struct selector *self, uint64_t timeout_ns) {
-  int n = ioloop_run_once(self->loop, timeout_ns), before = 0;
-  while (n >= FULL_TURN && self->ready_count > before && self->ready_count < self->registered) {
-    if (self->requests)
-      watch_reported(self, before, false);
-    before = self->ready_count;
-    n = ioloop_run_once(self->loop, 0);
-  }
-  if (self->requests && before > 0)
-    watch_reported(self, 0, true);
-  return n;
-}
-
 /* A signal-driven loop blocks its signals in the thread that runs it. */
 static int run_in_new_thread(struct selector *self, uint64_t timeout_ns) {
   sigset_t before;
   children_mask_before(&before);
-  int n = run(self, timeout_ns);
+  int n = ioloop_run_once(self->loop, timeout_ns);
   children_mask_after(&before);
   self->thread = pthread_self();
   self->has_thread = true;
@@ -212,7 +180,8 @@ static int wait_once(struct selector *self, uint64_t timeout_ns) {
   tracing_enter(self->track);
   self->waiting = true;
   PyThreadState *state = PyEval_SaveThread();
-  int n = is_new_thread(self) ? run_in_new_thread(self, timeout_ns) : run(self, timeout_ns);
+  int n = is_new_thread(self) ? run_in_new_thread(self, timeout_ns)
+                              : ioloop_run_once(self->loop, timeout_ns);
   PyEval_RestoreThread(state);
   self->waiting = false;
   let_visitors_in(self);

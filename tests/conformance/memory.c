@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "crowd.h"
 #include "echo.h"
 
 static void on_signal(struct ioloop *loop, int signo, void *arg) {
@@ -130,4 +131,38 @@ TEST(115, "without memory for a timeout to rest until, what stays ready does not
     NOTE("case %zu", i);
     wait_child(fork_child(stay_ready_without_memory, &i));
   }
+}
+
+/* 256 of them in each turn. libevent chooses which. */
+static void report_without_memory(void *arg) {
+  struct crowd *crowd = arg;
+  struct ioloop *loop = test_loop_new();
+  bool chooses = strncmp(tap_argument, "libevent", strlen("libevent")) == 0;
+  if (chooses)
+    CHECK_OK(ioloop_run_once(loop, 1)); /* it allocates memory at its first wait */
+  crowd_add(loop, crowd);
+  use_up_memory();
+  run_turns(loop, 1);
+  CHECK_IS(crowd_least(crowd), ==, 0);
+  for (int turns = 0; crowd_least(crowd) < 3; turns++) {
+    if (!chooses)
+      CHECK_IS(crowd_most(crowd), <=, crowd_least(crowd) + 1);
+    CHECK_IS(turns, <, 1000);
+    run_turns(loop, 1);
+  }
+  _exit(0);
+}
+
+TEST(115, "without memory for a larger batch, of 1,000 each is reported before any is again") {
+  static struct crowd crowd;
+  if (tap_in_sanitizer())
+    SKIP("the sanitizer ends a program without memory");
+  if (!memory_is_limited())
+    SKIP("RLIMIT_AS limits nothing on this system");
+  if (strcmp(tap_argument, "linux-aio") == 0)
+    SKIP("1,000 requests need a larger context, and that needs memory");
+  crowd_begin(&crowd);
+  wait_child(fork_child(report_without_memory, &crowd));
+  for (int i = 0; i < CROWD; i++)
+    close_pair(crowd.pairs[i]);
 }

@@ -5,24 +5,7 @@
 #include <unistd.h>
 
 #include "echo.h"
-
-struct side {
-  struct ioloop_stream *stream; /* NULL: closed */
-  int peer;
-  unsigned closed;
-  size_t reads;
-  bool inside;
-  int error;
-};
-
-static void on_side_closed(struct ioloop_stream *stream, int error, void *arg) {
-  struct side *side = arg;
-  CHECK(stream == side->stream);
-  CHECK(!side->inside);
-  side->stream = NULL;
-  side->closed++;
-  side->error = error;
-}
+#include "sides.h"
 
 static void on_side_data(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
   (void)stream, (void)data;
@@ -31,11 +14,8 @@ static void on_side_data(struct ioloop_stream *stream, const char *data, size_t 
 
 static void side_open(struct side *side, struct ioloop *loop) {
   int pair[2];
-  *side = (struct side){0};
   make_pair(TCP, pair);
-  CHECK_OK(ioloop_stream_new(loop, pair[0], &side->stream));
-  side->peer = pair[1];
-  ioloop_stream_set_close_callback(side->stream, on_side_closed, side);
+  side_make(side, loop, pair[0], pair[1]);
 }
 
 static void couple_open(struct side sides[2], struct ioloop *loop) {
@@ -43,14 +23,6 @@ static void couple_open(struct side sides[2], struct ioloop *loop) {
   side_open(&sides[1], loop);
   CHECK_OK(ioloop_stream_couple(sides[0].stream, sides[1].stream));
   CHECK_OK(ioloop_stream_couple(sides[1].stream, sides[0].stream));
-}
-
-static void side_close(struct side *side) {
-  if (side->stream)
-    ioloop_stream_close(side->stream);
-  CHECK_IS(side->closed, ==, 1);
-  if (side->peer >= 0)
-    CHECK_SYS(close(side->peer));
 }
 
 TEST(605, "a reset of one stream ends both, with the error") {

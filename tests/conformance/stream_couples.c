@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "echo.h"
+#include "sides.h"
 
 enum {
   LOW = 20000,
@@ -14,48 +15,16 @@ enum {
   SMALL = 50000 /* kernel buffers; much smaller ones wait for TCP's window probes */
 };
 
-/* A stream, and the socket at the other end of its connection, which is the test's. */
-struct side {
-  struct ioloop_stream *stream; /* NULL: closed */
-  int peer;
-  unsigned low, closed, reads;
-  uint64_t written, limit; /* by on_low */
-  uint64_t sent, received; /* by the peer */
-  bool ended;              /* the peer saw the end */
-  bool inside;
-  int error;
-};
-
-static void on_side_closed(struct ioloop_stream *stream, int error, void *arg) {
-  struct side *side = arg;
-  CHECK(stream == side->stream);
-  CHECK(!side->inside);
-  side->stream = NULL;
-  side->closed++;
-  side->error = error;
-}
-
 static void side_open(struct side *side, struct ioloop *loop, enum kind kind) {
   int pair[2];
-  *side = (struct side){0};
   make_pair(kind, pair);
   if (is_duplex(kind)) {
     set_buffers(pair[0], SMALL);
     set_buffers(pair[1], SMALL);
   }
   /* The stream writes to a pipe, and the test reads it. */
-  CHECK_OK(ioloop_stream_new(loop, pair[kind == PIPE], &side->stream));
-  side->peer = pair[kind != PIPE];
-  ioloop_stream_set_close_callback(side->stream, on_side_closed, side);
+  side_make(side, loop, pair[kind == PIPE], pair[kind != PIPE]);
   CHECK_OK(ioloop_stream_set_watermarks(side->stream, LOW, HIGH));
-}
-
-static void side_close(struct side *side) {
-  if (side->stream)
-    ioloop_stream_close(side->stream);
-  CHECK_IS(side->closed, ==, 1);
-  if (side->peer >= 0)
-    CHECK_SYS(close(side->peer));
 }
 
 /* What there is room for, of the pattern. 0: none. */

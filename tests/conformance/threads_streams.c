@@ -114,3 +114,27 @@ TEST(148, "servers that one thread makes are closed by another, in the first cal
   do_in_new_thread(run_empty, service.loop);
   test_loop_free(service.loop);
 }
+
+static void close_datagrams(struct service *service) {
+  ioloop_datagram_close(service->udp.socket);
+  CHECK_SYS(close(service->udp_client));
+}
+
+/* Between the two, completions in the kernel may be of operations that were given up. */
+TEST(148, "a third thread closes what was served: the loop goes on when all of it is closed") {
+  struct service service = service_new();
+  struct worker worker;
+  service_open(&service);
+  worker_start(&worker);
+  worker_do(&worker, serve, &service);
+  close_datagrams(&service);
+  worker_do(&worker, try_to_run, &service);
+  echo_close(&service.echo);
+  CHECK_SYS(close(service.client));
+  worker_do(&worker, run_empty, service.loop);
+  service_open(&service);
+  worker_do(&worker, serve, &service);
+  worker_do(&worker, service_close, &service);
+  worker_stop(&worker);
+  test_loop_free(service.loop);
+}

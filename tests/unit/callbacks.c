@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/time.h>
 
 #include "internal.h"
 #include "tap.h"
@@ -158,7 +157,7 @@ TEST(7, "any number of calls between two wake-ups costs one write") {
 #define WRITERS 3
 
 static struct ioloop *contended;
-static atomic_uint pushed, ran;
+static atomic_uint pushed, ran, finished;
 
 static void count_run(struct ioloop *loop, void *arg) {
   (void)loop, (void)arg;
@@ -171,28 +170,32 @@ static void push_one(int signo) {
     atomic_fetch_add(&pushed, 1);
 }
 
-static void *push_many(void *arg) {
+/* Interrupts the consumer, as the consumer does the writers. */
+static void *push_many(void *consumer) {
   size_t count = tap_count(30000);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < count; i++) {
     push_one(0);
-  return arg;
+    if (i % 16 == 0)
+      CHECK_THREAD(pthread_kill(*(pthread_t *)consumer, SIGALRM));
+  }
+  atomic_fetch_add(&finished, 1);
+  return NULL;
 }
 
 TEST(8, "threads and signal handlers push at once: each call that was accepted runs once") {
   struct sigaction action = {.sa_handler = push_one, .sa_flags = SA_RESTART};
-  struct itimerval often = {.it_value = {.tv_usec = 100}, .it_interval = {.tv_usec = 100}};
-  pthread_t threads[WRITERS];
+  pthread_t threads[WRITERS], consumer = pthread_self();
   contended = new_loop();
   CHECK_SYS(sigaction(SIGALRM, &action, NULL));
-  CHECK_SYS(setitimer(ITIMER_REAL, &often, NULL));
   for (int i = 0; i < WRITERS; i++)
-    CHECK_THREAD(pthread_create(&threads[i], NULL, push_many, NULL));
-  uint64_t deadline = tap_now() + MS(100);
-  while (tap_left(deadline) > 0)
-    CHECK_OK(ioloop_run_once(contended, tap_left(deadline)));
+    CHECK_THREAD(pthread_create(&threads[i], NULL, push_many, &consumer));
+  while (finished < WRITERS) {
+    CHECK_OK(ioloop_run_once(contended, 0));
+    for (int i = 0; i < WRITERS && finished == 0; i++) /* all of them are there */
+      CHECK_THREAD(pthread_kill(threads[i], SIGALRM));
+  }
   for (int i = 0; i < WRITERS; i++)
     CHECK_THREAD(pthread_join(threads[i], NULL));
-  CHECK_SYS(setitimer(ITIMER_REAL, &(struct itimerval){0}, NULL));
   run_until_idle(contended);
   CHECK_IS(ran, >, 0);
   CHECK_IS(ran, ==, pushed);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.c - the addresses of a name, found by a thread.
+ * names.c - the addresses of a name, found by a thread. (An address with a port number is translated at
+ * once: that needs no file and no server.)
  *
  * getaddrinfo(3) blocks, perhaps for seconds, and cannot be cancelled. So a thread calls it, and the
  * loop waits for a pipe. The thread knows neither loop nor stream. It shares the lookup with the
@@ -66,11 +67,14 @@ static void close_written(struct ioloop__lookup *lookup, bool report) {
   close(fd);
 }
 
+static int find(struct ioloop__lookup *lookup, int flags) {
+  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags};
+  return ioloop__name_error(getaddrinfo(lookup->host, lookup->service, &hints, &lookup->found));
+}
+
 static void *look_up(void *arg) {
   struct ioloop__lookup *lookup = arg;
-  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-  int r = getaddrinfo(lookup->host, lookup->service, &hints, &lookup->found);
-  lookup->error = ioloop__name_error(r);
+  lookup->error = find(lookup, 0);
   close_written(lookup, true);
   release(lookup);
   return NULL;
@@ -93,30 +97,35 @@ static struct ioloop__lookup *new_lookup(const char *host, const char *service) 
   struct ioloop__lookup *lookup = malloc(sizeof *lookup + host_size + service_size);
   if (!lookup)
     return NULL;
-  *lookup = (struct ioloop__lookup){.shares = 2, .watched = -1, .written = -1};
+  *lookup = (struct ioloop__lookup){.shares = 1, .watched = -1, .written = -1};
   memcpy(lookup->host, host, host_size);
   if (service)
     lookup->service = memcpy(lookup->host + host_size, service, service_size);
   return lookup;
 }
 
-int ioloop__lookup_begin(const char *host, const char *service, int *fd,
-                         struct ioloop__lookup **ret) {
+static int begin_in_thread(struct ioloop__lookup *lookup) {
   int fds[2];
-  struct ioloop__lookup *lookup = new_lookup(host, service);
-  int r = lookup ? ioloop__pipe_waker_open(fds) : -ENOMEM;
-  if (r) {
-    free(lookup);
+  int r = ioloop__pipe_waker_open(fds);
+  if (r)
     return r;
-  }
   lookup->watched = fds[0];
   lookup->written = fds[1];
-  r = start_thread(lookup);
+  lookup->shares = 2;
+  return start_thread(lookup);
+}
+
+int ioloop__lookup_begin(const char *host, const char *service, int *fd,
+                         struct ioloop__lookup **ret) {
+  struct ioloop__lookup *lookup = new_lookup(host, service);
+  if (!lookup)
+    return -ENOMEM;
+  int r = find(lookup, AI_NUMERICHOST | AI_NUMERICSERV) == 0 ? 0 : begin_in_thread(lookup);
   if (r) {
     ioloop__lookup_end(lookup, true);
     return r;
   }
-  *fd = fds[0];
+  *fd = lookup->watched;
   *ret = lookup;
   return 0;
 }
@@ -128,7 +137,8 @@ int ioloop__lookup_result(const struct ioloop__lookup *lookup, const struct addr
 }
 
 void ioloop__lookup_end(struct ioloop__lookup *lookup, bool inherited) {
-  close(lookup->watched);
+  if (lookup->watched >= 0)
+    close(lookup->watched);
   if (inherited) { /* there is no thread */
     close_written(lookup, false);
     atomic_store(&lookup->shares, 1);

@@ -8,7 +8,8 @@
 
 struct ioloop__lookup;
 
-/* Begin. *fd is readable once it is over; it belongs to the lookup. -EAGAIN, -EMFILE, -ENOMEM. */
+/* Begin. *fd is readable once it is over; it belongs to the lookup. -1: it is over already, as host and
+ * service are numbers. -EAGAIN, -EMFILE, -ENOMEM. */
 int ioloop__lookup_begin(const char *host, const char *service, int *fd,
                          struct ioloop__lookup **ret);
 

@@ -357,6 +357,20 @@ static int begin_connecting(struct ioloop_stream *stream, const struct sockaddr 
   return set_mask(stream, IOLOOP_WRITE);
 }
 
+int ioloop__stream_hand_over(struct ioloop_stream *stream, int error, ioloop_stream_fn *on_connect,
+                             ioloop_stream_close_fn *on_close, void *arg,
+                             struct ioloop_stream **ret) {
+  if (error) {
+    ioloop__stream_finish(stream, error); /* no callback is set yet: this only cleans up */
+    return error;
+  }
+  stream->on_connect = on_connect;
+  stream->on_close = on_close;
+  stream->connect_arg = stream->close_arg = arg;
+  *ret = stream;
+  return 0;
+}
+
 int ioloop_stream_connect(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
                           ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close, void *arg,
                           struct ioloop_stream **ret) {
@@ -372,15 +386,7 @@ int ioloop_stream_connect(struct ioloop *loop, const struct sockaddr *address, s
   r = ioloop__stream_nodelay(fd, true);
   if (!r || r == -EOPNOTSUPP)
     r = begin_connecting(stream, address, size);
-  if (r) {
-    ioloop__stream_finish(stream, r); /* no callback is set yet: this only cleans up */
-    return r;
-  }
-  stream->on_connect = on_connect;
-  stream->on_close = on_close;
-  stream->connect_arg = stream->close_arg = arg;
-  *ret = stream;
-  return 0;
+  return ioloop__stream_hand_over(stream, r, on_connect, on_close, arg, ret);
 }
 
 void ioloop_stream_close(struct ioloop_stream *stream) {

@@ -25,13 +25,18 @@ struct ioloop__stream_extras *ioloop__stream_extras(struct ioloop_stream *stream
   return stream->extras;
 }
 
-int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn, void *arg) {
+int ioloop__stream_may_set(const struct ioloop_stream *stream) {
   if (ioloop__inherited(stream->loop))
     return -ECHILD;
-  if (stream->life == STREAM_CLOSED)
-    return -EPIPE;
-  if (!ioloop__stream_extras(stream))
-    return -ENOMEM;
+  return stream->life == STREAM_CLOSED ? -EPIPE : 0;
+}
+
+int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn, void *arg) {
+  int r = ioloop__stream_may_set(stream);
+  if (!r && !ioloop__stream_extras(stream))
+    r = -ENOMEM;
+  if (r)
+    return r;
   stream->extras->on_low = fn;
   stream->extras->low_arg = arg;
   return 0;

@@ -270,6 +270,9 @@ void ioloop__stream_apply_watermarks(struct ioloop_stream *stream);
 
 /* ---- stream_couple.c ----------------------------------------------------------------- */
 
+/* Whether a callback or a limit of it may be set: 0, -ECHILD or -EPIPE. */
+int ioloop__stream_may_set(const struct ioloop_stream *stream);
+
 /* Made when it is first needed. NULL: no memory. */
 struct ioloop__stream_extras *ioloop__stream_extras(struct ioloop_stream *stream);
 
@@ -292,6 +295,11 @@ void ioloop__stream_uncouple_closed(struct ioloop_stream *stream, int error);
 /* ---- stream_timeout.c ---------------------------------------------------------------- */
 
 void ioloop__stream_stop_read_timer(struct ioloop_stream *stream);
+
+/* The end of a function that connects: clean up after an error, or pass the stream to the program. */
+int ioloop__stream_hand_over(struct ioloop_stream *stream, int error, ioloop_stream_fn *on_connect,
+                             ioloop_stream_close_fn *on_close, void *arg,
+                             struct ioloop_stream **ret);
 
 /* ---- stream_name.c ------------------------------------------------------------------- */
 

@@ -162,23 +162,27 @@ static int take_addresses(struct ioloop_stream *stream, const struct addrinfo *f
   return 0;
 }
 
-static void on_found(struct ioloop *loop, int fd, unsigned events, void *arg) {
-  struct ioloop_stream *stream = arg;
-  struct ioloop__stream_naming *naming = stream->extras->naming;
+static void use_result(struct ioloop_stream *stream) {
   const struct addrinfo *found;
-  char byte;
-  (void)events;
-  if (read(fd, &byte, 1) != 1) /* readiness may be spurious */
-    return;
-  ioloop_remove_handler(loop, fd);
-  naming->lookup_fd = -1;
-  int r = ioloop__lookup_result(naming->lookup, &found);
+  int r = ioloop__lookup_result(stream->extras->naming->lookup, &found);
   if (!r)
     r = take_addresses(stream, found);
   if (r)
     ioloop__stream_fail(stream, r);
   else
     make_attempts(stream);
+}
+
+static void on_found(struct ioloop *loop, int fd, unsigned events, void *arg) {
+  struct ioloop_stream *stream = arg;
+  struct ioloop__stream_naming *naming = stream->extras->naming;
+  char byte;
+  (void)events;
+  if (read(fd, &byte, 1) != 1) /* readiness may be spurious */
+    return;
+  ioloop_remove_handler(loop, fd);
+  naming->lookup_fd = -1;
+  use_result(stream);
 }
 
 /* ---- the call -------------------------------------------------------------------------------- */
@@ -191,6 +195,10 @@ static int begin_naming(struct ioloop_stream *stream, const char *host, const ch
   naming->lookup_fd = -1;
   extras->naming = naming;
   int fd, r = ioloop__lookup_begin(host, service, &fd, &naming->lookup);
+  if (!r && fd < 0) { /* a failure is reported by the loop */
+    use_result(stream);
+    return stream->life == STREAM_FAILED && !stream->timeout ? -ENOMEM : 0;
+  }
   if (!r)
     r = ioloop_add_handler(stream->loop, fd, IOLOOP_READ, on_found, stream);
   if (!r)
@@ -216,13 +224,5 @@ int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char
   ioloop__stream_init(stream, loop, -1);
   stream->life = STREAM_CONNECTING;
   int r = begin_naming(stream, host, service);
-  if (r) {
-    ioloop__stream_finish(stream, r); /* no callback is set yet: this only cleans up */
-    return r;
-  }
-  stream->on_connect = on_connect;
-  stream->on_close = on_close;
-  stream->connect_arg = stream->close_arg = arg;
-  *ret = stream;
-  return 0;
+  return ioloop__stream_hand_over(stream, r, on_connect, on_close, arg, ret);
 }

@@ -249,12 +249,11 @@ int ioloop_stream_read_until(struct ioloop_stream *stream, const char *delimiter
 
 int ioloop_stream_set_limit_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
                                      void *arg) {
-  if (ioloop__inherited(stream->loop))
-    return -ECHILD;
-  if (stream->life == STREAM_CLOSED)
-    return -EPIPE;
-  if (!has_place(stream))
-    return -ENOMEM;
+  int r = ioloop__stream_may_set(stream);
+  if (!r && !has_place(stream))
+    r = -ENOMEM;
+  if (r)
+    return r;
   stream->framing->on_limit = fn;
   stream->framing->limit_arg = arg;
   return 0;

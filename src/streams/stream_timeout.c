@@ -53,10 +53,9 @@ void ioloop__stream_stop_read_timer(struct ioloop_stream *stream) {
 }
 
 int ioloop_stream_set_read_timeout(struct ioloop_stream *stream, uint64_t timeout_ns) {
-  if (ioloop__inherited(stream->loop))
-    return -ECHILD;
-  if (stream->life == STREAM_CLOSED)
-    return -EPIPE;
+  int r = ioloop__stream_may_set(stream);
+  if (r)
+    return r;
   ioloop__stream_stop_read_timer(stream);
   uint64_t now = ioloop_time(stream->loop);
   if (timeout_ns == 0 || timeout_ns > UINT64_MAX - now)
@@ -67,7 +66,7 @@ int ioloop_stream_set_read_timeout(struct ioloop_stream *stream, uint64_t timeou
   extras->read_timeout_ns = timeout_ns;
   extras->input_ns = now;
   extras->read_overdue = false;
-  int r = arm(stream, now + timeout_ns);
+  r = arm(stream, now + timeout_ns);
   stream->read_timed = !r;
   return r;
 }

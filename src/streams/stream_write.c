@@ -200,12 +200,11 @@ int ioloop_stream_set_watermarks(struct ioloop_stream *stream, size_t low, size_
 
 int ioloop_stream_set_drain_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn,
                                      void *arg) {
-  if (ioloop__inherited(stream->loop))
-    return -ECHILD;
-  if (stream->life == STREAM_CLOSED)
-    return -EPIPE;
-  if (!ioloop__stream_extras(stream))
-    return -ENOMEM;
+  int r = ioloop__stream_may_set(stream);
+  if (!r && !ioloop__stream_extras(stream))
+    r = -ENOMEM;
+  if (r)
+    return r;
   stream->extras->on_drain = fn;
   stream->extras->drain_arg = arg;
   ioloop__stream_await_sent(stream);

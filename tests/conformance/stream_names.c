@@ -16,6 +16,8 @@ static struct {
   int error; /* of getaddrinfo */
   int count;
   struct sockaddr_in addresses[4];
+  bool numeric; /* "host" is an address */
+  unsigned lookups;
   int gate[2];  /* getaddrinfo waits until something is written there; 0: it does not */
   int freed[2]; /* a byte for each freeaddrinfo; 0: none */
 } names;
@@ -23,7 +25,10 @@ static struct {
 int getaddrinfo(const char *restrict host, const char *restrict service,
                 const struct addrinfo *restrict hints, struct addrinfo **restrict ret) {
   char byte;
-  (void)host, (void)service, (void)hints;
+  (void)host, (void)service;
+  if (hints->ai_flags & AI_NUMERICHOST && !names.numeric)
+    return EAI_NONAME;
+  names.lookups++;
   if (names.gate[0])
     CHECK_IS(read(names.gate[0], &byte, 1), ==, 1);
   if (names.error)
@@ -123,6 +128,34 @@ TEST(630, "a name: without an address that accepts, or without any, there is the
     CHECK_IS(caller.error, ==, cases[i].error);
     CHECK_IS(caller.connected, ==, 0);
   }
+  test_loop_free(loop);
+}
+
+TEST(630, "an address instead of a name needs no lookup by a thread; it may be refused") {
+  struct ioloop *loop = test_loop_new();
+  struct caller caller;
+  struct echo echo;
+  echo_open(&echo, loop, NULL);
+  names.numeric = true;
+  names.count = 1;
+  for (unsigned refused = 0; refused < 2; refused++) {
+    names.lookups = 0;
+    names.addresses[0] = loopback_address(refused ? 1 : echo.port);
+    call(&caller, loop);
+    CHECK_IS(names.lookups, ==, 1);
+    CHECK_IS(caller.closed, ==, 0);
+    RUN_UNTIL(loop, refused ? caller.closed == 1 : caller.received == 5);
+    CHECK_IS(names.lookups, ==, 1);
+    CHECK_IS(caller.error, ==, refused ? -ECONNREFUSED : 0);
+    if (caller.stream)
+      ioloop_stream_close(caller.stream);
+  }
+  call(&caller, loop);
+  ioloop_stream_close(caller.stream); /* during its attempt */
+  CHECK_IS(caller.closed, ==, 1);
+  names.numeric = false;
+  RUN_UNTIL(loop, echo.closed == 1);
+  echo_close(&echo);
   test_loop_free(loop);
 }
 
@@ -237,7 +270,7 @@ TEST(632, "a server listens on a name's addresses, or on a path, to which a stre
   names.count = 2;
   names.addresses[0] = names.addresses[1] = loopback_address(0);
   CHECK_OK(ioloop_tcpserver_listen_name(server, "host", "0"));
-  snprintf(path, sizeof path, "unix:/tmp/ioloop-names-%d", (int)getpid());
+  snprintf(path, sizeof path, "unix:" P_tmpdir "/ioloop-names-%d", (int)getpid());
   CHECK_OK(ioloop_tcpserver_listen_name(server, path, NULL));
   CHECK_ERROR(ioloop_tcpserver_listen_name(server, "unix:", NULL), EINVAL);
   CHECK_OK(ioloop_tcpserver_address(server, 2, &address, &size));

@@ -23,13 +23,10 @@
  *               thread ran the loop last, or made it). The child can make a loop of its own. A
  *               signal that the parent watches does nothing in the child, until ioloop_free or exec.
  *   exceptions  a C++ exception, or the end of its thread (pthread_exit, pthread_cancel), may
- *               pass through a running loop. The loop can be run again and freed after that.
- *               The next iteration calls what the interrupted one did not: callbacks and
- *               timeouts that were due, and descriptors that are still ready. A periodic
- *               timeout goes on. An ioloop_stop of that run has had its effect. The callbacks
- *               of stream.h are different: see there. pthread_cancel ends a thread that waits
- *               in its loop, except under io_uring, whose wait is not a cancellation point:
- *               ioloop_stop wakes it.
+ *               pass through a running loop, which can be run again and freed after that (but
+ *               see stream.h). The next iteration calls what was due and not called. A periodic
+ *               timeout goes on; an ioloop_stop of that run has had its effect. pthread_cancel
+ *               ends a thread that waits, except under io_uring: there ioloop_stop wakes it.
  *   structs     what the program fills begins with `size`, set to sizeof; a result is followed by
  *               the size of its struct. Members are only added at the end. What an older program
  *               does not know is 0. A newer one gets -E2BIG for members that this library does
@@ -76,11 +73,9 @@ extern "C" {
  * every event asked for is reported, so that the next read or write returns the reason.
  * ERROR is a hint in addition to that; some models cannot report it (select), and no program
  * needs it.
- * Two exceptions: select does not report a hang-up to a descriptor that is watched for WRITE only,
- * unless writing would not block, and reports the end of a pipe whose writers are gone only for
- * READ if its read end is watched for WRITE as well (so does libevent:select); epoll, epoll-et,
- * io_uring, and libevent on epoll do not notice that a pty becomes writable when the kernel moves
- * its output on in the background (ioloop-backends(7)). Linux reports a socket as failed as long as
+ * Two exceptions, in ioloop-backends(7): select and libevent:select do not report each hang-up to a
+ * descriptor that is watched for WRITE; epoll, epoll-et, io_uring and libevent on epoll do not
+ * notice that a pty becomes writable in the background. Linux reports a socket as failed as long as
  * its error queue is not empty (IP_RECVERR, SO_TIMESTAMPING, MSG_ZEROCOPY): a handler must empty it
  * (recvmsg with MSG_ERRQUEUE), or it is called again and again. Streams and datagram sockets do so.
  */
@@ -113,7 +108,8 @@ const char *ioloop_version(void);
  *   -ENOSYS  not built in, or the kernel lacks it
  *   -EPERM   the kernel refuses it here (seccomp, sysctl)
  *   -ENOSPC  rtsig: no real-time signal is left in this thread; -EMFILE, -ENFILE, -ENOMEM
- * ioloop_backend_probe returns the reason in words.
+ * ioloop_backend_probe returns the reason in words. Under io_uring both may block for up to 0.5 s,
+ * before -ENOMEM: the kernel gives back the memory of a freed ring a moment later (RLIMIT_MEMLOCK).
  *
  * A loop of sigio or rtsig keeps SIGIO, and rtsig a real-time signal as well, blocked in the thread
  * that runs it, until the loop is freed, or run by another thread (ioloop-backends(7)). A blocked
@@ -133,9 +129,8 @@ int ioloop_new(const char *backend, struct ioloop **ret);
 int ioloop_free(struct ioloop *loop);
 
 /*
- * Run until ioloop_stop. An empty loop waits, as Tornado's does. A stop before the start is not
- * lost: ioloop_start then returns at once and runs nothing. Each stop ends one run: the current
- * one, otherwise the next ioloop_start or ioloop_run_once, whichever comes first.
+ * Run until ioloop_stop. An empty loop waits, as Tornado's does. Each stop ends one run: the current
+ * one, otherwise the next ioloop_start or ioloop_run_once, which then runs nothing.
  *   -EBUSY   it is running already, perhaps in another thread (sigio, not on Linux: or one has one)
  *   -EPERM   io_uring: in another thread's run streams began operations; until that thread has
  *            closed them, only it can go on. -ENOSPC, -EMFILE, -ENFILE, -ENOMEM: in a new thread
@@ -163,12 +158,9 @@ uint64_t ioloop_time(const struct ioloop *loop);
 /*
  * Bounded spin: after a wait that reported something, poll again without blocking for up to
  * `spin_ns` before the next wait that blocks; 0, the default, is off and costs nothing. Spinning
- * saves the wake-up where the next event is near: with one peer that sends its next request as soon
- * as it has the answer, that is most of the time of a request. It keeps one core busy for that time
- * after each burst of work, and is useless or even harmful where there is no core to spare.
- * Timeouts, callbacks of other threads, signals and stop are noticed while the loop spins. Time
- * spent spinning counts as idle (metrics.idle_ns). Works under every backend: each can poll without
- * blocking. Takes effect at the next wait. -ECHILD.
+ * saves the wake-up where the next event is near. It keeps one core busy for that time after each
+ * burst of work, and is harmful where there is no core to spare. Everything is noticed while the
+ * loop spins. The time counts as idle (metrics.idle_ns). Takes effect at the next wait. -ECHILD.
  */
 int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
 
@@ -185,8 +177,7 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
  *   -EBADF   not an open descriptor
  *   -EEXIST  has a handler (it may belong to a descriptor that was closed without remove)
  *   -EPERM   a kind that is always ready and that no model can wait for: regular file, directory,
- *            /dev/null. (Linux has some regular files that can be waited for, for example
- *            /proc/self/mounts. They are accepted, although most are always readable.)
+ *            /dev/null. (Some of Linux's can be waited for, such as /proc/self/mounts: accepted.)
  *   -EINVAL  events other than READ and WRITE; no handler
  *   -ENOSPC, -ENOMEM, -ECHILD
  *
@@ -197,8 +188,7 @@ int ioloop_set_spin(struct ioloop *loop, uint64_t spin_ns);
  * that has become another file's; from then on update and remove return -ENOENT.
  * Under io_uring a pending poll request holds the file. A descriptor that is closed outside its own
  * handler then stays open in the kernel: its peer sees no end and its port is not freed until the
- * descriptor becomes ready once more, is removed, or the loop is freed. (Inside its own handler
- * nothing is pending, and close takes effect at once.)
+ * descriptor becomes ready once more, is removed, or the loop is freed.
  */
 int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_handler_fn *handler,
                        void *arg);
@@ -207,10 +197,8 @@ int ioloop_add_handler(struct ioloop *loop, int fd, unsigned events, ioloop_hand
  * Change the events. Takes effect at the next wait; any number of changes before it cost one
  * system call, or none where they cancel out. With 0 the handler stays and nothing is watched.
  * Where the kernel is short of memory for the change, nothing is watched until it has some: the
- * loop tries again every 10 ms.
- * An update to the same events makes the backend check the descriptor again. This is needed after
- * the program's own shutdown() of the descriptor: signals announce what peers do, not what the
- * process itself does.
+ * loop tries again every 10 ms. An update to the same events makes the backend check the descriptor
+ * again: needed after the program's own shutdown() of it, which no signal announces.
  *   -ENOENT  no handler; -EINVAL; -ECHILD
  *   the errors of add, where the mask was 0 and becomes another
  */
@@ -231,8 +219,7 @@ int ioloop_remove_handler(struct ioloop *loop, int fd);
  * they were added. -ENOMEM, -ECHILD. */
 int ioloop_add_callback(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
-/* The same from any thread: wakes the loop, whose iteration after that calls `fn`. The order of
- * each thread's calls is kept. -ENOMEM, -ECHILD. */
+/* The same from any thread: wakes the loop. Each thread's order is kept. -ENOMEM, -ECHILD. */
 int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
 /* The same from a signal handler (signal-safe, any thread). -EAGAIN: 256 such callbacks are queued
@@ -254,8 +241,8 @@ int ioloop_call_at(struct ioloop *loop, uint64_t deadline_ns, ioloop_callback_fn
 
 /*
  * Call fn every `period_ns` (> 0: else -EINVAL), first one period from now. A call that is missed
- * because the loop was busy is skipped, not made up for; the phase is kept, as with Tornado's
- * PeriodicCallback. Ends with ioloop_remove_timeout, also from inside fn. -ENOMEM, -ECHILD.
+ * because the loop was busy is skipped; the phase is kept. Ends with ioloop_remove_timeout, also
+ * from inside fn. -ENOMEM, -ECHILD.
  */
 int ioloop_call_every(struct ioloop *loop, uint64_t period_ns, ioloop_callback_fn *fn, void *arg,
                       ioloop_timeout *ret);
@@ -279,8 +266,7 @@ int ioloop_remove_timeout(struct ioloop *loop, ioloop_timeout timeout);
  * been called for that signal yet. A blocked signal does not arrive: the mask, which a program
  * inherits, is left to the program.
  *   -EINVAL  not a signal that can be caught, or one that this backend uses itself; or SIGSEGV,
- *            SIGBUS, SIGFPE, SIGILL: a thread that caused such a fault never returns to the loop,
- *            as the kernel raises the signal again when the handler returns
+ *            SIGBUS, SIGFPE, SIGILL: a thread that caused such a fault never returns to the loop
  *   -EEXIST  this loop watches it already
  *   -ENOSPC  16 loops watch it already
  *   -ENOMEM, -ECHILD
@@ -335,8 +321,7 @@ int ioloop_backend_probe(const char *name, struct ioloop_backend_info *ret, size
 /* The name of the first available backend. Never NULL: poll is always there. */
 const char *ioloop_backend_default(void);
 
-/* The environment's IOLOOP_BACKEND, or NULL where it is unset or empty. The one function
- * here that reads the environment; programs call it. */
+/* The environment's IOLOOP_BACKEND, or NULL where it is unset or empty. */
 const char *ioloop_backend_from_env(void);
 
 /* The backend of this loop: the name as it was passed to ioloop_new. */
@@ -375,9 +360,8 @@ void ioloop_get_metrics(const struct ioloop *loop, struct ioloop_metrics *ret, s
 void ioloop_set_timing(struct ioloop *loop, bool on);
 
 /*
- * Hooks for traces, debuggers and lectures. Any may be NULL. While no observer is set, the loop
- * runs a dispatch path without hooks, and each system call costs two tests at most. Hooks must not
- * change the loop.
+ * Hooks for traces, debuggers and lectures. Any may be NULL. Without an observer, the loop runs a
+ * dispatch path without hooks. Hooks must not change the loop.
  */
 enum ioloop_call {
   IOLOOP_CALL_HANDLER = 'h', /* fd: the descriptor */

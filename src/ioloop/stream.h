@@ -2,31 +2,30 @@
 /*
  * stream.h - TCP servers, byte streams and datagram sockets on an ioloop.
  *
- * Tornado's IOStream and TCPServer in C, and UDP as well. Conventions (errors, threads, fork,
- * times) as in ioloop.h. These objects own the descriptor they are given: they make it
- * non-blocking and close-on-exec, and close it in the end. Call all functions from the thread that
- * runs the loop, or from any one thread while it does not run. (Under io_uring, what a run of
- * another thread has begun should be closed by that thread. Closed by a third, it ends as it should,
- * but the loop then fails with -EPERM until all that was open in that run is closed.)
+ * Tornado's IOStream and TCPServer in C, and UDP as well. TLS is not part of it: the example
+ * docs/examples/tls_echo.c puts OpenSSL on a stream. Conventions (errors, threads, fork, times) as
+ * in ioloop.h. These objects own the descriptor they are given: they make it non-blocking and
+ * close-on-exec, and close it in the end. Call all functions from the thread that runs the loop, or
+ * from any one thread while it does not run. (Under io_uring, what a run of another thread has begun
+ * should be closed by that thread. Closed by a third, it ends as it should, but the loop then fails
+ * with -EPERM until all that was open in that run is closed.)
  *
- * Streams and datagram sockets empty a socket's error queue (Linux); otherwise readiness would be
- * reported endlessly. Errors of a datagram socket (IP_RECVERR) are passed to the error callback;
- * timestamps of sent data and the notifications of MSG_ZEROCOPY are discarded.
+ * Streams and datagram sockets empty a socket's error queue (Linux). Errors of a datagram socket
+ * (IP_RECVERR) are passed to the error callback; timestamps of sent data and the notifications of
+ * MSG_ZEROCOPY are discarded.
  *
  * An object may be closed in any of its callbacks; its memory is released when the callback has
  * returned. After its close callback (streams) or *_close (servers, datagram sockets) the
  * object must not be used.
  *
- * In a forked child the objects of an inherited loop can only be released. ioloop_stream_close and
- * ioloop_stream_close_when_sent call the close callback with -ECHILD; ioloop_tcpserver_stop closes
- * the listeners and accepts no connection; ioloop_tcpserver_close and ioloop_datagram_close send
- * nothing. All of them close the child's descriptors and free its memory, and the parent's
- * connections go on. Every other function that would touch a descriptor returns -ECHILD or does
- * nothing, whatever else is said below. (If another thread ran the loop last, or made it, its
- * objects belong to that thread in the child too: leave them alone.)
+ * In a forked child the objects of an inherited loop can only be released, by the functions that
+ * close or stop them: these close the child's descriptors and free its memory, send and accept
+ * nothing, and call a stream's close callback with -ECHILD. The parent's connections go on. Every
+ * other function that would touch a descriptor returns -ECHILD or does nothing, whatever else is
+ * said below. (If another thread ran the loop last, or made it, leave its objects alone.)
  *
  * A C++ exception must not pass through these callbacks: an object whose callback did not return
- * counts as being inside it forever. It can be closed, but its memory is lost.
+ * counts as being inside it. It can be closed, but its memory is lost.
  */
 #ifndef IOLOOP_STREAM_H
 #define IOLOOP_STREAM_H
@@ -46,9 +45,8 @@ extern "C" {
 
 /*
  * Sockets attached to a gate read only while it is open. Closing it costs O(1): a socket stops
- * when it next has something to read, so idle sockets cost nothing. Opening it costs O(sockets
- * that stopped). A server whose output stalls closes the gate; TCP peers then see the window
- * close, and nothing is lost or buffered.
+ * when it next has something to read. Opening it costs O(sockets that stopped). A server whose
+ * output stalls closes the gate; TCP peers then see the window close, and nothing is lost.
  */
 struct ioloop_gate;
 int ioloop_gate_new(struct ioloop_gate **ret); /* -ENOMEM */
@@ -85,17 +83,17 @@ int ioloop_stream_new(struct ioloop *loop, int fd, struct ioloop_stream **ret);
 
 /* Connect. on_connect is called when the peer has accepted, otherwise the close callback with the
  * error. Writes before that are queued. Returns -errno of socket() and of add_handler; an error of
- * connect() itself is passed to the close callback. That is -ECONNREFUSED also if TCP has connected
- * the socket to itself, which happens where nothing listens on a port of the ephemeral range. */
+ * connect() itself is passed to the close callback: -ECONNREFUSED also if TCP has connected the
+ * socket to itself, as it may where nothing listens. */
 int ioloop_stream_connect(struct ioloop *loop, const struct sockaddr *address, socklen_t size,
                           ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close, void *arg,
                           struct ioloop_stream **ret);
 
 /* Connect to a host's service ("example.org", "80"), or to "unix:PATH" (service unused). A thread
- * looks the name up; the addresses are tried in turn, alternating between IPv6 and IPv4, every 250
- * ms and at once if one fails, and the first that accepts is kept (RFC 8305). Otherwise as
- * ioloop_stream_connect; until then ioloop_stream_fd is -1, and -ENOTCONN is the error of what
- * needs it. If all fail, the close callback is called with the last one's error; -ENOENT: no such
+ * looks the name up, unless both are numbers; the addresses are tried in turn, IPv6 and IPv4
+ * alternating, every 250 ms and at once if one fails, and the first that accepts is kept (RFC 8305).
+ * Otherwise as ioloop_stream_connect; until then ioloop_stream_fd is -1, and -ENOTCONN is the error
+ * of what needs it. If all fail, the close callback is called with the last one's error; -ENOENT: no such
  * name, -EAGAIN: ask later, -EIO. */
 int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char *service,
                                ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close,
@@ -111,8 +109,8 @@ void ioloop_stream_set_close_callback(struct ioloop_stream *stream, ioloop_strea
  * all earlier input that satisfies a read, and are noticed by reading or writing: a stream that
  * does neither is not watched. */
 int ioloop_stream_read(struct ioloop_stream *stream, ioloop_stream_read_fn *fn, void *arg);
-/* Read once: exactly `size` bytes (1 ..), or size 0 at the end of input if fewer are left (the next
- * read may ask for those). -EINVAL, and as ioloop_stream_read. */
+/* Read once: exactly `size` bytes (1 ..), or size 0 at the end of input if fewer are left, for the
+ * next read. -EINVAL, and as ioloop_stream_read. */
 int ioloop_stream_read_bytes(struct ioloop_stream *stream, size_t size, ioloop_stream_read_fn *fn,
                              void *arg);
 /* Read once: up to and including `delimiter` (copied; 1 to 16 bytes). If `max` bytes arrived
@@ -122,26 +120,24 @@ int ioloop_stream_read_until(struct ioloop_stream *stream, const char *delimiter
                              size_t delimiter_size, size_t max, ioloop_stream_read_fn *fn,
                              void *arg);
 /* Called when an ioloop_stream_read_until has found no delimiter in its `max` bytes. That read has
- * ended, and nothing is lost: the bytes are kept for the next read. The callback may answer, and go
- * on with any read: with a larger maximum, or ioloop_stream_read_bytes to skip `max` bytes (less
- * delimiter_size - 1, as a delimiter may begin in those). Without a read the stream waits. fn NULL:
- * as at first. -EPIPE: closed. -ENOMEM: as before. */
+ * ended, and the bytes are kept for the next read. The callback may answer, and go on with any read:
+ * with a larger maximum, or ioloop_stream_read_bytes to skip `max` bytes (less delimiter_size - 1, as
+ * a delimiter may begin in those). fn NULL: as at first. -EPIPE: closed. -ENOMEM: as before. */
 int ioloop_stream_set_limit_callback(struct ioloop_stream *stream, ioloop_stream_fn *fn, void *arg);
 /* Close the stream with -ETIMEDOUT when nothing arrives for this long (0, IOLOOP_FOREVER: no limit,
  * as at first). Only time in which the stream waits for its peer counts: not before it is
- * connected, without a read, behind a gate or over a watermark. Each byte begins the time again,
- * also one that completes no read, and so does each start of a read. After the end of input there
- * is no timeout. -EPIPE: closed. -ENOMEM: there is none. */
+ * connected, without a read, behind a gate or over a watermark. Each byte and each start of a read
+ * begin the time again. After the end of input there is none. -EPIPE: closed. -ENOMEM: no timeout. */
 int ioloop_stream_set_read_timeout(struct ioloop_stream *stream, uint64_t timeout_ns);
 
 /* Stop calling the read callback. Buffered data is kept for the next read. */
 void ioloop_stream_read_stop(struct ioloop_stream *stream);
 
 /*
- * Send `data`. What the socket takes is sent at once; the rest is copied and sent when the socket
- * has room. Each write is a system call: combine data that belongs together. Where the backend
- * completes (IOLOOP_F_COMPLETION), all writes of one iteration are copied and leave in one send
- * with the next wait. Bytes arrive in order, each exactly once; a write of 0 bytes sends nothing.
+ * Send `data`. What the socket takes is sent at once; the rest is copied and sent when there is room.
+ * Each write is a system call: combine data that belongs together. Where the backend completes
+ * (IOLOOP_F_COMPLETION), all writes of one iteration are copied and leave in one send with the next
+ * wait. A write of 0 bytes sends nothing.
  * Returns 0, or
  *   -EPIPE   writing was shut down, or the stream is closing
  *   -EBADF   the read end of a pipe, or another file opened only for reading
@@ -160,10 +156,9 @@ int ioloop_stream_write(struct ioloop_stream *stream, const void *data, size_t s
  * in one system call. -EINVAL: a negative count, or more than PTRDIFF_MAX bytes. */
 int ioloop_stream_writev(struct ioloop_stream *stream, const struct iovec *pieces, int count);
 
-/* Every TCP stream is made with TCP_NODELAY, which sends each write at once. When it is off,
- * Nagle's algorithm holds back a small write while an earlier one is not acknowledged: fewer
- * segments, but up to 40 ms with a peer that delays its acknowledgements. -EOPNOTSUPP: not TCP.
- * -EPIPE: closed. */
+/* Every TCP stream is made with TCP_NODELAY. When it is off, Nagle's algorithm holds back a small
+ * write while an earlier one is not acknowledged: fewer segments, but up to 40 ms with a peer that
+ * delays its acknowledgements. -EOPNOTSUPP: not TCP. -EPIPE: closed. */
 int ioloop_stream_set_nodelay(struct ioloop_stream *stream, bool on);
 
 /* Bytes queued and not yet passed to the kernel. Where the backend completes, bytes that were sent
@@ -173,9 +168,9 @@ size_t ioloop_stream_pending(const struct ioloop_stream *stream);
 
 /* When more than `high` bytes are pending, the stream stops reading until `low` or fewer are left:
  * a peer that does not read its echo is not read from. Default 64 KiB and 256 KiB; values over 4
- * GiB count as 4 GiB. If the streams at both ends of a connection are over their marks, they wait
- * for each other forever. Where both may write much before they read, one of them needs a mark that
- * it does not reach (SIZE_MAX), or the program needs a timeout. -EINVAL: low > high. */
+ * GiB count as 4 GiB. Streams at both ends of a connection that are over their marks wait for each
+ * other: where both may write much before they read, one needs a mark that it does not reach
+ * (SIZE_MAX), or a timeout. -EINVAL: low > high. */
 int ioloop_stream_set_watermarks(struct ioloop_stream *stream, size_t low, size_t high);
 
 /* Called whenever the queue becomes empty after it was not (ioloop_stream_pending): where the
@@ -195,8 +190,8 @@ int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_f
  * than `high` bytes and one read wait in memory; its own queue no longer stops the source. The end
  * of the source's input becomes a half-close of the sink; a pipe or pty, which has none, is closed
  * when all is sent. Where one of the two fails, or is closed before the end of the source's input,
- * the other is closed by the loop, with the same error in its close callback. What is queued to it
- * is lost then. ioloop_stream_read_stop of the source uncouples them.
+ * the loop closes the other, with the same error; what is queued to it is lost. ioloop_stream_read_stop
+ * of the source uncouples them.
  *   -EALREADY  a read of the source is in progress, or the sink has a source
  *   -EINVAL    streams of different loops
  *   -EPIPE     writing to the sink was shut down, or one of them is closing
@@ -205,20 +200,18 @@ int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_f
  */
 int ioloop_stream_couple(struct ioloop_stream *source, struct ioloop_stream *sink);
 
-/* Half-close: finish sending once the queue is empty. Reading goes on. -EPIPE: done already.
- * -ENOTSOCK: a pipe or pty, which has no half-close; nothing happened. */
+/* Half-close: finish sending once the queue is empty. -EPIPE: done already. -ENOTSOCK: a pipe or
+ * pty, which has none; nothing happened. */
 int ioloop_stream_shutdown(struct ioloop_stream *stream);
 
 /* Close once the queue is empty (no more reads, no more writes). If the peer is still sending, TCP
  * answers a close with a reset; where that matters, half-close and read on to the end. A peer that
- * does not read delays the close for as long as it is connected. If the streams at both ends of a
- * connection are closed like this and the sockets cannot hold all that is queued, they wait for
- * each other forever: the program needs a timeout that calls ioloop_stream_close. */
+ * does not read delays the close for as long as it is connected, and two streams that are closed
+ * like this may wait for each other: a timeout that calls ioloop_stream_close ends that. */
 void ioloop_stream_close_when_sent(struct ioloop_stream *stream);
 
 /* Close now; queued data is lost. The close callback is called with error 0. With unread input, TCP
- * sends the peer a reset; where the backend completes, the input may have left the socket already,
- * and then the peer sees an orderly end. */
+ * sends the peer a reset, unless the backend completes and has taken it. */
 void ioloop_stream_close(struct ioloop_stream *stream);
 
 /* The address of one end of the connection, the stream's own or its peer's. -EPIPE: closed. Else as
@@ -239,17 +232,13 @@ enum {
 int ioloop_stream_address_text(const struct sockaddr *address, socklen_t size,
                                char ret[IOSTREAM_ADDRESS_SIZE]);
 
-/* The program's own pointer, NULL at first: for the callbacks of a stream, and for
- * ioloop_tcpserver_each. The library does not use it. It can be read until the close callback has
- * returned. */
+/* The program's own, NULL at first. Can be read until the close callback has returned. */
 void ioloop_stream_set_data(struct ioloop_stream *stream, void *data);
 void *ioloop_stream_data(const struct ioloop_stream *stream);
 
-/* NULL detaches. */
-void ioloop_stream_set_gate(struct ioloop_stream *stream, struct ioloop_gate *gate);
+void ioloop_stream_set_gate(struct ioloop_stream *stream, struct ioloop_gate *gate); /* or NULL */
 
-/* -1 in the close callback. A direct call on it, such as shutdown(2), raises no signal for the
- * signal-driven models: use ioloop_stream_shutdown. */
+/* -1 in the close callback. Do not call shutdown(2) on it: ioloop_stream_shutdown. */
 int ioloop_stream_fd(const struct ioloop_stream *stream);
 struct ioloop *ioloop_stream_loop(const struct ioloop_stream *stream);
 
@@ -274,9 +263,8 @@ typedef void ioloop_tcpserver_accepted_fn(struct ioloop_tcpserver *server, int f
  * because a single one concerns only that connection (-ECONNABORTED, or -EPERM by a firewall).
  * Accepting pauses, and is tried again when a connection closes and every 100 ms; each pause is
  * reported once. -EINVAL, -EBADF, -ENOTSOCK, or -EOPNOTSUPP 64 times in a row: one listener no
- * longer listens, for example because another process that shares it called shutdown(2). Reported
- * once: this listener accepts no more, and the others go on. Also called when ioloop_tcpserver_stop
- * cannot empty the backlog. */
+ * longer listens (another process called shutdown(2)). Reported once: the others go on. Also called
+ * when ioloop_tcpserver_stop cannot empty the backlog. */
 typedef void ioloop_tcpserver_trouble_fn(struct ioloop_tcpserver *server, int error, void *arg);
 
 struct ioloop_tcpserver_options {
@@ -308,16 +296,14 @@ int ioloop_tcpserver_new(struct ioloop *loop, const struct ioloop_tcpserver_opti
 int ioloop_tcpserver_listen(struct ioloop_tcpserver *server, const struct sockaddr *address,
                             socklen_t size);
 
-/* On each address of a name (NULL: all of this machine), or "unix:PATH". It blocks while it looks
- * the name up. 0 if any is listened on; else the last one's error, or ioloop_stream_connect_name's.
- */
+/* On each address of a name (NULL: all of this machine), or "unix:PATH". It blocks for the lookup.
+ * 0 if any is listened on; else the last one's error, or ioloop_stream_connect_name's. */
 int ioloop_tcpserver_listen_name(struct ioloop_tcpserver *server, const char *host,
                                  const char *service);
 
 /* Listen on a socket made elsewhere, bound and listening: with options of its own (SO_REUSEPORT),
- * or inherited from a parent process. O_NONBLOCK may be set and is never cleared, as other
- * processes may use the file; where the backend completes, a blocking socket stays blocking until
- * the server stops. On failure fd remains the caller's. -ENOTSOCK. -EPROTOTYPE: a socket of another
+ * or inherited from a parent process. O_NONBLOCK may be set and is never cleared; where the backend
+ * completes, a blocking socket stays blocking until the server stops. On failure fd remains the caller's. -ENOTSOCK. -EPROTOTYPE: a socket of another
  * type than SOCK_STREAM. -EINVAL: it does not listen, or the server was stopped. Other errors as
  * for ioloop_add_handler. */
 int ioloop_tcpserver_add_socket(struct ioloop_tcpserver *server, int fd);
@@ -391,9 +377,9 @@ int ioloop_datagram_local_address(const struct ioloop_datagram *socket,
                                   struct sockaddr_storage *ret, socklen_t *ret_size);
 
 /*
- * Send one datagram to `peer` (size 0 on a connected socket). `data` need not stay valid. Datagrams
- * sent while a batch is delivered go to the kernel in as few calls as possible (sendmmsg). When the
- * kernel's queue is full, up to 256 KiB wait; more datagrams are dropped and counted, as UDP does.
+ * Send one datagram to `peer` (size 0 on a connected socket). Those sent while a batch is delivered
+ * go to the kernel in as few calls as possible (sendmmsg). When the kernel's queue is full, up to
+ * 256 KiB wait; more datagrams are dropped and counted, as UDP does.
  * 0: sent, queued, or refused by the kernel, which is reported to on_error.
  * In the datagram callback, a datagram to the peer of the received one is an answer, and leaves
  * from ioloop_datagram_local_address: a connected peer accepts no other. Every other datagram

@@ -238,6 +238,11 @@ static bool next_stashed(struct ioloop__ring *ring, struct ioloop__completed *re
 static inline bool next_completed(struct ioloop__ring *ring, struct ioloop__completed *ret) {
   if (ring->stash_count)
     return next_stashed(ring, ret);
+  /* An empty ring may make liburing call the kernel for more (io_uring_setup.c). Not once operations have
+   * completed: a stream may be full, and must be able to stop its multishot receive first. */
+  if (ring->completed_count && !io_uring_cq_ready(&ring->uring) &&
+      !io_uring_cq_has_overflow(&ring->uring))
+    return false;
   struct io_uring_cqe *entry;
   if (io_uring_peek_cqe(&ring->uring, &entry) < 0)
     return false;

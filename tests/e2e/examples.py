@@ -3,17 +3,18 @@
 import os
 import re
 import socket
+import ssl
 import sys
+import tempfile
 
-from harness import case, check, equal, main, wait_until
-from process import Process
+from harness import case, check, equal, main, missing, need_program, wait_until
+from process import Process, run
 from sockets import limit_buffers, readable, receive, receive_all, writable
 
 BACKEND = sys.argv[1]
 FOLDER = os.environ["IOLOOP_EXAMPLES"]
 SOURCE = os.environ["IOLOOP_EXAMPLES_SOURCE"]
-PROGRAMS = ["chat", "proxy", "time_server"]
-MOST_LINES = 50
+MOST_LINES = {"chat": 50, "proxy": 50, "time_server": 50, "tls_echo": 90}
 MOST_MEMORY = 1000 * 1000
 # AddressSanitizer keeps what a program has freed, which would count as the program's memory.
 NOTHING_KEPT = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
@@ -58,12 +59,12 @@ def anonymous_bytes(process):
         return int(re.search(r"RssAnon:\s*(\d+) kB", file.read()).group(1)) * 1024
 
 
-@case("each example has at most %d lines" % MOST_LINES)
+@case("each example has at most 50 lines, and the one with TLS 90")
 def _():
-    for name in PROGRAMS:
+    for name, most in MOST_LINES.items():
         with open(os.path.join(SOURCE, name + ".c")) as file:
             lines = file.read().count("\n")
-        check(lines <= MOST_LINES, "%s.c has %d lines" % (name, lines))
+        check(lines <= most, "%s.c has %d lines" % (name, lines))
 
 
 @case("chat: a line goes to all others, one that is too long to none, and all go on")
@@ -166,6 +167,60 @@ def _():
     server.close()
     listener.close()
     proxy.kill()
+
+
+def make_certificate(folder):
+    certificate, key = (os.path.join(folder, name) for name in ("certificate.pem", "key.pem"))
+    code, _, err = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                       "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                       "-keyout", key, "-out", certificate)
+    equal(code, 0, "exit code of openssl, which says %r" % err)
+    return certificate, key
+
+
+def echo_over_tls(server, port, certificate, version):
+    context = ssl.create_default_context(cafile=certificate)
+    context.minimum_version = context.maximum_version = version
+    client = context.wrap_socket(connect(server, port), server_hostname="127.0.0.1")
+    equal(client.version(), version.name.replace("_", "."), "protocol")
+    for data in (b"x", bytes(range(256)) * 700, b"the end"):
+        client.sendall(data)
+        received = b""
+        while len(received) < len(data):
+            received += client.recv(len(data))
+        check(received == data, "%d bytes came back as others" % len(data))
+    plain = client.unwrap()  # our close_notify is answered with the server's
+    equal(plain.recv(1), b"", "what follows the close_notify")
+    plain.close()
+
+
+@case("tls_echo: every byte comes back, close_notify is answered, what is no TLS is refused with an alert")
+def _():
+    if not os.path.exists(os.path.join(FOLDER, "example-tls-echo")):
+        missing("example tls_echo, not built")
+    need_program("openssl")
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = make_certificate(folder)
+        port = free_port()
+        server = start("tls_echo", certificate, key, port)
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            echo_over_tls(server, port, certificate, version)
+        stranger = connect(server, port)
+        hello = b"\x16\x03\x01\x00\x04\x01\x00\x00\x00"  # a client hello that has nothing in it
+        stranger.sendall(hello)
+        equal(receive_all(stranger)[:3], b"\x15\x03\x03", "the type and version of the alert")
+        stranger.close()
+        for opening in (b"GET / HTTP/1.0\r\n\r\n", b""):
+            with connect(server, port) as stranger:
+                stranger.sendall(opening)
+                stranger.shutdown(socket.SHUT_WR)
+                equal(receive_all(stranger), b"", "what is sent to %r" % opening)
+        server.stderr.wait_match(rb"error:.*http request")
+        with connect(server, port) as cut:  # in the middle of the handshake
+            cut.sendall(hello[:5])
+        echo_over_tls(server, port, certificate, ssl.TLSVersion.TLSv1_3)
+        check(server.running(), "it ended")
+        server.kill()
 
 
 main()

@@ -10,7 +10,7 @@
  *   peers/       servers on other libraries and by hand       workloads/  loops without a server
  *   machine/     what the machine is, and the pauses that it adds
  *   results/     histograms, statistics, claims, the JSON document and its check, merging
- *   report/      table, page, plots, CSV, comparison of two documents
+ *   report/      verdict, table, page, plots, CSV, comparison of two documents
  *
  * Their build file is src/programs/lab/meson.build.
  *

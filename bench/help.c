@@ -15,7 +15,7 @@ static const char before_experiments[] =
     "  @ latency --contestants=epoll,io_uring,peer:epoll --baseline=peer:epoll\n"
     "  @ load --protocol=udp --slo=0.0005 --json=load.json\n"
     "  @ idle --help                       an experiment's method, and how to read it\n"
-    "  @ all --json=all.json               everything, in less than half an hour\n"
+    "  @ all --json=all.json               everything, in about 35 minutes\n"
     "\n"
     "  @ list                              contestants, and why some cannot take part here\n"
     "  @ report all.json --html=all.html   show a result again, in other forms\n"
@@ -117,12 +117,23 @@ static void print_metrics(const struct experiment *experiment) {
   }
 }
 
+static void print_duration(struct bench *bench, const struct experiment *experiment) {
+  char duration[32];
+  double seconds = comparison_seconds(bench, experiment);
+  print_heading("TAKES");
+  printf("  about %s", progress_duration(duration, seconds));
+  if (experiment->takes & TAKES_ROUNDS)
+    printf(" (%u rounds)", (unsigned)bench->rounds);
+  puts(" with all contestants that are available here, or those of --contestants");
+}
+
 void help_print_experiment(struct bench *bench, const struct experiment *experiment) {
   printf("%s%s - %s%s\n", cli_bold(), experiment->name, experiment->title, cli_plain());
   print_heading("REPRODUCES");
   print_wrapped(experiment->reproduces);
   print_heading("METHOD, AND HOW TO READ IT");
   print_wrapped(experiment->method);
+  print_duration(bench, experiment);
   print_points(bench, experiment);
   print_metrics(experiment);
 }

@@ -239,12 +239,14 @@ const struct command_line commands[] = {
     {"compare", run_compare, 0,
      "@ compare OLD.json NEW.json\n"
      "\n"
-     "  Print the figures that became slower or faster, with the ratio of the new median to the "
-     "old\n"
-     "  one and its 95 % interval. A change counts if the interval excludes 1 and the ratio is "
-     "beyond\n"
-     "  what the A/A checks of both results resolve. Other machines and settings are listed "
-     "first.\n"
+     "  Print the figures that became slower or faster, with the factor from old to new and its\n"
+     "  interval (Mann and Whitney's: it covers 90 % with 3 and 3 rounds, 97 % with 5 and 5). A "
+     "change\n"
+     "  counts if the interval excludes 1, the factor is beyond what the A/A checks of both "
+     "results\n"
+     "  resolve, and both machines were quiet. Other machines are listed first; experiments with "
+     "other\n"
+     "  settings are set apart.\n"
      "  Exit status: 0 no regression, 1 a regression, an error (one line says why), or nothing "
      "that\n"
      "  could be compared, 2 wrong command line.\n"},
@@ -281,13 +283,14 @@ static int print_help(struct lab_options *options) {
   int code = setup_experiments(options, &experiments);
   if (code)
     return code;
-  options->bench.size = SIZE_FULL;
   setup_defaults(&options->bench);
-  for (size_t i = 0; experiments[i]; i++) {
+  code = setup_contestants(options);
+  for (size_t i = 0; !code && experiments[i]; i++) {
     fputs(i > 0 ? "\n\n" : "", stdout);
     help_print_experiment(&options->bench, experiments[i]);
   }
-  return cli_finish_stdout();
+  contestants_free(&options->bench.contestants);
+  return code ? code : cli_finish_stdout();
 }
 
 static int run(int argc, char **argv, const char **arguments) {

@@ -86,6 +86,9 @@ int setup_experiments(struct lab_options *options, const struct experiment *cons
 /* Everything else in options->bench. */
 int setup_bench(struct lab_options *options);
 
+/* The contestants and the baseline only. */
+int setup_contestants(struct lab_options *options);
+
 /* The numbers that were not given, by bench->size. */
 void setup_defaults(struct bench *bench);
 

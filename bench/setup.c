@@ -234,6 +234,10 @@ static int choose_contestants(const char *names, struct bench *bench) {
   return code;
 }
 
+int setup_contestants(struct lab_options *options) {
+  return choose_contestants(options->contestants, &options->bench);
+}
+
 int setup_bench(struct lab_options *options) {
   struct bench *bench = &options->bench;
   setup_defaults(bench);
@@ -241,7 +245,7 @@ int setup_bench(struct lab_options *options) {
   if (!code)
     code = check_port(bench);
   if (!code)
-    code = choose_contestants(options->contestants, bench);
+    code = setup_contestants(options);
   if (code)
     return code;
   choose_processors(bench, options->quiet);

@@ -29,6 +29,7 @@ const struct experiment experiment_cascade = {
     .takes = TAKES_WORKLOAD,
     .metrics = {WORKLOAD_METRICS_OF("an event")},
     .points = points,
+    .seconds = workload_seconds,
     .measure = workload_measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,

@@ -267,6 +267,12 @@ static int measure(struct bench *bench, const struct contestant *contestant,
   return 0;
 }
 
+/* Two run lengths; valgrind is the slower tool. */
+static double seconds(const struct bench *bench, const struct point *point) {
+  (void)bench;
+  return tool_of(point) == TOOL_STRACE ? 0.8 : 2.5;
+}
+
 const struct experiment experiment_count = {
     .name = "count",
     .title = "System calls and instructions, counted",
@@ -291,6 +297,7 @@ const struct experiment experiment_count = {
     .counted = true,
     .points = points,
     .refuses = refuses,
+    .seconds = seconds,
     .measure = measure,
     .contestants = contestants,
 };

@@ -35,6 +35,7 @@ const struct experiment experiment_handlers = {
     .takes = TAKES_WORKLOAD,
     .metrics = {WORKLOAD_METRICS_OF("an addition and removal")},
     .points = points,
+    .seconds = workload_seconds,
     .measure = workload_measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,

@@ -177,6 +177,12 @@ static int measure(struct bench *bench, const struct contestant *contestant,
                             : echo_measure_point(bench, contestant, point, round, sample);
 }
 
+/* The highest rate takes a run for each step of the bisection. */
+static double seconds(const struct bench *bench, const struct point *point) {
+  double one = (double)(bench->warmup_ns + bench->duration_ns) / 1e9;
+  return 0.06 + (point->setting > 0 || isnan(point->x) ? STEPS : 1) * one;
+}
+
 const struct experiment experiment_load = {
     .name = "load",
     .title = "Latency against rate",
@@ -199,5 +205,6 @@ const struct experiment experiment_load = {
                               "higher", true}},
     .points = points,
     .refuses = echo_refuses,
+    .seconds = seconds,
     .measure = measure,
 };

@@ -32,8 +32,9 @@ static bool add(size_t pipes, size_t active, bool sockets, struct point *ret) {
 
 static size_t points(struct bench *bench, struct point *ret) {
   static const size_t pipes[] = {100, 1000, 9000}, active[] = {1, 100};
-  size_t sizes = bench->size == SIZE_QUICK ? 2 : 3, count = 0;
-  for (size_t i = 0; i < 2; i++)
+  bool quick = bench->size == SIZE_QUICK;
+  size_t sizes = quick ? 2 : 3, count = 0;
+  for (size_t i = 0; i < (quick ? 1 : 2); i++)
     for (size_t j = 0; j < sizes; j++)
       count += add(pipes[j], active[i], false, &ret[count]);
   for (size_t i = 0; i < 2 && bench->size == SIZE_FULL; i++)
@@ -58,6 +59,7 @@ const struct experiment experiment_ring = {
     .takes = TAKES_WORKLOAD,
     .metrics = {WORKLOAD_METRICS_OF("an event")},
     .points = points,
+    .seconds = workload_seconds,
     .measure = workload_measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,

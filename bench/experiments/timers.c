@@ -47,6 +47,7 @@ const struct experiment experiment_timers = {
     .metrics = {WORKLOAD_METRICS_OF("an operation")},
     .points = points,
     .refuses = refuses,
+    .seconds = workload_seconds,
     .measure = workload_measure,
     .contestants = workload_libraries,
 };

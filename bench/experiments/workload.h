@@ -50,6 +50,9 @@ struct workload_result {
 int workload_run(struct bench *bench, const struct command *command, struct sample *sample,
                  struct workload_result *ret);
 
+/* An experiment->seconds: of a workload, which has a fixed amount of work. */
+double workload_seconds(const struct bench *bench, const struct point *point);
+
 /* An experiment->measure: run the point's workload, then time and CPU time per operation into the
  * sample. */
 int workload_measure(struct bench *bench, const struct contestant *contestant,

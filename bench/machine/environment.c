@@ -18,6 +18,7 @@
 #endif
 
 #include "bench.h"
+#include "commit.h"
 #include "ioloop/ioloop.h"
 #include "machine/machine.h"
 
@@ -147,9 +148,24 @@ static json_t *processor(int number) {
   return number < 0 ? json_null() : json_integer(number);
 }
 
+/* "glibc 2.36"; musl does not say. */
+static bool libc_version(char *to, size_t room) {
+#ifdef _CS_GNU_LIBC_VERSION
+  size_t size = confstr(_CS_GNU_LIBC_VERSION, to, room);
+  return size > 1 && size <= room;
+#else
+  (void)to;
+  (void)room;
+  return false;
+#endif
+}
+
 static json_t *libraries(void) {
   json_t *object = json_object();
   json_object_set_new(object, "jansson", json_string(JANSSON_VERSION));
+  char libc[64];
+  if (libc_version(libc, sizeof libc))
+    json_object_set_new(object, "libc", json_string(libc));
   for (const char *at = BENCH_LIBRARIES; *at;) {
     char name[64], version[64];
     size_t size = strcspn(at, ",");
@@ -181,11 +197,18 @@ json_t *environment_describe(const struct bench *bench) {
     snprintf(kernel, sizeof kernel, "%s %s", name.sysname, name.release);
     machine = name.machine;
   }
-  return json_pack(
-      "{s:s, s:s, s:o, s:o, s:o, s:b, s:I, s:o, s:{s:o, s:o}, s:s, s:s, s:s, s:o, s:o}", "kernel",
-      kernel, "machine", machine, "cpu", cpu_model(), "mitigations", mitigations(), "governor",
-      governor(), "hypervisor", hypervisor(), "cores", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
-      "memory_bytes", memory(), "pinning", "server", processor(bench->server_cpu), "generator",
-      processor(bench->generator_cpu), "ioloop", IOLOOP_VERSION, "compiler", BENCH_COMPILER,
-      "flags", BENCH_FLAGS, "libraries", libraries(), "limits", limits());
+  const char *commit = *BENCH_COMMIT ? BENCH_COMMIT : NULL;
+  json_t *environment = json_pack(
+      "{s:s, s:s, s:o, s:o, s:o, s:b, s:I, s:o, s:{s:o, s:o}, s:s, s:s?, s:s, s:s, s:o, s:o}",
+      "kernel", kernel, "machine", machine, "cpu", cpu_model(), "mitigations", mitigations(),
+      "governor", governor(), "hypervisor", hypervisor(), "cores",
+      (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_bytes", memory(), "pinning", "server",
+      processor(bench->server_cpu), "generator", processor(bench->generator_cpu), "ioloop",
+      IOLOOP_VERSION, "commit", commit, "compiler", BENCH_COMPILER, "flags", BENCH_FLAGS,
+      "libraries", libraries(), "limits", limits());
+  json_t *settings = settings_describe(bench);
+  if (environment)
+    json_object_update(environment, settings);
+  json_decref(settings);
+  return environment;
 }

@@ -15,6 +15,10 @@ struct bench;
 /* The "environment" of docs/bench-schema.md. */
 json_t *environment_describe(const struct bench *bench);
 
+/* The members of "environment" that are settings of the system: nice, clock_source, frequency,
+ * siblings, sysctls. */
+json_t *settings_describe(const struct bench *bench);
+
 /*
  * Watch the processors of the server and the generator, both at once, for a second, or less if
  * measurements are short. An array of objects as in docs/bench-schema.md; empty if no thread could

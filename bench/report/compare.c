@@ -19,11 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banner.h"
 #include "bench.h"
 #include "common/cli.h"
 #include "common/say.h"
 #include "line.h"
 #include "quantity.h"
+#include "results/alike.h"
 #include "results/document_access.h"
 #include "results/estimates.h"
 
@@ -157,7 +159,7 @@ static void put_head(struct compare_table *table, const json_t *experiment) {
   line_right(&table->line, "old", VALUE_COLUMNS - 1);
   line_right(&table->line, "new", VALUE_COLUMNS);
   table->line.blanks += 2;
-  put_column(table, "new/old [95 %]", RATIO_COLUMNS);
+  put_column(table, "new/old [interval]", RATIO_COLUMNS);
   line_put(&table->line, "verdict");
   line_end(&table->line);
 }
@@ -221,6 +223,7 @@ static void put_note(struct compare_table *table, const json_t *figure, const ch
 struct comparison {
   struct compare_table table;
   const json_t *before, *now; /* an experiment's objects */
+  bool busy;                  /* one of the machines was: no timed difference is resolved */
   size_t judged[3];           /* for each verdict */
   size_t newly_fails;         /* measured before, failed now */
 };
@@ -262,6 +265,8 @@ static int compare_figure(struct comparison *comparison, const json_t *before,
   struct judged judged;
   int error = judge(before, now, coarser_resolution(comparison, before), metric, &judged);
   if (!error) {
+    if (comparison->busy && !metric_counted(metric))
+      judged.judgement = SAME;
     comparison->judged[judged.judgement]++;
     put_row(&comparison->table, before, metric, &judged);
   }
@@ -295,28 +300,16 @@ static int compare_figures(struct comparison *comparison) {
   return error;
 }
 
-/* The first parameter that makes the figures incomparable, or NULL. More or longer rounds measure
- * the same thing, only better. */
-static const char *other_parameter(const json_t *before, const json_t *now) {
-  static const char *const allowed[] = {"rounds", "duration_ns", "warmup_ns"};
-  json_t *parameters = json_object_get(before, "parameters"), *value;
-  const char *key;
-  json_object_foreach(parameters, key, value) {
-    bool may_differ = false;
-    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
-      may_differ = may_differ || strcmp(key, allowed[i]) == 0;
-    if (!may_differ && !same_member(parameters, json_object_get(now, "parameters"), key))
-      return key;
-  }
-  return NULL;
-}
-
+/* More or longer rounds measure the same thing, only better. */
 static int compare_experiment(struct comparison *comparison) {
-  const char *parameter = other_parameter(comparison->before, comparison->now);
-  if (!parameter)
+  static const char *const may_differ[] = {"rounds", "duration_ns", "warmup_ns", NULL};
+  struct difference difference =
+      experiments_differ(comparison->before, comparison->now, may_differ);
+  if (!difference.what)
     return compare_figures(comparison);
   put_title(&comparison->table, comparison->before);
-  line_format(&comparison->table.line, "not compared: measured with another %s", parameter);
+  line_format(&comparison->table.line, "not compared: measured with another %s %s", difference.what,
+              difference.which);
   line_end(&comparison->table.line);
   return 0;
 }
@@ -346,6 +339,19 @@ static int print_environments(struct text_line *line, const json_t *before, cons
   return 0;
 }
 
+/* True: no timed difference means anything. */
+static bool print_busy(struct text_line *line, const json_t *document, const char *name) {
+  json_t *banner = banner_of(document);
+  size_t count = json_array_size(banner);
+  for (size_t i = 0; i < count; i++) {
+    const char *sentence = json_string_value(json_array_get(banner, i));
+    line_format(line, "%s%s%s", i == 0 ? name : "  ", i == 0 ? ": " : "", sentence);
+    line_end(line);
+  }
+  json_decref(banner);
+  return count > 0;
+}
+
 static void print_only_in(struct text_line *line, const json_t *experiments, const json_t *others,
                           const char *where) {
   for (size_t i = 0; i < json_array_size(experiments); i++) {
@@ -373,6 +379,8 @@ static int compare(const json_t *before, const json_t *now) {
   const json_t *old_experiments = json_object_get(before, "experiments");
   const json_t *new_experiments = json_object_get(now, "experiments");
 
+  comparison.busy = print_busy(&comparison.table.line, before, "OLD");
+  comparison.busy |= print_busy(&comparison.table.line, now, "NEW");
   int error = print_environments(&comparison.table.line, before, now);
   for (size_t i = 0; !error && i < json_array_size(old_experiments); i++) {
     comparison.before = json_array_get(old_experiments, i);

@@ -17,6 +17,7 @@
 #include "common/outfile.h"
 #include "common/text.h"
 #include "page.h"
+#include "verdict.h"
 
 /* ---- HTML in which no text can be mistaken for markup ----------------------------------------- */
 
@@ -104,13 +105,19 @@ static void put_environment(struct page *page) {
       {"cores", "Cores"},
       {"hypervisor", "Virtual machine"},
       {"governor", "Frequency governor"},
+      {"frequency", "Frequency policy"},
+      {"clock_source", "Clock source"},
       {"memory_bytes", "Memory, bytes"},
       {"kernel", "Kernel"},
       {"machine", "Architecture"},
       {"pinning", "Pinned to processor"},
+      {"siblings", "Processors of the same core"},
+      {"nice", "Nice value"},
+      {"sysctls", "Settings of the network"},
       {"mitigations", "Mitigations"},
       {"limits", "Limits"},
       {"ioloop", "ioloop"},
+      {"commit", "Commit"},
       {"compiler", "Compiler"},
       {"flags", "Flags"},
       {"libraries", "Libraries"},
@@ -121,6 +128,7 @@ static void put_environment(struct page *page) {
         page->to);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     put_row(page->to, rows[i][1], json_object_get(environment, rows[i][0]));
+  put_row(page->to, "Load during the run", json_object_get(page->document, "load"));
   fputs("</tbody></table></div></section>\n", page->to);
 }
 
@@ -280,9 +288,11 @@ static void put_summary(struct page *page) {
 }
 
 static void put_banner(struct page *page) {
-  json_t *banner = banner_of(page->document);
+  json_t *banner = banner_of(page->document), *verdict = verdict_sentences(page->document);
   html_sentences(page->to, "banner", banner);
+  html_sentences(page->to, "verdict", verdict);
   json_decref(banner);
+  json_decref(verdict);
 }
 
 static void put_contents(struct page *page) {

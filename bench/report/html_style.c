@@ -44,6 +44,9 @@ static const char *const style[] = {
     ".banner{border:2px solid var(--c1);border-radius:8px;background:var(--card);",
     "padding:1rem 1.25rem;margin:0 0 1.5rem}.banner p{margin:.25rem 0}",
     ".banner p:first-child{font-weight:600;font-size:1.1rem}\n",
+    ".verdict{margin:0 0 2rem;padding:1rem 1.25rem;background:var(--card);border:1px solid "
+    "var(--line);border-radius:8px}.verdict p{margin:.35rem 0;padding-left:1.2em;",
+    "text-indent:-1.2em;overflow-wrap:anywhere}.verdict p::before{content:\"– \"}\n",
     ".note{border-left:4px solid var(--c1);background:var(--card);padding:.75rem 1rem;",
     "max-width:76ch}\n",
     "code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,\"Liberation Mono\",",

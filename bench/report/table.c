@@ -18,6 +18,7 @@
 #include "bench.h"
 #include "line.h"
 #include "table_notes.h"
+#include "verdict.h"
 #include "view.h"
 
 enum {
@@ -291,9 +292,12 @@ static void put_aliases(struct text_line *line, const json_t *document) {
 void report_table(const json_t *document, FILE *to) {
   struct table table = {.line = {.to = to, .colours = wants_colours(to)}, .width = line_width(to)};
   size_t i;
-  json_t *experiment, *banner = banner_of(document);
+  json_t *experiment, *banner = banner_of(document), *verdict = verdict_sentences(document);
   sentences_table(&table.line, banner, "31");
+  for (size_t k = 0; k < json_array_size(verdict); k++)
+    sentence_table(&table.line, json_string_value(json_array_get(verdict, k)));
   json_decref(banner);
+  json_decref(verdict);
   json_array_foreach(json_object_get(document, "experiments"), i, experiment) {
     put_experiment(&table, document, experiment);
   }

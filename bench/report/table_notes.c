@@ -47,6 +47,13 @@ void sentences_table(struct text_line *line, const json_t *sentences, const char
   }
 }
 
+void sentence_table(struct text_line *line, const char *sentence) {
+  char *text = NULL;
+  if (asprintf(&text, "- %s", sentence) >= 0)
+    put_wrapped(line->to, text, 0);
+  free(text);
+}
+
 static void put_method(FILE *to, const json_t *experiment, const json_t *claims) {
   const char *label = member_text(metric_of(experiment, claims), "label");
   char threshold[QUANTITY_SIZE], text[512];

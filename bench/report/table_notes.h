@@ -10,6 +10,9 @@
 /* Sentences, each wrapped to the line, in colour if it has any. */
 void sentences_table(struct text_line *line, const json_t *sentences, const char *style);
 
+/* A sentence after a dash. */
+void sentence_table(struct text_line *line, const char *sentence);
+
 /* An experiment's claims, each with this run's verdict; nothing if it has none. */
 void claims_table(struct text_line *line, const json_t *experiment);
 

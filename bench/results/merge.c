@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alike.h"
 #include "bench.h"
 #include "common/say.h"
 #include "document_access.h"
@@ -28,9 +29,7 @@ struct documents {
  * another; that is listed, not forbidden. */
 
 /* Members of the environment that change the programs themselves. */
-static const char *const programs[] = {"ioloop", "compiler", "flags", "libraries", NULL};
-/* Members that define the meaning of an experiment's figures. */
-static const char *const meanings[] = {"baseline", "metrics", "x_axis", NULL};
+static const char *const programs[] = {"ioloop", "commit", "compiler", "flags", "libraries", NULL};
 
 /* Two documents, and their paths for messages. */
 struct pair {
@@ -57,40 +56,11 @@ static int refuse_experiment(const struct pair *pair, const json_t *experiment, 
                   member_text(experiment, "name"));
 }
 
-/* Each member except the number of rounds, which merging adds up. */
-static int check_parameters(const struct pair *pair, const json_t *first, const json_t *second) {
-  json_t *ours = json_object_get(first, "parameters"),
-         *theirs = json_object_get(second, "parameters"), *value;
-  const char *key;
-  json_object_foreach(ours, key, value) {
-    if (strcmp(key, "rounds") != 0 && !same_member(ours, theirs, key))
-      return refuse_experiment(pair, first, "parameter", key);
-  }
-  json_object_foreach(theirs, key, value) {
-    if (!json_object_get(ours, key))
-      return refuse_experiment(pair, first, "parameter", key);
-  }
-  return EXIT_OK;
-}
-
-static int check_points(const struct pair *pair, const json_t *first, const json_t *second) {
-  const json_t *ours = json_object_get(first, "points");
-  const json_t *theirs = json_object_get(second, "points");
-  for (size_t i = 0; i < json_array_size(ours); i++) {
-    const json_t *point = json_array_get(ours, i);
-    const json_t *same = find_named(theirs, "id", member_text(point, "id"));
-    if (same && !json_equal(point, same))
-      return refuse_experiment(pair, first, "point", member_text(point, "id"));
-  }
-  return EXIT_OK;
-}
-
 static int check_experiment(const struct pair *pair, const json_t *first, const json_t *second) {
-  for (const char *const *key = meanings; *key; key++)
-    if (!same_member(first, second, *key))
-      return refuse_experiment(pair, first, "member", *key);
-  int failed = check_parameters(pair, first, second);
-  return failed ? failed : check_points(pair, first, second);
+  static const char *const added_up[] = {"rounds", NULL};
+  struct difference difference = experiments_differ(first, second, added_up);
+  return difference.what ? refuse_experiment(pair, first, difference.what, difference.which)
+                         : EXIT_OK;
 }
 
 static int check_pair(const struct pair *pair) {

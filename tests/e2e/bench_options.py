@@ -41,7 +41,7 @@ def _():
         equal(code, 0, "exit code of %s --help (%r)" % (name, err))
         text = out.decode()
         check(text.startswith(name + " - "), "%s: its title comes first" % name)
-        for heading in ("REPRODUCES", "METHOD, AND HOW TO READ IT", "POINTS", "METRICS"):
+        for heading in ("REPRODUCES", "METHOD, AND HOW TO READ IT", "TAKES", "POINTS", "METRICS"):
             found = re.search(r"(?m)^%s\n  \S" % heading, text)
             check(found, "%s --help has something under %s" % (name, heading))
         equal(err, b"", "stderr of %s --help" % name)

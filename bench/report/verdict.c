@@ -92,7 +92,7 @@ static size_t by_hand(const struct view *view, const char *model) {
   return view->contestants;
 }
 
-/* "kqueue's or ours" cannot be told without the peer: then nothing is added. */
+/* Without the peer it is unknown whose the difference is: then nothing is added. */
 static void put_whose(struct sentence *to, const struct place *at, size_t model) {
   size_t peer = by_hand(at->view, view_contestant(at->view, model));
   char text[QUANTITY_SIZE];

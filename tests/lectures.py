@@ -17,7 +17,7 @@ docs/lectures/README.md has the rules for writers; in short:
   - A comment before the block says what else varies: `<!-- varies: REGEX -->` makes text that matches
     the REGEX equal to any other text that does; `<!-- needs: NAME... -->` leaves the block out if a
     program is missing, `<!-- needs-backend: NAME... -->` if the server does not have it or the kernel
-    refuses it.
+    refuses it, `<!-- needs-python: MODULE... -->` if Python lacks a module.
 
 --update writes the commands' output into the files. So figures in the text come from a run, not from a
 keyboard.
@@ -27,7 +27,6 @@ import difflib
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -35,9 +34,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
-from harness import Deadline, Failure, case, main as run_cases, missing, skip  # noqa: E402
+from harness import Deadline, Failure, case, main as run_cases  # noqa: E402
+from lecture_needs import packages_of, path_of, prefer_python_with_tornado, skip_without  # noqa: E402
 
-SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BLOCK_SECONDS = 60.0  # without --seconds; only a failing block takes this long
 QUIET_SECONDS = 1.0   # --update: output that pauses this long is complete
 JOB_SECONDS = 5.0     # time to end after SIGTERM before SIGKILL
@@ -75,6 +74,7 @@ class Block:
         self.needs = [word for name, text in directives if name == "needs" for word in text.split()]
         self.backends = [word for name, text in directives if name == "needs-backend"
                          for word in text.split()]
+        self.modules = [word for name, text in directives if name == "needs-python" for word in text.split()]
         for line in lines:
             self.add(line)
         if not self.steps:
@@ -124,7 +124,7 @@ class Block:
 
 
 FENCE = re.compile(r"^(`{3,})(.*)$")
-DIRECTIVE = re.compile(r"^<!-- (varies|needs|needs-backend): (.*) -->$")
+DIRECTIVE = re.compile(r"^<!-- (varies|needs|needs-backend|needs-python): (.*) -->$")
 
 
 def blocks_of(lines):
@@ -166,8 +166,9 @@ def free_port():
 class Shell:
     """A bash that gets one command at a time, and the output of it and its jobs."""
 
-    def __init__(self, folder, path):
+    def __init__(self, folder, path, build):
         self.folder, self.path, self.port = folder, path, str(free_port())
+        self.packages = packages_of(build)
         self.start()
 
     def start(self):
@@ -176,7 +177,7 @@ class Shell:
         self.done, done = os.pipe()
         self.out, out = os.pipe()
         environment = dict(os.environ, PATH=self.path, PORT=self.port, TMPDIR=self.folder, LC_ALL="C.UTF-8",
-                           NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1")
+                           NO_COLOR="1", PYTHONDONTWRITEBYTECODE="1", PYTHONPATH=self.packages)
         environment.pop("IOLOOP_BACKEND", None)
 
         def place():
@@ -297,41 +298,8 @@ def send(pid, signo):
 # ---- running -------------------------------------------------------------------------------------
 
 
-def path_of(build):
-    """The paths of the plain names in a lecture."""
-    build = os.path.abspath(build)
-    folders = [os.path.join("docs", "lectures", name) for name in ("naive", "labs")]
-    return os.pathsep.join([build] + [os.path.join(root, folder) for folder in folders
-                                      for root in (build, SOURCE)] +
-                           [os.environ.get("PATH", os.defpath)])
-
-
-def availability(path):
-    """{backend: "available", or why it is not}, as the server prints it."""
-    server = shutil.which("server", path=path)
-    if not server:
-        raise Failure("cannot tell which backends there are: no server (build it, or give --build=DIR)")
-    listing = subprocess.run([server, "--list-backends"], stdin=subprocess.DEVNULL, check=True,
-                             stdout=subprocess.PIPE).stdout.decode()
-    # Columns are two spaces apart: a reason contains single ones.
-    rows = [re.split(r" {2,}", line) for line in listing.splitlines()[1:]]
-    return {row[0]: row[2] for row in rows}
-
-
-def skip_without(block, path):
-    absent = [name for name in block.needs if not shutil.which(name, path=path)]
-    if absent:
-        missing(", ".join(absent))
-    there = availability(path) if block.backends else {}
-    for name in block.backends:
-        if name not in there:
-            raise Failure("needs-backend: the server knows no %s" % name)
-        if not there[name].startswith("available"):
-            skip("needs %s, not here: %s" % (name, re.sub("^no: ", "", there[name])))
-
-
 def run_block(block, shell, path, options):
-    skip_without(block, path)
+    skip_without(block, path, shell.packages)
     deadline = Deadline(options.seconds)
     try:
         for step in block.steps:
@@ -384,8 +352,8 @@ class Lecture:
 def add_cases(lecture, work, options):
     folder = os.path.join(work, os.path.basename(lecture.path))
     os.mkdir(folder)
-    path = path_of(options.build)
-    shell = Shell(folder, path)
+    path = prefer_python_with_tornado(path_of(options.build), folder + ".bin")
+    shell = Shell(folder, path, options.build)
     for block in lecture.blocks:
         name = "%s line %d: %s" % (os.path.basename(lecture.path), block.first,
                                    block.steps[0].typed[0][2:])

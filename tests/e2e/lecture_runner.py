@@ -112,6 +112,15 @@ def _():
     check("# SKIP missing: no-such-program" in lecture.out, lecture.out)
 
 
+@case("a module that Python lacks leaves out the block that needs it")
+def _():
+    lecture = Lecture(console("$ no-such-program\n", "<!-- needs-python: json no_such_module -->\n") +
+                      console("$ python3 -c 'import json; print(7)'\n7\n", "<!-- needs-python: json -->\n"))
+    equal(lecture.code, 0, "exit code, with %s" % lecture.out)
+    check("# SKIP missing: ModuleNotFoundError: No module named 'no_such_module'\n" in lecture.out, lecture.out)
+    check(re.search(r"(?m)^ok 2 - [^#]*$", lecture.out), lecture.out)
+
+
 LISTING = """#!/bin/sh
 cat <<'END'
 NAME         MODEL          AVAILABLE                          FEATURES

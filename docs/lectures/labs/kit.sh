@@ -13,7 +13,7 @@ start() {
 # End it in order. The last line of ./log is then its summary.
 stop() {
   kill "$server"
-  wait "$server"
+  wait "$server" 2>/dev/null # where a signal ends it, bash says so
 }
 
 # A client that pauses for a tenth of a second before each word, once it has the echo of the last.
@@ -84,4 +84,25 @@ slower() {
   python3 -c 'import json, sys
 counts = json.load(sys.stdin)["latency"]["counts"]
 print(sum(n for ns, n in counts if ns > float(sys.argv[1]) * 1e6))' "$1"
+}
+
+# ---- Tornado's servers, of docs/examples/python --------------------------------------------------
+
+examples=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../examples/python" && pwd)
+
+# As `start`, for the TCP server in Tornado: start_tornado python3 -m ioloop --backend=sigio
+start_tornado() {
+  : >log
+  "$@" "$examples/tcp_server.py" --print=none --port="$PORT" >records 2>log 5>&- 6>&- 7>&- 8>&- 9>&- &
+  server=$!
+  until grep -q listening log || ! kill -0 "$server"; do sleep 0.05; done
+}
+
+# As `count`, with a client that pauses before each request, so that the server waits for it; without what
+# a signal-driven loop does once a second, whatever happens.
+count_slowly() {
+  attach -c -e 'trace=!fcntl,newfstatat'
+  slowly {1..20} >echoes
+  detach
+  awk '$4 + 0 > 9 && $NF != "total" { printf "%.0f %s\n", $4 / 20, $NF }' calls | sort -k2
 }

@@ -81,7 +81,8 @@ static void put_claims(struct page *page, const struct view *view) {
 /* ---- an experiment -------------------------------------------------------------------------- */
 
 enum {
-  FAILURES_SHOWN = 8 /* more are folded */
+  FAILURES_SHOWN = 8, /* more are folded */
+  DOTS_MOST = 3       /* points on an axis */
 };
 
 static void put_resolution(FILE *to, const json_t *experiment, struct resolution resolution) {
@@ -109,18 +110,31 @@ static void put_parameters(struct page *page, const json_t *experiment) {
   fputs("</p>\n", page->to);
 }
 
+/* A plot with the ratios for each of points[first] to points[last - 1]. */
+static void put_dots(struct page *page, const struct view *view, size_t metric, size_t first,
+                     size_t last) {
+  fputs("<div class=\"multiples\">\n", page->to);
+  for (size_t point = first; point < last; point++)
+    plot_ratios(page, view, metric, point);
+  fputs("</div>\n", page->to);
+}
+
+/* Lines over the axis, or dots if the points are so few that a line between them says nothing. */
+static void put_plots_of(struct page *page, const struct view *view, size_t metric) {
+  for (size_t first = 0, count; first < view->points; first += count) {
+    count = view_run(view, first, view->points);
+    if (count > DOTS_MOST)
+      plot_lines(page, view, metric, first, first + count);
+    else
+      put_dots(page, view, metric, first, first + count);
+  }
+}
+
 static void put_plots(struct page *page, const struct view *view) {
   bool axis = json_is_object(json_object_get(view->experiment, "x_axis"));
-  for (size_t metric = 0; axis && metric < view->metrics; metric++) {
-    for (size_t first = 0, count; view_primary(view, metric) && first < view->points;
-         first += count) {
-      count = view_run(view, first, view->points);
-      if (count > 1)
-        plot_lines(page, view, metric, first, first + count);
-      else
-        plot_ratios(page, view, metric, first); /* one point makes no line */
-    }
-  }
+  for (size_t metric = 0; axis && metric < view->metrics; metric++)
+    if (view_primary(view, metric))
+      put_plots_of(page, view, metric);
   if (axis || view->points == 0)
     return;
   fputs("<div class=\"multiples\">\n", page->to);

@@ -393,10 +393,11 @@ void plot_ratios(struct page *page, const struct view *view, size_t metric, size
       continue;
     extend_axes(&plot, low);
     extend_axes(&plot, high);
-    plot.lines[plot.count++] = (struct line){contestant, 0};
+    plot.lines[plot.count++] = (struct line){contestant, member_number(ratio, "median")};
   }
   if (plot.count > 0) {
     char reading[160], label[LABEL_SIZE];
+    qsort(plot.lines, plot.count, sizeof *plot.lines, by_last);
     put_frame(&plot);
     put_dots(&plot, metric, point);
     put_names(&plot);

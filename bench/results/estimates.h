@@ -25,7 +25,7 @@ double again_factor(const json_t *experiment, const char *point, const char *met
  *   - it is farther from 1 than the baseline was from itself at that point (A/A);
  *   - it is not to be expected among as many comparisons as the experiment has (significance.h);
  *   - the machine was quiet (quality.h).
- * A counted figure needs the first two. 0, -ENOMEM.
+ * A counted figure needs the first two, and to differ by more than 1 %. 0, -ENOMEM.
  */
 int document_judge(json_t *document);
 

@@ -52,6 +52,30 @@ def _():
               % (top, 100 * drawn, colours))
 
 
+@case("browser: on a telephone, 390 px wide, no text is squeezed and nothing is wider than the page")
+def _():
+    need_program("chromium")
+    page_of()
+    frame, probe = path_of("frame.html"), path_of("probe.html")
+    with open(path_of("imagined.html"), encoding="utf-8") as file:
+        text = file.read()
+    # The page measures itself: headless Chromium is never narrower than 500 px, but a frame is.
+    script = ("<script>addEventListener('load',()=>{const rows=[...document.querySelectorAll('.heat tbody th')];"
+              "const tall=Math.max(...rows.map(row=>row.offsetHeight));const root=document.documentElement;"
+              "parent.postMessage(`scroll=${root.scrollWidth} client=${root.clientWidth} tall=${tall}`,'*')})</script>")
+    with open(probe, "w", encoding="utf-8") as file:
+        file.write(text.replace("</body>", script + "</body>"))
+    with open(frame, "w", encoding="utf-8") as file:
+        file.write("<!DOCTYPE html><body><iframe src='probe.html' width=390 height=800></iframe><script>"
+                   "addEventListener('message',event=>console.log('PROBE '+event.data))</script>")
+    _, _, _, said = take_screenshot(frame, path_of("frame.png"))
+    found = re.search(r"PROBE scroll=(\d+) client=(\d+) tall=(\d+)", said)
+    check(found, "the page did not report: %r" % said[-500:])
+    scroll, client, tall = map(int, found.groups())
+    check(scroll <= client, "the page is %d px wide in %d" % (scroll, client))
+    check(tall < 130, "a row of the heat map is %d px high" % tall)
+
+
 @case("browser: the plots' lines are there, in the colours of the page")
 def _():
     need_program("chromium", "gnuplot")

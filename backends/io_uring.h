@@ -130,6 +130,7 @@ int ioloop__ring_replace(struct ioloop__ring *ring);
 int ioloop__ring_find_unreported(const struct ioloop__ring *ring, const struct ioloop__op *op);
 void ioloop__ring_report(struct ioloop *loop, struct ioloop__ring *ring,
                          const struct ioloop__completed *completed);
+/* All, with another ring; with this one, those that are not yet. */
 int ioloop__ring_register_buffers(struct ioloop__ring *ring, struct io_uring *uring);
 void ioloop__ring_free_buffers(struct ioloop__ring *ring);
 extern const struct ioloop_completion ioloop__ring_completion;

@@ -93,10 +93,11 @@ static int register_buffers(struct io_uring *uring, struct ioloop__ring_buffers 
   return 0;
 }
 
-/* Made by the first receive: a loop of handlers alone does without. */
+/* Made by the first receive: a loop of handlers alone does without. The kernel takes them of the ring's
+ * thread only, once it has one: what another makes is registered by the next run. */
 static int make_buffers(struct ioloop__ring *ring, int group) {
   struct ioloop__ring_buffers *buffers = &ring->buffers[group];
-  if (buffers->ring)
+  if (buffers->memory)
     return 0;
   *buffers = groups[group];
   void *memory =
@@ -104,9 +105,13 @@ static int make_buffers(struct ioloop__ring *ring, int group) {
   if (memory == MAP_FAILED)
     return -ENOMEM;
   buffers->memory = memory;
+  if (ring->thread && !ioloop__ring_is_ours(ring))
+    return 0;
   int r = register_buffers(&ring->uring, buffers, group);
-  if (r)
+  if (r) {
     munmap(memory, total_room(buffers));
+    buffers->memory = NULL;
+  }
   return r;
 }
 
@@ -114,14 +119,14 @@ static int make_buffers(struct ioloop__ring *ring, int group) {
 int ioloop__ring_register_buffers(struct ioloop__ring *ring, struct io_uring *uring) {
   int r = 0;
   for (int i = 0; !r && i < IOLOOP__RING_GROUPS; i++)
-    if (ring->buffers[i].ring)
+    if (ring->buffers[i].memory && (uring != &ring->uring || !ring->buffers[i].ring))
       r = register_buffers(uring, &ring->buffers[i], i);
   return r;
 }
 
 void ioloop__ring_free_buffers(struct ioloop__ring *ring) {
   for (int i = 0; i < IOLOOP__RING_GROUPS; i++)
-    if (ring->buffers[i].ring)
+    if (ring->buffers[i].memory)
       munmap(ring->buffers[i].memory, total_room(&ring->buffers[i]));
 }
 

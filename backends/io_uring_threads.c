@@ -189,7 +189,8 @@ void ioloop__ring_cancel_elsewhere(struct ioloop *loop, struct ioloop__ring *rin
 
 void ioloop__ring_catch_up(struct ioloop *loop, struct ioloop__ring *ring) {
   arm_late(loop, ring);
-  submit_held(ring);
+  if (ioloop__ring_register_buffers(ring, &ring->uring) == 0) /* or the next wait tries again */
+    submit_held(ring);
 }
 
 /* io_uring_enable_rings is in liburing's header, and not in liburing 2.3. */

@@ -101,6 +101,39 @@ TEST(148, "streams that were served here are served there, or refused where the 
   test_loop_free(service.loop);
 }
 
+struct reader {
+  struct ioloop *loop;
+  struct ioloop_stream *stream;
+  size_t received;
+};
+
+static void on_bytes(struct ioloop_stream *stream, const char *data, size_t size, void *arg) {
+  (void)stream, (void)data;
+  ((struct reader *)arg)->received += size;
+}
+
+static void read_and_close(void *arg) {
+  struct reader *reader = arg;
+  RUN_UNTIL(reader->loop, reader->received == 5);
+  ioloop_stream_close(reader->stream);
+}
+
+TEST(148, "a stream on which a third thread begins to read between two runs is read by the next") {
+  struct reader reader = {.loop = test_loop_new()};
+  struct worker worker;
+  int pair[2];
+  make_pair(TCP, pair);
+  put(pair[1], 5);
+  worker_start(&worker);
+  worker_do(&worker, run_empty, reader.loop);
+  CHECK_OK(ioloop_stream_new(reader.loop, pair[0], &reader.stream));
+  CHECK_OK(ioloop_stream_read(reader.stream, on_bytes, &reader));
+  worker_do(&worker, read_and_close, &reader);
+  worker_stop(&worker);
+  CHECK_SYS(close(pair[1]));
+  test_loop_free(reader.loop);
+}
+
 static void close_service(struct ioloop *loop, void *arg) {
   (void)loop;
   service_close(arg);

@@ -299,6 +299,8 @@ static void pass_on(struct scene *scene, struct side sides[2], const int peers[2
   ssize_t sent = SYSTEM(scene, send(peers[0], piece, sizeof piece, MSG_DONTWAIT));
   SYSTEM(scene, shutdown(peers[0], SHUT_WR));
   RUN_UNTIL(scene, (passed += take_bytes(peers[1])) == (size_t)sent || sides[1].closed);
+  for (size_t size; (size = take_bytes(peers[1])) > 0;) /* it was closed when all was sent */
+    passed += size;
   if (!scene->reports && passed != (size_t)sent)
     scene_broken(scene, "%zu bytes of %zd passed on", passed, sent);
   if (sides[1].stream)

@@ -94,7 +94,7 @@ int ioloop_stream_connect(struct ioloop *loop, const struct sockaddr *address, s
  * alternating, every 250 ms and at once if one fails, and the first that accepts is kept (RFC 8305).
  * Otherwise as ioloop_stream_connect; until then ioloop_stream_fd is -1, and -ENOTCONN is the error
  * of what needs it. If all fail, the close callback is called with the last one's error; -ENOENT: no such
- * name, -EAGAIN: ask later, -EIO. */
+ * name, -EAGAIN: ask later, -EIO. -EINVAL at once: no such port, or a path that is none. */
 int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char *service,
                                ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close,
                                void *arg, struct ioloop_stream **ret);

@@ -50,6 +50,12 @@ int ioloop__name_error(int error) {
   }
 }
 
+int ioloop__check_service(const char *service) {
+  char *end;
+  unsigned long port = service ? strtoul(service, &end, 10) : 0;
+  return port > UINT16_MAX && !*end ? -EINVAL : 0;
+}
+
 static void release(struct ioloop__lookup *lookup) {
   if (atomic_fetch_sub(&lookup->shares, 1) > 1)
     return;
@@ -117,10 +123,13 @@ static int begin_in_thread(struct ioloop__lookup *lookup) {
 
 int ioloop__lookup_begin(const char *host, const char *service, int *fd,
                          struct ioloop__lookup **ret) {
+  int r = ioloop__check_service(service);
+  if (r)
+    return r;
   struct ioloop__lookup *lookup = new_lookup(host, service);
   if (!lookup)
     return -ENOMEM;
-  int r = find(lookup, AI_NUMERICHOST | AI_NUMERICSERV) == 0 ? 0 : begin_in_thread(lookup);
+  r = find(lookup, AI_NUMERICHOST | AI_NUMERICSERV) == 0 ? 0 : begin_in_thread(lookup);
   if (r) {
     ioloop__lookup_end(lookup, true);
     return r;

@@ -20,6 +20,9 @@ int ioloop__lookup_result(const struct ioloop__lookup *lookup, const struct addr
  * the child. */
 void ioloop__lookup_end(struct ioloop__lookup *lookup, bool inherited);
 
+/* -EINVAL: the number of no port. glibc takes the lower 16 bits of any. */
+int ioloop__check_service(const char *service);
+
 /* getaddrinfo's error as -errno. */
 int ioloop__name_error(int error);
 

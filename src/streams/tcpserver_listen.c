@@ -103,7 +103,9 @@ int ioloop_tcpserver_listen_name(struct ioloop_tcpserver *server, const char *ho
     return size < 0 ? size
                     : ioloop_tcpserver_listen(server, (struct sockaddr *)&address, (socklen_t)size);
   }
-  int r = ioloop__name_error(getaddrinfo(host, service, &hints, &found));
+  int r = ioloop__check_service(service);
+  if (!r)
+    r = ioloop__name_error(getaddrinfo(host, service, &hints, &found));
   if (r)
     return r;
   r = listen_on_each(server, found);

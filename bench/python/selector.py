@@ -128,6 +128,12 @@ def main():
     parser.add_argument("--registered", type=int, default=10000, metavar="N", help="descriptors (default: 10000)")
     parser.add_argument("--rounds", type=int, default=30, metavar="N", help="rounds of each row (default: 30)")
     options = parser.parse_args()
+    if options.registered < 100 or options.rounds < 2:
+        parser.error("--registered must be 100 or more, --rounds 2 or more")
+    try:
+        ioloop.Selector(options.backend).close()
+    except OSError as error:
+        parser.error("--backend: %s" % error.strerror)
     registered = sockets(options.registered)
     contestants = [selectors.EpollSelector(), ioloop.Selector(options.backend), selectors.EpollSelector()]
     for selector in contestants:

@@ -51,9 +51,10 @@ int ioloop__name_error(int error) {
 }
 
 int ioloop__check_service(const char *service) {
-  char *end;
-  unsigned long port = service ? strtoul(service, &end, 10) : 0;
-  return port > UINT16_MAX && !*end ? -EINVAL : 0;
+  unsigned long port = 0;
+  while (service && *service >= '0' && *service <= '9' && port <= UINT16_MAX)
+    port = 10 * port + (unsigned long)(*service++ - '0');
+  return port > UINT16_MAX ? -EINVAL : 0;
 }
 
 static void release(struct ioloop__lookup *lookup) {

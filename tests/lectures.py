@@ -36,6 +36,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "e2e"))
 from harness import Deadline, Failure, case, main as run_cases  # noqa: E402
 from lecture_needs import packages_of, path_of, prefer_python_with_tornado, skip_without  # noqa: E402
+from sockets import free_port  # noqa: E402
 
 BLOCK_SECONDS = 60.0  # without --seconds; only a failing block takes this long
 QUIET_SECONDS = 1.0   # --update: output that pauses this long is complete
@@ -149,25 +150,11 @@ def blocks_of(lines):
 # ---- the shell -----------------------------------------------------------------------------------
 
 
-def free_port():
-    """Free for TCP and UDP, on 127.0.0.1."""
-    for _ in range(100):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-                return tcp.getsockname()[1]
-            except OSError:
-                continue
-    raise Failure("no port is free for both TCP and UDP")
-
-
 class Shell:
     """A bash that gets one command at a time, and the output of it and its jobs."""
 
     def __init__(self, folder, path, build):
-        self.folder, self.path, self.port = folder, path, str(free_port())
+        self.folder, self.path, self.port = folder, path, str(free_port(socket.SOCK_STREAM, socket.SOCK_DGRAM))
         self.packages = packages_of(build)
         self.start()
 

@@ -9,7 +9,7 @@ import tempfile
 
 from harness import case, check, equal, main, missing, need_program, wait_until
 from process import Process, run
-from sockets import limit_buffers, readable, receive, receive_all, writable
+from sockets import free_port, limit_buffers, readable, receive, receive_all, writable
 
 BACKEND = sys.argv[1]
 FOLDER = os.environ["IOLOOP_EXAMPLES"]
@@ -18,12 +18,6 @@ MOST_LINES = {"chat": 50, "proxy": 50, "time_server": 50, "tls_echo": 90}
 MOST_MEMORY = 1000 * 1000
 # AddressSanitizer keeps what a program has freed, which would count as the program's memory.
 NOTHING_KEPT = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=0:thread_local_quarantine_size_kb=0"
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def start(name, *words, **environment):
@@ -69,7 +63,7 @@ def _():
 
 @case("chat: a line goes to all others, one that is too long to none, and all go on")
 def _():
-    port = free_port()
+    port = free_port(socket.SOCK_STREAM)
     chat = start("chat", port)
     clients = []
     for _ in range(3):  # an answer to each shows that it has been accepted
@@ -132,7 +126,7 @@ def _():
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     listener.settimeout(30)
-    port = free_port()
+    port = free_port(socket.SOCK_STREAM)
     proxy = start("proxy", port, listener.getsockname()[1], ASAN_OPTIONS=NOTHING_KEPT)
     client, server = proxied(listener, proxy, port)
     client.sendall(b"there")
@@ -201,7 +195,7 @@ def _():
     need_program("openssl")
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = make_certificate(folder)
-        port = free_port()
+        port = free_port(socket.SOCK_STREAM)
         server = start("tls_echo", certificate, key, port)
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             echo_over_tls(server, port, certificate, version)

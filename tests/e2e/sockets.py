@@ -1,10 +1,28 @@
 # SPDX-License-Identifier: MIT
 """Sockets of the tests, and what the system gives them."""
+import random
 import resource
 import select
 import socket
 
-from harness import skip
+from harness import Failure, skip
+
+
+def free_port(*kinds):
+    """Free for these kinds of sockets on 127.0.0.1, and likely to stay so: the kernel gives its connections, and
+    port 0, numbers over 32767 (ip_local_port_range), which other tests hold by the thousand, also after they ended."""
+    for port in random.sample(range(10000, 32768), 1000):
+        socks = [socket.socket(socket.AF_INET, kind) for kind in kinds]
+        try:
+            for sock in socks:
+                sock.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            continue
+        finally:
+            for sock in socks:
+                sock.close()
+    raise Failure("no port is free")
 
 
 def addresses_of(host):

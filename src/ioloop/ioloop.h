@@ -219,7 +219,8 @@ int ioloop_remove_handler(struct ioloop *loop, int fd);
  * they were added. -ENOMEM, -ECHILD. */
 int ioloop_add_callback(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
-/* The same from any thread: wakes the loop. Each thread's order is kept. -ENOMEM, -ECHILD. */
+/* The same from any thread, an iteration later at most: wakes the loop. Each thread's order is kept.
+ * -ENOMEM, -ECHILD. */
 int ioloop_add_callback_threadsafe(struct ioloop *loop, ioloop_callback_fn *fn, void *arg);
 
 /* The same from a signal handler (signal-safe, any thread). -EAGAIN: 256 such callbacks are queued

@@ -94,7 +94,7 @@ int ioloop_stream_connect(struct ioloop *loop, const struct sockaddr *address, s
  * alternating, every 250 ms and at once if one fails, and the first that accepts is kept (RFC 8305).
  * Otherwise as ioloop_stream_connect; until then ioloop_stream_fd is -1, and -ENOTCONN is the error
  * of what needs it. If all fail, the close callback is called with the last one's error; -ENOENT: no such
- * name, -EAGAIN: ask later, -EIO. -EINVAL at once: no such port, or a path that is none. */
+ * name or service (no brackets), -EAGAIN: ask later, -EIO. -EINVAL at once: NULL, no port, no path. */
 int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char *service,
                                ioloop_stream_fn *on_connect, ioloop_stream_close_fn *on_close,
                                void *arg, struct ioloop_stream **ret);
@@ -115,7 +115,7 @@ int ioloop_stream_read_bytes(struct ioloop_stream *stream, size_t size, ioloop_s
                              void *arg);
 /* Read once: up to and including `delimiter` (copied; 1 to 16 bytes). If `max` bytes arrived
  * without it, the limit callback is called; a stream that has none is closed with -EMSGSIZE.
- * -EINVAL, and as ioloop_stream_read. */
+ * -EINVAL: also a `max` below the delimiter's size. Else as ioloop_stream_read. */
 int ioloop_stream_read_until(struct ioloop_stream *stream, const char *delimiter,
                              size_t delimiter_size, size_t max, ioloop_stream_read_fn *fn,
                              void *arg);
@@ -190,8 +190,8 @@ int ioloop_stream_set_low_callback(struct ioloop_stream *stream, ioloop_stream_f
  * than `high` bytes and one read wait in memory; its own queue no longer stops the source. The end
  * of the source's input becomes a half-close of the sink; a pipe or pty, which has none, is closed
  * when all is sent. Where one of the two fails, or is closed before the end of the source's input,
- * the loop closes the other, with the same error; what is queued to it is lost. ioloop_stream_read_stop
- * of the source uncouples them.
+ * the loop closes the other, with the same error; what is queued to it is lost. A sink that is no
+ * source is not watched while nothing is written to it. ioloop_stream_read_stop of the source uncouples.
  *   -EALREADY  a read of the source is in progress, or the sink has a source
  *   -EINVAL    streams of different loops
  *   -EPIPE     writing to the sink was shut down, or one of them is closing

@@ -211,6 +211,8 @@ int ioloop_stream_connect_name(struct ioloop *loop, const char *host, const char
                                void *arg, struct ioloop_stream **ret) {
   if (ioloop__inherited(loop))
     return -ECHILD;
+  if (!host || (!service && strncmp(host, "unix:", 5) != 0))
+    return -EINVAL;
   if (strncmp(host, "unix:", 5) == 0) {
     struct sockaddr_un address;
     int size = ioloop__unix_address(host + 5, &address);

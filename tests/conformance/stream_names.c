@@ -277,6 +277,12 @@ TEST(632, "a server listens on a name's addresses, or on a path, to which a stre
   CHECK_ERROR(ioloop_stream_connect_name(loop, "host", "99999", on_connected, on_caller_closed,
                                          &caller, &caller.stream),
               EINVAL);
+  CHECK_ERROR(ioloop_stream_connect_name(loop, NULL, "80", on_connected, on_caller_closed, &caller,
+                                         &caller.stream),
+              EINVAL);
+  CHECK_ERROR(ioloop_stream_connect_name(loop, "host", NULL, on_connected, on_caller_closed,
+                                         &caller, &caller.stream),
+              EINVAL);
   CHECK_OK(ioloop_tcpserver_address(server, 2, &address, &size));
   CHECK_OK(ioloop_stream_address_text((struct sockaddr *)&address, size, text));
   CHECK(strcmp(text, path) == 0);

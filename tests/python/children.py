@@ -46,6 +46,11 @@ def spawn(file, name="posix_spawn"):
     return os.waitpid(pid, 0)[1]
 
 
+def exec_in_place(file):
+    program = "import ioloop, os, sys; selector = ioloop.Selector(sys.argv[1]); os.execlp(sys.argv[2], *sys.argv[2:])"
+    return subprocess.call([sys.executable, "-c", program, BACKEND] + PRINT_MASK, stdout=file)
+
+
 def path_of(file):
     return "/proc/%d/fd/%d" % (os.getpid(), file.fileno())
 
@@ -76,6 +81,7 @@ WAYS = {
     "posix_spawn": lambda: output_of(spawn),
     "posix_spawnp": lambda: output_of(lambda file: spawn(file, "posix_spawnp")),
     "fork and exec": lambda: output_of(fork_and_exec),
+    "exec in place": lambda: output_of(exec_in_place),
     "system": lambda: output_of(by_system),
     "multiprocessing": lambda: output_of(by_multiprocessing),
 }

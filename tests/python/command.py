@@ -145,10 +145,11 @@ def _():
 @case("--trace: a request is received and sent on its connection, however the program ends")
 def _():
     import socket
-    for signo in signal.SIGINT, signal.SIGTERM:
-        with Folder(app=ECHO) as name:
+    moves = "import os, signal; os.chdir('/'); signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+    for signo, prelude in (signal.SIGINT, ""), (signal.SIGTERM, ""), (signal.SIGTERM, moves):
+        with Folder(app=prelude + ECHO) as name:
             path = os.path.join(name, "trace.json")
-            process = start("--backend=poll", "--trace=" + path, os.path.join(name, "app.py"))
+            process = start("--backend=poll", "--trace=" + os.path.relpath(path), "--", os.path.join(name, "app.py"))
             port = int(process.stdout.wait_lines(1)[0])
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(b"request")

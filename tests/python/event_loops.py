@@ -173,7 +173,7 @@ def _():
         pass
     coroutine = nothing()
     for make in (lambda: ioloop.new_event_loop("no-such"), lambda: ioloop.run(coroutine, backend="no-such"),
-                 ioloop.EventLoopPolicy("no-such").new_event_loop):
+                 lambda: ioloop.EventLoopPolicy("no-such")):
         check("no-such" in raises(OSError, make).strerror, "the reason")
     coroutine.close()
 

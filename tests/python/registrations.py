@@ -154,6 +154,13 @@ def _():
         selector.register(left, EVENT_READ, selector)  # a cycle
         del selector
         gc.collect()
+    gc.disable()
+    for _ in range(100):  # more than there are real-time signals
+        selector = ioloop.Selector(BACKEND)
+        selector.register(left, EVENT_READ, selector)
+    del selector
+    gc.enable()
+    gc.collect()
     equal((sys.getrefcount(data), sys.getrefcount(left), len(os.listdir("/dev/fd"))), before, "counts")
     left.close()
     right.close()

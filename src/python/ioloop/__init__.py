@@ -17,6 +17,8 @@ blocked in the thread that waits; child processes of the modules subprocess, mul
 mask without them.
 """
 import asyncio
+import errno
+import gc
 import os
 import selectors
 import signal
@@ -71,7 +73,12 @@ class Selector(_ioloop.Selector, selectors.BaseSelector):
     """A selector, as the module selectors defines it, on the named I/O model."""
 
     def __init__(self, backend: Optional[str] = None) -> None:
-        super().__init__(backend)
+        try:
+            super().__init__(backend)
+        except OSError as error:
+            if error.errno != errno.ENOSPC or not gc.collect():
+                raise
+            super().__init__(backend)  # selectors that were never closed had all of rtsig's signals
         self._map: Optional[_Map] = _Map(self)
         _selectors.add(self)
         if "signal-driven" in self.features:
@@ -114,6 +121,8 @@ class EventLoopPolicy(_DefaultPolicy):
 
     def __init__(self, backend: Optional[str] = None) -> None:
         super().__init__()
+        if backend is not None:
+            Selector(backend).close()  # or it is refused
         self._backend = backend
 
     def new_event_loop(self) -> asyncio.AbstractEventLoop:

@@ -100,10 +100,13 @@ def parse(arguments):
                 raise Refusal("-m needs the name of a module")
             options.module, options.args = rest[0], rest[1:]
             return options
-        elif argument.startswith("-"):
+        elif argument.startswith("-") and argument != "--":
             raise Refusal("unknown option %s (see --help)" % argument)
+        elif argument == "--" and not rest:
+            break
         else:
-            options.program, options.args = argument, rest
+            program = rest.pop(0) if argument == "--" else argument
+            options.program, options.args = program, rest
             return options
     raise Refusal("no program to run: give a file, or -m MODULE (see --help)")
 

@@ -3,7 +3,7 @@
 
 Python's functions that make a child without the hooks of os.register_at_fork are wrapped, once a loop of
 sigio or rtsig has been made: the one behind subprocess and multiprocessing (src/python/children.c), and
-posix_spawn, posix_spawnp and system of os.
+posix_spawn, posix_spawnp, system and the exec functions of os.
 """
 import functools
 import os
@@ -70,4 +70,6 @@ def install():
     for name in "posix_spawn", "posix_spawnp":
         if hasattr(os, name):
             setattr(os, name, _with_mask(getattr(os, name)))
+    for name in "execv", "execve":  # behind the others
+        setattr(os, name, _unblocked(getattr(os, name)))
     os.system = _in_thread(os.system)

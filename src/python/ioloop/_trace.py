@@ -61,12 +61,34 @@ def _write(path, limit):
               "--trace-limit=N)" % limit, file=sys.stderr)
 
 
+def _end_in_order():
+    """The default action of SIGTERM would leave the trace empty, also when the program goes back to it."""
+    set_handler, get_handler = signal.signal, signal.getsignal
+
+    def end(signo, frame):
+        sys.exit(128 + signo)
+
+    def seen(handler):
+        return signal.SIG_DFL if handler is end else handler
+
+    @functools.wraps(set_handler)
+    def wrapped_signal(signo, handler):
+        return seen(set_handler(signo, end if signo == signal.SIGTERM and handler == signal.SIG_DFL else handler))
+
+    @functools.wraps(get_handler)
+    def wrapped_getsignal(signo):
+        return seen(get_handler(signo))
+    signal.signal, signal.getsignal = wrapped_signal, wrapped_getsignal
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def start(path, program, backend, limit):
     """Record from now on. The file is written when the program ends, also by SIGTERM, and on SIGUSR1."""
+    path = os.path.abspath(path)  # the program may change its folder
     _ioloop.trace_start(path, program, backend, limit)
     _wrap_calls()
     atexit.register(_write, path, limit)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, lambda signo, frame: sys.exit(128 + signo))
+        _end_in_order()
     if signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
         signal.signal(signal.SIGUSR1, lambda signo, frame: _write(path, limit))

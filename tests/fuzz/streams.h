@@ -74,7 +74,7 @@ struct end {
 
   bool connecting, closing, choked, wants_drain, drain_due, discards, limited;
   bool wants_low, low_due, was_choked;
-  uint64_t timeout_ns, waiting_since; /* of reads; 0: none */
+  uint64_t timeout_ns, waiting_since; /* of reads, 0: none; no later than the last start of one */
   int connect_error;                  /* 0: it will connect */
   enum reading reading;
   size_t size;    /* of BYTES; at most, of UNTIL */

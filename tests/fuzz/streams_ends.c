@@ -102,7 +102,6 @@ static void on_read(struct ioloop_stream *stream, const char *data, size_t size,
   FUZZ_CHECK(may_read_now(end), "end %d: %zu bytes, but %s", end->index, size,
              end->choked ? "it is over its watermark" : "its gate is closed");
   enum reading reading = end->reading;
-  end->waiting_since = world.turn_began;
   if (size == 0) {
     check_end_of_input(end);
     end->saw_end = true;

@@ -256,20 +256,6 @@ void watch_signal(const uint32_t *args) {
     *at = watcher;
 }
 
-void unwatch_signal(const uint32_t *args) {
-  struct watched_loop *loop = pick_loop(args[0]);
-  size_t which = args[1] % SIGNALS_WATCHED;
-  if (!loop)
-    return;
-  struct watcher **at = &watchers[loop->number][which];
-  int result = ioloop_remove_signal(loop->loop, signals[which]);
-  FUZZ_CHECK(result == (*at ? 0 : -ENOENT), "removing a watcher that is %s returned %d",
-             *at ? "there" : "not there", result);
-  if (*at)
-    (*at)->live = false;
-  *at = NULL;
-}
-
 void raise_signal(const uint32_t *args) {
   size_t which = args[0] % SIGNALS_WATCHED;
   struct sigaction action;
@@ -288,6 +274,27 @@ void raise_signal(const uint32_t *args) {
              "%u loops watch signal %d, whose disposition is %s", watching, signals[which],
              action.sa_handler == SIG_IGN ? "the old one" : "the library's");
   raise(signals[which]);
+}
+
+/* args: loop, signal. Half of those that are watched get the signal before, and are watched again after:
+ * by one that must not be called for it. */
+void unwatch_signal(const uint32_t *args) {
+  struct watched_loop *loop = pick_loop(args[0]);
+  size_t which = args[1] % SIGNALS_WATCHED;
+  if (!loop)
+    return;
+  struct watcher **at = &watchers[loop->number][which];
+  bool again = *at && args[1] / SIGNALS_WATCHED % 2;
+  if (again)
+    raise_signal(&args[1]);
+  int result = ioloop_remove_signal(loop->loop, signals[which]);
+  FUZZ_CHECK(result == (*at ? 0 : -ENOENT), "removing a watcher that is %s returned %d",
+             *at ? "there" : "not there", result);
+  if (*at)
+    (*at)->live = false;
+  *at = NULL;
+  if (again)
+    watch_signal(args);
 }
 
 /* ---- stop --------------------------------------------------------------------------------- */

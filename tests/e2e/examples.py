@@ -39,6 +39,11 @@ def connect(process, port):
     return wait_until(attempt, "%s to listen" % process.argv[0])
 
 
+def in_thread_sanitizer(process):
+    with open(process.argv[0], "rb") as file:
+        return b"__tsan_init" in file.read()
+
+
 def receive_line(sock):
     line = b""
     while not line.endswith(b"\n"):
@@ -150,7 +155,8 @@ def _():
     check(sent > 200000, "only %d bytes sent before the proxy stopped reading" % sent)
     grown = anonymous_bytes(proxy) - before
     print("# %s: %d bytes on their way, the proxy grew by %d" % (BACKEND, sent, grown))
-    check(grown < MOST_MEMORY, "the proxy grew by %d bytes" % grown)
+    if not in_thread_sanitizer(proxy):  # whose own memory grows with the program's
+        check(grown < MOST_MEMORY, "the proxy grew by %d bytes" % grown)
     server.sendall(b"the other way is free")
     client.settimeout(30)
     equal(receive(client, 21), b"the other way is free", "the way back")

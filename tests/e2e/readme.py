@@ -59,10 +59,13 @@ def _():
 def _():
     shown = re.findall(r"`build/(\w+) ([^`]*)`", README)
     check(len(shown) > 6, "only %d commands found" % len(shown))
-    for program, words in shown:
-        real = run(os.path.join(os.path.dirname(SERVER), program), "--help")[1].decode()
+    for name, words in shown:
+        program = os.path.join(os.path.dirname(SERVER), name)
+        if not os.path.exists(program):  # a build without the lab, or without ioladder
+            continue
+        real = run(program, "--help")[1].decode()
         for option in re.findall(r"--[a-z-]+", words):
-            check(option in real or option == "--help", "%s has no option %s" % (program, option))
+            check(option in real or option == "--help", "%s has no option %s" % (name, option))
 
 
 @case("its table has every model")

@@ -73,7 +73,7 @@ struct end {
   bool unclear;            /* the rest of its story is left open */
 
   bool connecting, closing, choked, wants_drain, drain_due, discards, limited;
-  bool wants_low, low_due, was_choked;
+  bool wants_low, low_due, was_choked, overdue;
   uint64_t timeout_ns, waiting_since; /* of reads, 0: none; no later than the last start of one */
   int connect_error;                  /* 0: it will connect */
   enum reading reading;

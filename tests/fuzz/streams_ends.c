@@ -31,10 +31,22 @@ void check_alive(const struct end *end, const struct ioloop_stream *stream) {
   FUZZ_CHECK(end->stream == stream, "end %d: a callback after its end", end->index);
 }
 
+static bool timed_out_reading(const struct end *end) {
+  uint64_t waited = ioloop_time(world.loop) - end->waiting_since;
+  return end->timeout_ns && waited >= end->timeout_ns && end->reading != NO_READ && !end->saw_end &&
+         !end->connecting;
+}
+
+/* A stream whose time is over has failed, and is closed in the next turn, whatever is done until then. */
+static void note_overdue(struct end *end) {
+  end->overdue |= timed_out_reading(end);
+}
+
 static void on_limit(struct ioloop_stream *stream, void *arg) {
   struct end *end = arg;
   const char *outer = enter_callback(NULL);
   check_alive(end, stream);
+  note_overdue(end);
   FUZZ_CHECK(end->limited, "end %d: a limit callback that is not set", end->index);
   FUZZ_CHECK(may_read_now(end), "end %d: the limit is reported, but it may not read", end->index);
   FUZZ_CHECK(frame_of(end, peer_of(end)->put - end->got) == -EMSGSIZE,
@@ -102,6 +114,7 @@ static void on_read(struct ioloop_stream *stream, const char *data, size_t size,
   FUZZ_CHECK(may_read_now(end), "end %d: %zu bytes, but %s", end->index, size,
              end->choked ? "it is over its watermark" : "its gate is closed");
   enum reading reading = end->reading;
+  note_overdue(end);
   if (size == 0) {
     check_end_of_input(end);
     end->saw_end = true;
@@ -143,6 +156,7 @@ static void check_read_result(struct end *end, int result, enum reading reading,
   int expected = !valid ? -EINVAL : end->closing ? -EPIPE : end->reading != NO_READ ? -EALREADY : 0;
   FUZZ_CHECK(result == expected, "end %d: the read returns %d instead of %d", end->index, result,
              expected);
+  note_overdue(end);
   if (result == 0) {
     end->reading = reading;
     end->waiting_since = world.turn_began;
@@ -231,6 +245,7 @@ void op_timeout(const uint32_t *args) {
     return;
   uint64_t timeout_ns = args[1] % 4 ? (1 + args[1] / 4 % LONGEST_MS) * IOLOOP_MILLISECOND : 0;
   int r;
+  note_overdue(end);
   end->waiting_since = ioloop_time(world.loop);
   INSIDE("ioloop_stream_set_read_timeout",
          r = ioloop_stream_set_read_timeout(end->stream, timeout_ns));
@@ -239,20 +254,14 @@ void op_timeout(const uint32_t *args) {
   leave_open(end); /* when it is over is a matter of time */
 }
 
-static bool timed_out_reading(const struct end *end) {
-  uint64_t waited = ioloop_time(world.loop) - end->waiting_since;
-  return end->timeout_ns && waited >= end->timeout_ns && end->reading != NO_READ && !end->saw_end &&
-         !end->connecting;
-}
-
 static bool timed_out_idle(const struct end *end) {
   uint64_t idle = ioloop_time(world.loop) - end->idle_since;
   return end->server && end->server->idle_ns && idle >= end->server->idle_ns;
 }
 
 void check_timed_out(const struct end *end) {
-  FUZZ_CHECK(timed_out_reading(end) || timed_out_idle(end), "end %d: timed out without a reason",
-             end->index);
+  FUZZ_CHECK(timed_out_reading(end) || end->overdue || timed_out_idle(end),
+             "end %d: timed out without a reason", end->index);
 }
 
 const char *owed_for_timeout(const struct end *end) {
@@ -264,6 +273,7 @@ void op_stop(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (!end)
     return;
+  note_overdue(end);
   INSIDE("ioloop_stream_read_stop", ioloop_stream_read_stop(end->stream));
   end->reading = NO_READ;
   tell(end, " stop");
@@ -288,6 +298,7 @@ void op_finish(const uint32_t *args) {
   struct end *end = pick_stream(args[0]);
   if (!end)
     return;
+  note_overdue(end);
   INSIDE("ioloop_stream_close_when_sent", ioloop_stream_close_when_sent(end->stream));
   end->closing = true;
   end->reading = NO_READ;

@@ -60,9 +60,10 @@ int ioloop__check_service(const char *service) {
 static void release(struct ioloop__lookup *lookup) {
   if (atomic_fetch_sub(&lookup->shares, 1) > 1)
     return;
-  if (lookup->found)
-    freeaddrinfo(lookup->found);
+  struct addrinfo *found = lookup->found;
   free(lookup);
+  if (found)
+    freeaddrinfo(found); /* last: a test that waits for it knows that nothing is left */
 }
 
 static void close_written(struct ioloop__lookup *lookup, bool report) {
